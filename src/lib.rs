@@ -1,0 +1,4 @@
+//! corelane: a thread-per-core HTTP server for Linux.
+
+pub mod http;
+pub mod limits;

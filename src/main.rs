@@ -1,0 +1,2 @@
+//! corelane: the command.
+fn main() {}
