@@ -1,0 +1,441 @@
+//! The ring itself: its tables, and the turn that submits, waits and reaps.
+
+use super::buffers::{Chunk, GROUP, Pool};
+use super::key::{GENERATION_MASK, Key, Target};
+use super::listener::Accepting;
+use super::op::{Payload, Slot};
+use super::probe::StartError;
+use super::socket::Socket;
+use super::wheel::Wheel;
+use io_uring::{IoUring, cqueue, opcode, squeue, types};
+use slab::Slab;
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::io;
+use std::mem::ManuallyDrop;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+/// Submissions that one enter takes; more wait in a queue of ours.
+const SUBMISSION_ENTRIES: u32 = 1024;
+
+/// Completions that fit before the kernel has to set some aside.
+const COMPLETION_ENTRIES: u32 = 8192;
+
+/// How long dropping a ring waits for the kernel to let go of its memory, before leaking it.
+const TEARDOWN_ROUNDS: usize = 100;
+
+/// What a turn does when nothing is ready.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Wait {
+    /// Returns at once, without an enter when there is nothing to submit or to run.
+    No,
+    /// Returns at once, but has the kernel look in any case.
+    Look,
+    /// Blocks until a completion comes, this long at most.
+    AtMost(Duration),
+}
+
+/// What a turn brought.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Turn {
+    /// Tasks were woken.
+    pub(super) woke: bool,
+    /// Something of a socket or a file completed.
+    pub(super) traffic: bool,
+}
+
+/// A ring and everything in flight on it; shared by the handles of one core.
+#[derive(Debug)]
+pub(super) struct Shared {
+    core: RefCell<Core>,
+    pub(super) pool: Pool,
+    /// CLOCK_MONOTONIC at the last reap, in nanoseconds.
+    pub(super) now: Cell<u64>,
+    waited: Cell<u64>,
+    stopped: Cell<bool>,
+    parked: Cell<bool>,
+    kicked: Cell<bool>,
+    driver: RefCell<Option<Waker>>,
+}
+
+struct Core {
+    ring: ManuallyDrop<IoUring>,
+    state: State,
+    /// Signalled by the kernel while the driver is parked.
+    bell: OwnedFd,
+}
+
+/// The tables of a ring. Nothing in here calls out: wakers and payloads that a change sets free
+/// are collected, and run or dropped after the borrow has ended.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) queue: VecDeque<squeue::Entry>,
+    pub(super) ops: Slab<Slot>,
+    pub(super) sockets: Slab<Socket>,
+    pub(super) listeners: Slab<Accepting>,
+    pub(super) wheel: Wheel<Waker>,
+    /// Sockets whose receive found the pool empty, oldest first.
+    pub(super) starved: VecDeque<Key>,
+    pub(super) woken: Vec<Waker>,
+    pub(super) released: Vec<Payload>,
+    /// Whether a completion since the last turn was more than a wake-up call.
+    pub(super) traffic: bool,
+    generation: u32,
+    alarm: Alarm,
+}
+
+/// The timeout that ends a park when a deadline is near.
+#[derive(Debug)]
+struct Alarm {
+    /// What it is set to, in nanoseconds; read by the kernel when submitted, hence on the heap.
+    spec: Vec<types::Timespec>,
+    set_ns: Option<u64>,
+}
+
+impl std::fmt::Debug for Core {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Core")
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    /// Sets up a ring for the calling thread, which alone may use it.
+    pub(super) fn new(buffers: u16) -> Result<Self, StartError> {
+        let ring: IoUring = IoUring::builder()
+            .dontfork()
+            .setup_single_issuer()
+            .setup_defer_taskrun()
+            .setup_taskrun_flag()
+            .setup_submit_all()
+            .setup_clamp()
+            .setup_cqsize(COMPLETION_ENTRIES)
+            .build(SUBMISSION_ENTRIES)
+            .map_err(StartError::Setup)?;
+        let pool = Pool::new(buffers).map_err(StartError::Memory)?;
+        // SAFETY: the pool's mapping holds `capacity` entries at that page-aligned address, and
+        // it is unmapped only after the ring is closed.
+        unsafe {
+            ring.submitter()
+                .register_buf_ring_with_flags(pool.ring_address(), pool.capacity(), GROUP, 0)
+                .map_err(StartError::Buffers)?;
+        }
+        let bell = rustix::event::eventfd(0, rustix::event::EventfdFlags::CLOEXEC)
+            .map_err(|errno| StartError::Memory(errno.into()))?;
+        ring.submitter()
+            .register_eventfd(bell.as_raw_fd())
+            .map_err(StartError::Setup)?;
+        let mut core = Core {
+            ring: ManuallyDrop::new(ring),
+            state: State::new(),
+            bell,
+        };
+        core.ring.completion().disable_eventfd();
+        Ok(Self {
+            core: RefCell::new(core),
+            pool,
+            now: Cell::new(monotonic_ns()),
+            waited: Cell::new(0),
+            stopped: Cell::new(false),
+            parked: Cell::new(false),
+            kicked: Cell::new(false),
+            driver: RefCell::new(None),
+        })
+    }
+
+    /// Runs `change` on the tables. If it queued something while the driver is parked, the
+    /// driver is woken to submit it.
+    pub(super) fn with<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
+        let mut core = self.core.borrow_mut();
+        let result = change(&mut core.state);
+        let queued = !core.state.queue.is_empty();
+        drop(core);
+        if queued {
+            self.kick_if_parked();
+        }
+        result
+    }
+
+    /// Gives the buffer of a chunk back.
+    pub(super) fn release(&self, chunk: Chunk) {
+        if let Chunk::Pooled { id, .. } = chunk {
+            self.pool.recycle(id);
+            self.kick_if_parked();
+        }
+    }
+
+    /// One turn: submits what is queued, waits if asked to, reaps everything, wakes its waiters
+    /// and those whose deadline has passed.
+    pub(super) fn turn(&self, wait: Wait) -> io::Result<Turn> {
+        let mut core = self.core.borrow_mut();
+        let Core { ring, state, .. } = &mut *core;
+        state.feed_starved(&self.pool);
+        let blocking = matches!(wait, Wait::AtMost(_)).then(monotonic_ns);
+        enter(ring, &mut state.queue, wait)?;
+        for completion in ring.completion() {
+            state.dispatch(&completion, &self.pool);
+        }
+        let now = monotonic_ns();
+        self.now.set(now);
+        self.add_waited(blocking.map_or(0, |since| now - since));
+        state.wheel.advance(now, &mut state.woken);
+        let turn = Turn {
+            woke: !state.woken.is_empty(),
+            traffic: std::mem::take(&mut state.traffic),
+        };
+        let mut woken = std::mem::take(&mut state.woken);
+        let released = std::mem::take(&mut state.released);
+        drop(core);
+        woken.drain(..).for_each(Waker::wake);
+        drop(released);
+        // The vector goes back for the next turn, so that waking allocates nothing.
+        self.core.borrow_mut().state.woken = woken;
+        Ok(turn)
+    }
+
+    /// Counts nanoseconds that the driver was parked.
+    pub(super) fn add_waited(&self, ns: u64) {
+        self.waited.set(self.waited.get() + ns);
+    }
+
+    /// Nanoseconds that the driver was parked or blocked.
+    pub(super) fn waited_ns(&self) -> u64 {
+        self.waited.get()
+    }
+
+    /// Ends the driver and its sentinel.
+    pub(super) fn stop(&self) {
+        self.stopped.set(true);
+        self.kick();
+        // The sentinel reads the bell; an eventfd that is not full always takes a one.
+        let _ = rustix::io::write(&self.core.borrow().bell, &1_u64.to_ne_bytes());
+    }
+
+    /// Whether the ring is being taken down.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stopped.get()
+    }
+
+    /// Prepares for parking: from now on the bell rings when a completion comes, and at the next
+    /// deadline. The caller takes one more turn before it parks, to see what came in between.
+    pub(super) fn arm_bell(&self) {
+        self.parked.set(true);
+        let mut core = self.core.borrow_mut();
+        core.ring.completion().enable_eventfd();
+        core.state.set_alarm();
+    }
+
+    /// Ends what [`Shared::arm_bell`] began.
+    pub(super) fn disarm_bell(&self) {
+        self.parked.set(false);
+        self.core.borrow_mut().ring.completion().disable_eventfd();
+    }
+
+    /// A second descriptor of the eventfd that rings while the driver is parked.
+    pub(super) fn bell(&self) -> io::Result<OwnedFd> {
+        self.core.borrow().bell.try_clone()
+    }
+
+    /// Tells the parked driver to look again.
+    pub(super) fn kick(&self) {
+        self.kicked.set(true);
+        let driver = self.driver.borrow_mut().take();
+        if let Some(driver) = driver {
+            driver.wake();
+        }
+    }
+
+    /// Tells the driver to look again if it is parked: a deadline was moved.
+    pub(super) fn kick_if_parked(&self) {
+        if self.parked.get() {
+            self.kick();
+        }
+    }
+
+    /// Whether the driver was told to look; if not, it is told through `cx`.
+    pub(super) fn poll_kicked(&self, cx: &mut Context<'_>) -> bool {
+        let _displaced = super::displace(&mut self.driver.borrow_mut(), cx);
+        self.kicked.replace(false)
+    }
+}
+
+/// Submits the queue, in as many enters as its length asks for, and waits in the last one.
+fn enter(ring: &mut IoUring, queue: &mut VecDeque<squeue::Entry>, wait: Wait) -> io::Result<()> {
+    loop {
+        let mut submission = ring.submission();
+        while let Some(entry) = queue.front() {
+            // SAFETY: entries are queued by `State` alone, which keeps what they point at in the
+            // operation's slot (or in the alarm) until the operation's completion is reaped.
+            if unsafe { submission.push(entry) }.is_err() {
+                break;
+            }
+            queue.pop_front();
+        }
+        submission.sync();
+        let unsubmitted = submission.len();
+        let work = submission.taskrun() || submission.cq_overflow();
+        drop(submission);
+        let ready = !ring.completion().is_empty();
+        let entered = match wait {
+            Wait::AtMost(limit) if queue.is_empty() && !ready => {
+                let spec = types::Timespec::from(limit);
+                let arguments = types::SubmitArgs::new().timespec(&spec);
+                ring.submitter().submit_with_args(1, &arguments)
+            }
+            _ if unsubmitted > 0 || work || matches!(wait, Wait::Look) => {
+                const GETEVENTS: u32 = 1;
+                // SAFETY: no argument is passed; the flag asks for deferred task work to be run.
+                unsafe {
+                    ring.submitter()
+                        .enter::<libc::sigset_t>(unsubmitted as u32, 0, GETEVENTS, None)
+                }
+            }
+            _ => Ok(0),
+        };
+        match entered {
+            Ok(_) => {}
+            // Nothing came in time; or a signal; or the kernel wants its completions reaped, or
+            // memory, first. What was not submitted stays in the queue for the next turn.
+            Err(error)
+                if matches!(
+                    error.raw_os_error(),
+                    Some(libc::ETIME | libc::EINTR | libc::EBUSY | libc::EAGAIN)
+                ) =>
+            {
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        }
+        if queue.is_empty() || !ring.completion().is_empty() {
+            return Ok(());
+        }
+    }
+}
+
+impl State {
+    fn new() -> Self {
+        Self {
+            queue: VecDeque::with_capacity(SUBMISSION_ENTRIES as usize),
+            ops: Slab::new(),
+            sockets: Slab::new(),
+            listeners: Slab::new(),
+            wheel: Wheel::new(monotonic_ns()),
+            starved: VecDeque::new(),
+            woken: Vec::new(),
+            released: Vec::new(),
+            traffic: false,
+            generation: 0,
+            alarm: Alarm {
+                spec: vec![types::Timespec::new()],
+                set_ns: None,
+            },
+        }
+    }
+
+    pub(super) fn next_generation(&mut self) -> u32 {
+        self.generation = self.generation.wrapping_add(1) & GENERATION_MASK;
+        self.generation
+    }
+
+    /// Asks the kernel to cancel what `target` names. Its own completion then says so.
+    pub(super) fn cancel(&mut self, target: Target) {
+        let submission = opcode::AsyncCancel::new(target.pack()).build();
+        self.queue
+            .push_back(submission.flags(squeue::Flags::SKIP_SUCCESS));
+    }
+
+    fn dispatch(&mut self, completion: &cqueue::Entry, pool: &Pool) {
+        let result = completion.result();
+        let more = cqueue::more(completion.flags());
+        match Target::unpack(completion.user_data()) {
+            Target::Op(key) => self.complete(key, result),
+            Target::Receive(key) => {
+                let buffer = cqueue::buffer_select(completion.flags());
+                self.traffic = true;
+                self.received(key, result, buffer, more, pool);
+            }
+            Target::Accept(key) => {
+                self.traffic = true;
+                self.accepted(key, result, more);
+            }
+            Target::Alarm => self.alarm.set_ns = None,
+            Target::Nobody => {}
+        }
+    }
+
+    /// Sets the alarm to the next deadline unless it already rings by then.
+    fn set_alarm(&mut self) {
+        let Some(next_ns) = self.wheel.next_ns() else {
+            return;
+        };
+        if self.alarm.set_ns.is_some_and(|set_ns| set_ns <= next_ns) {
+            return;
+        }
+        let spec = &mut self.alarm.spec[0];
+        *spec = types::Timespec::from(Duration::from_nanos(next_ns));
+        let target = Target::Alarm.pack();
+        let flags = types::TimeoutFlags::ABS;
+        let submission = if self.alarm.set_ns.is_some() {
+            opcode::TimeoutUpdate::new(target, spec)
+                .flags(flags)
+                .build()
+        } else {
+            opcode::Timeout::new(spec)
+                .flags(flags)
+                .build()
+                .user_data(target)
+        };
+        self.alarm.set_ns = Some(next_ns);
+        self.queue.push_back(submission);
+    }
+
+    /// Operations that the kernel has not ended.
+    fn in_flight(&self) -> usize {
+        let listening = self
+            .listeners
+            .iter()
+            .filter(|(_, listener)| listener.is_armed())
+            .count();
+        let receiving = self
+            .sockets
+            .iter()
+            .filter(|(_, socket)| socket.is_receiving())
+            .count();
+        self.queue.len() + self.ops.len() + listening + receiving
+    }
+}
+
+impl Drop for Shared {
+    /// Cancels everything and waits until the kernel has let go of the memory that operations
+    /// point at. If it does not in time, ring and memory are leaked, which is safe.
+    fn drop(&mut self) {
+        let core = self.core.get_mut();
+        let everything = opcode::AsyncCancel2::new(types::CancelBuilder::any()).build();
+        core.state.queue.push_back(everything);
+        for _ in 0..TEARDOWN_ROUNDS {
+            let pause = Wait::AtMost(Duration::from_millis(10));
+            if enter(&mut core.ring, &mut core.state.queue, pause).is_err() {
+                break;
+            }
+            for completion in core.ring.completion() {
+                core.state.dispatch(&completion, &self.pool);
+            }
+            if core.state.in_flight() == 0 {
+                // SAFETY: dropped once, here, and not used afterwards.
+                unsafe { ManuallyDrop::drop(&mut core.ring) };
+                return;
+            }
+        }
+        std::mem::forget(std::mem::take(&mut core.state.ops));
+        self.pool.leak();
+    }
+}
+
+/// CLOCK_MONOTONIC in nanoseconds.
+pub(super) fn monotonic_ns() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+}

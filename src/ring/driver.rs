@@ -1,0 +1,139 @@
+//! Runs a ring inside a glommio executor pinned to one CPU.
+//!
+//! The driver is one task of the executor. It takes a turn of the ring, which wakes the tasks
+//! whose operations completed, and yields so that they run; whatever they submit goes out with
+//! its next turn, in one `io_uring_enter`.
+//!
+//! It blocks in the ring only when no other task can run. glommio does not tell how many tasks
+//! are runnable, but it counts those it ran (`executor_stats`, whose counters the driver takes
+//! for itself): a scheduler pass that ran nothing but the driver, after a turn that woke nobody,
+//! leaves an empty run queue behind.
+//!
+//! Waiting has two levels. First the driver blocks in the socket ring's own enter, for
+//! [`SHORT_WAIT`] at most, which costs no more than an `epoll_wait`; glommio's own timers, files
+//! and channels are served between these waits. After [`SHORT_WAITS`] of them without traffic it
+//! parks: it lets glommio block, which costs about eleven system calls, woken by an eventfd that
+//! the kernel signals when the socket ring has a completion.
+
+use super::core::{Shared, Wait};
+use super::probe::StartError;
+use super::{Ring, RingOptions};
+use glommio::io::BufferedFile;
+use glommio::{LocalExecutorBuilder, Placement};
+use std::future::{Future, poll_fn};
+use std::io;
+use std::os::fd::{FromRawFd, IntoRawFd};
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
+
+/// Longest wait inside the socket ring, and so the longest that glommio's own timers and files
+/// can be late while sockets are quiet. Also glommio's preemption timer: the longest they wait
+/// while sockets are busy.
+pub const SHORT_WAIT: Duration = Duration::from_millis(1);
+
+/// Short waits without traffic before the driver parks.
+const SHORT_WAITS: u32 = 4;
+
+/// Memory that glommio registers for direct I/O, in bytes; its least. Sockets use none of it.
+const GLOMMIO_IO_BYTES: usize = 64 * 1024;
+
+/// Runs `main` to its end in an executor of the calling thread, pinned to `cpu` if one is given,
+/// with a ring of its own.
+///
+/// Tasks that `main` spawned and that have not ended when it returns run no further.
+///
+/// # Errors
+/// When the executor or the ring cannot be set up, or the ring fails for good.
+pub fn run<T, F>(
+    cpu: Option<usize>,
+    options: RingOptions,
+    main: impl FnOnce(Ring) -> F,
+) -> Result<T, StartError>
+where
+    T: 'static,
+    F: Future<Output = T> + 'static,
+{
+    let placement = cpu.map_or(Placement::Unbound, Placement::Fixed);
+    let executor = LocalExecutorBuilder::new(placement)
+        .io_memory(GLOMMIO_IO_BYTES)
+        .preempt_timer(SHORT_WAIT)
+        .make()
+        .map_err(|error| StartError::Executor(error.to_string()))?;
+    executor.run(async {
+        let ring = Ring::new(options)?;
+        let bell = ring.0.bell().map_err(StartError::Memory)?.into_raw_fd();
+        // SAFETY: the descriptor was made for the sentinel alone.
+        let bell = unsafe { BufferedFile::from_raw_fd(bell) };
+        let sentinel = glommio::spawn_local(listen(bell, Rc::clone(&ring.0))).detach();
+        let driver = glommio::spawn_local(drive(Rc::clone(&ring.0), options)).detach();
+        let main = glommio::spawn_local(main(ring.clone())).detach();
+        let output = futures_lite::future::or(async { Ok(main.await) }, async {
+            match driver.await {
+                Some(Err(error)) => Err(StartError::Failed(error)),
+                _ => std::future::pending().await,
+            }
+        })
+        .await?;
+        ring.0.stop();
+        sentinel.await;
+        output.ok_or(StartError::Panicked)
+    })
+}
+
+/// Turns the ring until it is stopped.
+async fn drive(shared: Rc<Shared>, options: RingOptions) -> io::Result<()> {
+    let mut quiet_waits = 0;
+    let mut woke = true;
+    while !shared.is_stopped() {
+        let ran = glommio::executor().executor_stats().tasks_executed();
+        let quiet = ran <= 1 && !woke;
+        let turn = if !quiet || options.busy_poll {
+            shared.turn(Wait::No)?
+        } else if quiet_waits < SHORT_WAITS {
+            quiet_waits += 1;
+            shared.turn(Wait::AtMost(SHORT_WAIT))?
+        } else {
+            park(&shared).await?;
+            shared.turn(Wait::No)?
+        };
+        woke = turn.woke;
+        if turn.traffic {
+            quiet_waits = 0;
+        }
+        glommio::executor().yield_task_queue_now().await;
+    }
+    Ok(())
+}
+
+/// Lets glommio block until the ring has a completion, a deadline is due, or a task of this core
+/// queued something.
+async fn park(shared: &Shared) -> io::Result<()> {
+    shared.arm_bell();
+    // What came between the last turn and the bell being armed has rung nothing.
+    let turn = shared.turn(Wait::Look)?;
+    if !turn.woke && !turn.traffic {
+        let parked_at = super::core::monotonic_ns();
+        poll_fn(|cx| {
+            if shared.poll_kicked(cx) {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+        .await;
+        shared.add_waited(super::core::monotonic_ns() - parked_at);
+    }
+    shared.disarm_bell();
+    Ok(())
+}
+
+/// Waits for the bell in glommio's ring, for as long as the ring lives.
+async fn listen(bell: BufferedFile, shared: Rc<Shared>) {
+    while !shared.is_stopped() {
+        if bell.read_at(0, size_of::<u64>()).await.is_err() {
+            break;
+        }
+        shared.kick();
+    }
+}

@@ -1,0 +1,120 @@
+//! futures-io traits for [`Stream`], so that other crates' protocols run on it.
+//!
+//! Writing is buffered by one operation: `poll_write` copies up to [`WRITE_BYTES`] into a message
+//! and hands it to the ring; the next write, flush or close waits for it and reports its failure.
+//! A writer that wants to know that its bytes reached the kernel flushes, as with any buffered
+//! writer.
+
+use super::buffers::Lease;
+use super::op::Op;
+use super::stream::{Stream, check, sent};
+use futures_io::{AsyncBufRead, AsyncRead, AsyncWrite};
+use std::future::Future;
+use std::io;
+use std::net::Shutdown;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+/// Most bytes that one write copies and keeps in flight.
+const WRITE_BYTES: usize = 64 * 1024;
+
+/// What the traits keep between calls. Boxed when used: a stream that serves HTTP needs none.
+#[derive(Debug, Default)]
+pub(super) struct Adapter(Option<Box<Pending>>);
+
+#[derive(Debug, Default)]
+struct Pending {
+    reading: Option<Lease>,
+    writing: Option<Op>,
+    closing: Option<Op>,
+}
+
+impl Stream {
+    fn pending(&mut self) -> &mut Pending {
+        self.adapter.0.get_or_insert_default()
+    }
+
+    /// Waits until the last write has been taken whole.
+    fn poll_written(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while let Some(op) = &mut self.pending().writing {
+            let (result, payload) = ready!(Pin::new(op).poll(cx));
+            self.pending().writing = None;
+            let (outcome, message) = sent(result, payload);
+            outcome?;
+            if message.remaining() > 0 {
+                let op = self.start_send(message);
+                self.pending().writing = Some(op);
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let received = ready!(self.as_mut().poll_fill_buf(cx))?;
+        let bytes = received.len().min(buffer.len());
+        buffer[..bytes].copy_from_slice(&received[..bytes]);
+        self.consume(bytes);
+        Poll::Ready(Ok(bytes))
+    }
+}
+
+impl AsyncBufRead for Stream {
+    fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
+        let stream = self.get_mut();
+        if stream.pending().reading.is_none() {
+            let lease = ready!(stream.poll_receive(cx))?;
+            stream.pending().reading = lease;
+        }
+        Poll::Ready(Ok(stream.pending().reading.as_deref().unwrap_or_default()))
+    }
+
+    fn consume(mut self: Pin<&mut Self>, bytes: usize) {
+        let reading = &mut self.pending().reading;
+        if let Some(lease) = reading {
+            lease.consume(bytes);
+            if lease.is_empty() {
+                *reading = None;
+            }
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        ready!(self.poll_written(cx))?;
+        let taken = &bytes[..bytes.len().min(WRITE_BYTES)];
+        if !taken.is_empty() {
+            let op = self.start_send(taken.to_vec().into());
+            self.pending().writing = Some(op);
+        }
+        Poll::Ready(Ok(taken.len()))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_written(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_written(cx))?;
+        if self.pending().closing.is_none() {
+            let op = self.start_shutdown(Shutdown::Write);
+            self.pending().closing = Some(op);
+        }
+        let Some(op) = &mut self.pending().closing else {
+            unreachable!("set above")
+        };
+        let (result, _) = ready!(Pin::new(op).poll(cx));
+        self.pending().closing = None;
+        Poll::Ready(check(result).map(|_| ()))
+    }
+}

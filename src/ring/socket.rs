@@ -1,0 +1,259 @@
+//! A connected socket's entry in the ring: its receive queue, its end, and its orderly close.
+//!
+//! The kernel receives ahead of the reader (multishot receive) into pool buffers. What it may
+//! receive ahead is bounded by [`QUEUE_CHUNKS`]: at the bound the receive is cancelled, and it is
+//! armed again once the reader has taken everything. A socket is closed when its owner let go of
+//! it *and* its last operation ended, in that order, so that no operation can meet a reused
+//! file descriptor.
+
+use super::buffers::{Chunk, GROUP};
+use super::key::Target;
+use super::{Key, Pool, State, displace};
+use io_uring::{opcode, squeue, types};
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::task::{Context, Poll, Waker};
+
+/// Received chunks that may wait for their reader before the receive is stopped. The kernel may
+/// deliver up to 32 more (its own bound for one round of a multishot receive) before it stops.
+pub(super) const QUEUE_CHUNKS: usize = 8;
+
+/// An entry of the ring's table of sockets.
+#[derive(Debug)]
+pub(super) struct Socket {
+    generation: u32,
+    fd: OwnedFd,
+    /// Operations in flight that name the socket, the receive not counted.
+    pub(super) ops: u16,
+    receive: Receive,
+    /// Its owner let go of it: nothing is delivered any more.
+    closing: bool,
+    /// A send was given up half way: what follows could not be understood by the peer.
+    pub(super) broken: bool,
+}
+
+#[derive(Debug, Default)]
+struct Receive {
+    armed: bool,
+    cancelling: bool,
+    /// It found the pool empty and stands in the queue for a buffer.
+    starved: bool,
+    /// The oldest chunk; apart from `rest` so that the common case needs no allocation.
+    first: Option<Chunk>,
+    rest: VecDeque<Chunk>,
+    end: Option<End>,
+    waker: Option<Waker>,
+}
+
+/// How a stream of bytes ended.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    Closed,
+    Failed(i32),
+}
+
+impl Socket {
+    pub(super) fn fd(&self) -> RawFd {
+        self.fd.as_raw_fd()
+    }
+
+    /// Whether the kernel may deliver to it.
+    pub(super) fn is_receiving(&self) -> bool {
+        self.receive.armed
+    }
+}
+
+impl Receive {
+    fn queued(&self) -> usize {
+        usize::from(self.first.is_some()) + self.rest.len()
+    }
+
+    fn push(&mut self, chunk: Chunk) {
+        if self.first.is_none() {
+            self.first = Some(chunk);
+        } else {
+            self.rest.push_back(chunk);
+        }
+    }
+
+    fn pop(&mut self) -> Option<Chunk> {
+        let chunk = self.first.take()?;
+        self.first = self.rest.pop_front();
+        if self.first.is_none() && self.rest.capacity() > 0 {
+            self.rest = VecDeque::new();
+        }
+        Some(chunk)
+    }
+}
+
+impl State {
+    /// Enters a connected socket; nothing is received before the first [`State::poll_receive`].
+    pub(super) fn adopt(&mut self, fd: OwnedFd) -> Key {
+        let generation = self.next_generation();
+        let socket = Socket {
+            generation,
+            fd,
+            ops: 0,
+            receive: Receive::default(),
+            closing: false,
+            broken: false,
+        };
+        Key {
+            index: self.sockets.insert(socket) as u32,
+            generation,
+        }
+    }
+
+    /// Takes the oldest received chunk, `None` at the end of the stream, or waits for one. The
+    /// waker that this displaces comes back to be dropped outside.
+    pub(super) fn poll_receive(
+        &mut self,
+        key: Key,
+        cx: &mut Context<'_>,
+    ) -> (Poll<io::Result<Option<Chunk>>>, Option<Waker>) {
+        let receive = &mut self.sockets[key.index as usize].receive;
+        if let Some(chunk) = receive.pop() {
+            return (Poll::Ready(Ok(Some(chunk))), None);
+        }
+        match receive.end {
+            Some(End::Closed) => return (Poll::Ready(Ok(None)), None),
+            Some(End::Failed(errno)) => {
+                return (Poll::Ready(Err(io::Error::from_raw_os_error(errno))), None);
+            }
+            None => {}
+        }
+        let displaced = displace(&mut receive.waker, cx);
+        if !receive.armed && !receive.starved {
+            self.arm(key);
+        }
+        (Poll::Pending, displaced)
+    }
+
+    /// Whether bytes or the end of the stream wait to be taken.
+    pub(super) fn has_received(&self, key: Key) -> bool {
+        let receive = &self.sockets[key.index as usize].receive;
+        receive.first.is_some() || receive.end.is_some()
+    }
+
+    /// A completion of the socket's receive.
+    pub(super) fn received(
+        &mut self,
+        key: Key,
+        result: i32,
+        buffer: Option<u16>,
+        more: bool,
+        pool: &Pool,
+    ) {
+        if buffer.is_some() {
+            pool.take();
+        }
+        let live = self.sockets.get_mut(key.index as usize);
+        let Some(socket) = live.filter(|socket| socket.generation == key.generation) else {
+            buffer.into_iter().for_each(|id| pool.recycle(id));
+            return;
+        };
+        let receive = &mut socket.receive;
+        receive.armed = more;
+        receive.cancelling &= more;
+        match (result, buffer) {
+            (1.., Some(id)) if socket.closing => pool.recycle(id),
+            (1.., Some(id)) => {
+                let len = result as u32;
+                receive.push(if pool.is_scarce() {
+                    let copy = pool.bytes_of(id, len).into();
+                    pool.recycle(id);
+                    Chunk::Copied(copy)
+                } else {
+                    Chunk::Pooled { id, len }
+                });
+                if more && !receive.cancelling && receive.queued() >= QUEUE_CHUNKS {
+                    receive.cancelling = true;
+                    self.cancel(Target::Receive(key));
+                }
+            }
+            (_, Some(id)) => {
+                pool.recycle(id);
+                receive.end = Some(End::Closed);
+            }
+            (0.., None) => receive.end = Some(End::Closed),
+            (result, None) => match -result {
+                libc::ENOBUFS => {
+                    receive.starved = !pool.grow();
+                    if receive.starved {
+                        self.starved.push_back(key);
+                    }
+                }
+                // Our own cancellation, or the kernel ending a multishot that could not go on.
+                libc::ECANCELED | libc::EAGAIN | libc::EINTR => {}
+                errno => receive.end = Some(End::Failed(errno)),
+            },
+        }
+        let receive = &mut self.sockets[key.index as usize].receive;
+        if receive.first.is_some() || receive.end.is_some() {
+            self.woken.extend(receive.waker.take());
+        } else if receive.waker.is_some() && !receive.armed && !receive.starved {
+            self.arm(key);
+        }
+        self.finish_close(key.index);
+    }
+
+    /// Arms the receives that found the pool empty, as far as buffers came back.
+    pub(super) fn feed_starved(&mut self, pool: &Pool) {
+        for _ in 0..self.starved.len().min(pool.free().into()) {
+            let Some(key) = self.starved.pop_front() else {
+                return;
+            };
+            let live = self.sockets.get_mut(key.index as usize);
+            let live = live.filter(|socket| socket.generation == key.generation);
+            if let Some(socket) = live.filter(|socket| !socket.closing) {
+                socket.receive.starved = false;
+                self.arm(key);
+            }
+        }
+    }
+
+    /// The owner lets go of the socket: what it waits for is cancelled, what it did not read is
+    /// given back, and it is closed as soon as its operations have ended.
+    pub(super) fn abandon(&mut self, key: Key, pool: &Pool) -> Option<Waker> {
+        let socket = &mut self.sockets[key.index as usize];
+        socket.closing = true;
+        let receive = &mut socket.receive;
+        while let Some(chunk) = receive.pop() {
+            if let Chunk::Pooled { id, .. } = chunk {
+                pool.recycle(id);
+            }
+        }
+        let waker = receive.waker.take();
+        if receive.armed && !receive.cancelling {
+            receive.cancelling = true;
+            self.cancel(Target::Receive(key));
+        }
+        self.finish_close(key.index);
+        waker
+    }
+
+    /// Closes the socket if its owner let go of it and nothing of it is in flight.
+    pub(super) fn finish_close(&mut self, index: u32) {
+        let socket = &self.sockets[index as usize];
+        if socket.closing && socket.ops == 0 && !socket.receive.armed {
+            let socket = self.sockets.remove(index as usize);
+            self.close(socket.fd.into_raw_fd());
+        }
+    }
+
+    /// Queues the close of a descriptor that nothing refers to any more.
+    pub(super) fn close(&mut self, fd: RawFd) {
+        let submission = opcode::Close::new(types::Fd(fd)).build();
+        self.queue
+            .push_back(submission.flags(squeue::Flags::SKIP_SUCCESS));
+    }
+
+    fn arm(&mut self, key: Key) {
+        let socket = &mut self.sockets[key.index as usize];
+        socket.receive.armed = true;
+        let submission = opcode::RecvMulti::new(types::Fd(socket.fd()), GROUP).build();
+        self.queue
+            .push_back(submission.user_data(Target::Receive(key).pack()));
+    }
+}

@@ -1,0 +1,276 @@
+//! A connected TCP socket: received as leases, sent as messages that the ring owns meanwhile.
+
+use super::buffers::Lease;
+use super::message::Message;
+use super::op::{Op, Payload, SendVector};
+use super::{Key, Ring};
+use io_uring::{opcode, squeue, types};
+use std::future::poll_fn;
+use std::io;
+use std::net::{Shutdown, SocketAddr};
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::task::{Context, Poll};
+
+/// A connected stream socket on a ring.
+///
+/// Dropping it at any point is sound: operations in flight are cancelled, their memory stays with
+/// the ring until they ended, and the socket is closed after that. Bytes of a message that was
+/// not sent to its end are lost, and the peer sees the connection end.
+#[derive(Debug)]
+pub struct Stream {
+    pub(super) ring: Ring,
+    pub(super) key: Key,
+    pub(super) adapter: super::rw::Adapter,
+}
+
+impl Stream {
+    /// Takes over a connected stream socket in blocking mode.
+    pub fn new(ring: &Ring, socket: OwnedFd) -> Self {
+        let key = ring.0.with(|state| state.adopt(socket));
+        Self {
+            ring: ring.clone(),
+            key,
+            adapter: Default::default(),
+        }
+    }
+
+    /// Connects to `address`, with TCP_NODELAY set.
+    ///
+    /// # Errors
+    /// What `socket(2)` and `connect(2)` answer. There is no deadline but the kernel's; race the
+    /// future against a [`Deadline`](super::Deadline) and drop it to give up.
+    pub async fn connect(ring: &Ring, address: SocketAddr) -> io::Result<Self> {
+        let domain = socket2::Domain::for_address(address);
+        let socket = socket2::Socket::new(domain, socket2::Type::STREAM, None)?;
+        socket.set_tcp_nodelay(true)?;
+        let stream = Self::new(ring, socket.into());
+        let payload = Payload::Connect(vec![address.into()]);
+        let (result, _) = stream
+            .operate(payload, |fd, payload| {
+                let Payload::Connect(address) = payload else {
+                    unreachable!("made above")
+                };
+                opcode::Connect::new(fd, address[0].as_ptr().cast(), address[0].len()).build()
+            })
+            .await;
+        check(result).map(|_| stream)
+    }
+
+    /// The next bytes from the peer; `None` when it has sent everything and closed its side.
+    ///
+    /// # Errors
+    /// What `recv(2)` answers, ECONNRESET above all. Bytes that came before it are returned first.
+    pub async fn receive(&mut self) -> io::Result<Option<Lease>> {
+        poll_fn(|cx| self.poll_receive(cx)).await
+    }
+
+    /// [`Stream::receive`] for hand-written futures.
+    pub fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Lease>>> {
+        let (outcome, _displaced) = self.ring.0.with(|state| state.poll_receive(self.key, cx));
+        outcome.map_ok(|chunk| chunk.map(|chunk| Lease::new(self.ring.0.clone(), chunk)))
+    }
+
+    /// Whether [`Stream::receive`] would return at once.
+    pub fn has_received(&self) -> bool {
+        self.ring.0.with(|state| state.has_received(self.key))
+    }
+
+    /// Sends what it can of `message` and returns it with the number of bytes the kernel took:
+    /// at least one unless nothing was left to send. [`Message::remaining`] tells when to go on.
+    ///
+    /// Dropping the future before it is ready leaves the peer with an unknown part of the
+    /// message, so nothing more can be sent after that.
+    ///
+    /// # Errors
+    /// What `send(2)` answers; `BrokenPipe` after an earlier send was dropped.
+    pub async fn send(&mut self, message: Message) -> (io::Result<usize>, Message) {
+        if self
+            .ring
+            .0
+            .with(|state| state.sockets[self.key.index as usize].broken)
+        {
+            return (Err(io::ErrorKind::BrokenPipe.into()), message);
+        }
+        if message.remaining() == 0 {
+            return (Ok(0), message);
+        }
+        let sending = Sending {
+            stream: self,
+            finished: false,
+        };
+        let (result, payload) = sending.stream.start_send(message).await;
+        sending.finish();
+        sent(result, payload)
+    }
+
+    /// Sends the whole of `message`.
+    ///
+    /// # Errors
+    /// As [`Stream::send`]. How much was sent is then unknown to the peer's reader too.
+    pub async fn send_all(&mut self, mut message: Message) -> io::Result<()> {
+        while message.remaining() > 0 {
+            let (outcome, rest) = self.send(message).await;
+            outcome?;
+            message = rest;
+        }
+        Ok(())
+    }
+
+    /// Closes one or both directions; the peer reads to the end of what was sent.
+    ///
+    /// # Errors
+    /// What `shutdown(2)` answers: ENOTCONN when the connection is gone.
+    pub async fn shutdown(&mut self, how: Shutdown) -> io::Result<()> {
+        check(self.start_shutdown(how).await.0).map(|_| ())
+    }
+
+    /// The peer's address.
+    ///
+    /// # Errors
+    /// What `getpeername(2)` answers: ENOTCONN when the connection is gone.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.with_fd(|fd| socket2::SockRef::from(&fd).peer_addr())?
+            .as_socket()
+            .ok_or_else(|| io::ErrorKind::Unsupported.into())
+    }
+
+    /// The address the peer connected to.
+    ///
+    /// # Errors
+    /// What `getsockname(2)` answers.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.with_fd(|fd| socket2::SockRef::from(&fd).local_addr())?
+            .as_socket()
+            .ok_or_else(|| io::ErrorKind::Unsupported.into())
+    }
+
+    pub(super) fn start_send(&self, message: Message) -> Op {
+        self.operate(
+            Payload::Send {
+                message,
+                vector: Vec::new(),
+            },
+            |fd, payload| {
+                let Payload::Send { message, vector } = payload else {
+                    unreachable!("made above")
+                };
+                submission_for(fd, message, vector)
+            },
+        )
+    }
+
+    pub(super) fn start_shutdown(&self, how: Shutdown) -> Op {
+        let how = match how {
+            Shutdown::Read => libc::SHUT_RD,
+            Shutdown::Write => libc::SHUT_WR,
+            Shutdown::Both => libc::SHUT_RDWR,
+        };
+        self.operate(Payload::None, |fd, _| {
+            opcode::Shutdown::new(fd, how).build()
+        })
+    }
+
+    fn operate(
+        &self,
+        payload: Payload,
+        build: impl FnOnce(types::Fd, &mut Payload) -> squeue::Entry,
+    ) -> Op {
+        let index = self.key.index;
+        let key = self.ring.0.with(|state| {
+            let fd = types::Fd(state.sockets[index as usize].fd());
+            state.start(Some(index), payload, |payload| build(fd, payload))
+        });
+        Op::new(self.ring.clone(), key)
+    }
+
+    fn with_fd<R>(&self, ask: impl FnOnce(BorrowedFd<'_>) -> R) -> R {
+        self.ring.0.with(|state| {
+            // SAFETY: the entry keeps the descriptor open, and is not freed during the borrow.
+            ask(unsafe { BorrowedFd::borrow_raw(state.sockets[self.key.index as usize].fd()) })
+        })
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        let Ring(shared) = &self.ring;
+        let _displaced = shared.with(|state| state.abandon(self.key, &shared.pool));
+    }
+}
+
+/// Marks the stream as broken if a send is dropped before it ended.
+struct Sending<'a> {
+    stream: &'a Stream,
+    finished: bool,
+}
+
+impl Sending<'_> {
+    fn finish(mut self) {
+        self.finished = true;
+    }
+}
+
+impl Drop for Sending<'_> {
+    fn drop(&mut self) {
+        if !self.finished {
+            let index = self.stream.key.index as usize;
+            self.stream
+                .ring
+                .0
+                .with(|state| state.sockets[index].broken = true);
+        }
+    }
+}
+
+/// What a finished send says: the bytes taken, and the message advanced by them.
+pub(super) fn sent(result: i32, payload: Payload) -> (io::Result<usize>, Message) {
+    let Payload::Send { mut message, .. } = payload else {
+        unreachable!("a send's payload")
+    };
+    let outcome = match check(result) {
+        Ok(0) => Err(io::ErrorKind::WriteZero.into()),
+        outcome => outcome,
+    };
+    if let Ok(bytes) = outcome {
+        message.advance(bytes);
+    }
+    (outcome, message)
+}
+
+/// A kernel result as `io::Result`.
+pub(super) fn check(result: i32) -> io::Result<usize> {
+    usize::try_from(result).map_err(|_| io::Error::from_raw_os_error(-result))
+}
+
+/// The submission that sends what is left of `message`, with a scatter list when there are two
+/// parts left.
+fn submission_for(fd: types::Fd, message: &Message, vector: &mut Vec<SendVector>) -> squeue::Entry {
+    let part = |bytes: &[u8]| libc::iovec {
+        iov_base: bytes.as_ptr().cast_mut().cast(),
+        iov_len: bytes.len(),
+    };
+    let (head, body) = message.parts();
+    let single = |bytes: &[u8]| {
+        let len = u32::try_from(bytes.len()).unwrap_or(i32::MAX as u32);
+        opcode::Send::new(fd, bytes.as_ptr(), len)
+            .flags(libc::MSG_NOSIGNAL)
+            .build()
+    };
+    if body.is_empty() {
+        return single(head);
+    }
+    if head.is_empty() {
+        return single(body);
+    }
+    vector.push(SendVector {
+        parts: [part(head), part(body)],
+        // SAFETY: all-zero is a valid `msghdr`: no name, no control data, null pointers.
+        header: unsafe { std::mem::zeroed() },
+    });
+    let list = &mut vector[0];
+    list.header.msg_iov = list.parts.as_mut_ptr();
+    list.header.msg_iovlen = list.parts.len();
+    opcode::SendMsg::new(fd, &list.header)
+        .flags(libc::MSG_NOSIGNAL as u32)
+        .build()
+}

@@ -1,0 +1,325 @@
+//! The deadline wheel: which waiter is due, as pure data. It reads no clock and wakes nobody.
+//!
+//! Time is cut into ticks of [`TICK_NS`]. A timer stands in one of [`SLOTS`] slots; moving its
+//! deadline later only rewrites a number, because the slot it stands in is looked at again when
+//! its tick comes and the timer is then moved on. That makes the common case, a connection that
+//! pushes its idle deadline back after each request, cost one store.
+//!
+//! Deadlines are rounded up: to a tick, and beyond [`COARSE_AFTER_TICKS`] to a whole second, so
+//! that thousands of idle connections share their wake-ups. A timer is never early.
+
+use slab::Slab;
+
+/// Length of a tick in nanoseconds.
+pub const TICK_NS: u64 = 100_000_000;
+
+/// Deadlines further away than this many ticks are rounded up to a whole second.
+pub(super) const COARSE_AFTER_TICKS: u64 = 50;
+
+/// Number of slots; a deadline further away waits in the last one and is moved on from there.
+const SLOTS: usize = 512;
+
+const TICKS_PER_SECOND: u64 = 1_000_000_000 / TICK_NS;
+
+const _: () = assert!(SLOTS.is_power_of_two());
+const _: () = assert!((SLOTS as u64) > COARSE_AFTER_TICKS + TICKS_PER_SECOND);
+
+/// A timer of one [`Wheel`], valid until it is removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TimerKey(u32);
+
+/// Timers ordered by deadline, each with a waiter of type `W`.
+#[derive(Debug)]
+pub(super) struct Wheel<W> {
+    /// The last tick that was looked at; every timer still queued stands at a later one.
+    now: u64,
+    slots: Vec<Vec<Entry>>,
+    timers: Slab<Timer<W>>,
+    /// Entries in all slots, the outdated ones included.
+    queued: usize,
+    stamp: u32,
+}
+
+#[derive(Debug)]
+struct Timer<W> {
+    /// The tick it is due at; `None` while it is disarmed.
+    deadline: Option<u64>,
+    /// Where its valid entry stands, and that entry's stamp; `None` while it stands nowhere.
+    entry: Option<(u64, u32)>,
+    waiter: Option<W>,
+    fired: bool,
+}
+
+/// A timer's place in a slot. It is outdated once the timer carries another stamp.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    timer: u32,
+    stamp: u32,
+}
+
+impl<W> Wheel<W> {
+    /// An empty wheel that starts at `now_ns` (any monotonic clock).
+    pub(super) fn new(now_ns: u64) -> Self {
+        Self {
+            now: now_ns / TICK_NS,
+            slots: (0..SLOTS).map(|_| Vec::new()).collect(),
+            timers: Slab::new(),
+            queued: 0,
+            stamp: 0,
+        }
+    }
+
+    /// Adds a disarmed timer.
+    pub(super) fn insert(&mut self) -> TimerKey {
+        let timer = Timer {
+            deadline: None,
+            entry: None,
+            waiter: None,
+            fired: false,
+        };
+        TimerKey(self.timers.insert(timer) as u32)
+    }
+
+    /// Removes a timer and hands back its waiter, if one waits.
+    pub(super) fn remove(&mut self, key: TimerKey) -> Option<W> {
+        self.timers.remove(key.0 as usize).waiter
+    }
+
+    /// Arms a timer for `deadline_ns`, or moves it there.
+    pub(super) fn arm(&mut self, key: TimerKey, deadline_ns: u64) {
+        let due = round_up(self.now, deadline_ns);
+        let timer = &mut self.timers[key.0 as usize];
+        timer.deadline = Some(due);
+        timer.fired = false;
+        // An entry at or before the deadline will move the timer on when its tick comes.
+        if !matches!(timer.entry, Some((tick, _)) if tick <= due) {
+            self.enqueue(key.0, due);
+        }
+    }
+
+    /// Disarms a timer: it will not fire until it is armed again.
+    pub(super) fn disarm(&mut self, key: TimerKey) {
+        let timer = &mut self.timers[key.0 as usize];
+        timer.deadline = None;
+        timer.fired = false;
+    }
+
+    /// Whether the timer's deadline has passed since it was armed.
+    pub(super) fn has_fired(&self, key: TimerKey) -> bool {
+        self.timers[key.0 as usize].fired
+    }
+
+    /// The place where the timer's waiter is kept until the timer fires.
+    pub(super) fn waiter(&mut self, key: TimerKey) -> &mut Option<W> {
+        &mut self.timers[key.0 as usize].waiter
+    }
+
+    /// Advances to `now_ns` and appends the waiters of all timers that became due to `due`.
+    /// Returns how many timers fired, those without a waiter included.
+    pub(super) fn advance(&mut self, now_ns: u64, due: &mut Vec<W>) -> usize {
+        let target = now_ns / TICK_NS;
+        let mut fired = 0;
+        while self.now < target {
+            if self.queued == 0 {
+                self.now = target;
+                break;
+            }
+            self.now += 1;
+            let slot = (self.now as usize) % SLOTS;
+            if self.slots[slot].is_empty() {
+                continue;
+            }
+            let mut entries = std::mem::take(&mut self.slots[slot]);
+            self.queued -= entries.len();
+            for entry in entries.drain(..) {
+                fired += self.visit(entry, due);
+            }
+            if self.slots[slot].is_empty() {
+                self.slots[slot] = entries;
+            }
+        }
+        fired
+    }
+
+    /// When [`Wheel::advance`] next has something to do, in nanoseconds; never later than the
+    /// first deadline, but it may be earlier.
+    pub(super) fn next_ns(&self) -> Option<u64> {
+        if self.queued == 0 {
+            return None;
+        }
+        (1..=SLOTS as u64)
+            .map(|ahead| self.now + ahead)
+            .find(|tick| !self.slots[(*tick as usize) % SLOTS].is_empty())
+            .map(|tick| tick * TICK_NS)
+    }
+
+    fn visit(&mut self, entry: Entry, due: &mut Vec<W>) -> usize {
+        let Some(timer) = self.timers.get_mut(entry.timer as usize) else {
+            return 0;
+        };
+        if timer.entry.map(|(_, stamp)| stamp) != Some(entry.stamp) {
+            return 0;
+        }
+        timer.entry = None;
+        match timer.deadline {
+            Some(deadline) if deadline <= self.now => {
+                timer.deadline = None;
+                timer.fired = true;
+                due.extend(timer.waiter.take());
+                1
+            }
+            Some(deadline) => {
+                self.enqueue(entry.timer, deadline);
+                0
+            }
+            None => 0,
+        }
+    }
+
+    /// Gives the timer a fresh entry at `due`, or as far towards it as the wheel reaches.
+    fn enqueue(&mut self, timer: u32, due: u64) {
+        let tick = due.min(self.now + SLOTS as u64 - 1).max(self.now + 1);
+        self.stamp = self.stamp.wrapping_add(1);
+        self.timers[timer as usize].entry = Some((tick, self.stamp));
+        self.slots[(tick as usize) % SLOTS].push(Entry {
+            timer,
+            stamp: self.stamp,
+        });
+        self.queued += 1;
+    }
+}
+
+/// The tick at which a deadline is due: rounded up, and coarse when it is far away.
+fn round_up(now: u64, deadline_ns: u64) -> u64 {
+    let tick = deadline_ns.div_ceil(TICK_NS).max(now + 1);
+    if tick - now > COARSE_AFTER_TICKS {
+        tick.next_multiple_of(TICKS_PER_SECOND)
+    } else {
+        tick
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const MS: u64 = 1_000_000;
+
+    fn fired(wheel: &mut Wheel<u32>, now_ms: u64) -> Vec<u32> {
+        let mut due = Vec::new();
+        wheel.advance(now_ms * MS, &mut due);
+        due
+    }
+
+    fn armed(wheel: &mut Wheel<u32>, name: u32, at_ms: u64) -> TimerKey {
+        let key = wheel.insert();
+        *wheel.waiter(key) = Some(name);
+        wheel.arm(key, at_ms * MS);
+        key
+    }
+
+    #[test]
+    fn fires_once_and_not_before_its_tick() {
+        let mut wheel = Wheel::new(0);
+        let key = armed(&mut wheel, 7, 250);
+        assert_eq!(fired(&mut wheel, 299), []);
+        assert!(!wheel.has_fired(key));
+        assert_eq!(fired(&mut wheel, 300), [7]);
+        assert!(wheel.has_fired(key));
+        assert_eq!(fired(&mut wheel, 10_000), []);
+    }
+
+    #[test]
+    fn a_deadline_in_the_past_fires_at_the_next_tick() {
+        let mut wheel = Wheel::new(5_000 * MS);
+        armed(&mut wheel, 1, 10);
+        assert_eq!(fired(&mut wheel, 5_100), [1]);
+    }
+
+    #[test]
+    fn moved_later_it_does_not_fire_at_its_old_place() {
+        let mut wheel = Wheel::new(0);
+        let key = armed(&mut wheel, 1, 200);
+        wheel.arm(key, 900 * MS);
+        assert_eq!(fired(&mut wheel, 800), []);
+        assert_eq!(fired(&mut wheel, 900), [1]);
+    }
+
+    #[test]
+    fn moved_earlier_it_fires_once() {
+        let mut wheel = Wheel::new(0);
+        let key = armed(&mut wheel, 1, 900);
+        wheel.arm(key, 200 * MS);
+        assert_eq!(fired(&mut wheel, 200), [1]);
+        assert_eq!(fired(&mut wheel, 2_000), []);
+    }
+
+    #[test]
+    fn disarmed_or_removed_it_is_silent() {
+        let mut wheel = Wheel::new(0);
+        let key = armed(&mut wheel, 1, 200);
+        wheel.disarm(key);
+        let gone = armed(&mut wheel, 2, 200);
+        assert_eq!(wheel.remove(gone), Some(2));
+        let reused = armed(&mut wheel, 3, 400);
+        assert_eq!(reused, gone);
+        assert_eq!(fired(&mut wheel, 300), []);
+        assert_eq!(fired(&mut wheel, 400), [3]);
+    }
+
+    #[test]
+    fn far_deadlines_pass_through_the_last_slot() {
+        let mut wheel = Wheel::new(0);
+        armed(&mut wheel, 1, 300_000);
+        assert_eq!(fired(&mut wheel, 299_900), []);
+        assert_eq!(fired(&mut wheel, 300_000), [1]);
+    }
+
+    #[test]
+    fn far_deadlines_share_whole_seconds() {
+        let mut wheel = Wheel::new(0);
+        armed(&mut wheel, 1, 75_100);
+        armed(&mut wheel, 2, 75_900);
+        assert_eq!(fired(&mut wheel, 75_999), []);
+        assert_eq!(fired(&mut wheel, 76_000), [1, 2]);
+    }
+
+    #[test]
+    fn next_is_never_later_than_the_first_deadline() {
+        let mut wheel = Wheel::new(0);
+        assert_eq!(wheel.next_ns(), None);
+        armed(&mut wheel, 1, 1_000);
+        armed(&mut wheel, 2, 300);
+        assert_eq!(wheel.next_ns(), Some(300 * MS));
+        fired(&mut wheel, 300);
+        assert_eq!(wheel.next_ns(), Some(1_000 * MS));
+        fired(&mut wheel, 1_000);
+        assert_eq!(wheel.next_ns(), None);
+    }
+
+    proptest! {
+        #[test]
+        fn every_timer_fires_within_its_precision(
+            deadlines in prop::collection::vec(0_u64..120_000, 1..40),
+            step in 1_u64..2_000,
+        ) {
+            let mut wheel = Wheel::new(0);
+            for (name, at) in deadlines.iter().enumerate() {
+                armed(&mut wheel, name as u32, *at);
+            }
+            let mut seen = vec![false; deadlines.len()];
+            let mut now = 0;
+            while now < 122_000 {
+                now += step;
+                for name in fired(&mut wheel, now) {
+                    let name = name as usize;
+                    prop_assert!(!seen[name] && now >= deadlines[name]);
+                    prop_assert!(now < deadlines[name] + 1_100 + step);
+                    seen[name] = true;
+                }
+            }
+            prop_assert!(seen.iter().all(|seen| *seen));
+        }
+    }
+}
