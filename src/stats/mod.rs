@@ -55,11 +55,16 @@
 //! [`RATE_INTERVAL_NS`]: crate::limits::RATE_INTERVAL_NS
 
 mod latency;
+mod rate;
 mod recorder;
 mod snapshot;
 mod status;
+mod totals;
+mod view;
 
 pub use latency::LatencySummary;
 pub use recorder::Recorder;
 pub use snapshot::Snapshot;
 pub use status::StatusCounts;
+pub use totals::Totals;
+pub use view::{Connections, CoreView, View};
