@@ -54,14 +54,17 @@
 //! [`LATENCY_MAX_NS`]: crate::limits::LATENCY_MAX_NS
 //! [`RATE_INTERVAL_NS`]: crate::limits::RATE_INTERVAL_NS
 
+mod json;
 mod latency;
 mod rate;
 mod recorder;
+mod rfc3339;
 mod snapshot;
 mod status;
 mod totals;
 mod view;
 
+pub use json::{ServerInfo, json};
 pub use latency::LatencySummary;
 pub use recorder::Recorder;
 pub use snapshot::Snapshot;
