@@ -3,3 +3,4 @@
 pub mod http;
 pub mod limits;
 pub mod ring;
+pub mod stats;

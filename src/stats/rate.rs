@@ -1,0 +1,141 @@
+//! What one core did in its last interval: requests a second and how busy it was. It is told the
+//! time by the snapshots.
+
+use super::snapshot::Snapshot;
+use crate::limits::RATE_INTERVAL_NS;
+
+/// One core between two of its snapshots that are at least [`RATE_INTERVAL_NS`] apart.
+#[derive(Debug)]
+pub(super) struct Rate {
+    /// Where the next interval begins.
+    mark: Mark,
+    /// What was added in the last interval; all 0 until there is one.
+    last: Mark,
+}
+
+/// Counters at one moment, or what they grew by.
+#[derive(Debug, Default, Clone, Copy)]
+struct Mark {
+    ns: u64,
+    requests: u64,
+    busy_ns: u64,
+    waiting_ns: u64,
+}
+
+impl Rate {
+    /// Begins the first interval with all counters 0.
+    pub(super) fn new(started_ns: u64) -> Rate {
+        Rate {
+            mark: Mark {
+                ns: started_ns,
+                ..Mark::default()
+            },
+            last: Mark::default(),
+        }
+    }
+
+    /// Takes the core's next snapshot, and ends the interval if it is long enough.
+    pub(super) fn observe(&mut self, snapshot: &Snapshot) {
+        let ns = snapshot.at_ns.saturating_sub(self.mark.ns);
+        if ns < RATE_INTERVAL_NS {
+            return;
+        }
+        let now = Mark {
+            ns: snapshot.at_ns,
+            requests: snapshot.counters.latency.count(),
+            busy_ns: snapshot.counters.busy_ns,
+            waiting_ns: snapshot.counters.waiting_ns,
+        };
+        self.last = Mark {
+            ns,
+            requests: now.requests.saturating_sub(self.mark.requests),
+            busy_ns: now.busy_ns.saturating_sub(self.mark.busy_ns),
+            waiting_ns: now.waiting_ns.saturating_sub(self.mark.waiting_ns),
+        };
+        self.mark = now;
+    }
+
+    /// Requests a second, when the core's newest snapshot is `age_ns` old.
+    pub(super) fn per_second(&self, age_ns: u64) -> f64 {
+        if self.last.ns == 0 {
+            return 0.0;
+        }
+        // The next snapshot is due after one interval. What it is late by is time in which nothing
+        // is known to have been answered.
+        let late_ns = age_ns.saturating_sub(RATE_INTERVAL_NS);
+        self.last.requests as f64 * 1e9 / (self.last.ns as f64 + late_ns as f64)
+    }
+
+    /// The share of the interval in which the core ran, from 0 to 1, if it told of any time at all.
+    pub(super) fn busy_ratio(&self) -> Option<f64> {
+        let told_ns = self.last.busy_ns + self.last.waiting_ns;
+        (told_ns > 0).then(|| self.last.busy_ns as f64 / told_ns as f64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Recorder;
+    use super::*;
+
+    const SECOND: u64 = RATE_INTERVAL_NS;
+
+    fn core_with(requests: u64, busy_ns: u64, waiting_ns: u64) -> Recorder {
+        let mut recorder = Recorder::new(0, &[]);
+        for _ in 0..requests {
+            recorder.request(200, 1);
+        }
+        recorder.ran(busy_ns);
+        recorder.waited(waiting_ns);
+        recorder
+    }
+
+    #[test]
+    fn the_first_interval_ends_after_one_second_and_no_sooner() {
+        for (at_ns, per_second, busy_ratio) in [
+            (5, 0.0, None),
+            (5 + SECOND - 1, 0.0, None),
+            (5 + SECOND, 10.0, Some(0.25)),
+            (5 + 2 * SECOND, 5.0, Some(0.25)),
+        ] {
+            let mut rate = Rate::new(5);
+            rate.observe(&core_with(10, 1, 3).snapshot(at_ns));
+            assert_eq!(rate.per_second(0), per_second, "{at_ns}");
+            assert_eq!(rate.busy_ratio(), busy_ratio, "{at_ns}");
+        }
+    }
+
+    #[test]
+    fn snapshots_within_an_interval_do_not_move_the_rate() {
+        let mut rate = Rate::new(0);
+        rate.observe(&core_with(10, 1, 1).snapshot(SECOND));
+        rate.observe(&core_with(900, 9, 1).snapshot(SECOND + SECOND / 2));
+        assert_eq!(rate.per_second(SECOND), 10.0);
+        assert_eq!(rate.busy_ratio(), Some(0.5));
+        // The interval that they were in counts whole.
+        rate.observe(&core_with(1_010, 9, 9).snapshot(3 * SECOND));
+        assert_eq!(rate.per_second(0), 500.0);
+        assert_eq!(rate.busy_ratio(), Some(0.5));
+    }
+
+    #[test]
+    fn the_rate_of_a_silent_core_falls() {
+        let mut rate = Rate::new(0);
+        rate.observe(&core_with(100, 0, 0).snapshot(SECOND));
+        for (age_ns, per_second) in [
+            (0, 100.0),
+            (SECOND, 100.0),
+            (2 * SECOND, 50.0),
+            (100 * SECOND, 1.0),
+        ] {
+            assert_eq!(rate.per_second(age_ns), per_second, "{age_ns}");
+        }
+    }
+
+    #[test]
+    fn a_core_that_tells_no_time_has_no_busy_ratio() {
+        let mut rate = Rate::new(0);
+        rate.observe(&core_with(1, 0, 0).snapshot(SECOND));
+        assert_eq!(rate.busy_ratio(), None);
+    }
+}

@@ -1,0 +1,109 @@
+//! How often each status code was sent; not what a code means.
+
+/// One counter for each code from 100 to 599, and one for those outside.
+const CODES: usize = 500;
+const FIRST_CODE: usize = 100;
+const INVALID: usize = CODES;
+
+/// Responses by status code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatusCounts {
+    counts: Box<[u64; CODES + 1]>,
+}
+
+impl StatusCounts {
+    pub(super) fn new() -> StatusCounts {
+        StatusCounts {
+            counts: Box::new([0; CODES + 1]),
+        }
+    }
+
+    /// Counts one response.
+    #[inline]
+    pub(super) fn record(&mut self, status: u16) {
+        // A code below the first wraps to a slot far beyond the last.
+        let slot = usize::from(status).wrapping_sub(FIRST_CODE);
+        self.counts[slot.min(INVALID)] += 1;
+    }
+
+    /// Becomes a copy of `source` without allocating.
+    pub(super) fn copy_from(&mut self, source: &StatusCounts) {
+        *self.counts = *source.counts;
+    }
+
+    #[cfg(test)]
+    pub(super) fn memory(&self) -> *const u64 {
+        self.counts.as_ptr()
+    }
+
+    /// Adds what `other` counted.
+    pub(super) fn add(&mut self, other: &StatusCounts) {
+        for (count, more) in self.counts.iter_mut().zip(other.counts.iter()) {
+            *count += more;
+        }
+    }
+
+    /// Responses of each class, from 1xx to 5xx. Their sum is the number of responses.
+    ///
+    /// RFC 9110 §15: a client processes a response with a code outside 100 to 599 as if it had a
+    /// 5xx, so that is where these are counted.
+    pub fn classes(&self) -> [u64; 5] {
+        let mut classes = [0; 5];
+        for (slot, count) in self.counts.iter().enumerate() {
+            classes[(slot / 100).min(4)] += count;
+        }
+        classes
+    }
+
+    /// The valid codes that were sent at least once, in ascending order, each with its count.
+    pub fn codes(&self) -> impl Iterator<Item = (u16, u64)> + '_ {
+        (FIRST_CODE as u16..)
+            .zip(self.counts[..CODES].iter().copied())
+            .filter(|&(_, count)| count > 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_code_has_its_class_and_each_valid_one_its_count() {
+        for (status, class, listed) in [
+            (0, 4, false),
+            (99, 4, false),
+            (100, 0, true),
+            (199, 0, true),
+            (200, 1, true),
+            (304, 2, true),
+            (499, 3, true),
+            (500, 4, true),
+            (599, 4, true),
+            (600, 4, false),
+            (u16::MAX, 4, false),
+        ] {
+            let mut counts = StatusCounts::new();
+            counts.record(status);
+            counts.record(status);
+            let mut classes = [0; 5];
+            classes[class] = 2;
+            assert_eq!(counts.classes(), classes, "{status}");
+            let codes: Vec<_> = counts.codes().collect();
+            let expected = if listed { vec![(status, 2)] } else { vec![] };
+            assert_eq!(codes, expected, "{status}");
+        }
+    }
+
+    #[test]
+    fn codes_come_in_order_and_add_up() {
+        let mut counts = StatusCounts::new();
+        let mut other = StatusCounts::new();
+        for status in [404, 200, 700, 200] {
+            counts.record(status);
+            other.record(status);
+        }
+        counts.add(&other);
+        assert_eq!(counts.codes().collect::<Vec<_>>(), [(200, 4), (404, 2)]);
+        assert_eq!(counts.classes(), [0, 4, 0, 2, 2]);
+    }
+}
