@@ -220,7 +220,15 @@ impl Drop for Mapping {
 
 /// Bytes that arrived and have not been looked at.
 #[derive(Debug)]
-pub(super) enum Chunk {
+pub(super) struct Chunk {
+    pub(super) bytes: ChunkBytes,
+    /// When their completion was reaped, on the ring's clock.
+    pub(super) arrived_ns: u64,
+}
+
+/// Where a chunk lies.
+#[derive(Debug)]
+pub(super) enum ChunkBytes {
     /// In a buffer of the pool.
     Pooled { id: u16, len: u32 },
     /// Copied out of it, because the pool was scarce.
@@ -234,15 +242,17 @@ pub(super) enum Chunk {
 #[derive(Debug)]
 pub struct Lease {
     shared: Rc<Shared>,
-    chunk: Chunk,
+    bytes: ChunkBytes,
     consumed: u32,
+    arrived_ns: u64,
 }
 
 impl Lease {
     pub(super) fn new(shared: Rc<Shared>, chunk: Chunk) -> Self {
         Self {
             shared,
-            chunk,
+            bytes: chunk.bytes,
+            arrived_ns: chunk.arrived_ns,
             consumed: 0,
         }
     }
@@ -256,13 +266,19 @@ impl Lease {
         self.consumed += bytes as u32;
     }
 
+    /// When the completion that delivered these bytes was reaped, on the ring's clock
+    /// ([`Ring::now_ns`](super::Ring::now_ns)), in nanoseconds.
+    pub fn arrived_ns(&self) -> u64 {
+        self.arrived_ns
+    }
+
     /// Copies the rest to the heap if the pool is scarce, so that a wait holds no pool buffer
     /// that others need.
     pub fn settle(&mut self) {
-        if matches!(self.chunk, Chunk::Pooled { .. }) && self.shared.pool.is_scarce() {
-            let copy = Chunk::Copied(self[..].into());
+        if matches!(self.bytes, ChunkBytes::Pooled { .. }) && self.shared.pool.is_scarce() {
+            let copy = ChunkBytes::Copied(self[..].into());
             self.shared
-                .release(std::mem::replace(&mut self.chunk, copy));
+                .release(std::mem::replace(&mut self.bytes, copy));
             self.consumed = 0;
         }
     }
@@ -272,9 +288,9 @@ impl Deref for Lease {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        let bytes = match &self.chunk {
-            Chunk::Pooled { id, len } => self.shared.pool.bytes_of(*id, *len),
-            Chunk::Copied(bytes) => bytes,
+        let bytes = match &self.bytes {
+            ChunkBytes::Pooled { id, len } => self.shared.pool.bytes_of(*id, *len),
+            ChunkBytes::Copied(bytes) => bytes,
         };
         &bytes[self.consumed as usize..]
     }
@@ -282,8 +298,8 @@ impl Deref for Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let chunk = std::mem::replace(&mut self.chunk, Chunk::Copied(Box::default()));
-        self.shared.release(chunk);
+        let bytes = std::mem::replace(&mut self.bytes, ChunkBytes::Copied(Box::default()));
+        self.shared.release(bytes);
     }
 }
 

@@ -1,11 +1,11 @@
 //! The ring itself: its tables, and the turn that submits, waits and reaps.
 
-use super::buffers::{Chunk, GROUP, Pool};
+use super::buffers::{ChunkBytes, GROUP, Pool};
 use super::key::{GENERATION_MASK, Key, Target};
 use super::listener::Accepting;
 use super::op::{Payload, Slot};
 use super::probe::StartError;
-use super::socket::Socket;
+use super::socket::{Received, Socket};
 use super::wheel::Wheel;
 use io_uring::{IoUring, cqueue, opcode, squeue, types};
 use slab::Slab;
@@ -160,8 +160,8 @@ impl Shared {
     }
 
     /// Gives the buffer of a chunk back.
-    pub(super) fn release(&self, chunk: Chunk) {
-        if let Chunk::Pooled { id, .. } = chunk {
+    pub(super) fn release(&self, bytes: ChunkBytes) {
+        if let ChunkBytes::Pooled { id, .. } = bytes {
             self.pool.recycle(id);
             self.kick_if_parked();
         }
@@ -175,11 +175,11 @@ impl Shared {
         state.feed_starved(&self.pool);
         let blocking = matches!(wait, Wait::AtMost(_)).then(monotonic_ns);
         enter(ring, &mut state.queue, wait)?;
-        for completion in ring.completion() {
-            state.dispatch(&completion, &self.pool);
-        }
         let now = monotonic_ns();
         self.now.set(now);
+        for completion in ring.completion() {
+            state.dispatch(&completion, &self.pool, now);
+        }
         self.add_waited(blocking.map_or(0, |since| now - since));
         state.wheel.advance(now, &mut state.woken);
         let turn = Turn {
@@ -347,7 +347,7 @@ impl State {
             .push_back(submission.flags(squeue::Flags::SKIP_SUCCESS));
     }
 
-    fn dispatch(&mut self, completion: &cqueue::Entry, pool: &Pool) {
+    fn dispatch(&mut self, completion: &cqueue::Entry, pool: &Pool, now_ns: u64) {
         let result = completion.result();
         let more = cqueue::more(completion.flags());
         match Target::unpack(completion.user_data()) {
@@ -355,7 +355,16 @@ impl State {
             Target::Receive(key) => {
                 let buffer = cqueue::buffer_select(completion.flags());
                 self.traffic = true;
-                self.received(key, result, buffer, more, pool);
+                self.received(
+                    key,
+                    Received {
+                        result,
+                        buffer,
+                        more,
+                        now_ns,
+                    },
+                    pool,
+                );
             }
             Target::Accept(key) => {
                 self.traffic = true;
@@ -421,7 +430,7 @@ impl Drop for Shared {
                 break;
             }
             for completion in core.ring.completion() {
-                core.state.dispatch(&completion, &self.pool);
+                core.state.dispatch(&completion, &self.pool, 0);
             }
             if core.state.in_flight() == 0 {
                 // SAFETY: dropped once, here, and not used afterwards.

@@ -6,7 +6,7 @@
 //! it *and* its last operation ended, in that order, so that no operation can meet a reused
 //! file descriptor.
 
-use super::buffers::{Chunk, GROUP};
+use super::buffers::{Chunk, ChunkBytes, GROUP};
 use super::key::Target;
 use super::{Key, Pool, State, displace};
 use io_uring::{opcode, squeue, types};
@@ -39,11 +39,23 @@ struct Receive {
     cancelling: bool,
     /// It found the pool empty and stands in the queue for a buffer.
     starved: bool,
+    /// The reader is to be told, once, when it next finds nothing.
+    interrupted: bool,
     /// The oldest chunk; apart from `rest` so that the common case needs no allocation.
     first: Option<Chunk>,
     rest: VecDeque<Chunk>,
     end: Option<End>,
     waker: Option<Waker>,
+}
+
+/// What a completion of a receive says.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Received {
+    pub(super) result: i32,
+    pub(super) buffer: Option<u16>,
+    /// The receive goes on.
+    pub(super) more: bool,
+    pub(super) now_ns: u64,
 }
 
 /// How a stream of bytes ended.
@@ -123,6 +135,9 @@ impl State {
             }
             None => {}
         }
+        if std::mem::take(&mut receive.interrupted) {
+            return (Poll::Ready(Err(io::ErrorKind::Interrupted.into())), None);
+        }
         let displaced = displace(&mut receive.waker, cx);
         if !receive.armed && !receive.starved {
             self.arm(key);
@@ -136,15 +151,21 @@ impl State {
         receive.first.is_some() || receive.end.is_some()
     }
 
+    /// Ends the wait of the socket's reader, or its next one.
+    pub(super) fn interrupt(&mut self, key: Key) -> Option<Waker> {
+        let receive = &mut self.sockets[key.index as usize].receive;
+        receive.interrupted = true;
+        receive.waker.take()
+    }
+
     /// A completion of the socket's receive.
-    pub(super) fn received(
-        &mut self,
-        key: Key,
-        result: i32,
-        buffer: Option<u16>,
-        more: bool,
-        pool: &Pool,
-    ) {
+    pub(super) fn received(&mut self, key: Key, received: Received, pool: &Pool) {
+        let Received {
+            result,
+            buffer,
+            more,
+            now_ns,
+        } = received;
         if buffer.is_some() {
             pool.take();
         }
@@ -160,12 +181,16 @@ impl State {
             (1.., Some(id)) if socket.closing => pool.recycle(id),
             (1.., Some(id)) => {
                 let len = result as u32;
-                receive.push(if pool.is_scarce() {
+                let bytes = if pool.is_scarce() {
                     let copy = pool.bytes_of(id, len).into();
                     pool.recycle(id);
-                    Chunk::Copied(copy)
+                    ChunkBytes::Copied(copy)
                 } else {
-                    Chunk::Pooled { id, len }
+                    ChunkBytes::Pooled { id, len }
+                };
+                receive.push(Chunk {
+                    bytes,
+                    arrived_ns: now_ns,
                 });
                 if more && !receive.cancelling && receive.queued() >= QUEUE_CHUNKS {
                     receive.cancelling = true;
@@ -220,7 +245,7 @@ impl State {
         socket.closing = true;
         let receive = &mut socket.receive;
         while let Some(chunk) = receive.pop() {
-            if let Chunk::Pooled { id, .. } = chunk {
+            if let ChunkBytes::Pooled { id, .. } = chunk.bytes {
                 pool.recycle(id);
             }
         }

@@ -16,6 +16,9 @@ use std::task::{Context, Poll};
 /// Dropping it at any point is sound: operations in flight are cancelled, their memory stays with
 /// the ring until they ended, and the socket is closed after that. Bytes of a message that was
 /// not sent to its end are lost, and the peer sees the connection end.
+///
+/// One task may receive while another sends. Of two that wait to receive, the later alone is
+/// woken; two sends at the same time may mix their bytes.
 #[derive(Debug)]
 pub struct Stream {
     pub(super) ring: Ring,
@@ -59,15 +62,24 @@ impl Stream {
     /// The next bytes from the peer; `None` when it has sent everything and closed its side.
     ///
     /// # Errors
-    /// What `recv(2)` answers, ECONNRESET above all. Bytes that came before it are returned first.
-    pub async fn receive(&mut self) -> io::Result<Option<Lease>> {
+    /// What `recv(2)` answers, ECONNRESET above all; `Interrupted` after [`Stream::interrupt`].
+    /// Bytes that came before it are returned first.
+    pub async fn receive(&self) -> io::Result<Option<Lease>> {
         poll_fn(|cx| self.poll_receive(cx)).await
     }
 
     /// [`Stream::receive`] for hand-written futures.
-    pub fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Lease>>> {
+    pub fn poll_receive(&self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Lease>>> {
         let (outcome, _displaced) = self.ring.0.with(|state| state.poll_receive(self.key, cx));
         outcome.map_ok(|chunk| chunk.map(|chunk| Lease::new(self.ring.0.clone(), chunk)))
+    }
+
+    /// Ends a wait in [`Stream::receive`] with `Interrupted`, or the next one if none waits now:
+    /// the connection has another reason to act.
+    pub fn interrupt(&self) {
+        if let Some(waker) = self.ring.0.with(|state| state.interrupt(self.key)) {
+            waker.wake();
+        }
     }
 
     /// Whether [`Stream::receive`] would return at once.
@@ -83,7 +95,7 @@ impl Stream {
     ///
     /// # Errors
     /// What `send(2)` answers; `BrokenPipe` after an earlier send was dropped.
-    pub async fn send(&mut self, message: Message) -> (io::Result<usize>, Message) {
+    pub async fn send(&self, message: Message) -> (io::Result<usize>, Message) {
         if self
             .ring
             .0
@@ -107,7 +119,7 @@ impl Stream {
     ///
     /// # Errors
     /// As [`Stream::send`]. How much was sent is then unknown to the peer's reader too.
-    pub async fn send_all(&mut self, mut message: Message) -> io::Result<()> {
+    pub async fn send_all(&self, mut message: Message) -> io::Result<()> {
         while message.remaining() > 0 {
             let (outcome, rest) = self.send(message).await;
             outcome?;
@@ -120,7 +132,7 @@ impl Stream {
     ///
     /// # Errors
     /// What `shutdown(2)` answers: ENOTCONN when the connection is gone.
-    pub async fn shutdown(&mut self, how: Shutdown) -> io::Result<()> {
+    pub async fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         check(self.start_shutdown(how).await.0).map(|_| ())
     }
 

@@ -31,7 +31,7 @@ fn echoes() {
                 assert_eq!(answer, round.to_be_bytes());
             }
         });
-        let mut stream = listener.accept().await.unwrap();
+        let stream = listener.accept().await.unwrap();
         while let Some(lease) = stream.receive().await.unwrap() {
             stream.send_all(lease.to_vec().into()).await.unwrap();
         }
