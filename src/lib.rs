@@ -1,4 +1,6 @@
 //! corelane: a thread-per-core HTTP server for Linux.
 
+pub mod cores;
+pub mod failure;
 pub mod http;
 pub mod limits;
