@@ -5,3 +5,4 @@ pub mod cores;
 pub mod failure;
 pub mod http;
 pub mod limits;
+pub mod preflight;
