@@ -3,6 +3,7 @@
 pub mod config;
 pub mod cores;
 pub mod failure;
+pub mod files;
 pub mod http;
 pub mod limits;
 pub mod preflight;
