@@ -1,5 +1,6 @@
 //! corelane: a thread-per-core HTTP server for Linux.
 
+pub mod cli;
 pub mod config;
 pub mod cores;
 pub mod failure;
