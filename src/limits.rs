@@ -4,6 +4,8 @@
 //! meets it at N and at N + 1. Relations that must hold between limits are `const` assertions at
 //! the end, so that a change that breaks one does not compile.
 
+use std::time::Duration;
+
 /// Longest request line, CRLF included, in bytes. Beyond it: 414.
 pub const REQUEST_LINE_BYTES: usize = 8 * 1024;
 
@@ -34,7 +36,44 @@ pub const LATENCY_DIGITS: u8 = 2;
 /// (1 s). A shorter one would make a rate of a handful of requests.
 pub const RATE_INTERVAL_NS: u64 = 1_000_000_000;
 
+/// CPU numbers understood, from 0 to this less one: what an affinity mask of the C library holds
+/// (`CPU_SETSIZE`). Beyond it: `--cores` is refused.
+pub const CPUS: usize = 1024;
+
+/// Longest `--shutdown-timeout`. A longer one is a slip of the unit: refused.
+pub const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Longest decoded path below the root, in bytes. Beyond it: 404. The kernel takes `PATH_MAX`
+/// (4096) bytes with the final NUL.
+pub const PATH_BYTES: usize = 4095;
+
+/// Longest name in a path, in bytes. Beyond it: 404. Linux file systems hold `NAME_MAX` (255).
+pub const NAME_BYTES: usize = 255;
+
+/// Submission entries of a shard's socket ring. Cost: 68 bytes each, locked.
+pub const RING_ENTRIES: u32 = 1024;
+
+/// Completion entries of a shard's socket ring. Cost: 16 bytes each, locked.
+pub const RING_COMPLETIONS: u32 = 8192;
+
+/// Most receive buffers of a shard. Cost: 16 bytes each, locked, and [`RING_BUFFER_BYTES`] for
+/// those that were needed at the same time.
+pub const RING_BUFFERS: u16 = 4096;
+
+/// Bytes in one receive buffer.
+pub const RING_BUFFER_BYTES: usize = 4096;
+
+/// Depth of each of glommio's three rings per core: they carry wake-ups and files, never sockets.
+pub const GLOMMIO_RING_DEPTH: usize = 128;
+
+/// glommio's registered memory per core, in bytes: the least that it takes. Cost: thrice that,
+/// locked.
+pub const GLOMMIO_MEMORY_BYTES: usize = 64 * 1024;
+
 const _: () = assert!(REQUEST_LINE_BYTES < FIELD_SECTION_BYTES);
 const _: () = assert!(TRAILER_BYTES <= FIELD_SECTION_BYTES);
 // What an HDR histogram that begins at 1 ns can be made of.
 const _: () = assert!(LATENCY_MAX_NS >= 2 && LATENCY_DIGITS <= 5);
+const _: () = assert!(NAME_BYTES < PATH_BYTES);
+const _: () = assert!(RING_BUFFERS.is_power_of_two() && RING_BUFFERS <= 1 << 15);
+const _: () = assert!(RING_ENTRIES <= RING_COMPLETIONS);

@@ -1,2 +1,7 @@
 //! corelane: the command.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    corelane::cli::run()
+}

@@ -10,6 +10,7 @@
 //! so that no number of slow connections can keep a fast one from receiving.
 
 use super::Shared;
+use crate::limits::RING_BUFFER_BYTES;
 use io_uring::types::BufRingEntry;
 use std::cell::Cell;
 use std::io;
@@ -20,9 +21,6 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 /// The one buffer group of a ring.
 pub(super) const GROUP: u16 = 0;
-
-/// Bytes in one receive buffer.
-pub(super) const BUFFER_BYTES: usize = 4096;
 
 /// Buffers that a new pool offers to the kernel.
 const INITIAL_BUFFERS: u16 = 256;
@@ -44,7 +42,7 @@ impl Pool {
     /// Maps a pool of at most `capacity` buffers (a power of two up to 32,768).
     pub(super) fn new(capacity: u16) -> io::Result<Self> {
         assert!(capacity.is_power_of_two() && capacity <= 1 << 15);
-        let bytes = ring_bytes(capacity) + usize::from(capacity) * BUFFER_BYTES;
+        let bytes = ring_bytes(capacity) + usize::from(capacity) * RING_BUFFER_BYTES;
         let pool = Self {
             memory: Mapping::new(bytes)?,
             capacity,
@@ -105,7 +103,7 @@ impl Pool {
 
     /// Bytes of memory behind the buffers offered so far.
     pub(super) fn bytes(&self) -> usize {
-        usize::from(self.grown.get()) * BUFFER_BYTES
+        usize::from(self.grown.get()) * RING_BUFFER_BYTES
     }
 
     /// The first `len` bytes of buffer `id`.
@@ -113,7 +111,7 @@ impl Pool {
     /// The caller holds the buffer (between [`Pool::take`] and [`Pool::recycle`]), so the kernel
     /// does not write to it, and `len` is what the kernel said it wrote.
     pub(super) fn bytes_of(&self, id: u16, len: u32) -> &[u8] {
-        assert!(id < self.capacity && len as usize <= BUFFER_BYTES);
+        assert!(id < self.capacity && len as usize <= RING_BUFFER_BYTES);
         // SAFETY: the range lies in the mapping by the assertion, which lives as long as `self`;
         // it was zeroed by the kernel when mapped; and while the buffer is held nobody writes it.
         unsafe { std::slice::from_raw_parts(self.buffer(id), len as usize) }
@@ -147,7 +145,7 @@ impl Pool {
                 .as_ptr()
                 .add(index.into());
             entry.set_addr(self.buffer(id) as u64);
-            entry.set_len(BUFFER_BYTES as u32);
+            entry.set_len(RING_BUFFER_BYTES as u32);
             entry.set_bid(id);
         }
         self.tail.set(self.tail.get().wrapping_add(1));
@@ -163,7 +161,7 @@ impl Pool {
     }
 
     fn buffer(&self, id: u16) -> *mut u8 {
-        let offset = ring_bytes(self.capacity) + usize::from(id) * BUFFER_BYTES;
+        let offset = ring_bytes(self.capacity) + usize::from(id) * RING_BUFFER_BYTES;
         // SAFETY: `id` is below the capacity that the mapping was sized for.
         unsafe { self.memory.start.as_ptr().add(offset) }
     }
@@ -326,7 +324,7 @@ mod tests {
         assert!(pool.grow());
         assert_eq!(pool.free(), 1024);
         assert!(!pool.grow());
-        assert_eq!(pool.bytes(), 1024 * BUFFER_BYTES);
+        assert_eq!(pool.bytes(), 1024 * RING_BUFFER_BYTES);
     }
 
     #[test]
@@ -353,6 +351,8 @@ mod tests {
     #[test]
     #[should_panic(expected = "assertion failed")]
     fn a_length_beyond_the_buffer_is_caught() {
-        Pool::new(2).unwrap().bytes_of(0, BUFFER_BYTES as u32 + 1);
+        Pool::new(2)
+            .unwrap()
+            .bytes_of(0, RING_BUFFER_BYTES as u32 + 1);
     }
 }

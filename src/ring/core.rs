@@ -7,6 +7,7 @@ use super::op::{Payload, Slot};
 use super::probe::StartError;
 use super::socket::{Received, Socket};
 use super::wheel::Wheel;
+use crate::limits::{RING_COMPLETIONS, RING_ENTRIES};
 use io_uring::{IoUring, cqueue, opcode, squeue, types};
 use slab::Slab;
 use std::cell::{Cell, RefCell};
@@ -16,12 +17,6 @@ use std::mem::ManuallyDrop;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::task::{Context, Waker};
 use std::time::Duration;
-
-/// Submissions that one enter takes; more wait in a queue of ours.
-const SUBMISSION_ENTRIES: u32 = 1024;
-
-/// Completions that fit before the kernel has to set some aside.
-const COMPLETION_ENTRIES: u32 = 8192;
 
 /// How long dropping a ring waits for the kernel to let go of its memory, before leaking it.
 const TEARDOWN_ROUNDS: usize = 100;
@@ -112,8 +107,8 @@ impl Shared {
             .setup_taskrun_flag()
             .setup_submit_all()
             .setup_clamp()
-            .setup_cqsize(COMPLETION_ENTRIES)
-            .build(SUBMISSION_ENTRIES)
+            .setup_cqsize(RING_COMPLETIONS)
+            .build(RING_ENTRIES)
             .map_err(StartError::Setup)?;
         let pool = Pool::new(buffers).map_err(StartError::Memory)?;
         // SAFETY: the pool's mapping holds `capacity` entries at that page-aligned address, and
@@ -318,7 +313,7 @@ fn enter(ring: &mut IoUring, queue: &mut VecDeque<squeue::Entry>, wait: Wait) ->
 impl State {
     fn new() -> Self {
         Self {
-            queue: VecDeque::with_capacity(SUBMISSION_ENTRIES as usize),
+            queue: VecDeque::with_capacity(RING_ENTRIES as usize),
             ops: Slab::new(),
             sockets: Slab::new(),
             listeners: Slab::new(),

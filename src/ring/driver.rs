@@ -18,6 +18,7 @@
 use super::core::{Shared, Wait};
 use super::probe::StartError;
 use super::{Ring, RingOptions};
+use crate::limits::{GLOMMIO_MEMORY_BYTES, GLOMMIO_RING_DEPTH};
 use glommio::io::BufferedFile;
 use glommio::{LocalExecutorBuilder, Placement};
 use std::future::{Future, poll_fn};
@@ -34,9 +35,6 @@ pub const SHORT_WAIT: Duration = Duration::from_millis(1);
 
 /// Short waits without traffic before the driver parks.
 const SHORT_WAITS: u32 = 4;
-
-/// Memory that glommio registers for direct I/O, in bytes; its least. Sockets use none of it.
-const GLOMMIO_IO_BYTES: usize = 64 * 1024;
 
 /// Runs `main` to its end in an executor of the calling thread, pinned to `cpu` if one is given,
 /// with a ring of its own.
@@ -56,7 +54,8 @@ where
 {
     let placement = cpu.map_or(Placement::Unbound, Placement::Fixed);
     let executor = LocalExecutorBuilder::new(placement)
-        .io_memory(GLOMMIO_IO_BYTES)
+        .io_memory(GLOMMIO_MEMORY_BYTES)
+        .ring_depth(GLOMMIO_RING_DEPTH)
         .preempt_timer(SHORT_WAIT)
         .make()
         .map_err(|error| StartError::Executor(error.to_string()))?;

@@ -51,6 +51,7 @@ mod tests;
 use self::buffers::Pool;
 use self::core::{Shared, State};
 use self::key::Key;
+use crate::limits::RING_BUFFERS;
 use std::rc::Rc;
 use std::task::{Context, Waker};
 
@@ -82,7 +83,7 @@ pub struct RingOptions {
 impl Default for RingOptions {
     fn default() -> Self {
         Self {
-            buffers: 4096,
+            buffers: RING_BUFFERS,
             busy_poll: false,
         }
     }

@@ -1,0 +1,96 @@
+//! The arguments as clap reads them. Values stay text here: what they mean is decided where the
+//! configuration is proved, so that a file and the command line are refused in the same words.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::raw::{RawConfig, Written};
+
+/// A thread-per-core HTTP server: one io_uring executor per CPU, nothing shared between them
+#[derive(Debug, Parser)]
+#[command(name = "corelane", version, arg_required_else_help = true)]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Serve the files of a folder
+    Serve {
+        /// Folder to serve [default: root in the configuration file, or the current folder]
+        #[arg(value_name = "DIR")]
+        folder: Option<PathBuf>,
+        #[command(flatten)]
+        node: NodeArgs,
+    },
+    /// Run the demo application: /, /{name}, /plaintext, /json, /echo
+    Demo {
+        #[command(flatten)]
+        node: NodeArgs,
+    },
+    /// Validate a configuration file without listening
+    Check {
+        /// TOML file to validate
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Inspect this machine: what is missing for corelane to run, and to run well
+    Doctor,
+}
+
+/// Options of every command that serves.
+#[derive(Args, Debug)]
+pub(super) struct NodeArgs {
+    /// IP address and port to listen on, repeatable; port 0 picks one [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR:PORT")]
+    listen: Vec<String>,
+
+    /// CPUs to run on: all, how many (4), or which (0,2-3; 0 is CPU 0) [default: all, up to the
+    /// cgroup's CPU quota]
+    #[arg(long, value_name = "all|N|LIST")]
+    cores: Option<String>,
+
+    /// TOML file to read; options given here go over it
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+
+    /// How long a shutdown may take, with a unit: ms, s, m or h [default: 30s]
+    #[arg(long, value_name = "DURATION")]
+    shutdown_timeout: Option<String>,
+
+    /// Spin on idle CPUs instead of sleeping: lower latency for all of their time
+    #[arg(long)]
+    busy_poll: bool,
+
+    /// Network that may read /stats beside this machine, repeatable
+    #[arg(long, value_name = "CIDR", conflicts_with = "no_stats")]
+    stats_allow: Vec<String>,
+
+    /// Serve no /stats
+    #[arg(long)]
+    no_stats: bool,
+}
+
+impl NodeArgs {
+    /// What was written, without the file that `--config` names.
+    pub(super) fn into_raw(self) -> RawConfig {
+        RawConfig {
+            listen: list("--listen", self.listen),
+            cores: self.cores.map(|text| Written::argument("--cores", text)),
+            root: None,
+            shutdown_timeout: self
+                .shutdown_timeout
+                .map(|text| Written::argument("--shutdown-timeout", text)),
+            busy_poll: self.busy_poll.then_some(true),
+            stats_enabled: self.no_stats.then_some(false),
+            stats_allow: list("--stats-allow", self.stats_allow),
+        }
+    }
+}
+
+fn list(name: &str, texts: Vec<String>) -> Option<Vec<Written>> {
+    let written = texts.into_iter().map(|text| Written::argument(name, text));
+    Some(written.collect()).filter(|list: &Vec<_>| !list.is_empty())
+}

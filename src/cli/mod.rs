@@ -1,0 +1,215 @@
+//! The command line: arguments in, an exit code out. It parses, dispatches and reports; what the
+//! commands do lies in a file each, and nothing here knows of rings or shards.
+//!
+//! Exit codes: 0 when the command did what it should, 1 for a failure at run time, 2 for bad
+//! arguments or a bad configuration.
+
+mod args;
+pub mod check;
+pub mod demo;
+pub mod doctor;
+pub mod serve;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::config::Config;
+use crate::config::raw::RawConfig;
+use crate::failure::Failure;
+use args::{Cli, Command, NodeArgs};
+
+/// Runs the program with its own arguments, to its end.
+pub fn run() -> ExitCode {
+    run_with(std::env::args_os())
+}
+
+/// Runs the program with these arguments, the first of which is its name.
+pub fn run_with(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitCode {
+    let result = match Cli::try_parse_from(arguments) {
+        Ok(cli) => dispatch(cli.command),
+        Err(error) => {
+            // Help and version are errors to the parser as well; it knows the stream and the code.
+            // Nobody is left to tell if that stream is closed.
+            let _ = error.print();
+            return ExitCode::from(error.exit_code() as u8);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failures) => {
+            failures.iter().for_each(Failure::report);
+            // The worst blame decides: while the arguments are wrong, the rest is not known.
+            let code = failures.iter().map(Failure::exit_code).max();
+            ExitCode::from(code.unwrap_or(1))
+        }
+    }
+}
+
+fn dispatch(command: Command) -> Result<(), Vec<Failure>> {
+    let one = |failure| vec![failure];
+    match command {
+        Command::Serve { folder, node } => {
+            let over = RawConfig {
+                root: folder,
+                ..RawConfig::default()
+            };
+            serve::run(configure(node, over)?).map_err(one)
+        }
+        Command::Demo { node } => demo::run(configure(node, RawConfig::default())?).map_err(one),
+        Command::Check { config } => check::run(&config),
+        Command::Doctor => doctor::run().map_err(one),
+    }
+}
+
+/// The file if one is named, the options over it, and `over` over both; then the proof.
+fn configure(node: NodeArgs, over: RawConfig) -> Result<Config, Vec<Failure>> {
+    let file = match &node.config {
+        Some(path) => RawConfig::read(path).map_err(|failure| vec![failure])?,
+        None => RawConfig::default(),
+    };
+    Config::try_from(file.overlaid_by(node.into_raw()).overlaid_by(over))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cores::CoreSelection;
+    use clap::CommandFactory;
+    use std::path::PathBuf;
+
+    /// The configuration that `corelane COMMANDLINE` comes to.
+    fn configured(line: &str) -> Result<Config, Vec<String>> {
+        let arguments = line.split(' ').filter(|word| !word.is_empty());
+        let cli = Cli::try_parse_from(std::iter::once("corelane").chain(arguments))
+            .map_err(|error| vec![error.to_string()])?;
+        let (folder, node) = match cli.command {
+            Command::Serve { folder, node } => (folder, node),
+            Command::Demo { node } => (None, node),
+            Command::Check { .. } | Command::Doctor => panic!("no node: {line}"),
+        };
+        let over = RawConfig {
+            root: folder,
+            ..RawConfig::default()
+        };
+        configure(node, over).map_err(|failures| failures.iter().map(Failure::to_string).collect())
+    }
+
+    #[test]
+    fn the_command_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn arguments_become_the_configuration() {
+        let default = Config::default;
+        let table = [
+            ("serve", default()),
+            ("demo", default()),
+            (
+                "serve public",
+                Config {
+                    root: "public".into(),
+                    ..default()
+                },
+            ),
+            (
+                "serve --listen [::1]:80 --listen 127.0.0.1:0 -- -x",
+                Config {
+                    listen: vec!["[::1]:80".parse().unwrap(), "127.0.0.1:0".parse().unwrap()],
+                    root: "-x".into(),
+                    ..default()
+                },
+            ),
+            (
+                "demo --cores 0 --shutdown-timeout 5s --busy-poll --no-stats",
+                Config {
+                    cores: CoreSelection::List(vec![0]),
+                    shutdown_timeout: std::time::Duration::from_secs(5),
+                    busy_poll: true,
+                    stats: crate::config::StatsAccess {
+                        enabled: false,
+                        allow: Vec::new(),
+                    },
+                    ..default()
+                },
+            ),
+            (
+                "demo --stats-allow 10.0.0.0/8 --stats-allow fd00::/8",
+                Config {
+                    stats: crate::config::StatsAccess {
+                        enabled: true,
+                        allow: ["10.0.0.0/8", "fd00::/8"]
+                            .map(|text| crate::config::cidr::parse(text).unwrap())
+                            .into(),
+                    },
+                    ..default()
+                },
+            ),
+        ];
+        for (line, expected) in table {
+            assert_eq!(configured(line), Ok(expected), "{line}");
+        }
+    }
+
+    #[test]
+    fn wrong_values_are_told_by_option() {
+        let table = [
+            ("serve --listen :80", "--listen: ':80' has no address; "),
+            ("serve --cores x", "--cores: 'x' is not a choice of CPUs; "),
+            (
+                "demo --shutdown-timeout 5",
+                "--shutdown-timeout: '5' has no unit; ",
+            ),
+            (
+                "demo --stats-allow x",
+                "--stats-allow: 'x' is not a network; ",
+            ),
+            (
+                "serve --config /none/c.toml",
+                "/none/c.toml: cannot be read: ",
+            ),
+        ];
+        for (line, start) in table {
+            let faults = configured(line).unwrap_err();
+            assert!(faults[0].starts_with(start), "{line}: {faults:?}");
+            assert_eq!(faults.len(), 1);
+        }
+        let both = configured("serve --listen x --cores y").unwrap_err();
+        assert_eq!(both.len(), 2, "{both:?}");
+    }
+
+    #[test]
+    fn options_go_over_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("c.toml");
+        let text = "listen = '127.0.0.1:1'\ncores = 2\nroot = 'a'\n[stats]\nenabled = true\n";
+        std::fs::write(&path, text).unwrap();
+        let file = path.display();
+
+        let config = configured(&format!("serve --config {file} --cores 1 --no-stats")).unwrap();
+        assert_eq!(config.listen, ["127.0.0.1:1".parse().unwrap()]);
+        assert_eq!(config.cores.to_string(), "1");
+        assert_eq!(config.root, folder.path().join("a"));
+        assert!(!config.stats.enabled);
+
+        let config = configured(&format!("serve b --config {file}")).unwrap();
+        assert_eq!(config.root, PathBuf::from("b"));
+    }
+
+    #[test]
+    fn exit_codes_tell_blame() {
+        let code = |line: &str| run_with(line.split(' '));
+        for line in [
+            "corelane nothing",
+            "corelane serve --nothing",
+            "corelane check",
+            "corelane check --config /none/c.toml",
+            "corelane serve --cores x",
+        ] {
+            assert_eq!(code(line), ExitCode::from(2), "{line}");
+        }
+        assert_eq!(code("corelane --version"), ExitCode::SUCCESS);
+    }
+}

@@ -1,0 +1,294 @@
+//! The configuration, in two stages: what was written ([`raw::RawConfig`]: a file, and over it the
+//! command line), and what is proved ([`Config`]). It is pure but for [`raw::RawConfig::read`]:
+//! nothing is bound, opened or pinned here.
+
+pub mod cidr;
+pub mod duration;
+pub mod listen;
+pub mod raw;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::cores::CoreSelection;
+use crate::failure::Failure;
+use crate::limits;
+use cidr::Cidr;
+use raw::{RawConfig, Written};
+
+/// A configuration in which every value has been understood and lies within its limits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Addresses to listen on, each different but for port 0. Default: `127.0.0.1:8080`.
+    pub listen: Vec<SocketAddr>,
+    /// Which CPUs get a shard. Default: all. Met with the machine by [`crate::cores::select`].
+    pub cores: CoreSelection,
+    /// The folder that `serve` serves. Default: the current folder. Whether it exists is asked
+    /// when it is opened.
+    pub root: PathBuf,
+    /// How long a shutdown may take before what is left is cut off. Default: 30 s; at most
+    /// [`limits::SHUTDOWN_TIMEOUT`].
+    pub shutdown_timeout: Duration,
+    /// Whether a shard with nothing to do spins instead of blocking. Default: no.
+    pub busy_poll: bool,
+    /// Who may read `/stats`. Default: peers on this machine.
+    pub stats: StatsAccess,
+}
+
+/// Who may read `/stats`; everyone else gets the 404 of an unknown path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatsAccess {
+    /// Whether there is a `/stats` at all. Default: yes.
+    pub enabled: bool,
+    /// Networks that may read it, beside loopback addresses, which always may. Default: none.
+    pub allow: Vec<Cidr>,
+}
+
+impl StatsAccess {
+    /// Whether `peer` may read `/stats`. An IPv4 peer on an IPv6 socket (`::ffff:a.b.c.d`) counts
+    /// as the IPv4 address that it is.
+    pub fn admits(&self, peer: IpAddr) -> bool {
+        let peer = peer.to_canonical();
+        self.enabled && (peer.is_loopback() || self.allow.iter().any(|cidr| cidr.contains(peer)))
+    }
+}
+
+impl Default for StatsAccess {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            allow: Vec::new(),
+        }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))],
+            cores: CoreSelection::All,
+            root: PathBuf::from("."),
+            shutdown_timeout: Duration::from_secs(30),
+            busy_poll: false,
+            stats: StatsAccess::default(),
+        }
+    }
+}
+
+impl TryFrom<RawConfig> for Config {
+    type Error = Vec<Failure>;
+
+    /// Proves what was written; what was not is the default.
+    ///
+    /// # Errors
+    /// One operator's failure for each value that is wrong, all of them at once.
+    fn try_from(raw: RawConfig) -> Result<Self, Vec<Failure>> {
+        let mut faults = Vec::new();
+        let default = Self::default();
+        let config = Self {
+            listen: match &raw.listen {
+                Some(written) => prove_listen(written, &mut faults),
+                None => default.listen,
+            },
+            cores: prove(raw.cores.as_ref(), &mut faults, |text| {
+                text.parse()
+                    .map_err(|error: crate::cores::CoresError| Mistake {
+                        mend: error.mend(),
+                        what: error.to_string(),
+                    })
+            })
+            .unwrap_or(default.cores),
+            root: raw.root.unwrap_or(default.root),
+            shutdown_timeout: prove(raw.shutdown_timeout.as_ref(), &mut faults, |text| {
+                duration::parse(text, limits::SHUTDOWN_TIMEOUT)
+            })
+            .unwrap_or(default.shutdown_timeout),
+            busy_poll: raw.busy_poll.unwrap_or(default.busy_poll),
+            stats: StatsAccess {
+                enabled: raw.stats_enabled.unwrap_or(default.stats.enabled),
+                allow: raw
+                    .stats_allow
+                    .iter()
+                    .flatten()
+                    .filter_map(|written| prove(Some(written), &mut faults, cidr::parse))
+                    .collect(),
+            },
+        };
+        if faults.is_empty() {
+            Ok(config)
+        } else {
+            Err(faults)
+        }
+    }
+}
+
+/// Why a text is not the value it should be; where it was written is added by [`Written`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    /// What is wrong, naming the text.
+    pub what: String,
+    /// What to write instead.
+    pub mend: String,
+}
+
+impl Mistake {
+    fn new(what: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self {
+            what: what.into(),
+            mend: mend.into(),
+        }
+    }
+}
+
+fn prove<T>(
+    written: Option<&Written>,
+    faults: &mut Vec<Failure>,
+    parse: impl Fn(&str) -> Result<T, Mistake>,
+) -> Option<T> {
+    let written = written?;
+    match parse(&written.text) {
+        Ok(value) => Some(value),
+        Err(mistake) => {
+            faults.push(written.fault(mistake));
+            None
+        }
+    }
+}
+
+/// With SO_REUSEPORT the kernel would let one address be bound twice and split its connections
+/// between the two, so the slip would never show.
+fn prove_listen(written: &[Written], faults: &mut Vec<Failure>) -> Vec<SocketAddr> {
+    if written.is_empty() {
+        let mend = "name at least one ADDR:PORT";
+        faults.push(Failure::operator("listen: the list is empty", mend));
+    }
+    let mut addresses = Vec::with_capacity(written.len());
+    for written in written {
+        let Some(address) = prove(Some(written), faults, listen::parse) else {
+            continue;
+        };
+        if address.port() != 0 && addresses.contains(&address) {
+            let mistake = Mistake::new(format!("{address} is given twice"), "give it once");
+            faults.push(written.fault(mistake));
+        } else {
+            addresses.push(address);
+        }
+    }
+    addresses
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn config(text: &str) -> Result<Config, Vec<String>> {
+        let shown = |failure: &Failure| failure.to_string();
+        let raw = RawConfig::parse(Path::new("/etc/c.toml"), text)
+            .map_err(|failure| vec![shown(&failure)])?;
+        Config::try_from(raw).map_err(|faults| faults.iter().map(shown).collect())
+    }
+
+    #[test]
+    fn nothing_written_is_the_default() {
+        assert_eq!(config(""), Ok(Config::default()));
+        assert_eq!(config("[stats]\n"), Ok(Config::default()));
+        let default = Config::default();
+        assert_eq!(default.listen, ["127.0.0.1:8080".parse().unwrap()]);
+        assert_eq!(default.shutdown_timeout, Duration::from_secs(30));
+    }
+
+    #[test]
+    fn everything_written_is_taken() {
+        let text = r#"
+            listen = ["0.0.0.0:80", "[::]:80"]
+            cores = "0,2-3"
+            root = "public"
+            shutdown_timeout = "1500ms"
+            busy_poll = true
+            [stats]
+            enabled = false
+            allow = ["10.0.0.0/8"]
+        "#;
+        let expected = Config {
+            listen: vec!["0.0.0.0:80".parse().unwrap(), "[::]:80".parse().unwrap()],
+            cores: CoreSelection::List(vec![0, 2, 3]),
+            root: "/etc/public".into(),
+            shutdown_timeout: Duration::from_millis(1500),
+            busy_poll: true,
+            stats: StatsAccess {
+                enabled: false,
+                allow: vec![cidr::parse("10.0.0.0/8").unwrap()],
+            },
+        };
+        assert_eq!(config(text), Ok(expected));
+    }
+
+    #[test]
+    fn every_fault_is_told_with_its_place_and_mend() {
+        let text = "listen = [\n  \"localhost:80\",\n  \"127.0.0.1:1\", \"127.0.0.1:1\",\n]\n\
+                    cores = \"many\"\nshutdown_timeout = \"30\"\n[stats]\nallow = \"10.0.0.1/8\"\n";
+        let expected = [
+            "/etc/c.toml:2:3: listen: 'localhost:80' names a host; \
+             write its IP address, such as 127.0.0.1:80",
+            "/etc/c.toml:3:18: listen: 127.0.0.1:1 is given twice; give it once",
+            "/etc/c.toml:5:9: cores: 'many' is not a choice of CPUs; \
+             write all, a number of CPUs such as 4, or CPU numbers such as 0,2-3",
+            "/etc/c.toml:6:20: shutdown_timeout: '30' has no unit; write 30s or 30ms",
+            "/etc/c.toml:8:9: stats.allow: '10.0.0.1/8' has bits beyond its prefix; \
+             write 10.0.0.0/8",
+        ];
+        assert_eq!(config(text).unwrap_err(), expected);
+    }
+
+    #[test]
+    fn an_empty_list_of_addresses_is_no_server() {
+        let expected = ["listen: the list is empty; name at least one ADDR:PORT"];
+        assert_eq!(config("listen = []").unwrap_err(), expected);
+    }
+
+    #[test]
+    fn the_longest_shutdown_timeout_is_taken_and_no_longer() {
+        let most = limits::SHUTDOWN_TIMEOUT.as_secs();
+        let text = |seconds| format!("shutdown_timeout = '{seconds}s'");
+        let config_of = |seconds| config(&text(seconds)).map(|config| config.shutdown_timeout);
+        assert_eq!(config_of(most), Ok(limits::SHUTDOWN_TIMEOUT));
+        assert!(config_of(most + 1).is_err());
+    }
+
+    #[test]
+    fn stats_admits_loopback_and_the_networks_named() {
+        let open = |allow: &[&str]| StatsAccess {
+            enabled: true,
+            allow: allow
+                .iter()
+                .map(|text| cidr::parse(text).unwrap())
+                .collect(),
+        };
+        let off = StatsAccess {
+            enabled: false,
+            ..open(&["0.0.0.0/0"])
+        };
+        let table = [
+            (open(&[]), "127.0.0.1", true),
+            (open(&[]), "127.9.9.9", true),
+            (open(&[]), "::1", true),
+            (open(&[]), "::ffff:127.0.0.1", true),
+            (open(&[]), "10.0.0.1", false),
+            (open(&[]), "::", false),
+            (open(&["10.0.0.0/8"]), "10.255.0.1", true),
+            (open(&["10.0.0.0/8"]), "::ffff:10.0.0.1", true),
+            (open(&["10.0.0.0/8"]), "11.0.0.1", false),
+            (open(&["10.0.0.0/8"]), "::1", true),
+            (open(&["0.0.0.0/0"]), "2001:db8::1", false),
+            (open(&["::/0"]), "2001:db8::1", true),
+            (open(&["::/0"]), "::ffff:10.0.0.1", false),
+            (off, "127.0.0.1", false),
+        ];
+        for (access, peer, expected) in table {
+            let admitted = access.admits(peer.parse().unwrap());
+            assert_eq!(admitted, expected, "{peer} {access:?}");
+        }
+    }
+}

@@ -1,0 +1,347 @@
+//! The configuration as it was written, each value with the place where it stands: in a TOML file,
+//! or on the command line over it. Nothing is understood here beyond the file's own grammar.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde::de::{self, Deserializer, SeqAccess, Visitor};
+use toml::Spanned;
+
+use super::Mistake;
+use crate::failure::Failure;
+
+/// What was written; `None` is what was not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RawConfig {
+    /// `listen = "ADDR:PORT"` or a list of them; `--listen`.
+    pub listen: Option<Vec<Written>>,
+    /// `cores = "all"`, a number, or a list as text; `--cores`.
+    pub cores: Option<Written>,
+    /// `root = "FOLDER"`, relative to the file's own folder; the argument of `serve`.
+    pub root: Option<PathBuf>,
+    /// `shutdown_timeout = "30s"`; `--shutdown-timeout`.
+    pub shutdown_timeout: Option<Written>,
+    /// `busy_poll = true`; `--busy-poll`.
+    pub busy_poll: Option<bool>,
+    /// `[stats] enabled = false`; `--no-stats`.
+    pub stats_enabled: Option<bool>,
+    /// `[stats] allow = "CIDR"` or a list of them; `--stats-allow`.
+    pub stats_allow: Option<Vec<Written>>,
+}
+
+/// A text and where it was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// The value as it stands there.
+    pub text: String,
+    /// Where: `--listen`, or `FILE:LINE:COLUMN: KEY`.
+    pub place: String,
+}
+
+impl Written {
+    /// The text that was given with the option `name` on the command line.
+    pub fn argument(name: &str, text: String) -> Self {
+        Self {
+            text,
+            place: name.into(),
+        }
+    }
+
+    /// The failure for a mistake in this text.
+    pub fn fault(&self, mistake: Mistake) -> Failure {
+        Failure::operator(format!("{}: {}", self.place, mistake.what), mistake.mend)
+    }
+}
+
+impl RawConfig {
+    /// Reads the file at `path`.
+    ///
+    /// # Errors
+    /// If it cannot be read, or as [`RawConfig::parse`] does.
+    pub fn read(path: &Path) -> Result<Self, Failure> {
+        let text = fs::read_to_string(path).map_err(|error| {
+            Failure::operator(
+                format!("{}: cannot be read: {error}", path.display()),
+                "give --config a readable TOML file",
+            )
+        })?;
+        Self::parse(path, &text)
+    }
+
+    /// Takes `text` as the content of the file at `path`, which places are named after, and whose
+    /// folder a relative `root` starts from.
+    ///
+    /// # Errors
+    /// If it is not TOML, a key is not known or a value has the wrong type: the first such place.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, Failure> {
+        let file = File { path, text };
+        let table: FileTable = toml::from_str(text).map_err(|error| file.grammar(&error))?;
+        let stats = table.stats.unwrap_or_default();
+        let folder = path.parent().unwrap_or(Path::new(""));
+        Ok(Self {
+            listen: table.listen.map(|texts| file.all("listen", texts)),
+            cores: table.cores.map(|cores| file.written("cores", cores)),
+            root: table.root.map(|root| folder.join(root)),
+            shutdown_timeout: table
+                .shutdown_timeout
+                .map(|text| file.written("shutdown_timeout", text)),
+            busy_poll: table.busy_poll,
+            stats_enabled: stats.enabled,
+            stats_allow: stats.allow.map(|texts| file.all("stats.allow", texts)),
+        })
+    }
+
+    /// Lays `over` over this: what it has replaces what is here, whole lists included.
+    #[must_use]
+    pub fn overlaid_by(self, over: Self) -> Self {
+        Self {
+            listen: over.listen.or(self.listen),
+            cores: over.cores.or(self.cores),
+            root: over.root.or(self.root),
+            shutdown_timeout: over.shutdown_timeout.or(self.shutdown_timeout),
+            busy_poll: over.busy_poll.or(self.busy_poll),
+            stats_enabled: over.stats_enabled.or(self.stats_enabled),
+            stats_allow: over.stats_allow.or(self.stats_allow),
+        }
+    }
+}
+
+/// The file's grammar.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileTable {
+    listen: Option<Spanned<Texts>>,
+    cores: Option<Spanned<Text>>,
+    root: Option<PathBuf>,
+    shutdown_timeout: Option<Spanned<Text>>,
+    busy_poll: Option<bool>,
+    stats: Option<StatsTable>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StatsTable {
+    enabled: Option<bool>,
+    allow: Option<Spanned<Texts>>,
+}
+
+/// A string, or a whole number as its digits: `cores = 2` is as plain as `cores = "2"`.
+struct Text(String);
+
+/// One string or a list of strings.
+enum Texts {
+    One(String),
+    Many(Vec<Spanned<String>>),
+}
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextVisitor;
+        impl Visitor<'_> for TextVisitor {
+            type Value = Text;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a string or a whole number")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Text, E> {
+                Ok(Text(text.into()))
+            }
+
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Text, E> {
+                Ok(Text(number.to_string()))
+            }
+        }
+        deserializer.deserialize_any(TextVisitor)
+    }
+}
+
+impl<'de> Deserialize<'de> for Texts {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextsVisitor;
+        impl<'de> Visitor<'de> for TextsVisitor {
+            type Value = Texts;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a string or a list of strings")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Texts, E> {
+                Ok(Texts::One(text.into()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Texts, A::Error> {
+                let mut texts = Vec::new();
+                while let Some(text) = list.next_element()? {
+                    texts.push(text);
+                }
+                Ok(Texts::Many(texts))
+            }
+        }
+        deserializer.deserialize_any(TextsVisitor)
+    }
+}
+
+/// The file being read, for naming places in it.
+struct File<'a> {
+    path: &'a Path,
+    text: &'a str,
+}
+
+impl File<'_> {
+    fn written(&self, key: &str, text: Spanned<Text>) -> Written {
+        let place = format!("{}: {key}", self.place(text.span().start));
+        Written {
+            text: text.into_inner().0,
+            place,
+        }
+    }
+
+    fn all(&self, key: &str, texts: Spanned<Texts>) -> Vec<Written> {
+        let start = texts.span().start;
+        let written = |start, text| Written {
+            text,
+            place: format!("{}: {key}", self.place(start)),
+        };
+        match texts.into_inner() {
+            Texts::One(text) => vec![written(start, text)],
+            Texts::Many(texts) => texts
+                .into_iter()
+                .map(|text| written(text.span().start, text.into_inner()))
+                .collect(),
+        }
+    }
+
+    fn grammar(&self, error: &toml::de::Error) -> Failure {
+        let place = match error.span() {
+            Some(span) => self.place(span.start),
+            None => self.path.display().to_string(),
+        };
+        let mend = if error.message().starts_with("unknown field") {
+            "remove it or correct its name"
+        } else {
+            "correct this line"
+        };
+        // The library puts what it expected on lines of its own.
+        let message = error.message().replace('\n', ", ");
+        Failure::operator(format!("{place}: {message}"), mend)
+    }
+
+    /// `FILE:LINE:COLUMN`, counted from 1, the column in characters as editors do.
+    fn place(&self, offset: usize) -> String {
+        let before = self.text.get(..offset).unwrap_or(self.text);
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
+        format!("{}:{line}:{column}", self.path.display())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<RawConfig, String> {
+        RawConfig::parse(Path::new("c.toml"), text).map_err(|failure| failure.to_string())
+    }
+
+    fn written(text: &str, place: &str) -> Written {
+        Written {
+            text: text.into(),
+            place: place.into(),
+        }
+    }
+
+    #[test]
+    fn values_keep_their_text_and_place() {
+        let raw = parse("# père\ncores = 2\nlisten = ['é:1', \"b:2\"]\n[stats]\nallow = 'c'\n");
+        let expected = RawConfig {
+            cores: Some(written("2", "c.toml:2:9: cores")),
+            listen: Some(vec![
+                written("é:1", "c.toml:3:11: listen"),
+                written("b:2", "c.toml:3:18: listen"),
+            ]),
+            stats_allow: Some(vec![written("c", "c.toml:5:9: stats.allow")]),
+            ..RawConfig::default()
+        };
+        assert_eq!(raw, Ok(expected));
+    }
+
+    #[test]
+    fn what_is_not_the_grammar_is_refused_with_its_place() {
+        let table = [
+            ("lisen = 'a'", "c.toml:1:1: unknown field `lisen`", "name"),
+            (
+                "\n[stats]\nallowed = 1",
+                "c.toml:3:1: unknown field",
+                "name",
+            ),
+            (
+                "listen = 80",
+                "c.toml:1:10: invalid type: integer `80`",
+                "line",
+            ),
+            (
+                "listen = [80]",
+                "c.toml:1:11: invalid type: integer",
+                "line",
+            ),
+            ("cores = true", "c.toml:1:9: invalid type: boolean", "line"),
+            (
+                "busy_poll = 'yes'",
+                "c.toml:1:13: invalid type: string",
+                "line",
+            ),
+            ("a = ", "c.toml:1:", "line"),
+            ("cores = 1\ncores = 2", "c.toml:2:1: duplicate key", "line"),
+        ];
+        for (text, start, end) in table {
+            let shown = parse(text).unwrap_err();
+            assert!(shown.starts_with(start), "{text}: {shown}");
+            assert!(shown.ends_with(end), "{text}: {shown}");
+            assert!(!shown.contains(r"\n"), "{text}: {shown}");
+        }
+    }
+
+    #[test]
+    fn a_relative_root_starts_from_the_files_folder() {
+        let table = [
+            ("/etc/c.toml", "root = 'a'", "/etc/a"),
+            ("/etc/c.toml", "root = '/srv'", "/srv"),
+            ("c.toml", "root = 'a'", "a"),
+            ("../c.toml", "root = 'a'", "../a"),
+        ];
+        for (path, text, expected) in table {
+            let raw = RawConfig::parse(Path::new(path), text).unwrap();
+            assert_eq!(raw.root, Some(PathBuf::from(expected)));
+        }
+    }
+
+    #[test]
+    fn the_command_line_replaces_what_the_file_says() {
+        let file = parse("listen = ['a', 'b']\ncores = 1\nbusy_poll = true\n").unwrap();
+        let over = RawConfig {
+            listen: Some(vec![Written::argument("--listen", "c".into())]),
+            busy_poll: Some(false),
+            ..RawConfig::default()
+        };
+        let laid = file.clone().overlaid_by(over.clone());
+        assert_eq!(laid.listen, over.listen);
+        assert_eq!(laid.cores, file.cores);
+        assert_eq!(laid.busy_poll, Some(false));
+        assert_eq!(file.clone().overlaid_by(RawConfig::default()), file);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_the_operators_to_mend() {
+        let folder = tempfile::tempdir().unwrap();
+        for path in [folder.path().join("none.toml"), folder.path().into()] {
+            let failure = RawConfig::read(&path).unwrap_err();
+            assert_eq!(failure.exit_code(), 2);
+            assert!(failure.what().starts_with(&path.display().to_string()));
+        }
+        let path = folder.path().join("c.toml");
+        fs::write(&path, "busy_poll = true").unwrap();
+        assert_eq!(RawConfig::read(&path).unwrap().busy_poll, Some(true));
+    }
+}

@@ -1,0 +1,124 @@
+//! Why the program stops, in one line for whoever runs it. It is about operators alone: what goes
+//! wrong with a peer or a handler never becomes a [`Failure`].
+
+use std::fmt::{self, Write as _};
+use std::io::{self, Write as _};
+
+/// Whose it is to mend a [`Failure`]; decides the exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blame {
+    /// The arguments or the configuration are wrong: exit code 2.
+    Operator,
+    /// The machine or its state does not allow it, now: exit code 1.
+    Run,
+}
+
+/// A refusal to start or to go on: what is wrong, and how to mend it.
+///
+/// It is displayed as `WHAT; MEND`, always on one line: control characters, which a file name or a
+/// configuration may hold, are shown escaped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    blame: Blame,
+    what: String,
+    mend: String,
+}
+
+impl Failure {
+    /// A failure for which the arguments or the configuration are to blame.
+    pub fn operator(what: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self {
+            blame: Blame::Operator,
+            what: what.into(),
+            mend: mend.into(),
+        }
+    }
+
+    /// A failure for which the machine, or the state it is in, is to blame.
+    pub fn run(what: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self {
+            blame: Blame::Run,
+            what: what.into(),
+            mend: mend.into(),
+        }
+    }
+
+    /// Whose it is to mend.
+    pub fn blame(&self) -> Blame {
+        self.blame
+    }
+
+    /// What is wrong, without the mend.
+    pub fn what(&self) -> &str {
+        &self.what
+    }
+
+    /// How to mend it.
+    pub fn mend(&self) -> &str {
+        &self.mend
+    }
+
+    /// The exit code of a program that ends for this reason: 2 or 1.
+    pub fn exit_code(&self) -> u8 {
+        match self.blame {
+            Blame::Operator => 2,
+            Blame::Run => 1,
+        }
+    }
+
+    /// Writes `corelane: WHAT; MEND` to standard error.
+    pub fn report(&self) {
+        // One write, so that lines of several processes on one log do not mix. If standard error
+        // is closed there is nobody left to tell, and the exit code still tells.
+        let line = format!("corelane: {self}\n");
+        let _ = io::stderr().write_all(line.as_bytes());
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_escaped(f, &self.what)?;
+        f.write_str("; ")?;
+        write_escaped(f, &self.mend)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+fn write_escaped(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    for c in text.chars() {
+        if c.is_control() {
+            write!(f, "{}", c.escape_default())?;
+        } else {
+            f.write_char(c)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blame_decides_the_exit_code() {
+        assert_eq!(Failure::operator("a", "b").exit_code(), 2);
+        assert_eq!(Failure::run("a", "b").exit_code(), 1);
+    }
+
+    #[test]
+    fn a_failure_is_one_line_whatever_it_names() {
+        let table = [
+            ("no folder", "make it", "no folder; make it"),
+            (
+                "no\nfolder \u{1b}[2J",
+                "make\r it",
+                r"no\nfolder \u{1b}[2J; make\r it",
+            ),
+            ("père \"x\"", "ok", "père \"x\"; ok"),
+        ];
+        for (what, mend, shown) in table {
+            assert_eq!(Failure::run(what, mend).to_string(), shown);
+        }
+    }
+}
