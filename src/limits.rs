@@ -24,6 +24,71 @@ pub const CHUNK_LINE_BYTES: usize = 1024;
 /// Longest trailer section of a chunked body, in bytes.
 pub const TRAILER_BYTES: usize = 8 * 1024;
 
+/// Longest time from the first byte of a request to the end of its head. Beyond it: 408, close.
+pub const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Longest time that a connection may stay open without a request. Beyond it: closed.
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
+
+/// Longest time between two deliveries of a request body that is being read. Beyond it: the
+/// reader gets an error, which becomes 408.
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Longest time in which the peer takes not one byte of a response. Beyond it: closed.
+pub const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Longest time that a connection is read after its last response, so that the peer gets to
+/// read that response before a reset destroys it (RFC 9112 §9.6).
+pub const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Most bytes read and thrown away while lingering.
+pub const LINGER_BYTES: usize = 256 * 1024;
+
+/// Most bytes of a request body that its handler left unread which are read and thrown away to
+/// reach the next request. Beyond it: the connection is closed after the response.
+pub const UNREAD_BODY_BYTES: u64 = 64 * 1024;
+
+/// Largest response body that is copied behind its head, so that both go out as one message with
+/// the responses before them, in bytes. A larger one is sent from where it lies.
+pub const INLINE_BODY_BYTES: usize = 16 * 1024;
+
+/// Responses gathered for one send, in bytes, from which on they are sent.
+pub const GATHER_BYTES: usize = 64 * 1024;
+
+/// Pipelined requests of one connection that are answered before the other connections of its
+/// core get their turn.
+pub const PIPELINED_REQUESTS: usize = 64;
+
+/// Connections that a shard has at once, if the limit of open files allows it.
+pub const CONNECTIONS: usize = 1 << 20;
+
+/// Descriptors of the process that are kept for files, rings and logs, and never taken by
+/// connections: this many, and as many again per shard.
+pub const RESERVED_DESCRIPTORS: usize = 64;
+
+/// Connections that may wait to be accepted on each listening socket. The kernel caps it at
+/// `net.core.somaxconn` (4096 since Linux 5.4).
+pub const ACCEPT_BACKLOG: i32 = 4096;
+
+/// Pause after accepting failed for want of descriptors or memory.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Tasks without a connection that a shard keeps for the next ones. Cost: under 512 bytes each.
+pub const SPARE_TASKS: usize = 1024;
+
+/// Working sets without a request that a shard keeps for the next ones.
+pub const SPARE_WORK: usize = 64;
+
+/// How often each shard sends its statistics to the supervisor.
+pub const SNAPSHOT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Longest wait of `/stats?fresh=1` for the other cores; one that is later is served as it was.
+pub const FRESH_TIMEOUT: Duration = Duration::from_millis(50);
+
+/// How long idle connections are still served once a shutdown began, so that a request already
+/// on its way is answered.
+pub const DRAIN_GRACE: Duration = Duration::from_millis(200);
+
 /// Longest latency that the histograms tell apart, in nanoseconds (60 s). A longer one is counted
 /// as this long in percentiles, and once more as an overflow; minimum, mean and maximum stay exact.
 pub const LATENCY_MAX_NS: u64 = 60_000_000_000;
@@ -77,3 +142,4 @@ const _: () = assert!(LATENCY_MAX_NS >= 2 && LATENCY_DIGITS <= 5);
 const _: () = assert!(NAME_BYTES < PATH_BYTES);
 const _: () = assert!(RING_BUFFERS.is_power_of_two() && RING_BUFFERS <= 1 << 15);
 const _: () = assert!(RING_ENTRIES <= RING_COMPLETIONS);
+const _: () = assert!(INLINE_BODY_BYTES < GATHER_BYTES);

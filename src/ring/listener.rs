@@ -217,14 +217,14 @@ impl Listener {
         });
     }
 
-    /// Stops accepting and takes everything the kernel has queued, beyond any credit.
+    /// Stops accepting for good and takes everything the kernel has queued, beyond any credit.
     ///
     /// After this the socket may be closed without resetting a connection that was established
     /// before the call. New connections must be kept from it by the caller.
     ///
     /// # Errors
     /// What `accept(2)` answers; the connections taken until then are returned all the same.
-    pub async fn drain(self) -> (Vec<Stream>, io::Result<()>) {
+    pub async fn drain(&self) -> (Vec<Stream>, io::Result<()>) {
         poll_fn(|cx| {
             let (outcome, _displaced) = self.ring.0.with(|state| state.poll_stop(self.key, cx));
             outcome

@@ -1,0 +1,262 @@
+//! A shard's life from start to end, and the messages between it and the supervisor.
+
+use super::{CachedDate, Shard, acceptor, stats};
+use crate::app::App;
+use crate::config::StatsAccess;
+use crate::failure::Failure;
+use crate::limits::{DRAIN_GRACE, SNAPSHOT_INTERVAL};
+use crate::preflight;
+use crate::ring::{self, Deadline, Listener, Notified, Notifier, Ring, RingOptions, StartError};
+use crate::stats::{Recorder, ServerInfo, Snapshot, View};
+use crate::http::CloseReason;
+use futures_lite::future::{or, yield_now};
+use std::cell::{Cell, OnceCell, RefCell};
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender};
+
+/// Makes the application of a core.
+pub(crate) type Factory = Arc<dyn Fn(&Shard) -> App + Send + Sync>;
+
+/// What a shard is made from.
+pub(crate) struct Setup {
+    pub(crate) index: usize,
+    pub(crate) cpu: usize,
+    /// Listening sockets of this shard alone, one for each address.
+    pub(crate) sockets: Vec<Arc<OwnedFd>>,
+    /// Connections that may be had at once on each of them.
+    pub(crate) credit: usize,
+    pub(crate) options: RingOptions,
+    pub(crate) access: StatsAccess,
+    pub(crate) info: ServerInfo,
+    pub(crate) view: Arc<View>,
+    pub(crate) factory: Factory,
+    pub(crate) orders: Receiver<Order>,
+    pub(crate) reports: Sender<Report>,
+}
+
+/// What the supervisor tells a shard.
+#[derive(Debug)]
+pub(crate) enum Order {
+    /// Every shard is ready: accept.
+    Serve,
+    /// Take a snapshot now, for this round.
+    Snapshot { round: u64 },
+    /// The merged statistics of the last interval, and a snapshot to be filled again.
+    View { view: Arc<View>, spare: Option<Snapshot> },
+    /// The merged statistics that a request waits for.
+    Fresh { token: usize, view: Arc<View> },
+    /// Stop accepting, answer what has come, and end.
+    Drain,
+    /// End now.
+    Abort,
+}
+
+/// What a shard tells the supervisor, and others tell it too.
+#[derive(Debug)]
+pub(crate) enum Report {
+    /// The shard can serve. Its orders are looked at when it is notified, or at its next tick.
+    Ready { shard: usize, notifier: Notifier },
+    /// A snapshot: of the shard's tick, or for a round.
+    Snapshot { snapshot: Snapshot, round: Option<u64> },
+    /// A request waits for fresh statistics.
+    Fresh { shard: usize, token: usize },
+    /// The shard ended.
+    Ended { shard: usize, outcome: Result<(), Failure> },
+    /// The process got this signal.
+    Signal(i32),
+    /// Whoever runs the server wants it to shut down.
+    Stop,
+}
+
+/// An order's way to a shard.
+#[derive(Debug)]
+pub(crate) struct Post {
+    pub(crate) orders: Sender<Order>,
+    pub(crate) notifier: Notifier,
+}
+
+impl Post {
+    /// Sends an order that is looked at now. A shard that has ended needs none.
+    pub(crate) fn send(&self, order: Order) {
+        if self.orders.send(order).is_ok() {
+            self.notifier.notify();
+        }
+    }
+
+    /// Sends an order that can wait for the shard's tick, without waking it.
+    pub(crate) fn leave(&self, order: Order) {
+        // A shard that has ended needs none.
+        let _ = self.orders.send(order);
+    }
+}
+
+/// Runs a shard on this thread to its end, which it reports.
+pub(crate) fn run(setup: Setup) {
+    let (shard, reports) = (setup.index, setup.reports.clone());
+    let (cpu, options) = (setup.cpu, setup.options);
+    let outcome = match ring::run(Some(cpu), options, |ring| live(ring, setup)) {
+        Ok(outcome) => outcome,
+        Err(StartError::Setup(error) | StartError::Buffers(error)) => {
+            Err(preflight::ring_error(&error))
+        }
+        Err(error) => Err(Failure::run(
+            format!("the shard of CPU {cpu} could not run: {error}"),
+            "run corelane doctor",
+        )),
+    };
+    // Without a supervisor there is nobody to tell.
+    let _ = reports.send(Report::Ended { shard, outcome });
+}
+
+async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
+    let (notifier, notified) = Notified::new(&ring).map_err(|error| {
+        let what = format!("no descriptor for a shard's mailbox: {error}");
+        Failure::run(what, "raise LimitNOFILE= in the systemd unit, or ulimit -n")
+    })?;
+    let shard = Rc::new(Shard {
+        index: setup.index,
+        cpu: setup.cpu,
+        date: Cell::new(CachedDate::read(ring.now_ns())),
+        router: OnceCell::new(),
+        recorder: RefCell::new(Recorder::new(setup.cpu, CloseReason::NAMES)),
+        connections: RefCell::default(),
+        accepting: Cell::new(0),
+        tasks: super::Tasks::default(),
+        work: RefCell::default(),
+        draining: super::Flag::default(),
+        drained: super::Flag::default(),
+        access: setup.access,
+        info: setup.info,
+        view: RefCell::new(setup.view),
+        fresh: RefCell::default(),
+        reports: setup.reports,
+        ring,
+    });
+    let app = (setup.factory)(&shard);
+    let router = shard.build(app)?;
+    // Set once, here; nothing is served before.
+    let _ = shard.router.set(router);
+    let ready = Report::Ready { shard: shard.index, notifier };
+    if shard.reports.send(ready).is_err() {
+        return Ok(());
+    }
+    let mut mailbox = Mailbox {
+        tick: Deadline::new(&shard.ring),
+        waited_ns: shard.ring.waited_ns(),
+        ticked_ns: shard.ring.now_ns(),
+        spare: None,
+        sockets: setup.sockets,
+        credit: setup.credit,
+        orders: setup.orders,
+        shard,
+    };
+    mailbox.tick.arm(SNAPSHOT_INTERVAL);
+    mailbox.run(notified).await;
+    Ok(())
+}
+
+/// The shard's end of the messages.
+struct Mailbox {
+    shard: Rc<Shard>,
+    orders: Receiver<Order>,
+    tick: Deadline,
+    /// The ring's waiting time and clock at the last snapshot.
+    waited_ns: u64,
+    ticked_ns: u64,
+    spare: Option<Snapshot>,
+    sockets: Vec<Arc<OwnedFd>>,
+    credit: usize,
+}
+
+impl Mailbox {
+    async fn run(&mut self, mut notified: Notified) {
+        loop {
+            while let Ok(order) = self.orders.try_recv() {
+                if matches!(order, Order::Abort) {
+                    return;
+                }
+                self.obey(order).await;
+            }
+            if self.shard.drained.is_raised() {
+                // The last word: what the connections did until their end.
+                self.report(None);
+                return;
+            }
+            // An eventfd that belongs to us alone cannot fail; if it did, the tick looks as well.
+            let notification = async {
+                let _ = notified.wait().await;
+            };
+            or(notification, or(self.tick.passed(), self.shard.drained.wait())).await;
+            if self.tick.has_passed() {
+                self.tick.arm(SNAPSHOT_INTERVAL);
+                self.report(None);
+            }
+        }
+    }
+
+    async fn obey(&mut self, order: Order) {
+        match order {
+            Order::Serve => self.serve(),
+            Order::Snapshot { round } => {
+                // Connections that were woken before this order came count their requests first:
+                // who has read a response finds its request in fresh statistics.
+                yield_now().await;
+                self.report(Some(round));
+            }
+            Order::View { view, spare } => {
+                self.shard.view.replace(view);
+                self.spare = spare.or(self.spare.take());
+            }
+            Order::Fresh { token, view } => stats::deliver(&self.shard, token, view),
+            Order::Drain => {
+                self.shard.draining.raise();
+                glommio::spawn_local(drain(Rc::clone(&self.shard))).detach();
+            }
+            Order::Abort => {}
+        }
+    }
+
+    fn serve(&self) {
+        for socket in &self.sockets {
+            let listener = Listener::new(&self.shard.ring, Arc::clone(socket), self.credit);
+            self.shard.accepting.set(self.shard.accepting.get() + 1);
+            let accept = acceptor::accept(Rc::clone(&self.shard), Rc::new(listener));
+            glommio::spawn_local(accept).detach();
+        }
+    }
+
+    /// Sends a snapshot.
+    fn report(&mut self, round: Option<u64>) {
+        let now_ns = self.shard.ring.clock_ns();
+        let waited_ns = self.shard.ring.waited_ns();
+        let waited = waited_ns - self.waited_ns;
+        let mut recorder = self.shard.recorder();
+        recorder.waited(waited);
+        recorder.ran((now_ns - self.ticked_ns).saturating_sub(waited));
+        (self.ticked_ns, self.waited_ns) = (now_ns, waited_ns);
+        let snapshot = match self.spare.take() {
+            Some(mut spare) => {
+                recorder.snapshot_into(&mut spare, now_ns);
+                spare
+            }
+            None => recorder.snapshot(now_ns),
+        };
+        // Without a supervisor there is nobody to tell.
+        let _ = self.shard.reports.send(Report::Snapshot { snapshot, round });
+    }
+}
+
+/// Ends the connections that have nothing to do, after a grace in which requests that were on
+/// their way are answered. The others end with their responses.
+async fn drain(shard: Rc<Shard>) {
+    shard.check_drained();
+    let grace = Deadline::new(&shard.ring);
+    grace.arm(DRAIN_GRACE);
+    grace.passed().await;
+    for (_, wire) in shard.connections.borrow().iter() {
+        wire.stream.interrupt();
+    }
+    shard.check_drained();
+}

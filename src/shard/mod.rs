@@ -1,0 +1,235 @@
+//! One core: everything that it needs to serve, and nothing that another core has.
+//!
+//! A [`Shard`] lives on its executor's thread from start to end. Connections, their buffers,
+//! the routes with their handlers and the statistics are its own; between shards and the
+//! supervisor go only messages ([`Order`], [`Report`]).
+//!
+//! ```text
+//! Acceptor ──stream──▶ task (kept and used again) ──▶ connection::serve
+//! mailbox  ◀──Order── supervisor ◀──Report── mailbox, ticker, /stats
+//! ```
+
+mod acceptor;
+mod connection;
+mod exchange;
+mod flag;
+mod mailbox;
+mod stats;
+mod wire;
+
+use self::connection::Work;
+use self::flag::Flag;
+use self::wire::Wire;
+use crate::app::{App, Router};
+use crate::config::StatsAccess;
+use crate::failure::Failure;
+use crate::http::{CloseReason, HttpDate};
+use crate::limits::{SPARE_TASKS, SPARE_WORK};
+use crate::ring::{Listener, Ring, Stream};
+use crate::stats::{Recorder, ServerInfo, View};
+use http::HeaderValue;
+use slab::Slab;
+use std::cell::{Cell, OnceCell, RefCell, RefMut};
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::task::{Poll, Waker};
+
+pub(crate) use self::mailbox::{Factory, Order, Post, Report, Setup, run};
+
+/// The value of the Server field.
+const SERVER: HeaderValue = HeaderValue::from_static("corelane");
+
+/// A core and all that it owns. The factory of its application gets to see it.
+#[derive(Debug)]
+pub struct Shard {
+    index: usize,
+    cpu: usize,
+    ring: Ring,
+    /// Set before the first connection is accepted.
+    router: OnceCell<Router>,
+    recorder: RefCell<Recorder>,
+    date: Cell<CachedDate>,
+    connections: RefCell<Slab<Rc<Wire>>>,
+    /// Acceptors that have not ended.
+    accepting: Cell<usize>,
+    tasks: Tasks,
+    work: RefCell<Vec<Box<Work>>>,
+    /// Raised when the shard shuts down: responses then end their connections.
+    draining: Flag,
+    /// Raised when its last connection has ended after that.
+    drained: Flag,
+    access: StatsAccess,
+    info: ServerInfo,
+    view: RefCell<Arc<View>>,
+    fresh: RefCell<Slab<stats::Fresh>>,
+    reports: Sender<Report>,
+}
+
+/// Tasks that serve connections. One that has finished waits for the next connection, because
+/// glommio takes a lock of the whole process to spawn one.
+#[derive(Debug, Default)]
+struct Tasks {
+    queue: RefCell<VecDeque<Accepted>>,
+    waiting: RefCell<Vec<Waker>>,
+}
+
+/// A connection on its way to its task, and the listener that has one less to give.
+#[derive(Debug)]
+struct Accepted {
+    stream: Stream,
+    listener: Option<Rc<Listener>>,
+}
+
+/// The Date field, good until `until_ns` on the ring's clock.
+#[derive(Clone, Copy, Debug)]
+struct CachedDate {
+    date: HttpDate,
+    until_ns: u64,
+}
+
+impl Shard {
+    /// The shard's place among the server's shards, from 0.
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// The number of the CPU that the shard is pinned to.
+    pub fn cpu(&self) -> usize {
+        self.cpu
+    }
+
+    /// The shard's ring, for handlers that open files, connect, or set deadlines of their own.
+    pub fn ring(&self) -> &Ring {
+        &self.ring
+    }
+
+    fn router(&self) -> &Router {
+        self.router.get_or_init(Router::default)
+    }
+
+    fn recorder(&self) -> RefMut<'_, Recorder> {
+        self.recorder.borrow_mut()
+    }
+
+    fn view(&self) -> Arc<View> {
+        Arc::clone(&self.view.borrow())
+    }
+
+    /// The Date of a response made now. The clock is read once a second.
+    fn date(&self) -> HttpDate {
+        let mut cached = self.date.get();
+        if self.ring.now_ns() >= cached.until_ns {
+            cached = CachedDate::read(self.ring.now_ns());
+            self.date.set(cached);
+        }
+        cached.date
+    }
+
+    fn is_draining(&self) -> bool {
+        self.draining.is_raised()
+    }
+
+    /// Proves the routes of the core's application.
+    fn build(&self, app: App) -> Result<Router, Failure> {
+        app.build().map_err(|error| Failure::operator(error.to_string(), "change the routes"))
+    }
+
+    /// Registers a connection.
+    fn enter(&self, wire: &Rc<Wire>) -> usize {
+        let mut recorder = self.recorder();
+        recorder.accepted();
+        recorder.connection_idle();
+        self.connections.borrow_mut().insert(Rc::clone(wire))
+    }
+
+    /// Counts the end of a connection.
+    fn leave(&self, place: usize, reason: CloseReason) {
+        let mut recorder = self.recorder();
+        recorder.connection_busy();
+        recorder.closed(reason.index());
+        drop(recorder);
+        let wire = self.connections.borrow_mut().remove(place);
+        drop(wire);
+        self.check_drained();
+    }
+
+    /// Counts the end of an acceptor, which comes with a shutdown.
+    fn acceptor_ended(&self) {
+        self.accepting.set(self.accepting.get() - 1);
+        self.check_drained();
+    }
+
+    /// Notes when a shutdown has nothing left to wait for.
+    fn check_drained(&self) {
+        let is_quiet = self.accepting.get() == 0
+            && self.connections.borrow().is_empty()
+            && self.tasks.queue.borrow().is_empty();
+        if self.is_draining() && is_quiet {
+            self.drained.raise();
+        }
+    }
+
+    /// Serves a connection on a task that waits for one, or on a new one.
+    fn serve(self: &Rc<Self>, stream: Stream, listener: Option<Rc<Listener>>) {
+        self.tasks.queue.borrow_mut().push_back(Accepted { stream, listener });
+        let waiting = self.tasks.waiting.borrow_mut().pop();
+        match waiting {
+            Some(task) => task.wake(),
+            None => drop(glommio::spawn_local(work(Rc::clone(self))).detach()),
+        }
+    }
+
+    fn take_work(&self) -> Box<Work> {
+        self.work.borrow_mut().pop().unwrap_or_default()
+    }
+
+    fn keep_work(&self, work: Box<Work>) {
+        let mut kept = self.work.borrow_mut();
+        if kept.len() < SPARE_WORK {
+            kept.push(work);
+        }
+    }
+}
+
+impl Tasks {
+    /// The next connection for a task, or `None` when enough tasks wait already.
+    async fn next(&self) -> Option<Accepted> {
+        poll_fn(|cx| {
+            if let Some(accepted) = self.queue.borrow_mut().pop_front() {
+                return Poll::Ready(Some(accepted));
+            }
+            let mut waiting = self.waiting.borrow_mut();
+            if waiting.len() >= SPARE_TASKS {
+                return Poll::Ready(None);
+            }
+            waiting.push(cx.waker().clone());
+            Poll::Pending
+        })
+        .await
+    }
+}
+
+/// A task that serves one connection after the other.
+async fn work(shard: Rc<Shard>) {
+    while let Some(Accepted { stream, listener }) = shard.tasks.next().await {
+        connection::serve(&shard, stream).await;
+        if let Some(listener) = listener {
+            listener.add_credit(1);
+        }
+    }
+}
+
+impl CachedDate {
+    /// Reads the clock, at `now_ns` on the ring's.
+    fn read(now_ns: u64) -> Self {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
+        let rest_ns = 1_000_000_000 - now.tv_nsec as u64;
+        Self {
+            date: HttpDate::from_unix_seconds(now.tv_sec as u64),
+            until_ns: now_ns + rest_ns,
+        }
+    }
+}
