@@ -21,6 +21,8 @@ mod fields;
 mod framing;
 mod head;
 mod parser;
+#[cfg(test)]
+mod properties;
 mod refusal;
 mod target;
 
