@@ -21,6 +21,10 @@ pub const BODY_BYTES: u64 = 1024 * 1024;
 /// Longest chunk-size line of a chunked body, extensions and CRLF included, in bytes.
 pub const CHUNK_LINE_BYTES: usize = 1024;
 
+/// Most bytes that all chunk-size lines of one body may have beyond 16 digits and CRLF each, so that
+/// extensions cannot make small chunks cost a thousand times what they carry.
+pub const CHUNK_EXCESS_BYTES: usize = 16 * 1024;
+
 /// Longest trailer section of a chunked body, in bytes.
 pub const TRAILER_BYTES: usize = 8 * 1024;
 
@@ -136,6 +140,7 @@ pub const GLOMMIO_RING_DEPTH: usize = 128;
 pub const GLOMMIO_MEMORY_BYTES: usize = 64 * 1024;
 
 const _: () = assert!(REQUEST_LINE_BYTES < FIELD_SECTION_BYTES);
+const _: () = assert!(CHUNK_LINE_BYTES <= CHUNK_EXCESS_BYTES);
 const _: () = assert!(TRAILER_BYTES <= FIELD_SECTION_BYTES);
 // What an HDR histogram that begins at 1 ns can be made of.
 const _: () = assert!(LATENCY_MAX_NS >= 2 && LATENCY_DIGITS <= 5);

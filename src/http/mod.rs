@@ -1,1 +1,39 @@
 //! HTTP/1.1 as pure code: bytes in, decisions out.
+//!
+//! Nothing here touches a socket, a file, a clock or an executor; time is an argument. What the
+//! peer did wrong comes back as a [`Refusal`], never as a panic. The path of a request:
+//!
+//! ```text
+//! bytes ─HeadParser→ RequestHead ─Framing→ BodyDecoder ─ranges of data→
+//!                                           response_head, chunk, last_chunk ─→ bytes
+//! ```
+//!
+//! Every limit it enforces comes from [`crate::limits`].
+
+mod body;
+mod chars;
+mod chunked;
+mod date;
+#[cfg(test)]
+mod deliveries;
+mod encode;
+mod fields;
+mod framing;
+mod head;
+mod parser;
+#[cfg(test)]
+mod properties;
+mod refusal;
+mod target;
+
+pub use body::{BodyDecoder, Decoded};
+pub use date::HttpDate;
+pub use encode::{
+    BodyFraming, CHUNK_END, CONTINUE, Connection, chunk, chunk_head, last_chunk, response_head,
+};
+pub use fields::Fields;
+pub use framing::Framing;
+pub use head::RequestHead;
+pub use parser::{HeadLimits, HeadParser};
+pub use refusal::Refusal;
+pub use target::TargetForm;
