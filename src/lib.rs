@@ -1,5 +1,6 @@
 //! corelane: a thread-per-core HTTP server for Linux.
 
+pub mod app;
 pub mod cli;
 pub mod config;
 pub mod cores;
@@ -9,4 +10,10 @@ pub mod http;
 pub mod limits;
 pub mod preflight;
 pub mod ring;
+pub mod server;
+pub mod shard;
 pub mod stats;
+
+pub use app::{App, Body, Error, IntoResponse, Json, Request, Response, Result};
+pub use server::{Running, Server};
+pub use shard::Shard;

@@ -28,6 +28,7 @@ pub const CHUNK_EXCESS_BYTES: usize = 16 * 1024;
 /// Longest trailer section of a chunked body, in bytes.
 pub const TRAILER_BYTES: usize = 8 * 1024;
 
+<<<<<<< HEAD
 /// Longest time from the first byte of a request to the end of its head. Beyond it: 408, close.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -55,6 +56,9 @@ pub const UNREAD_BODY_BYTES: u64 = 64 * 1024;
 /// Largest response body that is copied behind its head, so that both go out as one message with
 /// the responses before them, in bytes. A larger one is sent from where it lies.
 pub const INLINE_BODY_BYTES: usize = 16 * 1024;
+
+/// Bytes of a file read at a time while it is sent. Cost: that much memory per transfer.
+pub const FILE_PIECE_BYTES: usize = 128 * 1024;
 
 /// Responses gathered for one send, in bytes, from which on they are sent.
 pub const GATHER_BYTES: usize = 64 * 1024;
@@ -138,6 +142,14 @@ pub const GLOMMIO_RING_DEPTH: usize = 128;
 /// glommio's registered memory per core, in bytes: the least that it takes. Cost: thrice that,
 /// locked.
 pub const GLOMMIO_MEMORY_BYTES: usize = 64 * 1024;
+=======
+/// Most parameters (`{name}`) in one route. Beyond it: the app does not build. Cost: 8 bytes of each
+/// request apiece.
+pub const ROUTE_PARAMETERS: usize = 8;
+
+/// Most routes in one app. Beyond it: the app does not build. Cost: none before a route exists.
+pub const ROUTES: usize = u16::MAX as usize;
+>>>>>>> app
 
 const _: () = assert!(REQUEST_LINE_BYTES < FIELD_SECTION_BYTES);
 const _: () = assert!(CHUNK_LINE_BYTES <= CHUNK_EXCESS_BYTES);
@@ -147,4 +159,5 @@ const _: () = assert!(LATENCY_MAX_NS >= 2 && LATENCY_DIGITS <= 5);
 const _: () = assert!(NAME_BYTES < PATH_BYTES);
 const _: () = assert!(RING_BUFFERS.is_power_of_two() && RING_BUFFERS <= 1 << 15);
 const _: () = assert!(RING_ENTRIES <= RING_COMPLETIONS);
+const _: () = assert!(FILE_PIECE_BYTES > INLINE_BODY_BYTES);
 const _: () = assert!(INLINE_BODY_BYTES < GATHER_BYTES);

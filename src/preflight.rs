@@ -10,11 +10,22 @@ use std::path::Path;
 use rustix::io::Errno;
 
 use crate::failure::Failure;
+use crate::limits;
 
 pub use machine::Machine;
 
 /// The oldest kernel, as major and minor number: `IORING_SETUP_DEFER_TASKRUN` came with 6.1.
 pub const KERNEL: (u32, u32) = (6, 1);
+
+/// The locked memory of one shard, in bytes, on this machine at the sizes of [`limits`].
+pub const SHARD_LOCKED_BYTES: u64 = ring_bytes(
+    limits::RING_ENTRIES as u64,
+    limits::RING_COMPLETIONS as u64,
+    limits::RING_BUFFERS as u64,
+) + glommio_bytes(
+    limits::GLOMMIO_RING_DEPTH as u64,
+    limits::GLOMMIO_MEMORY_BYTES as u64,
+);
 
 /// The kernel from which the memory of rings counts as locked again, as major and minor number.
 ///

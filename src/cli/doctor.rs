@@ -6,18 +6,7 @@ use std::io::{self, Write as _};
 
 use crate::cores::{self, CoreSelection, Ranges};
 use crate::failure::Failure;
-use crate::limits;
-use crate::preflight::{self, Machine};
-
-/// The locked memory of one shard, in bytes, on this machine at the sizes of [`limits`].
-pub const SHARD_LOCKED_BYTES: u64 = preflight::ring_bytes(
-    limits::RING_ENTRIES as u64,
-    limits::RING_COMPLETIONS as u64,
-    limits::RING_BUFFERS as u64,
-) + preflight::glommio_bytes(
-    limits::GLOMMIO_RING_DEPTH as u64,
-    limits::GLOMMIO_MEMORY_BYTES as u64,
-);
+use crate::preflight::{self, Machine, SHARD_LOCKED_BYTES};
 
 /// Below this limit of open files, connections run into it before the machine is busy.
 const OPEN_FILES: u64 = 65_536;

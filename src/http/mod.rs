@@ -13,6 +13,7 @@
 mod body;
 mod chars;
 mod chunked;
+mod cycle;
 mod date;
 #[cfg(test)]
 mod deliveries;
@@ -27,6 +28,7 @@ mod refusal;
 mod target;
 
 pub use body::{BodyDecoder, Decoded};
+pub use cycle::{CloseReason, Event, State};
 pub use date::HttpDate;
 pub use encode::{
     BodyFraming, CHUNK_END, CONTINUE, Connection, chunk, chunk_head, last_chunk, response_head,

@@ -91,6 +91,8 @@ refusals! {
     CODING_UNKNOWN = NOT_IMPLEMENTED, "The only transfer coding that this server understands is chunked.";
     /// RFC 9110 §10.1.1: an expectation other than 100-continue.
     EXPECTATION = EXPECTATION_FAILED, "The only expectation that this server meets is 100-continue.";
+    /// RFC 9110 §15.5.9: the head was not complete in time.
+    HEAD_TIMEOUT = REQUEST_TIMEOUT, "The request did not arrive in time.";
     /// RFC 9110 §15.5.14: the declared or received content is over the limit.
     BODY_TOO_LARGE = PAYLOAD_TOO_LARGE, "The request content is larger than this server accepts here.";
     /// RFC 9112 §7.1: `1*HEXDIG`, below 2^64, ended by CR LF.

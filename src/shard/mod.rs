@@ -20,11 +20,13 @@ mod wire;
 use self::connection::Work;
 use self::flag::Flag;
 use self::wire::Wire;
-use crate::app::{App, Router};
+use crate::app::{App, Folder, Router};
 use crate::config::StatsAccess;
 use crate::failure::Failure;
+use crate::files::Files;
 use crate::http::{CloseReason, HttpDate};
 use crate::limits::{SPARE_TASKS, SPARE_WORK};
+use crate::preflight;
 use crate::ring::{Listener, Ring, Stream};
 use crate::stats::{Recorder, ServerInfo, View};
 use http::HeaderValue;
@@ -107,7 +109,9 @@ impl Shard {
     }
 
     fn router(&self) -> &Router {
-        self.router.get_or_init(Router::default)
+        self.router
+            .get()
+            .unwrap_or_else(|| unreachable!("set before anything is accepted"))
     }
 
     fn recorder(&self) -> RefMut<'_, Recorder> {
@@ -133,7 +137,15 @@ impl Shard {
     }
 
     /// Proves the routes of the core's application.
-    fn build(&self, app: App) -> Result<Router, Failure> {
+    fn build(&self, mut app: App) -> Result<Router, Failure> {
+        for Folder { prefix, path } in app.take_folders() {
+            preflight::folder(&path)?;
+            let files = Files::open(&self.ring, &prefix, &path).map_err(|error| {
+                let what = format!("the folder {} cannot be opened: {error}", path.display());
+                Failure::operator(what, "make it readable for this user, or name another")
+            })?;
+            app = app.mount(&prefix, files);
+        }
         app.build().map_err(|error| Failure::operator(error.to_string(), "change the routes"))
     }
 

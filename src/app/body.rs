@@ -1,0 +1,307 @@
+//! The content of a message, in both directions: none, in memory, or streamed from a source.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+
+use crate::http::Refusal;
+
+/// The most that [`Body::collect`] reserves before any of the content has arrived, in bytes:
+/// a declared length alone costs its peer nothing.
+const COLLECT_RESERVE_BYTES: u64 = 16 * 1024;
+
+/// The content of a request or a response.
+#[derive(Default)]
+pub enum Body {
+    /// No content.
+    #[default]
+    Empty,
+    /// All of the content, in memory.
+    Bytes(Bytes),
+    /// Content that arrives piece by piece; nothing is read before it is asked for.
+    Stream {
+        /// Where the pieces come from.
+        source: Pin<Box<dyn BodySource>>,
+        /// The sum of the pieces still to come, in bytes, if known: it becomes Content-Length.
+        length: Option<u64>,
+    },
+}
+
+/// Something that yields content piece by piece: a connection, a file, a generator.
+pub trait BodySource {
+    /// The next piece; `None` at the end, after which it is not polled again.
+    ///
+    /// Back-pressure is the caller's: a source makes a piece only when it is polled for one. A
+    /// piece may be empty.
+    ///
+    /// # Errors
+    /// What went wrong ends the content: the source is not polled again.
+    fn poll_data(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, BodyError>>>;
+}
+
+/// Why content ended before its end.
+#[derive(Debug, thiserror::Error)]
+pub enum BodyError {
+    /// The peer's message is malformed or too large.
+    #[error("{0}")]
+    Refused(Refusal),
+    /// The peer closed or reset the connection in the middle of its content.
+    #[error("the peer closed the connection in the middle of its content")]
+    Disconnected,
+    /// The peer sent its content too slowly.
+    #[error("the content did not arrive in time")]
+    TimedOut,
+    /// Reading from the source failed.
+    #[error("reading the content failed")]
+    Io(#[from] io::Error),
+}
+
+impl Body {
+    /// Content from `source`, `length` bytes in all if that is known.
+    pub fn stream(source: impl BodySource + 'static, length: Option<u64>) -> Body {
+        Body::Stream {
+            source: Box::pin(source),
+            length,
+        }
+    }
+
+    /// How many bytes are still to come, if known.
+    pub fn length(&self) -> Option<u64> {
+        match self {
+            Body::Empty => Some(0),
+            Body::Bytes(bytes) => Some(bytes.len() as u64),
+            Body::Stream { length, .. } => *length,
+        }
+    }
+
+    /// Whether it is known that nothing is to come.
+    pub fn is_empty(&self) -> bool {
+        self.length() == Some(0)
+    }
+
+    /// The next piece of the content; `None` at its end, and ever after.
+    ///
+    /// # Errors
+    /// Those of the source. An error ends the content: what came before it is not all of it.
+    pub async fn next(&mut self) -> Option<Result<Bytes, BodyError>> {
+        poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// [`Body::next`] for code that polls.
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
+        let Body::Stream { source, length } = self else {
+            return Poll::Ready(match std::mem::take(self) {
+                Body::Bytes(bytes) if !bytes.is_empty() => Some(Ok(bytes)),
+                _ => None,
+            });
+        };
+        let piece = ready!(source.as_mut().poll_data(cx));
+        match &piece {
+            Some(Ok(bytes)) => {
+                *length = length.map(|length| length.saturating_sub(bytes.len() as u64));
+            }
+            // Neither an error nor the end is polled past, and the source's resources go now.
+            Some(Err(_)) | None => *self = Body::Empty,
+        }
+        Poll::Ready(piece)
+    }
+
+    /// All of the content, if it is at most `limit` bytes.
+    ///
+    /// A single piece is passed on without copying it.
+    ///
+    /// # Errors
+    /// [`Refusal::BODY_TOO_LARGE`] beyond the limit, before anything is read if the length is
+    /// known; otherwise the error of the source.
+    pub async fn collect(mut self, limit: u64) -> Result<Bytes, BodyError> {
+        let declared = self.length();
+        if declared.is_some_and(|length| length > limit) {
+            return Err(BodyError::Refused(Refusal::BODY_TOO_LARGE));
+        }
+        let Some(first) = self.next().await.transpose()? else {
+            return Ok(Bytes::new());
+        };
+        let mut whole = Vec::new();
+        let mut last = first;
+        loop {
+            if whole.len() as u64 + last.len() as u64 > limit {
+                return Err(BodyError::Refused(Refusal::BODY_TOO_LARGE));
+            }
+            let Some(next) = self.next().await.transpose()? else {
+                break;
+            };
+            if whole.is_empty() {
+                let reserve = declared.unwrap_or(0).min(COLLECT_RESERVE_BYTES) as usize;
+                whole.reserve(reserve.max(last.len() + next.len()));
+            }
+            whole.extend_from_slice(&last);
+            last = next;
+        }
+        if whole.is_empty() {
+            return Ok(last);
+        }
+        whole.extend_from_slice(&last);
+        Ok(whole.into())
+    }
+}
+
+impl fmt::Debug for Body {
+    /// Leaves the content out, for it may be secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self {
+            Body::Empty => "Empty",
+            Body::Bytes(_) => "Bytes",
+            Body::Stream { .. } => "Stream",
+        };
+        f.debug_struct(kind)
+            .field("length", &self.length())
+            .finish_non_exhaustive()
+    }
+}
+
+impl From<Bytes> for Body {
+    fn from(bytes: Bytes) -> Body {
+        Body::Bytes(bytes)
+    }
+}
+
+impl From<Vec<u8>> for Body {
+    fn from(bytes: Vec<u8>) -> Body {
+        Body::Bytes(bytes.into())
+    }
+}
+
+impl From<String> for Body {
+    fn from(text: String) -> Body {
+        Body::Bytes(text.into())
+    }
+}
+
+impl From<&'static str> for Body {
+    fn from(text: &'static str) -> Body {
+        Body::Bytes(Bytes::from_static(text.as_bytes()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use futures_lite::future::block_on;
+
+    use super::*;
+
+    /// Yields its pieces in order, and fails the test when it is polled after the last.
+    struct Pieces(VecDeque<Option<Result<Bytes, BodyError>>>);
+
+    impl BodySource for Pieces {
+        fn poll_data(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Bytes, BodyError>>> {
+            Poll::Ready(self.0.pop_front().expect("polled past the end"))
+        }
+    }
+
+    fn stream(pieces: &[&'static str], length: Option<u64>) -> Body {
+        let pieces = pieces.iter().map(|&piece| Some(Ok(Bytes::from(piece))));
+        Body::stream(Pieces(pieces.chain([None]).collect()), length)
+    }
+
+    fn broken(error: BodyError) -> Body {
+        let pieces = [Some(Ok(Bytes::from("ab"))), Some(Err(error))];
+        Body::stream(Pieces(pieces.into()), None)
+    }
+
+    /// Each body of five bytes that there is, and the smaller ones.
+    fn bodies() -> Vec<(Body, &'static str)> {
+        vec![
+            (Body::Empty, ""),
+            (Body::from(""), ""),
+            (stream(&[], None), ""),
+            (stream(&[""], Some(0)), ""),
+            (Body::from("hello"), "hello"),
+            (stream(&["hello"], None), "hello"),
+            (stream(&["hello"], Some(5)), "hello"),
+            (stream(&["he", "", "llo"], None), "hello"),
+            (stream(&["h", "e", "l", "l", "o"], Some(5)), "hello"),
+            (stream(&["", "hello", ""], None), "hello"),
+        ]
+    }
+
+    #[test]
+    fn all_pieces_are_collected() {
+        for (body, expected) in bodies() {
+            let name = format!("{body:?}");
+            let collected = block_on(body.collect(1000)).unwrap();
+            assert_eq!(collected, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn content_is_collected_up_to_the_limit() {
+        for (body, content) in bodies() {
+            let name = format!("{body:?}");
+            let collected = block_on(body.collect(content.len() as u64)).unwrap();
+            assert_eq!(collected, content, "{name}");
+        }
+        for (body, _) in bodies()
+            .into_iter()
+            .filter(|(_, content)| content.len() == 5)
+        {
+            let name = format!("{body:?}");
+            let refused = block_on(body.collect(4)).unwrap_err();
+            assert!(
+                matches!(refused, BodyError::Refused(Refusal::BODY_TOO_LARGE)),
+                "{name}: {refused:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_declared_length_beyond_the_limit_is_refused_before_reading() {
+        struct Untouched;
+        impl BodySource for Untouched {
+            fn poll_data(
+                self: Pin<&mut Self>,
+                _: &mut Context<'_>,
+            ) -> Poll<Option<Result<Bytes, BodyError>>> {
+                panic!("the source was polled");
+            }
+        }
+        let body = Body::stream(Untouched, Some(11));
+        assert!(block_on(body.collect(10)).is_err());
+    }
+
+    #[test]
+    fn the_length_counts_down_and_the_end_is_final() {
+        let mut body = stream(&["ab", "c"], Some(3));
+        let mut seen = Vec::new();
+        while let Some(piece) = block_on(body.next()) {
+            seen.push((piece.unwrap(), body.length()));
+        }
+        assert_eq!(seen, [("ab".into(), Some(1)), ("c".into(), Some(0))]);
+        assert!(block_on(body.next()).is_none());
+
+        let mut body = Body::from("abc");
+        assert_eq!(block_on(body.next()).unwrap().unwrap(), "abc");
+        assert!(body.is_empty() && block_on(body.next()).is_none());
+    }
+
+    #[test]
+    fn an_error_ends_the_content() {
+        let mut body = broken(BodyError::Disconnected);
+        assert!(block_on(body.next()).unwrap().is_ok());
+        assert!(block_on(body.next()).unwrap().is_err());
+        assert!(block_on(body.next()).is_none());
+        let collected = block_on(broken(BodyError::TimedOut).collect(100));
+        assert!(matches!(collected, Err(BodyError::TimedOut)));
+    }
+}

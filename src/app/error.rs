@@ -1,0 +1,290 @@
+//! The one error type of the library, told apart by who is to blame.
+
+use std::any::Any;
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::fmt;
+
+use http::StatusCode;
+
+use super::body::BodyError;
+use super::plan::AppError;
+use crate::http::Refusal;
+
+/// What the library's functions and users' handlers return.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Something that went wrong: in a handler, with a peer, or when the server was started.
+///
+/// Any error becomes one by `?`, as a failure of the handler: it is answered with 500, and its
+/// text goes to the log alone. What the peer may read is said with [`Error::new`]. For that `?`
+/// to exist, this type is not itself a `std::error::Error`; it turns into a
+/// `Box<dyn std::error::Error + Send + Sync>`.
+///
+/// `Display` is the outermost message; `Debug`, which `main` prints, adds the causes after it.
+pub struct Error(Box<Inner>);
+
+type Source = Box<dyn StdError + Send + Sync>;
+
+struct Inner {
+    blame: Blame,
+    status: StatusCode,
+    /// Empty if only the source has something to say.
+    message: Cow<'static, str>,
+    source: Option<Source>,
+}
+
+/// Who is to blame for an [`Error`], and so who has to hear of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blame {
+    /// The peer asked for what cannot be: it gets a 4xx status and the reason.
+    Peer,
+    /// The connection broke: there is nobody to answer.
+    Wire,
+    /// The handler failed: the peer gets a 5xx status, the log the reason.
+    Handler,
+    /// Whoever started the server: the arguments, the configuration or the machine must change.
+    Operator,
+}
+
+impl Error {
+    /// An error that is answered with `status` and `message`; the peer reads both.
+    ///
+    /// The peer is to blame, unless the status is 5xx: then the handler is.
+    pub fn new(status: StatusCode, message: impl Into<Cow<'static, str>>) -> Error {
+        let blame = if status.is_server_error() {
+            Blame::Handler
+        } else {
+            Blame::Peer
+        };
+        Error::build(blame, status, message.into(), None)
+    }
+
+    /// An error of whoever started the server: `message` says in one line what is wrong and how
+    /// to mend it. No peer reads it.
+    pub fn operator(message: impl Into<Cow<'static, str>>) -> Error {
+        let status = StatusCode::INTERNAL_SERVER_ERROR;
+        Error::build(Blame::Operator, status, message.into(), None)
+    }
+
+    /// This error with `source` as its cause, which no peer reads.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    /// Who is to blame.
+    pub fn blame(&self) -> Blame {
+        self.0.blame
+    }
+
+    /// The status to answer with.
+    pub fn status(&self) -> StatusCode {
+        self.0.status
+    }
+
+    /// What the peer may read besides the status; may be empty.
+    pub fn public_message(&self) -> &str {
+        match self.0.blame {
+            Blame::Peer | Blame::Handler => &self.0.message,
+            Blame::Wire | Blame::Operator => "",
+        }
+    }
+
+    /// The cause, if there is one.
+    pub fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+
+    #[cold]
+    fn build(
+        blame: Blame,
+        status: StatusCode,
+        message: Cow<'static, str>,
+        source: Option<Source>,
+    ) -> Error {
+        Error(Box::new(Inner {
+            blame,
+            status,
+            message,
+            source,
+        }))
+    }
+
+    fn refused(refusal: Refusal) -> Error {
+        Error::build(Blame::Peer, refusal.status, refusal.detail.into(), None)
+    }
+}
+
+/// Any error is the handler's failure, except those of this library that know better.
+impl<E: StdError + Send + Sync + 'static> From<E> for Error {
+    fn from(error: E) -> Error {
+        let any: &dyn Any = &error;
+        if let Some(refusal) = any.downcast_ref::<Refusal>() {
+            return Error::refused(*refusal);
+        }
+        let (blame, status) = match any.downcast_ref::<BodyError>() {
+            Some(BodyError::Refused(refusal)) => return Error::refused(*refusal),
+            Some(BodyError::TimedOut) => (Blame::Peer, StatusCode::REQUEST_TIMEOUT),
+            Some(BodyError::Disconnected) => (Blame::Wire, StatusCode::BAD_REQUEST),
+            _ if any.is::<AppError>() => (Blame::Operator, StatusCode::INTERNAL_SERVER_ERROR),
+            _ => (Blame::Handler, StatusCode::INTERNAL_SERVER_ERROR),
+        };
+        Error::build(blame, status, Cow::Borrowed(""), Some(error.into()))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&*self.0.message, &self.0.source) {
+            ("", Some(source)) => source.fmt(f),
+            ("", None) => self.0.status.fmt(f),
+            (message, _) => f.write_str(message),
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")?;
+        let mut cause = self.source();
+        if self.0.message.is_empty() {
+            // The source was the message, so its own causes are next.
+            cause = cause.and_then(StdError::source);
+        }
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+impl From<Error> for Box<dyn StdError + Send + Sync> {
+    fn from(error: Error) -> Self {
+        Box::new(Boxed(error))
+    }
+}
+
+/// An [`Error`] where a `std::error::Error` is asked for.
+struct Boxed(Error);
+
+impl fmt::Display for Boxed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl fmt::Debug for Boxed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+impl StdError for Boxed {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        let source = self.0.source();
+        if self.0.0.message.is_empty() {
+            return source.and_then(StdError::source);
+        }
+        source
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::super::builder::App;
+    use super::*;
+
+    /// An error as `?` makes it.
+    fn converted<E: Into<Error>>(error: E) -> Error {
+        error.into()
+    }
+
+    #[test]
+    fn errors_and_what_becomes_of_them() {
+        let app_error = App::new().get("x", async |_| ()).build().unwrap_err();
+        let cases = [
+            (
+                Error::new(StatusCode::NOT_FOUND, "No."),
+                Blame::Peer,
+                404,
+                "No.",
+            ),
+            (
+                Error::new(StatusCode::BAD_GATEWAY, "Later."),
+                Blame::Handler,
+                502,
+                "Later.",
+            ),
+            (Error::operator("DIR is missing"), Blame::Operator, 500, ""),
+            (converted(io::Error::other("x")), Blame::Handler, 500, ""),
+            (
+                converted("x".parse::<u8>().unwrap_err()),
+                Blame::Handler,
+                500,
+                "",
+            ),
+            (converted(app_error), Blame::Operator, 500, ""),
+            (
+                converted(Refusal::BODY_TOO_LARGE),
+                Blame::Peer,
+                413,
+                Refusal::BODY_TOO_LARGE.detail,
+            ),
+            (
+                converted(BodyError::Refused(Refusal::CHUNK_END)),
+                Blame::Peer,
+                400,
+                Refusal::CHUNK_END.detail,
+            ),
+            (converted(BodyError::TimedOut), Blame::Peer, 408, ""),
+            (converted(BodyError::Disconnected), Blame::Wire, 400, ""),
+            (
+                converted(BodyError::Io(io::Error::other("x"))),
+                Blame::Handler,
+                500,
+                "",
+            ),
+        ];
+        for (error, blame, status, public) in cases {
+            assert_eq!(error.blame(), blame, "{error}");
+            assert_eq!(error.status().as_u16(), status, "{error}");
+            assert_eq!(error.public_message(), public, "{error}");
+        }
+    }
+
+    #[test]
+    fn what_the_operator_reads() {
+        let disk = || io::Error::other("disk on fire");
+        let cases = [
+            (Error::operator("cannot bind"), "cannot bind", "cannot bind"),
+            (
+                Error::operator("cannot bind").with_source(disk()),
+                "cannot bind",
+                "cannot bind: disk on fire",
+            ),
+            (converted(disk()), "disk on fire", "disk on fire"),
+            (
+                converted(BodyError::Io(disk())),
+                "reading the content failed",
+                "reading the content failed: disk on fire",
+            ),
+            (
+                Error::operator("outer").with_source(converted(BodyError::Io(disk()))),
+                "outer",
+                "outer: reading the content failed: disk on fire",
+            ),
+            (Error::new(StatusCode::GONE, ""), "410 Gone", "410 Gone"),
+        ];
+        for (error, display, debug) in cases {
+            assert_eq!(error.to_string(), display);
+            assert_eq!(format!("{error:?}"), debug);
+            let boxed: Box<dyn StdError + Send + Sync> = error.into();
+            assert_eq!(format!("{boxed} {boxed:?}"), format!("{display} {debug}"));
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! What answers a request, and the answer on its way.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use super::into_response::IntoResponse;
+use super::request::Request;
+use super::response::Response;
+
+/// Something that answers requests: usually an `async fn(Request) -> impl IntoResponse`.
+///
+/// Handlers stay on their core, so neither they nor their futures need `Send`; they may hold
+/// `Rc` and `RefCell`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a handler",
+    label = "not an `async fn(Request) -> impl IntoResponse`",
+    note = "a handler takes one `Request` by value and owns what it captures (`async move`)",
+    note = "it returns something with `IntoResponse`: text, bytes, `Json`, a status, `Result`"
+)]
+pub trait Handler: 'static {
+    /// Begins to answer `request`.
+    fn call(&self, request: Request) -> Answer;
+}
+
+impl<F, A> Handler for F
+where
+    F: Fn(Request) -> A + 'static,
+    A: Future<Output: IntoResponse> + 'static,
+{
+    #[inline]
+    fn call(&self, request: Request) -> Answer {
+        Answer::pending(self(request))
+    }
+}
+
+/// A response on its way: the future of a handler, or a response that was known at once.
+///
+/// The former is one allocation, the latter none. Dropping it cancels the handler.
+#[must_use = "an answer does nothing unless polled"]
+pub struct Answer(State);
+
+enum State {
+    Ready(Option<Response>),
+    Pending(Pin<Box<dyn Respond>>),
+}
+
+impl Answer {
+    /// An answer that needs no waiting.
+    #[inline]
+    pub fn ready(response: impl IntoResponse) -> Answer {
+        Answer(State::Ready(Some(response.into_response())))
+    }
+
+    /// The answer that `future` will give.
+    #[inline]
+    pub fn pending<A>(future: A) -> Answer
+    where
+        A: Future<Output: IntoResponse> + 'static,
+    {
+        Answer(State::Pending(Box::pin(future)))
+    }
+}
+
+impl Future for Answer {
+    type Output = Response;
+
+    /// # Panics
+    /// If the handler panics, or if it is polled after it was ready.
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Response> {
+        match &mut self.0 {
+            State::Pending(future) => future.as_mut().poll_response(cx),
+            State::Ready(response) => {
+                let response = response.take();
+                Poll::Ready(response.expect("an answer is not polled after it was ready"))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            State::Ready(response) => f.debug_tuple("Ready").field(response).finish(),
+            State::Pending(_) => f.write_str("Pending"),
+        }
+    }
+}
+
+/// A handler's future whose output is turned into a response as it leaves.
+///
+/// An `async` block around the future would do the same, but would be twice its size and move it
+/// once more.
+trait Respond {
+    fn poll_response(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Response>;
+}
+
+impl<A> Respond for A
+where
+    A: Future<Output: IntoResponse>,
+{
+    #[inline]
+    fn poll_response(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Response> {
+        self.poll(cx).map(IntoResponse::into_response)
+    }
+}

@@ -1,0 +1,38 @@
+//! Applications: which handler answers which request, and what both sides of it look like.
+//!
+//! Nothing here reads or writes a socket, and nothing needs `Send`: each core builds its own
+//! [`App`] and runs its own handlers. The path of a request:
+//!
+//! ```text
+//! RequestHead + Body ─→ Request ─Router::dispatch→ Answer (a future) ─→ Response: status, Headers, Body
+//! ```
+//!
+//! Whoever calls [`Router::dispatch`] catches the panics of handlers, enforces deadlines, leaves
+//! the content out of answers to HEAD, and writes the response down.
+
+mod body;
+mod builder;
+pub mod demo;
+mod error;
+mod handler;
+mod headers;
+mod into_response;
+mod params;
+mod path;
+mod paths;
+mod plan;
+mod request;
+mod response;
+mod router;
+mod template;
+
+pub use body::{Body, BodyError, BodySource};
+pub use builder::App;
+pub use error::{Blame, Error, Result};
+pub use handler::{Answer, Handler};
+pub use headers::Headers;
+pub use into_response::{IntoResponse, Json};
+pub use plan::AppError;
+pub use request::Request;
+pub use response::Response;
+pub use router::{Dispatch, RouteId, RouteInfo, Router};

@@ -1,0 +1,230 @@
+//! A request as handlers see it. Parsing it and receiving its content happen elsewhere.
+
+use std::borrow::Cow;
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use bytes::Bytes;
+use http::{Method, StatusCode, Version};
+
+use super::body::Body;
+use super::error::{Error, Result};
+use super::params::Params;
+use super::path;
+use super::router::Route;
+use crate::http::RequestHead;
+use crate::limits::BODY_BYTES;
+
+/// A request: its head, the parameters of the route that it matched, and its content.
+///
+/// The content is read only when the handler asks for it.
+#[derive(Debug)]
+pub struct Request {
+    head: RequestHead,
+    body: Body,
+    peer: SocketAddr,
+    /// The most that [`Request::bytes`] accepts, in bytes.
+    body_limit: u64,
+    /// The route that the request matched.
+    route: Option<Rc<Route>>,
+    /// Where the route's parameters lie in `normal_path`, or in the head's path without one.
+    params: Params,
+    /// The path in normal form, where that differs from the head's.
+    normal_path: Option<Box<str>>,
+}
+
+impl Request {
+    /// The request with `head` and `body`, sent from `peer`.
+    #[inline]
+    pub fn new(head: RequestHead, body: Body, peer: SocketAddr) -> Request {
+        Request {
+            head,
+            body,
+            peer,
+            body_limit: BODY_BYTES,
+            route: None,
+            params: Params::default(),
+            normal_path: None,
+        }
+    }
+
+    /// The method.
+    #[inline]
+    pub fn method(&self) -> &Method {
+        self.head.method()
+    }
+
+    /// The path as received, percent-encoded; `*` where the request is about the whole server.
+    #[inline]
+    pub fn path(&self) -> &str {
+        self.head.path()
+    }
+
+    /// The request target as received (RFC 9112 §3.2).
+    #[inline]
+    pub fn target(&self) -> &str {
+        self.head.target()
+    }
+
+    /// The query as received, percent-encoded, without its question mark; may be empty.
+    #[inline]
+    pub fn query_str(&self) -> Option<&str> {
+        self.head.query()
+    }
+
+    /// HTTP/1.0 or HTTP/1.1.
+    #[inline]
+    pub fn version(&self) -> Version {
+        self.head.version()
+    }
+
+    /// The host that the request is for, with its port if one was sent; `None` only in HTTP/1.0.
+    #[inline]
+    pub fn host(&self) -> Option<&str> {
+        self.head.host()
+    }
+
+    /// The first field called `name`, in any case, if there is one and it is UTF-8.
+    #[inline]
+    pub fn header(&self, name: impl AsRef<str>) -> Option<&str> {
+        std::str::from_utf8(self.header_bytes(name)?).ok()
+    }
+
+    /// The octets of the first field called `name`, in any case.
+    #[inline]
+    pub fn header_bytes(&self, name: impl AsRef<str>) -> Option<&[u8]> {
+        self.head.field(name)
+    }
+
+    /// All fields as name and value, in the order received.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.head.fields()
+    }
+
+    /// The head as parsed, for what has no method here.
+    #[inline]
+    pub fn head(&self) -> &RequestHead {
+        &self.head
+    }
+
+    /// The address of the peer; behind a proxy, the proxy's.
+    #[inline]
+    pub fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// The template of the route that the request matched, such as `/users/{id}`.
+    pub fn route(&self) -> Option<&str> {
+        Some(self.route.as_ref()?.template())
+    }
+
+    /// The text of the parameter `name`, percent-decoded.
+    ///
+    /// It is what the peer sent: where that was not UTF-8 the router has answered 400 already,
+    /// except below a [mount](super::App::mount), where U+FFFD stands for it.
+    ///
+    /// # Panics
+    /// If the route has no parameter of that name, which is a mistake in the program:
+    /// [`Request::try_param`] does not panic.
+    #[track_caller]
+    pub fn param(&self, name: &str) -> Cow<'_, str> {
+        match self.try_param(name) {
+            Some(text) => text,
+            None => panic!(
+                "the route {} has no parameter `{name}`",
+                self.route().unwrap_or("(none)")
+            ),
+        }
+    }
+
+    /// The text of the parameter `name`, percent-decoded; `None` if the route has none of that
+    /// name.
+    pub fn try_param(&self, name: &str) -> Option<Cow<'_, str>> {
+        let index = self.route.as_ref()?.parameter(name)?;
+        // A mount's own path has no rest.
+        let value = self.params.get(self.matched_path(), index);
+        Some(path::text(value.unwrap_or_default()))
+    }
+
+    /// What follows the prefix of a [mount](super::App::mount): empty for the prefix itself, else
+    /// without its leading slash.
+    ///
+    /// It is still percent-encoded where text would be ambiguous: `%2F`, `%25`, and octets that
+    /// are not UTF-8. Everything else is decoded. Dot segments are left as they are.
+    pub fn rest(&self) -> &str {
+        let parameters = self.route.as_ref().map_or(0, |route| route.parameters());
+        parameters
+            .checked_sub(1)
+            .and_then(|last| self.params.get(self.matched_path(), last))
+            .unwrap_or_default()
+    }
+
+    /// The content.
+    #[inline]
+    pub fn body(&self) -> &Body {
+        &self.body
+    }
+
+    /// The content, to read it piece by piece.
+    #[inline]
+    pub fn body_mut(&mut self) -> &mut Body {
+        &mut self.body
+    }
+
+    /// The content alone.
+    #[inline]
+    pub fn into_body(self) -> Body {
+        self.body
+    }
+
+    /// Accepts up to `bytes` of content in [`Request::bytes`] and [`Request::text`], instead of
+    /// the default of 1 MiB.
+    pub fn set_body_limit(&mut self, bytes: u64) {
+        self.body_limit = bytes;
+    }
+
+    /// All of the content. It is kept, so asking again gives the same.
+    ///
+    /// # Errors
+    /// 413 if it is larger than the limit, 400 if it is malformed, 408 if it comes too slowly.
+    pub async fn bytes(&mut self) -> Result<Bytes> {
+        let body = std::mem::take(&mut self.body);
+        let bytes = body.collect(self.body_limit).await?;
+        self.body = Body::Bytes(bytes.clone());
+        Ok(bytes)
+    }
+
+    /// All of the content as UTF-8 text.
+    ///
+    /// # Errors
+    /// 400 if it is not UTF-8; those of [`Request::bytes`].
+    pub async fn text(&mut self) -> Result<String> {
+        let bytes = self.bytes().await?;
+        match std::str::from_utf8(&bytes) {
+            Ok(text) => Ok(text.to_owned()),
+            Err(error) => Err(Error::new(
+                StatusCode::BAD_REQUEST,
+                "The content is not UTF-8 text.",
+            )
+            .with_source(error)),
+        }
+    }
+
+    /// Remembers what the router found: the parameters of `route` lie in `normal_path`, or in the
+    /// head's path if that is the same.
+    #[inline]
+    pub(super) fn set_route(
+        &mut self,
+        route: Rc<Route>,
+        params: Params,
+        normal_path: Option<Box<str>>,
+    ) {
+        self.route = Some(route);
+        self.params = params;
+        self.normal_path = normal_path;
+    }
+
+    fn matched_path(&self) -> &str {
+        self.normal_path.as_deref().unwrap_or(self.head.path())
+    }
+}

@@ -1,0 +1,236 @@
+//! The server: one shard for each core, and the supervisor between them. It alone makes shards.
+//!
+//! Starting: the machine is looked at, the CPUs are chosen, every socket is bound (in core order,
+//! so that the kernel's SO_REUSEPORT group has the order of the cores), one thread per core makes
+//! its shard, and when all are ready they are told to serve. Whatever fails before that stops all
+//! of it with one clear [`Failure`].
+
+mod listen;
+mod supervisor;
+
+use self::listen::Listening;
+use self::supervisor::Supervisor;
+use crate::app::{App, Error, Result};
+use crate::config::Config;
+use crate::cores;
+use crate::failure::Failure;
+use crate::limits::{CONNECTIONS, RESERVED_DESCRIPTORS};
+use crate::preflight::{Machine, SHARD_LOCKED_BYTES};
+use crate::ring::RingOptions;
+use crate::shard::{Factory, Report, Shard};
+use std::io::{self, Write as _};
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// An HTTP server to be configured and run.
+///
+/// ```no_run
+/// use corelane::{App, Request, Server};
+///
+/// fn main() -> corelane::Result<()> {
+///     Server::bind("127.0.0.1:8080").run(|_shard| {
+///         App::new().get("/", |_req: Request| async { "Hello, Anonymous" })
+///     })
+/// }
+/// ```
+#[derive(Debug)]
+#[must_use = "a server does nothing before it is run"]
+pub struct Server {
+    config: Config,
+    /// What was wrong with an address, told when the server is started.
+    fault: Option<Failure>,
+}
+
+impl Server {
+    /// A server on `address`, with the defaults of [`Config`] otherwise. Port 0 picks a free port.
+    pub fn bind(address: impl ToSocketAddrs) -> Self {
+        let config = Config { listen: Vec::new(), ..Config::default() };
+        Self { config, fault: None }.listen(address)
+    }
+
+    /// A server as `config` says; its folder is not served by itself.
+    pub fn new(config: Config) -> Self {
+        Self { config, fault: None }
+    }
+
+    /// Listens on `address` as well.
+    pub fn listen(mut self, address: impl ToSocketAddrs) -> Self {
+        match address.to_socket_addrs() {
+            Ok(addresses) => self.config.listen.extend(addresses),
+            Err(error) => {
+                let what = format!("an address to listen on cannot be understood: {error}");
+                let mend = "write ADDRESS:PORT, such as 127.0.0.1:8080 or [::1]:8080";
+                self.fault.get_or_insert_with(|| Failure::operator(what, mend));
+            }
+        }
+        self
+    }
+
+    /// Which CPUs get a shard. Default: all that the process may use, at most its CPU quota.
+    pub fn cores(mut self, cores: cores::CoreSelection) -> Self {
+        self.config.cores = cores;
+        self
+    }
+
+    /// How long a shutdown may take before what is left is cut off. Default: 30 s.
+    pub fn shutdown_timeout(mut self, limit: Duration) -> Self {
+        self.config.shutdown_timeout = limit;
+        self
+    }
+
+    /// Serves what `factory` makes, until the process gets SIGTERM or SIGINT: then it stops
+    /// accepting, finishes what it has begun, and returns. A second signal cuts that short.
+    ///
+    /// `factory` is called once on each core, before any request is served. The addresses are
+    /// written to standard error, a line `listening on http://ADDRESS:PORT` each, once requests
+    /// are served.
+    ///
+    /// # Errors
+    /// When the server cannot start, or a shard ends by itself; the message says what to mend.
+    pub fn run(self, factory: impl Fn(&Shard) -> App + Send + Sync + 'static) -> Result<()> {
+        self.run_until_signal(factory).map_err(|failure| Error::operator(failure.to_string()))
+    }
+
+    /// [`Server::run`] with the failure as the command line needs it.
+    pub(crate) fn run_until_signal(
+        self,
+        factory: impl Fn(&Shard) -> App + Send + Sync + 'static,
+    ) -> std::result::Result<(), Failure> {
+        let (mut supervisor, reports) = self.supervisor(Arc::new(factory))?;
+        forward_signals(reports)?;
+        supervisor.start()?;
+        for address in supervisor.addresses() {
+            // Whoever closed standard error does not wait for the line.
+            let _ = writeln!(io::stderr(), "listening on http://{address}");
+        }
+        supervisor.supervise()
+    }
+
+    /// Serves what `factory` makes on threads of its own, until it is [stopped](Running::stop).
+    /// Signals are left alone.
+    ///
+    /// # Errors
+    /// When the server cannot start; the message says what to mend.
+    pub fn start(self, factory: impl Fn(&Shard) -> App + Send + Sync + 'static) -> Result<Running> {
+        let started = self.supervisor(Arc::new(factory)).and_then(|(mut supervisor, reports)| {
+            supervisor.start()?;
+            let addresses = supervisor.addresses().to_vec();
+            let thread = std::thread::Builder::new()
+                .name("supervisor".to_owned())
+                .spawn(move || supervisor.supervise())
+                .map_err(|error| listen::no_thread(&error))?;
+            Ok(Running { addresses, reports, thread })
+        });
+        started.map_err(|failure| Error::operator(failure.to_string()))
+    }
+
+    fn supervisor(self, factory: Factory) -> std::result::Result<(Supervisor, Sender<Report>), Failure> {
+        if let Some(fault) = self.fault {
+            return Err(fault);
+        }
+        let config = self.config;
+        let machine = Machine::read();
+        let cpus = cores::select(&config.cores, &machine.available, machine.quota)?;
+        machine.admits(cpus.len(), SHARD_LOCKED_BYTES)?;
+        let listening = Listening::bind(&config.listen, cpus.len())?;
+        let options = RingOptions { busy_poll: config.busy_poll, ..RingOptions::default() };
+        let (reports, inbox) = channel();
+        let credit = credit(machine.open_files, cpus.len(), config.listen.len());
+        let supervisor = Supervisor::new(supervisor::Plan {
+            cpus,
+            listening,
+            credit,
+            options,
+            access: config.stats,
+            shutdown_timeout: config.shutdown_timeout,
+            factory,
+            inbox,
+            reports: reports.clone(),
+        });
+        Ok((supervisor, reports))
+    }
+}
+
+/// A server that runs on threads of its own.
+#[derive(Debug)]
+pub struct Running {
+    addresses: Vec<SocketAddr>,
+    reports: Sender<Report>,
+    thread: JoinHandle<std::result::Result<(), Failure>>,
+}
+
+impl Running {
+    /// The addresses it listens on, with the ports that were picked.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Shuts the server down as SIGTERM would, and waits for its end.
+    ///
+    /// # Errors
+    /// When a shard had failed.
+    pub fn stop(self) -> Result<()> {
+        // A supervisor that has ended needs not be told.
+        let _ = self.reports.send(Report::Stop);
+        let outcome = self.thread.join().unwrap_or_else(|_| {
+            Err(Failure::run("the supervisor panicked", "report it, with what was written before"))
+        });
+        outcome.map_err(|failure| Error::operator(failure.to_string()))
+    }
+}
+
+/// Sends SIGTERM and SIGINT to the supervisor, from a thread that waits for them.
+fn forward_signals(reports: Sender<Report>) -> std::result::Result<(), Failure> {
+    use signal_hook::consts::{SIGINT, SIGTERM};
+    let failed = |error: io::Error| {
+        let what = format!("signals cannot be received: {error}");
+        Failure::run(what, "raise the limits of open files and threads")
+    };
+    let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGINT]).map_err(failed)?;
+    let forward = move || {
+        for signal in signals.forever() {
+            if reports.send(Report::Signal(signal)).is_err() {
+                break;
+            }
+        }
+    };
+    let thread = std::thread::Builder::new().name("signals".to_owned()).spawn(forward);
+    thread.map(drop).map_err(failed)
+}
+
+/// Connections that each listening socket may have at once, so that all together leave enough
+/// descriptors for files, rings and logs.
+fn credit(open_files: Option<u64>, shards: usize, addresses: usize) -> usize {
+    let Some(open_files) = open_files else { return CONNECTIONS };
+    let reserved = RESERVED_DESCRIPTORS * (1 + shards) + shards * addresses;
+    let left = usize::try_from(open_files).unwrap_or(usize::MAX).saturating_sub(reserved);
+    (left / (shards * addresses)).clamp(1, CONNECTIONS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credit_leaves_descriptors_for_the_rest() {
+        let table = [
+            (None, 2, 1, CONNECTIONS),
+            (Some(20_000), 2, 1, (20_000 - 64 * 3 - 2) / 2),
+            (Some(1024), 1, 2, (1024 - 64 * 2 - 2) / 2),
+            (Some(64), 4, 1, 1),
+            (Some(u64::MAX), 1, 1, CONNECTIONS),
+        ];
+        for (open_files, shards, addresses, expected) in table {
+            assert_eq!(credit(open_files, shards, addresses), expected, "{open_files:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_that_is_none_is_told_at_the_start() {
+        let error = Server::bind("nonsense").start(|_| App::new()).unwrap_err();
+        assert!(error.to_string().contains("ADDRESS:PORT"), "{error}");
+    }
+}

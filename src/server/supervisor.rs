@@ -1,0 +1,248 @@
+//! The supervisor: starts the shards, merges their statistics, passes messages on, and shuts the
+//! shards down. It runs on a thread of its own that is pinned nowhere, and no request waits for it
+//! but one that asks for fresh statistics.
+
+use super::listen::{Listening, no_thread};
+use crate::config::StatsAccess;
+use crate::failure::Failure;
+use crate::http::CloseReason;
+use crate::limits::{FRESH_TIMEOUT, SNAPSHOT_INTERVAL};
+use crate::ring::RingOptions;
+use crate::shard::{self, Factory, Order, Post, Report, Setup};
+use crate::stats::{ServerInfo, Snapshot, Totals};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant, SystemTime};
+
+/// What a supervisor is made from.
+pub(super) struct Plan {
+    pub(super) cpus: Vec<usize>,
+    pub(super) listening: Listening,
+    pub(super) credit: usize,
+    pub(super) options: RingOptions,
+    pub(super) access: StatsAccess,
+    pub(super) shutdown_timeout: Duration,
+    pub(super) factory: Factory,
+    pub(super) inbox: Receiver<Report>,
+    pub(super) reports: Sender<Report>,
+}
+
+/// The shards, as seen from between them.
+pub(super) struct Supervisor {
+    plan: Plan,
+    posts: Vec<Option<Post>>,
+    running: usize,
+    totals: Totals,
+    /// Snapshots to be sent back to the shards that sent them, to be filled again.
+    spares: Vec<Option<Snapshot>>,
+    rounds: BTreeMap<u64, Round>,
+    next_round: u64,
+    /// When the shutdown has to be over, once one began.
+    draining_until: Option<Instant>,
+    failure: Option<Failure>,
+}
+
+/// A request for fresh statistics that waits for the shards' snapshots.
+struct Round {
+    shard: usize,
+    token: usize,
+    /// Shards that have not answered.
+    missing: Vec<bool>,
+    until: Instant,
+}
+
+impl Supervisor {
+    pub(super) fn new(plan: Plan) -> Self {
+        let shards = plan.cpus.len();
+        Self {
+            totals: Totals::new(&plan.cpus, CloseReason::NAMES, monotonic_ns()),
+            posts: (0..shards).map(|_| None).collect(),
+            running: 0,
+            spares: (0..shards).map(|_| None).collect(),
+            rounds: BTreeMap::new(),
+            next_round: 0,
+            draining_until: None,
+            failure: None,
+            plan,
+        }
+    }
+
+    /// The addresses listened on, with the ports that were picked.
+    pub(super) fn addresses(&self) -> &[SocketAddr] {
+        &self.plan.listening.addresses
+    }
+
+    /// Starts every shard and, when all of them can, has them serve.
+    pub(super) fn start(&mut self) -> Result<(), Failure> {
+        let started_ns = monotonic_ns();
+        let info = ServerInfo {
+            name: env!("CARGO_PKG_NAME"),
+            version: env!("CARGO_PKG_VERSION"),
+            pid: std::process::id(),
+            started_at: SystemTime::now(),
+            started_ns,
+            cores: self.plan.cpus.len(),
+        };
+        let view = Arc::new(self.totals.merge(started_ns));
+        let mut orders_by_shard = Vec::new();
+        for (index, cpu) in self.plan.cpus.iter().copied().enumerate() {
+            let (orders, receiver) = channel();
+            orders_by_shard.push(orders);
+            let setup = Setup {
+                index,
+                cpu,
+                sockets: self.plan.listening.by_shard[index].clone(),
+                credit: self.plan.credit,
+                options: self.plan.options,
+                access: self.plan.access.clone(),
+                info: info.clone(),
+                view: Arc::clone(&view),
+                factory: Arc::clone(&self.plan.factory),
+                orders: receiver,
+                reports: self.plan.reports.clone(),
+            };
+            let thread = std::thread::Builder::new().name(format!("shard-{index}"));
+            if let Err(error) = thread.spawn(move || shard::run(setup)) {
+                self.abort();
+                return Err(no_thread(&error));
+            }
+            self.running += 1;
+        }
+        while self.posts.iter().any(Option::is_none) {
+            match self.plan.inbox.recv() {
+                Ok(Report::Ready { shard, notifier }) => {
+                    let orders = orders_by_shard[shard].clone();
+                    self.posts[shard] = Some(Post { orders, notifier });
+                }
+                Ok(Report::Ended { outcome, .. }) => {
+                    self.running -= 1;
+                    self.abort();
+                    let ended = || Failure::run("a shard ended before it served", "run corelane doctor");
+                    return Err(outcome.err().unwrap_or_else(ended));
+                }
+                Ok(Report::Signal(_) | Report::Stop) => {
+                    self.abort();
+                    return Err(Failure::run("stopped while starting", "start it again"));
+                }
+                Ok(_) => {}
+                Err(_) => unreachable!("the plan holds a sender"),
+            }
+        }
+        self.send_all(|| Order::Serve);
+        Ok(())
+    }
+
+    /// Serves until told to stop; returns when the shards have ended, or have to.
+    pub(super) fn supervise(mut self) -> Result<(), Failure> {
+        let mut merge_at = Instant::now() + SNAPSHOT_INTERVAL;
+        while self.running > 0 {
+            let now = Instant::now();
+            if now >= merge_at {
+                self.publish();
+                merge_at = now + SNAPSHOT_INTERVAL;
+            }
+            self.close_rounds(now);
+            if self.draining_until.is_some_and(|until| now >= until) {
+                self.abort();
+                break;
+            }
+            let rounds = self.rounds.values().map(|round| round.until);
+            let wake_at = rounds.chain(self.draining_until).fold(merge_at, Instant::min);
+            match self.plan.inbox.recv_timeout(wake_at.saturating_duration_since(now)) {
+                Ok(Report::Signal(_)) if self.draining_until.is_some() => {
+                    self.abort();
+                    let what = "a second signal cut the shutdown short";
+                    return Err(Failure::run(what, "wait for it, or lower --shutdown-timeout"));
+                }
+                Ok(report) => self.handle(report),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => unreachable!("the plan holds a sender"),
+            }
+        }
+        self.failure.map_or(Ok(()), Err)
+    }
+
+    fn handle(&mut self, report: Report) {
+        match report {
+            Report::Snapshot { snapshot, round } => self.take(snapshot, round),
+            Report::Fresh { shard, token } => self.open_round(shard, token),
+            Report::Signal(_) | Report::Stop => self.drain(),
+            Report::Ended { shard, outcome } => {
+                self.running -= 1;
+                self.posts[shard] = None;
+                if let Err(failure) = outcome {
+                    // One core less would be a server that quietly serves less: stop instead.
+                    self.failure.get_or_insert(failure);
+                    self.drain();
+                }
+            }
+            Report::Ready { .. } => {}
+        }
+    }
+
+    fn take(&mut self, snapshot: Snapshot, round: Option<u64>) {
+        let core = snapshot.core();
+        let Some(shard) = self.plan.cpus.iter().position(|cpu| *cpu == core) else { return };
+        self.spares[shard] = Some(self.totals.keep(snapshot));
+        if let Some(round) = round.and_then(|round| self.rounds.get_mut(&round)) {
+            round.missing[shard] = false;
+        }
+    }
+
+    /// Merges what came in the last interval and leaves it with every shard.
+    fn publish(&mut self) {
+        let view = Arc::new(self.totals.merge(monotonic_ns()));
+        for (post, spare) in self.posts.iter().zip(&mut self.spares) {
+            if let Some(post) = post {
+                post.leave(Order::View { view: Arc::clone(&view), spare: spare.take() });
+            }
+        }
+    }
+
+    fn open_round(&mut self, shard: usize, token: usize) {
+        let round = self.next_round;
+        self.next_round += 1;
+        let missing = self.posts.iter().map(Option::is_some).collect();
+        let until = Instant::now() + FRESH_TIMEOUT;
+        self.rounds.insert(round, Round { shard, token, missing, until });
+        self.send_all(|| Order::Snapshot { round });
+    }
+
+    /// Answers the rounds that are complete, or out of time.
+    fn close_rounds(&mut self, now: Instant) {
+        let totals = &self.totals;
+        let posts = &self.posts;
+        self.rounds.retain(|_, round| {
+            let waits = round.missing.iter().any(|missing| *missing) && now < round.until;
+            if !waits && let Some(post) = &posts[round.shard] {
+                let view = Arc::new(totals.merge(monotonic_ns()));
+                post.send(Order::Fresh { token: round.token, view });
+            }
+            waits
+        });
+    }
+
+    /// Begins the shutdown, once.
+    fn drain(&mut self) {
+        if self.draining_until.is_none() {
+            self.draining_until = Some(Instant::now() + self.plan.shutdown_timeout);
+            self.plan.listening.refuse_new();
+            self.send_all(|| Order::Drain);
+        }
+    }
+
+    fn abort(&self) {
+        self.send_all(|| Order::Abort);
+    }
+
+    fn send_all(&self, order: impl Fn() -> Order) {
+        self.posts.iter().flatten().for_each(|post| post.send(order()));
+    }
+}
+
+fn monotonic_ns() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+}
