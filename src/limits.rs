@@ -28,7 +28,12 @@ pub const CHUNK_EXCESS_BYTES: usize = 16 * 1024;
 /// Longest trailer section of a chunked body, in bytes.
 pub const TRAILER_BYTES: usize = 8 * 1024;
 
-<<<<<<< HEAD
+/// Most parameters (`{name}`) in one route. Beyond it: the app does not build. Cost: 8 bytes of each
+/// request apiece.
+pub const ROUTE_PARAMETERS: usize = 8;
+
+/// Most routes in one app. Beyond it: the app does not build. Cost: none before a route exists.
+pub const ROUTES: usize = u16::MAX as usize;
 /// Longest time from the first byte of a request to the end of its head. Beyond it: 408, close.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -142,14 +147,6 @@ pub const GLOMMIO_RING_DEPTH: usize = 128;
 /// glommio's registered memory per core, in bytes: the least that it takes. Cost: thrice that,
 /// locked.
 pub const GLOMMIO_MEMORY_BYTES: usize = 64 * 1024;
-=======
-/// Most parameters (`{name}`) in one route. Beyond it: the app does not build. Cost: 8 bytes of each
-/// request apiece.
-pub const ROUTE_PARAMETERS: usize = 8;
-
-/// Most routes in one app. Beyond it: the app does not build. Cost: none before a route exists.
-pub const ROUTES: usize = u16::MAX as usize;
->>>>>>> app
 
 const _: () = assert!(REQUEST_LINE_BYTES < FIELD_SECTION_BYTES);
 const _: () = assert!(CHUNK_LINE_BYTES <= CHUNK_EXCESS_BYTES);

@@ -28,6 +28,7 @@ mod template;
 
 pub use body::{Body, BodyError, BodySource};
 pub use builder::App;
+pub(crate) use builder::Folder;
 pub use error::{Blame, Error, Result};
 pub use handler::{Answer, Handler};
 pub use headers::Headers;

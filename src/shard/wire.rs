@@ -132,7 +132,7 @@ impl Incoming {
         }
         loop {
             let received = ready!(self.wire.poll_receive(cx));
-            if received.is_err_and(|event| event == Event::Stopped) {
+            if matches!(received, Err(Event::Stopped)) {
                 // A shutdown lets requests finish.
                 continue;
             }
