@@ -1,6 +1,6 @@
 //! A shard's life from start to end, and the messages between it and the supervisor.
 
-use super::{CachedDate, Shard, acceptor, stats};
+use super::{CachedPreamble, Shard, acceptor, stats};
 use crate::app::App;
 use crate::config::StatsAccess;
 use crate::failure::Failure;
@@ -127,7 +127,7 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
     let shard = Rc::new(Shard {
         index: setup.index,
         cpu: setup.cpu,
-        date: Cell::new(CachedDate::read(ring.now_ns())),
+        preamble: RefCell::new(CachedPreamble::read(ring.now_ns())),
         router: OnceCell::new(),
         recorder: RefCell::new(Recorder::new(setup.cpu, CloseReason::NAMES)),
         connections: RefCell::default(),
