@@ -325,11 +325,11 @@ mod tests {
     #[test]
     fn fields_are_written_but_for_those_that_frame() {
         let fields = [
-            (header::CONTENT_LENGTH, "999"),
-            (header::CONTENT_TYPE, "text/plain"),
-            (header::TRANSFER_ENCODING, "gzip"),
-            (header::CONNECTION, "upgrade"),
-            (header::DATE, "now"),
+            (CONTENT_LENGTH, "999"),
+            (CONTENT_TYPE, "text/plain"),
+            (TRANSFER_ENCODING, "gzip"),
+            (CONNECTION, "upgrade"),
+            (DATE, "now"),
             (header::SET_COOKIE, "a=b"),
             (header::SET_COOKIE, ""),
             (HeaderName::from_static("x--1"), "y"),
@@ -347,7 +347,7 @@ mod tests {
     fn a_server_field_of_the_response_stands_alone() {
         let text = head(
             200,
-            &[(header::SERVER, "mine")],
+            &[(SERVER, "mine")],
             BodyFraming::None,
             Connection::Default,
         );
