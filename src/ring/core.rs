@@ -1,5 +1,6 @@
 //! The ring itself: its tables, and the turn that submits, waits and reaps.
 
+use super::alarm::Alarm;
 use super::buffers::{Chunk, GROUP, Pool};
 use super::key::{GENERATION_MASK, Key, Target};
 use super::listener::Accepting;
@@ -82,16 +83,8 @@ pub(super) struct State {
     pub(super) released: Vec<Payload>,
     /// Whether a completion since the last turn was more than a wake-up call.
     pub(super) traffic: bool,
+    pub(super) alarm: Alarm,
     generation: u32,
-    alarm: Alarm,
-}
-
-/// The timeout that ends a park when a deadline is near.
-#[derive(Debug)]
-struct Alarm {
-    /// What it is set to, in nanoseconds; read by the kernel when submitted, hence on the heap.
-    spec: Vec<types::Timespec>,
-    set_ns: Option<u64>,
 }
 
 impl std::fmt::Debug for Core {
@@ -228,6 +221,14 @@ impl Shared {
         core.state.set_alarm();
     }
 
+    /// Whether nothing is left to be submitted, and the alarm is set: it may have rung in the turn
+    /// that followed [`Shared::arm_bell`], for a deadline that was moved.
+    pub(super) fn may_park(&self) -> bool {
+        let mut core = self.core.borrow_mut();
+        let submitted = core.ring.submission().is_empty() && core.state.queue.is_empty();
+        submitted && core.state.is_alarm_set()
+    }
+
     /// Ends what [`Shared::arm_bell`] began.
     pub(super) fn disarm_bell(&self) {
         self.parked.set(false);
@@ -328,10 +329,7 @@ impl State {
             released: Vec::new(),
             traffic: false,
             generation: 0,
-            alarm: Alarm {
-                spec: vec![types::Timespec::new()],
-                set_ns: None,
-            },
+            alarm: Alarm::new(),
         }
     }
 
@@ -361,35 +359,9 @@ impl State {
                 self.traffic = true;
                 self.accepted(key, result, more);
             }
-            Target::Alarm => self.alarm.set_ns = None,
+            Target::Alarm => self.alarm.rang(),
             Target::Nobody => {}
         }
-    }
-
-    /// Sets the alarm to the next deadline unless it already rings by then.
-    fn set_alarm(&mut self) {
-        let Some(next_ns) = self.wheel.next_ns() else {
-            return;
-        };
-        if self.alarm.set_ns.is_some_and(|set_ns| set_ns <= next_ns) {
-            return;
-        }
-        let spec = &mut self.alarm.spec[0];
-        *spec = types::Timespec::from(Duration::from_nanos(next_ns));
-        let target = Target::Alarm.pack();
-        let flags = types::TimeoutFlags::ABS;
-        let submission = if self.alarm.set_ns.is_some() {
-            opcode::TimeoutUpdate::new(target, spec)
-                .flags(flags)
-                .build()
-        } else {
-            opcode::Timeout::new(spec)
-                .flags(flags)
-                .build()
-                .user_data(target)
-        };
-        self.alarm.set_ns = Some(next_ns);
-        self.queue.push_back(submission);
     }
 
     /// Operations that the kernel has not ended.

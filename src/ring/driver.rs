@@ -112,7 +112,7 @@ async fn park(shared: &Shared) -> io::Result<()> {
     shared.arm_bell();
     // What came between the last turn and the bell being armed has rung nothing.
     let turn = shared.turn(Wait::Look)?;
-    if !turn.woke && !turn.traffic {
+    if !turn.woke && !turn.traffic && shared.may_park() {
         let parked_at = super::core::monotonic_ns();
         poll_fn(|cx| {
             if shared.poll_kicked(cx) {

@@ -29,6 +29,7 @@
 
 #![allow(unsafe_code)]
 
+mod alarm;
 mod buffers;
 mod core;
 mod deadline;
