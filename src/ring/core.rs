@@ -53,7 +53,7 @@ pub(super) struct Shared {
     core: RefCell<Core>,
     pub(super) pool: Pool,
     /// CLOCK_MONOTONIC at the last reap, in nanoseconds.
-    pub(super) now: Cell<u64>,
+    now: Cell<u64>,
     waited: Cell<u64>,
     stopped: Cell<bool>,
     parked: Cell<bool>,
@@ -187,6 +187,15 @@ impl Shared {
         // The vector goes back for the next turn, so that waking allocates nothing.
         self.core.borrow_mut().state.woken = woken;
         Ok(turn)
+    }
+
+    /// CLOCK_MONOTONIC at the last reap, in nanoseconds. A parked driver reaps nothing, so for a
+    /// task that glommio woke meanwhile the clock is read.
+    pub(super) fn now_ns(&self) -> u64 {
+        if self.parked.get() {
+            self.now.set(monotonic_ns());
+        }
+        self.now.get()
     }
 
     /// Counts nanoseconds that the driver was parked.

@@ -95,9 +95,10 @@ impl Ring {
     }
 
     /// CLOCK_MONOTONIC when the completions now being handled were reaped, in nanoseconds. Reading
-    /// it is free; [`Ring::clock_ns`] asks the clock.
+    /// it is free, except in a task that glommio woke while the ring was parked;
+    /// [`Ring::clock_ns`] always asks the clock.
     pub fn now_ns(&self) -> u64 {
-        self.0.now.get()
+        self.0.now_ns()
     }
 
     /// CLOCK_MONOTONIC now, in nanoseconds.
