@@ -13,6 +13,7 @@ use std::ffi::CString;
 use std::future::Future;
 use std::os::fd::OwnedFd;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -28,8 +29,8 @@ pub(super) enum Payload {
         message: Message,
         vector: Vec<SendVector>,
     },
-    /// A buffer being read into; its length is the length asked for.
-    Read(Vec<u8>),
+    /// A buffer being read into, its length the length asked for, and the file read from.
+    Read { buffer: Vec<u8>, file: Rc<OwnedFd> },
     /// A path being opened below a directory.
     Open {
         path: CString,
