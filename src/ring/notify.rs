@@ -5,8 +5,10 @@ use super::op::{Op, Payload};
 use super::stream::check;
 use io_uring::{opcode, types};
 use rustix::event::EventfdFlags;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::pin::Pin;
 use std::sync::Arc;
 
 /// Wakes the [`Notified`] it was made with, from any thread. Clones wake the same one.
@@ -21,6 +23,9 @@ pub struct Notifier(Arc<OwnedFd>);
 pub struct Notified {
     ring: Ring,
     counter: Arc<OwnedFd>,
+    /// The read of the counter. It outlives the future that waits for it: what it has taken from
+    /// the counter would be lost with it.
+    reading: Option<Op>,
 }
 
 impl Notifier {
@@ -44,6 +49,7 @@ impl Notified {
             Self {
                 ring: ring.clone(),
                 counter,
+                reading: None,
             },
         ))
     }
@@ -53,25 +59,37 @@ impl Notified {
         Notifier(Arc::clone(&self.counter))
     }
 
-    /// Waits until it has been notified since the last time.
+    /// Waits until it has been notified since the last time. Dropping the future loses nothing.
     ///
     /// # Errors
     /// None in a correct program; what `read(2)` answers otherwise.
     pub async fn wait(&mut self) -> io::Result<()> {
-        let key = self.ring.0.with(|state| {
-            let payload = Payload::Counter {
-                value: vec![0],
-                counter: Arc::clone(&self.counter),
-            };
-            state.start(None, payload, |payload| {
-                let Payload::Counter { value, counter } = payload else {
-                    unreachable!("made above")
-                };
-                let counter = types::Fd(counter.as_raw_fd());
-                opcode::Read::new(counter, value.as_mut_ptr().cast(), size_of::<u64>() as u32)
-                    .build()
-            })
-        });
-        check(Op::new(self.ring.clone(), key).await.0).map(|_| ())
+        let (result, _) = poll_fn(|cx| {
+            let reading = self
+                .reading
+                .get_or_insert_with(|| read(&self.ring, &self.counter));
+            Pin::new(reading).poll(cx)
+        })
+        .await;
+        self.reading = None;
+        check(result).map(|_| ())
     }
+}
+
+/// Starts to read the counter, which ends when it is not zero and makes it zero.
+fn read(ring: &Ring, counter: &Arc<OwnedFd>) -> Op {
+    let payload = Payload::Counter {
+        value: vec![0],
+        counter: Arc::clone(counter),
+    };
+    let key = ring.0.with(|state| {
+        state.start(None, payload, |payload| {
+            let Payload::Counter { value, counter } = payload else {
+                unreachable!("made above")
+            };
+            let counter = types::Fd(counter.as_raw_fd());
+            opcode::Read::new(counter, value.as_mut_ptr().cast(), size_of::<u64>() as u32).build()
+        })
+    });
+    Op::new(ring.clone(), key)
 }
