@@ -22,8 +22,6 @@ use std::task::{Context, Poll, Waker};
 /// they are and asserts nothing about aliases of them.
 #[derive(Debug)]
 pub(super) enum Payload {
-    /// Nothing.
-    None,
     /// Bytes being sent, and the scatter list when there are two parts.
     Send {
         message: Message,

@@ -7,7 +7,7 @@
 
 use super::buffers::Lease;
 use super::op::Op;
-use super::stream::{Stream, check, sent};
+use super::stream::{Stream, sent};
 use futures_io::{AsyncBufRead, AsyncRead, AsyncWrite};
 use std::future::Future;
 use std::io;
@@ -26,7 +26,24 @@ pub(super) struct Adapter(Option<Box<Pending>>);
 struct Pending {
     reading: Option<Lease>,
     writing: Option<Op>,
-    closing: Option<Op>,
+}
+
+impl Adapter {
+    /// Whether bytes were shown that nobody consumed.
+    pub(super) fn is_reading(&self) -> bool {
+        self.0
+            .as_ref()
+            .is_some_and(|pending| pending.reading.is_some())
+    }
+
+    /// Takes the bytes that were shown and not consumed.
+    pub(super) fn take_reading(&mut self) -> Option<Lease> {
+        self.0.as_mut()?.reading.take()
+    }
+
+    fn writing(&mut self) -> Option<&mut Op> {
+        self.0.as_mut()?.writing.as_mut()
+    }
 }
 
 impl Stream {
@@ -34,13 +51,14 @@ impl Stream {
         self.adapter.0.get_or_insert_default()
     }
 
-    /// Waits until the last write has been taken whole.
-    fn poll_written(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while let Some(op) = &mut self.pending().writing {
+    /// Waits until the last write has been taken whole. When it fails its rest is lost, and so
+    /// nothing more can be sent.
+    pub(super) fn poll_written(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while let Some(op) = self.adapter.writing() {
             let (result, payload) = ready!(Pin::new(op).poll(cx));
             self.pending().writing = None;
             let (outcome, message) = sent(result, payload);
-            outcome?;
+            outcome.inspect_err(|_| self.mark_broken())?;
             if message.remaining() > 0 {
                 let op = self.start_send(message);
                 self.pending().writing = Some(op);
@@ -92,6 +110,9 @@ impl AsyncWrite for Stream {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         ready!(self.poll_written(cx))?;
+        if self.is_broken() {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
         let taken = &bytes[..bytes.len().min(WRITE_BYTES)];
         if !taken.is_empty() {
             let op = self.start_send(taken.to_vec().into());
@@ -106,15 +127,6 @@ impl AsyncWrite for Stream {
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_written(cx))?;
-        if self.pending().closing.is_none() {
-            let op = self.start_shutdown(Shutdown::Write);
-            self.pending().closing = Some(op);
-        }
-        let Some(op) = &mut self.pending().closing else {
-            unreachable!("set above")
-        };
-        let (result, _) = ready!(Pin::new(op).poll(cx));
-        self.pending().closing = None;
-        Poll::Ready(check(result).map(|_| ()))
+        Poll::Ready(self.shutdown_now(Shutdown::Write))
     }
 }

@@ -66,13 +66,17 @@ impl Stream {
 
     /// [`Stream::receive`] for hand-written futures.
     pub fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Lease>>> {
+        // What `AsyncBufRead` has shown and nobody consumed comes first.
+        if let Some(lease) = self.adapter.take_reading() {
+            return Poll::Ready(Ok(Some(lease)));
+        }
         let (outcome, _displaced) = self.ring.0.with(|state| state.poll_receive(self.key, cx));
         outcome.map_ok(|chunk| chunk.map(|chunk| Lease::new(self.ring.0.clone(), chunk)))
     }
 
     /// Whether [`Stream::receive`] would return at once.
     pub fn has_received(&self) -> bool {
-        self.ring.0.with(|state| state.has_received(self.key))
+        self.adapter.is_reading() || self.ring.0.with(|state| state.has_received(self.key))
     }
 
     /// Sends what it can of `message` and returns it with the number of bytes the kernel took:
@@ -84,11 +88,11 @@ impl Stream {
     /// # Errors
     /// What `send(2)` answers; `BrokenPipe` after an earlier send was dropped.
     pub async fn send(&mut self, message: Message) -> (io::Result<usize>, Message) {
-        if self
-            .ring
-            .0
-            .with(|state| state.sockets[self.key.index as usize].broken)
-        {
+        // What `AsyncWrite` took goes first: two sends in flight may overtake each other.
+        if let Err(error) = poll_fn(|cx| self.poll_written(cx)).await {
+            return (Err(error), message);
+        }
+        if self.is_broken() {
             return (Err(io::ErrorKind::BrokenPipe.into()), message);
         }
         if message.remaining() == 0 {
@@ -121,7 +125,30 @@ impl Stream {
     /// # Errors
     /// What `shutdown(2)` answers: ENOTCONN when the connection is gone.
     pub async fn shutdown(&mut self, how: Shutdown) -> io::Result<()> {
-        check(self.start_shutdown(how).await.0).map(|_| ())
+        if how != Shutdown::Read {
+            poll_fn(|cx| self.poll_written(cx)).await?;
+        }
+        self.shutdown_now(how)
+    }
+
+    /// Shuts down by the system call, which for a socket never blocks: on the ring the kernel
+    /// would start a worker thread for it.
+    pub(super) fn shutdown_now(&self, how: Shutdown) -> io::Result<()> {
+        self.with_fd(|fd| socket2::SockRef::from(&fd).shutdown(how))
+    }
+
+    /// Whether a send was given up half way.
+    pub(super) fn is_broken(&self) -> bool {
+        self.ring
+            .0
+            .with(|state| state.sockets[self.key.index as usize].broken)
+    }
+
+    /// Notes that a send was given up half way.
+    pub(super) fn mark_broken(&self) {
+        self.ring
+            .0
+            .with(|state| state.sockets[self.key.index as usize].broken = true);
     }
 
     /// The peer's address.
@@ -157,17 +184,6 @@ impl Stream {
                 submission_for(fd, message, vector)
             },
         )
-    }
-
-    pub(super) fn start_shutdown(&self, how: Shutdown) -> Op {
-        let how = match how {
-            Shutdown::Read => libc::SHUT_RD,
-            Shutdown::Write => libc::SHUT_WR,
-            Shutdown::Both => libc::SHUT_RDWR,
-        };
-        self.operate(Payload::None, |fd, _| {
-            opcode::Shutdown::new(fd, how).build()
-        })
     }
 
     fn operate(
@@ -213,11 +229,7 @@ impl Sending<'_> {
 impl Drop for Sending<'_> {
     fn drop(&mut self) {
         if !self.finished {
-            let index = self.stream.key.index as usize;
-            self.stream
-                .ring
-                .0
-                .with(|state| state.sockets[index].broken = true);
+            self.stream.mark_broken();
         }
     }
 }
