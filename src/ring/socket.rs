@@ -156,8 +156,12 @@ impl State {
         let receive = &mut socket.receive;
         receive.armed = more;
         receive.cancelling &= more;
-        match (result, buffer) {
-            (1.., Some(id)) if socket.closing => pool.recycle(id),
+        let filled = (result > 0 && !socket.closing).then_some(buffer).flatten();
+        if filled.is_none() {
+            buffer.into_iter().for_each(|id| pool.recycle(id));
+        }
+        match (result, filled) {
+            (1.., None) => {}
             (1.., Some(id)) => {
                 let len = result as u32;
                 receive.push(if pool.is_scarce() {
@@ -172,12 +176,8 @@ impl State {
                     self.cancel(Target::Receive(key));
                 }
             }
-            (_, Some(id)) => {
-                pool.recycle(id);
-                receive.end = Some(End::Closed);
-            }
-            (0.., None) => receive.end = Some(End::Closed),
-            (result, None) => match -result {
+            (0, _) => receive.end = Some(End::Closed),
+            (..0, _) => match -result {
                 libc::ENOBUFS => {
                     receive.starved = !pool.grow();
                     if receive.starved {
