@@ -225,6 +225,8 @@ impl Shared {
     /// deadline. The caller takes one more turn before it parks, to see what came in between.
     pub(super) fn arm_bell(&self) {
         self.parked.set(true);
+        // What the driver was told so far, the turn that follows will see.
+        self.kicked.set(false);
         let mut core = self.core.borrow_mut();
         core.ring.completion().enable_eventfd();
         core.state.set_alarm();

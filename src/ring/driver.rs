@@ -7,7 +7,8 @@
 //! It blocks in the ring only when no other task can run. glommio does not tell how many tasks
 //! are runnable, but it counts those it ran (`executor_stats`, whose counters the driver takes
 //! for itself): a scheduler pass that ran nothing but the driver, after a turn that woke nobody,
-//! leaves an empty run queue behind.
+//! leaves an empty run queue behind. What glommio's own reactor wakes stands behind the driver and
+//! is not counted yet, so after its preemption timer rang two more passes are waited for.
 //!
 //! Waiting has two levels. First the driver blocks in the socket ring's own enter, for
 //! [`SHORT_WAIT`] at most, which costs no more than an `epoll_wait`; glommio's own timers, files
@@ -85,9 +86,10 @@ where
 async fn drive(shared: Rc<Shared>, options: RingOptions) -> io::Result<()> {
     let mut quiet_waits = 0;
     let mut woke = true;
+    let mut unsettled = 0_u32;
     while !shared.is_stopped() {
         let ran = glommio::executor().executor_stats().tasks_executed();
-        let quiet = ran <= 1 && !woke;
+        let quiet = ran <= 1 && !woke && unsettled == 0;
         let turn = if !quiet || options.busy_poll {
             shared.turn(Wait::No)?
         } else if quiet_waits < SHORT_WAITS {
@@ -101,6 +103,13 @@ async fn drive(shared: Rc<Shared>, options: RingOptions) -> io::Result<()> {
         if turn.traffic {
             quiet_waits = 0;
         }
+        // glommio looks at its timers and files when the driver yields with this true: one pass to
+        // run what that woke, one to have it counted.
+        unsettled = if glommio::executor().need_preempt() {
+            2
+        } else {
+            unsettled.saturating_sub(1)
+        };
         glommio::executor().yield_task_queue_now().await;
     }
     Ok(())

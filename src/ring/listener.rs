@@ -163,9 +163,11 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Serves `socket`, a listening stream socket in blocking mode, and accepts up to `credit`
-    /// connections until more credit is [added](Listener::add_credit).
+    /// Serves `socket`, a listening stream socket, and accepts up to `credit` connections until
+    /// more credit is [added](Listener::add_credit). The socket is put in blocking mode.
     pub fn new(ring: &Ring, socket: Arc<OwnedFd>, credit: usize) -> Self {
+        // Fails for nothing that is a socket.
+        let _ = rustix::io::ioctl_fionbio(&socket, false);
         let key = ring.0.with(|state| {
             let generation = state.next_generation();
             let index = state.listeners.insert(Accepting {
@@ -203,7 +205,7 @@ impl Listener {
             outcome
         })
         .await?;
-        Ok(Stream::new(&self.ring, fd))
+        Ok(Stream::adopt(&self.ring, fd))
     }
 
     /// Allows `connections` more to be accepted: as many as have ended.
@@ -242,7 +244,7 @@ impl Listener {
         (
             queued
                 .into_iter()
-                .map(|fd| Stream::new(&self.ring, fd))
+                .map(|fd| Stream::adopt(&self.ring, fd))
                 .collect(),
             outcome,
         )

@@ -24,8 +24,16 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// Takes over a connected stream socket in blocking mode.
+    /// Takes over a connected stream socket, and puts it in blocking mode: the ring waits for it,
+    /// where the kernel would answer EAGAIN.
     pub fn new(ring: &Ring, socket: OwnedFd) -> Self {
+        // Fails for nothing that is a socket.
+        let _ = rustix::io::ioctl_fionbio(&socket, false);
+        Self::adopt(ring, socket)
+    }
+
+    /// Takes over a socket that is in blocking mode.
+    pub(super) fn adopt(ring: &Ring, socket: OwnedFd) -> Self {
         let key = ring.0.with(|state| state.adopt(socket));
         Self {
             ring: ring.clone(),
@@ -43,7 +51,7 @@ impl Stream {
         let domain = socket2::Domain::for_address(address);
         let socket = socket2::Socket::new(domain, socket2::Type::STREAM, None)?;
         socket.set_tcp_nodelay(true)?;
-        let stream = Self::new(ring, socket.into());
+        let stream = Self::adopt(ring, socket.into());
         let payload = Payload::Connect(vec![address.into()]);
         let (result, _) = stream
             .operate(payload, |fd, payload| {
