@@ -59,6 +59,9 @@ pub(super) struct Shared {
     parked: Cell<bool>,
     kicked: Cell<bool>,
     driver: RefCell<Option<Waker>>,
+    /// How often the driver parked, for peers on other threads.
+    #[cfg(test)]
+    pub(super) parks: std::sync::Arc<std::sync::atomic::AtomicU64>,
 }
 
 struct Core {
@@ -136,6 +139,8 @@ impl Shared {
             parked: Cell::new(false),
             kicked: Cell::new(false),
             driver: RefCell::new(None),
+            #[cfg(test)]
+            parks: Default::default(),
         })
     }
 

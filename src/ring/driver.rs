@@ -122,6 +122,10 @@ async fn park(shared: &Shared) -> io::Result<()> {
     // What came between the last turn and the bell being armed has rung nothing.
     let turn = shared.turn(Wait::Look)?;
     if !turn.woke && !turn.traffic && shared.may_park() {
+        #[cfg(test)]
+        shared
+            .parks
+            .fetch_add(1, std::sync::atomic::Ordering::Release);
         let parked_at = super::core::monotonic_ns();
         poll_fn(|cx| {
             if shared.poll_kicked(cx) {
@@ -145,4 +149,6 @@ async fn listen(bell: BufferedFile, shared: Rc<Shared>) {
         }
         shared.kick();
     }
+    // Dropped, it would be closed by a submission that the ending executor never makes.
+    let _ = bell.close().await;
 }

@@ -159,7 +159,7 @@ impl State {
 #[derive(Debug)]
 pub struct Listener {
     ring: Ring,
-    key: Key,
+    pub(super) key: Key,
 }
 
 impl Listener {

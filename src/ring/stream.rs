@@ -207,7 +207,7 @@ impl Stream {
         Op::new(self.ring.clone(), key)
     }
 
-    fn with_fd<R>(&self, ask: impl FnOnce(BorrowedFd<'_>) -> R) -> R {
+    pub(super) fn with_fd<R>(&self, ask: impl FnOnce(BorrowedFd<'_>) -> R) -> R {
         self.ring.0.with(|state| {
             // SAFETY: the entry keeps the descriptor open, and is not freed during the borrow.
             ask(unsafe { BorrowedFd::borrow_raw(state.sockets[self.key.index as usize].fd()) })
