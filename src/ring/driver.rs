@@ -24,6 +24,7 @@ use glommio::{LocalExecutorBuilder, Placement};
 use std::future::{Future, poll_fn};
 use std::io;
 use std::os::fd::{FromRawFd, IntoRawFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
@@ -45,7 +46,8 @@ const GLOMMIO_IO_BYTES: usize = 64 * 1024;
 /// Tasks that `main` spawned and that have not ended when it returns run no further.
 ///
 /// # Errors
-/// When the executor or the ring cannot be set up, or the ring fails for good.
+/// When the executor or the ring cannot be set up, or the ring fails for good;
+/// [`StartError::Panicked`] when any task panics: no task of this core runs after that.
 pub fn run<T, F>(
     cpu: Option<usize>,
     options: RingOptions,
@@ -61,7 +63,7 @@ where
         .preempt_timer(SHORT_WAIT)
         .make()
         .map_err(|error| StartError::Executor(error.to_string()))?;
-    executor.run(async {
+    let work = async {
         let ring = Ring::new(options)?;
         let bell = ring.0.bell().map_err(StartError::Memory)?.into_raw_fd();
         // SAFETY: the descriptor was made for the sentinel alone.
@@ -79,7 +81,9 @@ where
         ring.0.stop();
         sentinel.await;
         output.ok_or(StartError::Panicked)
-    })
+    };
+    // glommio lets the panic of a task unwind the executor, which is then good for nothing.
+    catch_unwind(AssertUnwindSafe(|| executor.run(work))).unwrap_or(Err(StartError::Panicked))
 }
 
 /// Turns the ring until it is stopped.

@@ -37,10 +37,10 @@ pub(super) enum Payload {
     },
     /// An address being connected to.
     Connect(Vec<socket2::SockAddr>),
-    /// The eight bytes of an eventfd.
-    Counter {
-        value: Vec<u64>,
-        counter: Arc<OwnedFd>,
+    /// Notifications being received.
+    Notifications {
+        bytes: Vec<u8>,
+        socket: Arc<OwnedFd>,
     },
 }
 
@@ -114,7 +114,7 @@ impl State {
             return;
         }
         let socket = slot.socket.take();
-        self.traffic |= !matches!(slot.payload, Payload::Counter { .. });
+        self.traffic |= !matches!(slot.payload, Payload::Notifications { .. });
         match std::mem::replace(&mut slot.progress, Progress::Done(result)) {
             Progress::Running(waker) => self.woken.extend(waker),
             Progress::Abandoned => {

@@ -1,17 +1,17 @@
 //! The ring against real sockets on loopback: what every test needs, and the plainest exchange.
 
-//mod adapters;
+mod accept;
+mod adapters;
 mod alone;
 mod drops;
 mod ends;
 mod files;
-//mod glommio_side;
+mod glommio_side;
 mod messages;
-//mod parking;
-mod accept;
+mod parking;
 mod pool;
 mod reuse;
-//mod wake;
+mod wake;
 
 use super::*;
 use futures_lite::future::yield_now;
