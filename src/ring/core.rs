@@ -216,8 +216,14 @@ impl Shared {
     /// Ends the driver and its sentinel.
     pub(super) fn stop(&self) {
         self.stopped.set(true);
+        self.ring_bell();
         self.kick();
-        // The sentinel reads the bell; an eventfd that is not full always takes a one.
+    }
+
+    /// Rings the bell: the sentinel will tell the driver to look again.
+    pub(super) fn ring_bell(&self) {
+        self.kicked.set(false);
+        // An eventfd that is not full always takes a one.
         let _ = rustix::io::write(&self.core.borrow().bell, &1_u64.to_ne_bytes());
     }
 

@@ -10,6 +10,9 @@
 //! leaves an empty run queue behind. What glommio's own reactor wakes stands behind the driver and
 //! is not counted yet, so after its preemption timer rang two more passes are waited for.
 //!
+//! glommio looks at its own timers and files when no task is runnable, so the driver steps aside
+//! for that once per [`SHORT_WAIT`], woken by a bell that it rang itself.
+//!
 //! Waiting has two levels. First the driver blocks in the socket ring's own enter, for
 //! [`SHORT_WAIT`] at most, which costs no more than an `epoll_wait`; glommio's own timers, files
 //! and channels are served between these waits. After [`SHORT_WAITS`] of them without traffic it
@@ -30,9 +33,17 @@ use std::task::Poll;
 use std::time::Duration;
 
 /// Longest wait inside the socket ring, and so the longest that glommio's own timers and files
-/// can be late while sockets are quiet. Also glommio's preemption timer: the longest they wait
-/// while sockets are busy.
+/// can be late, unless tasks run without a pause: then [`PREEMPTION`] bounds it.
 pub const SHORT_WAIT: Duration = Duration::from_millis(1);
+
+/// Longest that tasks run without a pause before glommio looks at its timers and files.
+///
+/// Not shorter: when this timer rings just between glommio's look and the next pass, because the
+/// thread lost its CPU there, glommio 0.9 takes its run queue for empty and may sleep over it.
+pub const PREEMPTION: Duration = Duration::from_millis(10);
+
+/// Longest sleep of glommio. It ends a sleep that should not have been, see [`PREEMPTION`].
+const LONGEST_SLEEP: Duration = Duration::from_millis(500);
 
 /// Short waits without traffic before the driver parks.
 const SHORT_WAITS: u32 = 4;
@@ -60,7 +71,7 @@ where
     let placement = cpu.map_or(Placement::Unbound, Placement::Fixed);
     let executor = LocalExecutorBuilder::new(placement)
         .io_memory(GLOMMIO_IO_BYTES)
-        .preempt_timer(SHORT_WAIT)
+        .preempt_timer(PREEMPTION)
         .make()
         .map_err(|error| StartError::Executor(error.to_string()))?;
     let work = async {
@@ -70,6 +81,7 @@ where
         let bell = unsafe { BufferedFile::from_raw_fd(bell) };
         let sentinel = glommio::spawn_local(listen(bell, Rc::clone(&ring.0))).detach();
         let driver = glommio::spawn_local(drive(Rc::clone(&ring.0), options)).detach();
+        glommio::spawn_local(stay_awake()).detach();
         let main = glommio::spawn_local(main(ring.clone())).detach();
         let output = futures_lite::future::or(async { Ok(main.await) }, async {
             match driver.await {
@@ -91,10 +103,15 @@ async fn drive(shared: Rc<Shared>, options: RingOptions) -> io::Result<()> {
     let mut quiet_waits = 0;
     let mut woke = true;
     let mut unsettled = 0_u32;
+    let mut looked_at = 0;
     while !shared.is_stopped() {
         let ran = glommio::executor().executor_stats().tasks_executed();
         let quiet = ran <= 1 && !woke && unsettled == 0;
         let turn = if !quiet || options.busy_poll {
+            shared.turn(Wait::No)?
+        } else if shared.now_ns() - looked_at > SHORT_WAIT.as_nanos() as u64 {
+            step_aside(&shared).await;
+            looked_at = shared.now_ns();
             shared.turn(Wait::No)?
         } else if quiet_waits < SHORT_WAITS {
             quiet_waits += 1;
@@ -131,18 +148,36 @@ async fn park(shared: &Shared) -> io::Result<()> {
             .parks
             .fetch_add(1, std::sync::atomic::Ordering::Release);
         let parked_at = super::core::monotonic_ns();
-        poll_fn(|cx| {
-            if shared.poll_kicked(cx) {
-                Poll::Ready(())
-            } else {
-                Poll::Pending
-            }
-        })
-        .await;
+        kicked(shared).await;
         shared.add_waited(super::core::monotonic_ns() - parked_at);
     }
     shared.disarm_bell();
     Ok(())
+}
+
+/// Lets glommio look at its timers and files, and run what that wakes.
+async fn step_aside(shared: &Shared) {
+    shared.ring_bell();
+    kicked(shared).await;
+}
+
+/// Waits until the driver is told to look again.
+async fn kicked(shared: &Shared) {
+    poll_fn(|cx| {
+        if shared.poll_kicked(cx) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    })
+    .await;
+}
+
+/// Wakes glommio from a sleep that lasts too long.
+async fn stay_awake() {
+    loop {
+        glommio::timer::sleep(LONGEST_SLEEP).await;
+    }
 }
 
 /// Waits for the bell in glommio's ring, for as long as the ring lives.

@@ -57,7 +57,7 @@ use std::task::{Context, Waker};
 
 pub use self::buffers::Lease;
 pub use self::deadline::{Deadline, Elapsed};
-pub use self::driver::{SHORT_WAIT, run};
+pub use self::driver::{PREEMPTION, SHORT_WAIT, run};
 pub use self::file::File;
 pub use self::listener::{Listener, MULTISHOT_CREDIT};
 pub use self::message::Message;
