@@ -233,7 +233,7 @@ pub(crate) fn build_plain(
     received: &[u8],
     limits: &HeadLimits,
     known_host: &[u8],
-) -> Option<Result<(RequestHead, usize), Refusal>> {
+) -> Option<(RequestHead, usize)> {
     let method = &received[..memchr(b' ', received.get(..PLAIN_METHOD_BYTES)?)?];
     let after_method = &received[method.len() + 1..];
     let target = &after_method[..memchr(b' ', after_method)?];
@@ -283,10 +283,8 @@ pub(crate) fn build_plain(
         is_http_10,
         fields,
     };
-    match keep(&found, known_host) {
-        Ok(head) => head.map(|head| Ok((head, end))),
-        Err(refusal) => Some(Err(refusal)),
-    }
+    // What is wrong with a refused one, the careful way says: the same however it is delivered.
+    Some((keep(&found, known_host).ok()??, end))
 }
 
 /// Builds the head from the bytes of a complete one, which has `field_lines` fields after the

@@ -99,9 +99,8 @@ impl HeadParser {
         limits: &HeadLimits,
     ) -> Result<Option<(RequestHead, usize)>, Refusal> {
         if self.scanned == 0
-            && let Some(built) = head::build_plain(received, limits, &self.host)
+            && let Some((head, end)) = head::build_plain(received, limits, &self.host)
         {
-            let (head, end) = built?;
             if head.host_octets() != self.host {
                 self.host.clear();
                 self.host.extend_from_slice(head.host_octets());
