@@ -11,6 +11,7 @@ pub(crate) const HEADS: &[&[u8]] = &[
     b"GET http://a.example/x?y HTTP/1.1\r\nHost: b.example\r\nConnection: close, x\r\n\r\n",
     b"OPTIONS * HTTP/1.1\r\nHost: h\r\nConnection: keep-alive\r\n\r\n",
     b"CONNECT h:443 HTTP/1.1\r\nHost: h:443\r\n\r\n",
+    b"CONNECT le\r\nConnecth:443 HTTP/1.1\r\nHost: h:443\r\n\r\n",
     b"HEAD /%41%2f HTTP/1.0\r\nConnection: Keep-Alive\r\nX:\r\nY: \xff \t\r\n\r\n",
     b"GET / HTTP/1.7\r\nhOST:h\r\nA: b\r\n c\r\n\r\n",
     b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
