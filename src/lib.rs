@@ -1,4 +1,48 @@
-//! corelane: a thread-per-core HTTP server for Linux.
+//! A thread-per-core HTTP server for Linux: one io_uring executor pinned to each core, connections
+//! that stay on the core that accepted them, and nothing shared between cores on the way of a
+//! request.
+//!
+//! The crate is a library for services with routes and async handlers, and the program `corelane`,
+//! which serves a folder. It needs Linux 6.1 or newer; [`preflight`] says why a machine is refused.
+//!
+//! ```no_run
+//! use corelane::{App, Request, Server};
+//!
+//! fn main() -> corelane::Result<()> {
+//!     Server::bind("127.0.0.1:8080").run(|_shard| {
+//!         // Called once on each core.
+//!         App::new()
+//!             .get("/", |_req: Request| async { "Hello, Anonymous" })
+//!             .get("/{name}", |req: Request| async move {
+//!                 format!("Hello, {}", req.param("name"))
+//!             })
+//!             .files("/static", "public")
+//!     })
+//! }
+//! ```
+//!
+//! Handlers are `async fn(Request) -> impl IntoResponse`. They need no `Send`: each core has an
+//! [`App`] of its own, made by the function given to [`Server::run`], and runs its handlers on its
+//! own thread. So their state is `Rc`, `Cell` and `RefCell`. A handler may return
+//! `Result<_, corelane::Error>`; `?` then turns any error into a 500 of which the peer reads
+//! nothing. A handler that computes for long, or blocks, holds up every connection of its core.
+//!
+//! Methods, status codes and header names come from the [`http`](https://docs.rs/http) crate.
+//!
+//! # Where things are
+//!
+//! | module | for |
+//! |---|---|
+//! | [`app`] | routes, handlers, requests, responses, errors |
+//! | [`server`] | configuring, starting and stopping a server |
+//! | [`shard`] | what a core owns, and lends to the function that makes its app |
+//! | [`ring`] | sockets, files, deadlines and wake-ups for handlers that need their own |
+//! | [`files`] | serving a folder |
+//! | [`http`] | HTTP/1.1 as pure code |
+//! | [`stats`] | what `/stats` says, and what a latency is |
+//! | [`config`], [`cores`], [`limits`], [`preflight`], [`failure`] | running it on a node |
+//! | [`cli`] | the program |
+//! | [`architecture`] | how it is built, and what must stay true |
 
 pub mod app;
 pub mod cli;
@@ -13,6 +57,9 @@ pub mod ring;
 pub mod server;
 pub mod shard;
 pub mod stats;
+
+#[doc = include_str!("ARCHITECTURE.md")]
+pub mod architecture {}
 
 pub use app::{App, Body, Error, IntoResponse, Json, Request, Response, Result};
 pub use server::{Running, Server};

@@ -2,7 +2,7 @@
 //!
 //! A [`Shard`] lives on its executor's thread from start to end. Connections, their buffers,
 //! the routes with their handlers and the statistics are its own; between shards and the
-//! supervisor go only messages ([`Order`], [`Report`]).
+//! supervisor go only messages (`Order`, `Report`).
 //!
 //! ```text
 //! Acceptor ──stream──▶ task (kept and used again) ──▶ connection::serve

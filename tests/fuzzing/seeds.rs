@@ -1,0 +1,90 @@
+//! Where fuzzing starts: inputs that reach the different branches of each check.
+
+/// Request heads, some with what follows them.
+pub(crate) const HEADS: &[&[u8]] = &[
+    b"GET / HTTP/1.1\r\nHost: h\r\n\r\n",
+    b"\r\nGET /a/b?c=d HTTP/1.1\r\nHost: example.com:8080\r\nAccept: */*\r\n\r\nGET / HTTP/1.1\r\n",
+    b"POST /echo HTTP/1.1\r\nHost: [::1]:80\r\nContent-Length: 12\r\n\r\n0123456789ab",
+    b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n",
+    b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1, 1\r\nContent-Length: 1\r\n\r\nx",
+    b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
+    b"GET http://a.example/x?y HTTP/1.1\r\nHost: b.example\r\nConnection: close, x\r\n\r\n",
+    b"OPTIONS * HTTP/1.1\r\nHost: h\r\nConnection: keep-alive\r\n\r\n",
+    b"CONNECT h:443 HTTP/1.1\r\nHost: h:443\r\n\r\n",
+    b"CONNECT le\r\nConnecth:443 HTTP/1.1\r\nHost: h:443\r\n\r\n",
+    b"HEAD /%41%2f HTTP/1.0\r\nConnection: Keep-Alive\r\nX:\r\nY: \xff \t\r\n\r\n",
+    b"GET / HTTP/1.7\r\nhOST:h\r\nA: b\r\n c\r\n\r\n",
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+];
+
+/// A first octet that chooses the framing and the limit (see `checks::body`), then a body.
+pub(crate) const BODIES: &[&[u8]] = &[
+    b"\x005\r\nhello\r\n0\r\n\r\nGET / HTTP/1.1\r\n",
+    b"\x001;a=b;c=\"d\\\"e\"\r\nx\r\n00000\r\nTrailer: value\r\nOther: \r\n\r\n",
+    b"\x00A\r\n0123456789\r\n1f ; x = y\r\n0123456789012345678901234567890\r\n0\r\n\r\n",
+    b"\x013\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n",
+    b"\x02ffffffffffffffff\r\n",
+    b"\x81hello, this is a body with a length",
+    b"\xff",
+];
+
+/// A method, a space and a request target.
+pub(crate) const TARGETS: &[&[u8]] = &[
+    b"GET /",
+    b"GET /a/../b%2Fc;d=e?f=g&h=%20#i",
+    b"GET http://user@host.example:80/a?b",
+    b"GET HTTP://[2001:db8::1%25x]:65535?q",
+    b"GET https://h/",
+    b"OPTIONS *",
+    b"OPTIONS http://h",
+    b"CONNECT [v1.a:b]:443",
+    b"CONNECT h:0",
+];
+
+/// Values of date fields.
+pub(crate) const DATES: &[&[u8]] = &[
+    b"Sun, 06 Nov 1994 08:49:37 GMT",
+    b"Sunday, 06-Nov-94 08:49:37 GMT",
+    b"Sun Nov  6 08:49:37 1994",
+    b"Thu, 29 Feb 2024 00:00:00 GMT",
+    b"Fri, 31 Dec 9999 23:59:59 GMT",
+    b"Thu, 01 Jan 1970 00:00:00 GMT",
+];
+
+/// Paths of files as requested, and after a question mark a query.
+pub(crate) const PATHS: &[&[u8]] = &[
+    b"/",
+    b"/index.html",
+    b"/a/b/?x=1&y=%20",
+    b"/.well-known/acme-challenge/t",
+    b"/%2e%2e/%2E%2e/etc/passwd",
+    b"/..%2f..%5c/a%00.txt",
+    b"//evil.example/?//x",
+    b"/caf%C3%A9/\xff%ff",
+    b"/.git/config",
+];
+
+/// Configuration files, and single values of options.
+pub(crate) const CONFIGS: &[&[u8]] = &[
+    b"listen = [\"0.0.0.0:80\", \"[::]:80\"]\ncores = \"0,2-3\"\nroot = \"public\"\n",
+    b"shutdown_timeout = \"1500ms\"\nbusy_poll = true\n[stats]\nenabled = false\nallow = [\"10.0.0.0/8\"]\n",
+    b"cores = 2\nlisten = '127.0.0.1:0'\n[stats]\nallow = \"fd00::/8\"\n",
+    b"cores = \"all\" # every one\nlisten = []\nshutdown_timeout = \"30\"\n",
+    b"10.0.0.0/8",
+    b"::ffff:10.0.0.0/104",
+    b"[fe80::1%2]:8080",
+    b"0-3,8,1022-1023",
+    b"24h",
+    b"86400001ms",
+];
+
+/// Route templates, a line each, and in the last line the path that is asked for.
+pub(crate) const ROUTES: &[&[u8]] = &[
+    b"/\n/{name}\n/plaintext\n/Zo%C3%AB",
+    b"/users/{id}/posts/{post}\n/users/me\n/users/7/posts/%2F",
+    b"/files/{*path}\n/files/\n/files/a/../b%25",
+    b"/caf\xc3\xa9/{a}-{b}.{c}\n/caf%C3%A9/1-2.3",
+    b"/{{x}}/{y}\n/%7Bx%7D/%ff",
+    b"/{a}/{b}/{c}/{d}/{e}/{f}/{g}/{h}\n/1/2/3/4/5/6/7/8",
+];
