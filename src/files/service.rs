@@ -62,7 +62,11 @@ impl Files {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = rustix::fs::open(folder.as_ref(), flags, Mode::empty())?;
         let prefix = prefix.trim_end_matches('/').into();
-        Ok(Self { ring: ring.clone(), prefix, root: Arc::new(root) })
+        Ok(Self {
+            ring: ring.clone(),
+            prefix,
+            root: Arc::new(root),
+        })
     }
 
     async fn respond(self, request: Request) -> Response {
@@ -125,7 +129,12 @@ impl Files {
                 Err(error) => refused(&error),
             };
         }
-        let source = FileBody { file: Rc::new(file), offset: 0, left: length, reading: None };
+        let source = FileBody {
+            file: Rc::new(file),
+            offset: 0,
+            left: length,
+            reading: None,
+        };
         response.with_body(Body::stream(source, Some(length)))
     }
 }

@@ -195,7 +195,13 @@ mod tests {
                 State::Idle,
             ),
             (
-                &[E::FirstByte, E::HeadRead, answered(false), E::TooMuchLeft, E::PeerClosed],
+                &[
+                    E::FirstByte,
+                    E::HeadRead,
+                    answered(false),
+                    E::TooMuchLeft,
+                    E::PeerClosed,
+                ],
                 State::Closed(CloseReason::BodyUnread),
             ),
             (
@@ -220,7 +226,9 @@ mod tests {
             ),
         ];
         for (events, end) in table {
-            let state = events.iter().fold(State::Idle, |state, event| state.advance(*event));
+            let state = events
+                .iter()
+                .fold(State::Idle, |state, event| state.advance(*event));
             assert_eq!(state, end, "{events:?}");
         }
     }

@@ -35,7 +35,10 @@ impl Listening {
             }
             bound.push(address);
         }
-        Ok(Self { addresses: bound, by_shard })
+        Ok(Self {
+            addresses: bound,
+            by_shard,
+        })
     }
 
     /// Drops connection attempts from now on, so that the queues can be emptied for good. The
@@ -52,11 +55,11 @@ impl Listening {
 /// Classic BPF over a TCP segment from its header on: flags are octet 13 (RFC 9293 §3.1); a
 /// segment with SYN and without ACK is dropped, any other is taken whole.
 const NO_SYN: [SockFilter; 5] = [
-    SockFilter::new(0x30, 0, 0, 13),          // A = octet 13
-    SockFilter::new(0x54, 0, 0, 0x12),        // A &= SYN | ACK
-    SockFilter::new(0x15, 0, 1, 0x02),        // if A == SYN, next, else skip one
-    SockFilter::new(0x06, 0, 0, 0),           // drop
-    SockFilter::new(0x06, 0, 0, u32::MAX),    // take
+    SockFilter::new(0x30, 0, 0, 13),       // A = octet 13
+    SockFilter::new(0x54, 0, 0, 0x12),     // A &= SYN | ACK
+    SockFilter::new(0x15, 0, 1, 0x02),     // if A == SYN, next, else skip one
+    SockFilter::new(0x06, 0, 0, 0),        // drop
+    SockFilter::new(0x06, 0, 0, u32::MAX), // take
 ];
 
 /// Makes sure that nobody else listens on `address`: SO_REUSEPORT would let a second server of
@@ -93,7 +96,9 @@ fn socket(address: SocketAddr) -> io::Result<Socket> {
 
 fn local_address(socket: &Socket) -> io::Result<SocketAddr> {
     let address = socket.local_addr()?;
-    address.as_socket().ok_or_else(|| io::ErrorKind::Unsupported.into())
+    address
+        .as_socket()
+        .ok_or_else(|| io::ErrorKind::Unsupported.into())
 }
 
 /// A thread could not be made.
@@ -118,7 +123,13 @@ mod tests {
         for sockets in &listening.by_shard {
             let addresses: Vec<_> = sockets
                 .iter()
-                .map(|socket| SockRef::from(&**socket).local_addr().unwrap().as_socket().unwrap())
+                .map(|socket| {
+                    SockRef::from(&**socket)
+                        .local_addr()
+                        .unwrap()
+                        .as_socket()
+                        .unwrap()
+                })
                 .collect();
             assert_eq!(addresses, listening.addresses);
         }

@@ -47,13 +47,23 @@ pub struct Server {
 impl Server {
     /// A server on `address`, with the defaults of [`Config`] otherwise. Port 0 picks a free port.
     pub fn bind(address: impl ToSocketAddrs) -> Self {
-        let config = Config { listen: Vec::new(), ..Config::default() };
-        Self { config, fault: None }.listen(address)
+        let config = Config {
+            listen: Vec::new(),
+            ..Config::default()
+        };
+        Self {
+            config,
+            fault: None,
+        }
+        .listen(address)
     }
 
     /// A server as `config` says; its folder is not served by itself.
     pub fn new(config: Config) -> Self {
-        Self { config, fault: None }
+        Self {
+            config,
+            fault: None,
+        }
     }
 
     /// Listens on `address` as well.
@@ -63,7 +73,8 @@ impl Server {
             Err(error) => {
                 let what = format!("an address to listen on cannot be understood: {error}");
                 let mend = "write ADDRESS:PORT, such as 127.0.0.1:8080 or [::1]:8080";
-                self.fault.get_or_insert_with(|| Failure::operator(what, mend));
+                self.fault
+                    .get_or_insert_with(|| Failure::operator(what, mend));
             }
         }
         self
@@ -91,7 +102,8 @@ impl Server {
     /// # Errors
     /// When the server cannot start, or a shard ends by itself; the message says what to mend.
     pub fn run(self, factory: impl Fn(&Shard) -> App + Send + Sync + 'static) -> Result<()> {
-        self.run_until_signal(factory).map_err(|failure| Error::operator(failure.to_string()))
+        self.run_until_signal(factory)
+            .map_err(|failure| Error::operator(failure.to_string()))
     }
 
     /// [`Server::run`] with the failure as the command line needs it.
@@ -115,19 +127,28 @@ impl Server {
     /// # Errors
     /// When the server cannot start; the message says what to mend.
     pub fn start(self, factory: impl Fn(&Shard) -> App + Send + Sync + 'static) -> Result<Running> {
-        let started = self.supervisor(Arc::new(factory)).and_then(|(mut supervisor, reports)| {
-            supervisor.start()?;
-            let addresses = supervisor.addresses().to_vec();
-            let thread = std::thread::Builder::new()
-                .name("supervisor".to_owned())
-                .spawn(move || supervisor.supervise())
-                .map_err(|error| listen::no_thread(&error))?;
-            Ok(Running { addresses, reports, thread })
-        });
+        let started = self
+            .supervisor(Arc::new(factory))
+            .and_then(|(mut supervisor, reports)| {
+                supervisor.start()?;
+                let addresses = supervisor.addresses().to_vec();
+                let thread = std::thread::Builder::new()
+                    .name("supervisor".to_owned())
+                    .spawn(move || supervisor.supervise())
+                    .map_err(|error| listen::no_thread(&error))?;
+                Ok(Running {
+                    addresses,
+                    reports,
+                    thread,
+                })
+            });
         started.map_err(|failure| Error::operator(failure.to_string()))
     }
 
-    fn supervisor(self, factory: Factory) -> std::result::Result<(Supervisor, Sender<Report>), Failure> {
+    fn supervisor(
+        self,
+        factory: Factory,
+    ) -> std::result::Result<(Supervisor, Sender<Report>), Failure> {
         if let Some(fault) = self.fault {
             return Err(fault);
         }
@@ -136,7 +157,10 @@ impl Server {
         let cpus = cores::select(&config.cores, &machine.available, machine.quota)?;
         machine.admits(cpus.len(), SHARD_LOCKED_BYTES)?;
         let listening = Listening::bind(&config.listen, cpus.len())?;
-        let options = RingOptions { busy_poll: config.busy_poll, ..RingOptions::default() };
+        let options = RingOptions {
+            busy_poll: config.busy_poll,
+            ..RingOptions::default()
+        };
         let (reports, inbox) = channel();
         let credit = credit(machine.open_files, cpus.len(), config.listen.len());
         let supervisor = Supervisor::new(supervisor::Plan {
@@ -176,7 +200,10 @@ impl Running {
         // A supervisor that has ended needs not be told.
         let _ = self.reports.send(Report::Stop);
         let outcome = self.thread.join().unwrap_or_else(|_| {
-            Err(Failure::run("the supervisor panicked", "report it, with what was written before"))
+            Err(Failure::run(
+                "the supervisor panicked",
+                "report it, with what was written before",
+            ))
         });
         outcome.map_err(|failure| Error::operator(failure.to_string()))
     }
@@ -191,22 +218,28 @@ fn forward_signals(reports: Sender<Report>) -> std::result::Result<(), Failure> 
     };
     let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGINT]).map_err(failed)?;
     let forward = move || {
-        for signal in signals.forever() {
-            if reports.send(Report::Signal(signal)).is_err() {
+        for _ in signals.forever() {
+            if reports.send(Report::Signal).is_err() {
                 break;
             }
         }
     };
-    let thread = std::thread::Builder::new().name("signals".to_owned()).spawn(forward);
+    let thread = std::thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(forward);
     thread.map(drop).map_err(failed)
 }
 
 /// Connections that each listening socket may have at once, so that all together leave enough
 /// descriptors for files, rings and logs.
 fn credit(open_files: Option<u64>, shards: usize, addresses: usize) -> usize {
-    let Some(open_files) = open_files else { return CONNECTIONS };
+    let Some(open_files) = open_files else {
+        return CONNECTIONS;
+    };
     let reserved = RESERVED_DESCRIPTORS * (1 + shards) + shards * addresses;
-    let left = usize::try_from(open_files).unwrap_or(usize::MAX).saturating_sub(reserved);
+    let left = usize::try_from(open_files)
+        .unwrap_or(usize::MAX)
+        .saturating_sub(reserved);
     (left / (shards * addresses)).clamp(1, CONNECTIONS)
 }
 
@@ -224,7 +257,11 @@ mod tests {
             (Some(u64::MAX), 1, 1, CONNECTIONS),
         ];
         for (open_files, shards, addresses, expected) in table {
-            assert_eq!(credit(open_files, shards, addresses), expected, "{open_files:?}");
+            assert_eq!(
+                credit(open_files, shards, addresses),
+                expected,
+                "{open_files:?}"
+            );
         }
     }
 

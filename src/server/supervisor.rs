@@ -119,10 +119,11 @@ impl Supervisor {
                 Ok(Report::Ended { outcome, .. }) => {
                     self.running -= 1;
                     self.abort();
-                    let ended = || Failure::run("a shard ended before it served", "run corelane doctor");
+                    let ended =
+                        || Failure::run("a shard ended before it served", "run corelane doctor");
                     return Err(outcome.err().unwrap_or_else(ended));
                 }
-                Ok(Report::Signal(_) | Report::Stop) => {
+                Ok(Report::Signal | Report::Stop) => {
                     self.abort();
                     return Err(Failure::run("stopped while starting", "start it again"));
                 }
@@ -149,12 +150,21 @@ impl Supervisor {
                 break;
             }
             let rounds = self.rounds.values().map(|round| round.until);
-            let wake_at = rounds.chain(self.draining_until).fold(merge_at, Instant::min);
-            match self.plan.inbox.recv_timeout(wake_at.saturating_duration_since(now)) {
-                Ok(Report::Signal(_)) if self.draining_until.is_some() => {
+            let wake_at = rounds
+                .chain(self.draining_until)
+                .fold(merge_at, Instant::min);
+            match self
+                .plan
+                .inbox
+                .recv_timeout(wake_at.saturating_duration_since(now))
+            {
+                Ok(Report::Signal) if self.draining_until.is_some() => {
                     self.abort();
                     let what = "a second signal cut the shutdown short";
-                    return Err(Failure::run(what, "wait for it, or lower --shutdown-timeout"));
+                    return Err(Failure::run(
+                        what,
+                        "wait for it, or lower --shutdown-timeout",
+                    ));
                 }
                 Ok(report) => self.handle(report),
                 Err(RecvTimeoutError::Timeout) => {}
@@ -168,7 +178,7 @@ impl Supervisor {
         match report {
             Report::Snapshot { snapshot, round } => self.take(snapshot, round),
             Report::Fresh { shard, token } => self.open_round(shard, token),
-            Report::Signal(_) | Report::Stop => self.drain(),
+            Report::Signal | Report::Stop => self.drain(),
             Report::Ended { shard, outcome } => {
                 self.running -= 1;
                 self.posts[shard] = None;
@@ -184,7 +194,9 @@ impl Supervisor {
 
     fn take(&mut self, snapshot: Snapshot, round: Option<u64>) {
         let core = snapshot.core();
-        let Some(shard) = self.plan.cpus.iter().position(|cpu| *cpu == core) else { return };
+        let Some(shard) = self.plan.cpus.iter().position(|cpu| *cpu == core) else {
+            return;
+        };
         self.spares[shard] = Some(self.totals.keep(snapshot));
         if let Some(round) = round.and_then(|round| self.rounds.get_mut(&round)) {
             round.missing[shard] = false;
@@ -196,7 +208,10 @@ impl Supervisor {
         let view = Arc::new(self.totals.merge(monotonic_ns()));
         for (post, spare) in self.posts.iter().zip(&mut self.spares) {
             if let Some(post) = post {
-                post.leave(Order::View { view: Arc::clone(&view), spare: spare.take() });
+                post.leave(Order::View {
+                    view: Arc::clone(&view),
+                    spare: spare.take(),
+                });
             }
         }
     }
@@ -206,7 +221,15 @@ impl Supervisor {
         self.next_round += 1;
         let missing = self.posts.iter().map(Option::is_some).collect();
         let until = Instant::now() + FRESH_TIMEOUT;
-        self.rounds.insert(round, Round { shard, token, missing, until });
+        self.rounds.insert(
+            round,
+            Round {
+                shard,
+                token,
+                missing,
+                until,
+            },
+        );
         self.send_all(|| Order::Snapshot { round });
     }
 
@@ -218,7 +241,10 @@ impl Supervisor {
             let waits = round.missing.iter().any(|missing| *missing) && now < round.until;
             if !waits && let Some(post) = &posts[round.shard] {
                 let view = Arc::new(totals.merge(monotonic_ns()));
-                post.send(Order::Fresh { token: round.token, view });
+                post.send(Order::Fresh {
+                    token: round.token,
+                    view,
+                });
             }
             waits
         });
@@ -238,7 +264,10 @@ impl Supervisor {
     }
 
     fn send_all(&self, order: impl Fn() -> Order) {
-        self.posts.iter().flatten().for_each(|post| post.send(order()));
+        self.posts
+            .iter()
+            .flatten()
+            .for_each(|post| post.send(order()));
     }
 }
 

@@ -37,6 +37,8 @@ pub(super) async fn accept(shard: Rc<Shard>, listener: Rc<Listener>) {
     // What could not be taken for want of descriptors is reset with the socket; there is no way
     // to answer it.
     let (streams, _) = listener.drain().await;
-    streams.into_iter().for_each(|stream| shard.serve(stream, None));
+    streams
+        .into_iter()
+        .for_each(|stream| shard.serve(stream, None));
     shard.acceptor_ended();
 }

@@ -5,16 +5,19 @@
 //! gives the work back.
 
 use super::Shard;
+use super::exchange::Stop;
 use super::wire::Wire;
 use crate::http::{CloseReason, Event, HeadLimits, HeadParser, Refusal, RequestHead, State};
 use crate::limits::{
     BODY_TIMEOUT, GATHER_BYTES, HEAD_TIMEOUT, IDLE_TIMEOUT, LINGER_BYTES, LINGER_TIMEOUT,
-    PIPELINED_REQUESTS, UNREAD_BODY_BYTES, WRITE_TIMEOUT,
+    UNREAD_BODY_BYTES, WRITE_TIMEOUT,
 };
 use crate::ring::{Message, Stream};
 use bytes::Bytes;
+use std::future::poll_fn;
 use std::net::Shutdown;
 use std::rc::Rc;
+use std::task::Poll;
 
 /// Serves `stream` to its end and counts how it ended.
 pub(super) async fn serve(shard: &Rc<Shard>, stream: Stream) {
@@ -53,6 +56,8 @@ pub(super) struct Work {
     parser: HeadParser,
     /// A head of which the end has not come, from its first byte.
     partial: Vec<u8>,
+    /// The deadline of that head is armed.
+    pub(super) head_timed: bool,
     /// Responses to be sent with the next message.
     pub(super) out: Vec<u8>,
     /// The requests that they answer.
@@ -73,6 +78,7 @@ impl Work {
 
     fn recycle(&mut self) {
         self.parser = HeadParser::new();
+        self.head_timed = false;
         for buffer in [&mut self.partial, &mut self.out] {
             buffer.clear();
             buffer.shrink_to(Self::KEPT_BYTES);
@@ -86,104 +92,126 @@ pub(super) struct Visit<'a> {
     pub(super) shard: &'a Rc<Shard>,
     pub(super) wire: &'a Rc<Wire>,
     pub(super) work: Box<Work>,
+    pub(super) state: State,
     /// A request has begun and its response is not gathered whole.
     pub(super) open: bool,
 }
 
 impl<'a> Visit<'a> {
     fn new(shard: &'a Rc<Shard>, wire: &'a Rc<Wire>) -> Self {
-        Self { shard, wire, work: shard.take_work(), open: false }
+        let work = shard.take_work();
+        Self {
+            shard,
+            wire,
+            work,
+            state: State::Head,
+            open: false,
+        }
     }
 
     /// Runs until the connection is idle or closed.
     async fn run(mut self) -> State {
-        let mut state = State::Head;
         loop {
-            state = match state {
-                State::Head => match self.read_head().await {
-                    Ok((head, arrived_ns)) => {
-                        let event = self.answer(head, arrived_ns).await;
-                        State::Exchange.advance(event)
-                    }
-                    Err(event) => state.advance(event),
-                },
-                State::Exchange => unreachable!("left in the same step"),
-                State::Idle => {
-                    let more = self.wire.lease.borrow().is_some();
-                    let enough = self.work.answered.len() >= PIPELINED_REQUESTS
-                        || self.work.out.len() >= GATHER_BYTES;
-                    let sent = match more && !enough {
-                        true => Ok(()),
-                        false => self.flush(Bytes::new()).await,
-                    };
-                    match sent {
-                        Err(event) => State::Exchange.advance(event),
-                        Ok(()) if more => state.advance(Event::FirstByte),
-                        Ok(()) => return state,
+            match self.state {
+                State::Head => {
+                    let stop = poll_fn(|cx| Poll::Ready(self.answer_received(cx))).await;
+                    if let Some(event) = self.resolve(stop).await {
+                        self.advance(event);
                     }
                 }
+                State::Exchange => unreachable!("every way out of it was taken above"),
+                State::Idle => match self.flush(Bytes::new()).await {
+                    Err(event) => self.state = State::Exchange.advance(event),
+                    Ok(()) if self.wire.lease.borrow().is_some() => self.advance(Event::FirstByte),
+                    Ok(()) => return self.state,
+                },
                 State::Discard => {
                     let event = self.discard().await;
-                    state.advance(event)
+                    self.advance(event);
                 }
                 State::Linger(_) => {
                     let event = self.linger().await;
-                    state.advance(event)
+                    self.advance(event);
                 }
-                State::Closed(_) => return state,
-            };
+                State::Closed(CloseReason::Completed) => {
+                    return match self.flush(Bytes::new()).await {
+                        Ok(()) => self.state,
+                        Err(event) => State::Exchange.advance(event),
+                    };
+                }
+                State::Closed(_) => return self.state,
+            }
         }
     }
 
-    /// Reads on until a head is whole. A refusal is answered here, as is a head that is late.
-    async fn read_head(&mut self) -> Result<(RequestHead, u64), Event> {
-        let mut limit = Some(HEAD_TIMEOUT);
+    pub(super) fn advance(&mut self, event: Event) {
+        self.state = self.state.advance(event);
+    }
+
+    /// Does what could not be done without waiting; says what that leads to.
+    async fn resolve(&mut self, stop: Stop) -> Option<Event> {
+        match stop {
+            Stop::Advanced => None,
+            Stop::NeedsBytes => self.receive_head().await.err(),
+            Stop::Waiting(asked, answer) => Some(self.wait_for(asked, answer).await),
+            Stop::Long(asked, response) => Some(self.send_long(asked, response).await),
+        }
+    }
+
+    /// Parses on in what was received. `None`: everything is taken, and the head is not whole.
+    pub(super) fn parse_head(&mut self) -> Result<Option<(RequestHead, u64)>, (Refusal, u64)> {
+        let mut slot = self.wire.lease.borrow_mut();
+        let Some(lease) = &mut *slot else {
+            return Ok(None);
+        };
+        let arrived_ns = lease.arrived_ns();
+        let work = &mut *self.work;
+        let limits = HeadLimits::default();
+        let before = work.partial.len();
+        let parsed = if before == 0 {
+            work.parser.parse(lease, &limits)
+        } else {
+            work.partial.extend_from_slice(lease);
+            work.parser.parse(&work.partial, &limits)
+        };
+        match parsed {
+            Ok(Some((head, consumed))) => {
+                work.partial.clear();
+                lease.consume(consumed - before);
+                if lease.is_empty() {
+                    *slot = None;
+                }
+                Ok(Some((head, arrived_ns)))
+            }
+            Ok(None) => {
+                if before == 0 {
+                    work.partial.extend_from_slice(lease);
+                }
+                *slot = None;
+                Ok(None)
+            }
+            Err(refusal) => Err((refusal, arrived_ns)),
+        }
+    }
+
+    /// Waits for more of a head. One that is late is refused here.
+    async fn receive_head(&mut self) -> Result<(), Event> {
+        self.flush(Bytes::new()).await?;
+        // Absolute from the first wait on, however slowly the bytes come.
+        let limit = (!std::mem::replace(&mut self.work.head_timed, true)).then_some(HEAD_TIMEOUT);
         loop {
-            let taken = self.wire.lease.borrow_mut().take();
-            let mut lease = match taken {
-                Some(lease) => lease,
-                None => {
-                    self.flush(Bytes::new()).await?;
-                    // Absolute from the first byte on: it is armed once.
-                    match self.wire.receive(limit.take()).await {
-                        Ok(lease) => {
-                            self.shard.recorder().received(lease.len() as u64);
-                            lease
-                        }
-                        Err(Event::Stopped) => continue,
-                        Err(Event::Late) => {
-                            self.refuse(Refusal::HEAD_TIMEOUT, self.shard.ring().now_ns());
-                            return Err(Event::Late);
-                        }
-                        Err(event) => return Err(event),
-                    }
+            match self.wire.receive(limit).await {
+                Ok(lease) => {
+                    self.shard.recorder().received(lease.len() as u64);
+                    *self.wire.lease.borrow_mut() = Some(lease);
+                    return Ok(());
                 }
-            };
-            let work = &mut *self.work;
-            let limits = HeadLimits::default();
-            let before = work.partial.len();
-            let parsed = if before == 0 {
-                work.parser.parse(&lease, &limits)
-            } else {
-                work.partial.extend_from_slice(&lease);
-                work.parser.parse(&work.partial, &limits)
-            };
-            match parsed {
-                Ok(Some((head, consumed))) => {
-                    work.partial.clear();
-                    lease.consume(consumed - before);
-                    let arrived_ns = lease.arrived_ns();
-                    if !lease.is_empty() {
-                        *self.wire.lease.borrow_mut() = Some(lease);
-                    }
-                    return Ok((head, arrived_ns));
+                Err(Event::Stopped) => {}
+                Err(Event::Late) => {
+                    self.refuse(Refusal::HEAD_TIMEOUT, self.shard.ring().now_ns());
+                    return Err(Event::Late);
                 }
-                Ok(None) if before == 0 => work.partial.extend_from_slice(&lease),
-                Ok(None) => {}
-                Err(refusal) => {
-                    self.refuse(refusal, lease.arrived_ns());
-                    return Err(Event::Refused);
-                }
+                Err(event) => return Err(event),
             }
         }
     }
@@ -250,7 +278,9 @@ impl<'a> Visit<'a> {
             };
             let mut body = self.wire.body.borrow_mut();
             let Some(decoder) = body.as_mut() else { break };
-            let Ok(decoded) = decoder.decode(&lease) else { return Event::Refused };
+            let Ok(decoded) = decoder.decode(&lease) else {
+                return Event::Refused;
+            };
             discarded += decoded.consumed as u64;
             lease.consume(decoded.consumed);
             if !lease.is_empty() {
@@ -270,7 +300,12 @@ impl<'a> Visit<'a> {
         }
         let deadline = &self.wire.deadline;
         deadline.arm(LINGER_TIMEOUT);
-        if !matches!(deadline.limit(self.wire.stream.shutdown(Shutdown::Write)).await, Ok(Ok(()))) {
+        if !matches!(
+            deadline
+                .limit(self.wire.stream.shutdown(Shutdown::Write))
+                .await,
+            Ok(Ok(()))
+        ) {
             return Event::Failed;
         }
         let mut discarded = self.wire.lease.take().map_or(0, |lease| lease.len());

@@ -4,55 +4,149 @@
 use super::connection::{Answered, Visit};
 use super::stats;
 use super::wire::Incoming;
-use crate::app::{Body, Request, Response};
+use crate::app::{Answer, Body, Request, Response};
 use crate::http::{
-    BodyDecoder, BodyFraming, CHUNK_END, Connection, Event, Framing, Refusal, RequestHead,
+    BodyDecoder, BodyFraming, CHUNK_END, Connection, Event, Framing, Refusal, RequestHead, State,
     chunk_head, last_chunk, response_head,
 };
-use crate::limits::{BODY_BYTES, GATHER_BYTES, INLINE_BODY_BYTES, UNREAD_BODY_BYTES};
+use crate::limits::{
+    BODY_BYTES, GATHER_BYTES, INLINE_BODY_BYTES, PIPELINED_REQUESTS, UNREAD_BODY_BYTES,
+};
 use bytes::Bytes;
 use futures_lite::FutureExt;
 use futures_lite::future::poll_once;
 use http::{Method, StatusCode, Version};
 use std::num::NonZeroU64;
-use std::panic::AssertUnwindSafe;
-use std::pin::pin;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::task::{Context, Poll};
 
 /// What the response has to know of its request, which belongs to the handler by then.
 #[derive(Clone, Copy, Debug)]
-struct Asked {
+pub(super) struct Asked {
     is_head: bool,
     version: Version,
     keep_alive: bool,
     arrived_ns: u64,
 }
 
-/// Why a request has no response of its handler.
-enum Stop {
-    Refused(Refusal),
-    Connection(Event),
+/// Why answering what was received stopped.
+pub(super) enum Stop {
+    /// The connection's state says what is next.
+    Advanced,
+    /// More of a head is needed.
+    NeedsBytes,
+    /// A handler waits for something.
+    Waiting(Asked, Answer),
+    /// A response has to be sent while it is made, or from where it lies.
+    Long(Asked, Response),
+}
+
+/// How a response is to be written.
+#[derive(Clone, Copy, Debug)]
+struct Framed {
+    framing: BodyFraming,
+    /// Another request may follow.
+    keep: bool,
+    /// The content is sent, not only spoken of.
+    has_content: bool,
 }
 
 impl Visit<'_> {
-    /// Has the request answered, and its response gathered or sent.
-    pub(super) async fn answer(&mut self, head: RequestHead, arrived_ns: u64) -> Event {
-        self.begin();
-        let asked = Asked {
-            is_head: head.method() == Method::HEAD,
-            version: head.version(),
-            keep_alive: head.keep_alive(),
-            arrived_ns,
-        };
-        match self.handle(head).await {
-            Ok(response) => match self.respond(asked, response).await {
-                Ok(event) | Err(event) => event,
-            },
-            Err(Stop::Refused(refusal)) => {
-                self.refuse(refusal, arrived_ns);
-                Event::Refused
+    /// Answers what was received, request after request, as long as nothing has to be waited for.
+    ///
+    /// This is the whole way of most requests, and it is a plain function: as a chain of futures
+    /// it cost half as much again, in moving requests and responses between them.
+    pub(super) fn answer_received(&mut self, cx: &mut Context<'_>) -> Stop {
+        loop {
+            let (head, arrived_ns) = match self.parse_head() {
+                Ok(Some(parsed)) => parsed,
+                Ok(None) => return Stop::NeedsBytes,
+                Err((refusal, arrived_ns)) => {
+                    self.refuse(refusal, arrived_ns);
+                    self.advance(Event::Refused);
+                    return Stop::Advanced;
+                }
+            };
+            self.advance(Event::HeadRead);
+            self.work.head_timed = false;
+            self.begin();
+            let asked = Asked {
+                is_head: head.method() == Method::HEAD,
+                version: head.version(),
+                keep_alive: head.keep_alive(),
+                arrived_ns,
+            };
+            let response = match self.begin_answer(asked, head, cx) {
+                Ok(Begun::Answered(response)) => response,
+                Ok(Begun::Waiting(answer)) => return Stop::Waiting(asked, answer),
+                Err(event) => {
+                    self.advance(event);
+                    return Stop::Advanced;
+                }
+            };
+            match self.gather(asked, response) {
+                Ok(event) => self.advance(event),
+                Err(response) => return Stop::Long(asked, response),
             }
-            Err(Stop::Connection(event)) => event,
+            let is_enough = self.work.answered.len() >= PIPELINED_REQUESTS
+                || self.work.out.len() >= GATHER_BYTES;
+            if self.state != State::Idle || is_enough || self.wire.lease.borrow().is_none() {
+                return Stop::Advanced;
+            }
+            self.advance(Event::FirstByte);
+        }
+    }
+
+    /// Calls the handler and sees whether it has its response at once.
+    fn begin_answer(
+        &mut self,
+        asked: Asked,
+        head: RequestHead,
+        cx: &mut Context<'_>,
+    ) -> Result<Begun, Event> {
+        let body = match self.body_of(&head) {
+            Ok(body) => body,
+            Err(refusal) => {
+                self.refuse(refusal, asked.arrived_ns);
+                return Err(Event::Refused);
+            }
+        };
+        let peer = self.wire.peer().map_err(|_| Event::Failed)?;
+        let shard = self.shard;
+        let begun = catch_unwind(AssertUnwindSafe(|| {
+            let mut answer = if stats::is_asked(shard, &head, peer) {
+                stats::answer(shard, &head)
+            } else {
+                shard
+                    .router()
+                    .dispatch(Request::new(head, body, peer))
+                    .answer
+            };
+            match Pin::new(&mut answer).poll(cx) {
+                Poll::Ready(response) => Begun::Answered(response),
+                Poll::Pending => Begun::Waiting(answer),
+            }
+        }));
+        Ok(begun.unwrap_or_else(|_| Begun::Answered(panicked())))
+    }
+
+    /// Waits for a handler, and sends what it answers.
+    pub(super) async fn wait_for(&mut self, asked: Asked, answer: Answer) -> Event {
+        // What is gathered should not wait with the handler, nor should bytes of later requests
+        // hold a buffer that others need.
+        if let Some(lease) = &mut *self.wire.lease.borrow_mut() {
+            lease.settle();
+        }
+        if let Err(event) = self.flush(Bytes::new()).await {
+            return event;
+        }
+        let answered = AssertUnwindSafe(answer).catch_unwind().await;
+        let response = answered.unwrap_or_else(|_| panicked());
+        match self.gather(asked, response) {
+            Ok(event) => event,
+            Err(response) => self.send_long(asked, response).await,
         }
     }
 
@@ -62,44 +156,16 @@ impl Visit<'_> {
             self.begin();
         }
         let response = Response::error(refusal.status, refusal.detail);
-        let length = BodyFraming::Length(response.body.length().unwrap_or(0));
-        self.gather_head(&response, length, Connection::Close);
+        let framing = BodyFraming::Length(response.body.length().unwrap_or(0));
+        self.gather_head(&response, framing, Connection::Close);
         if let Body::Bytes(text) = &response.body {
             self.work.out.extend_from_slice(text);
         }
         self.answered(refusal.status, arrived_ns);
     }
 
-    /// Runs the handler to its response.
-    async fn handle(&mut self, head: RequestHead) -> Result<Response, Stop> {
-        let body = self.body_of(&head)?;
-        let peer = self.wire.peer().map_err(|_| Stop::Connection(Event::Failed))?;
-        let shard = Rc::clone(self.shard);
-        let answer = async move {
-            if stats::is_asked(&shard, &head, peer) {
-                return stats::answer(&shard, &head).await;
-            }
-            shard.router().dispatch(Request::new(head, body, peer)).answer.await
-        };
-        let mut answer = pin!(AssertUnwindSafe(answer).catch_unwind());
-        let answered = match poll_once(&mut answer).await {
-            Some(answered) => answered,
-            None => {
-                // The handler waits: what is gathered should not wait with it, nor should bytes
-                // of later requests hold a buffer that others need.
-                if let Some(lease) = &mut *self.wire.lease.borrow_mut() {
-                    lease.settle();
-                }
-                self.flush(Bytes::new()).await.map_err(Stop::Connection)?;
-                answer.await
-            }
-        };
-        // The panic hook has told the operator; the peer learns that it was not at fault.
-        Ok(answered.unwrap_or_else(|_| Response::error(StatusCode::INTERNAL_SERVER_ERROR, "")))
-    }
-
     /// The request's body, to be read by its handler.
-    fn body_of(&self, head: &RequestHead) -> Result<Body, Stop> {
+    fn body_of(&self, head: &RequestHead) -> Result<Body, Refusal> {
         let framing = head.framing();
         self.wire.body_failed.set(false);
         let length = match framing {
@@ -110,24 +176,19 @@ impl Visit<'_> {
             Framing::Length(length) => Some(length),
             Framing::Chunked => None,
         };
-        let decoder = BodyDecoder::new(framing, BODY_BYTES).map_err(Stop::Refused)?;
+        let decoder = BodyDecoder::new(framing, BODY_BYTES)?;
         self.wire.body.replace(Some(decoder));
         let (shard, wire) = (Rc::clone(self.shard), Rc::clone(self.wire));
         let incoming = Incoming::new(shard, wire, head.expects_continue());
         Ok(Body::stream(incoming, length))
     }
 
-    /// Frames the response and gathers or sends it.
-    async fn respond(&mut self, asked: Asked, mut response: Response) -> Result<Event, Event> {
-        if response.status.is_informational() {
-            // RFC 9110 §15.2: an interim response is not an answer, so the handler gave none.
-            response = Response::error(StatusCode::INTERNAL_SERVER_ERROR, "");
-        }
+    fn frame(&self, asked: Asked, response: &Response) -> Framed {
         let status = response.status;
         // RFC 9110 §15.3.5, §15.4.5: these have no content whatever the handler gave.
-        let has_content = status != StatusCode::NO_CONTENT && status != StatusCode::NOT_MODIFIED;
+        let may_have = status != StatusCode::NO_CONTENT && status != StatusCode::NOT_MODIFIED;
         let framing = match response.body.length() {
-            _ if !has_content => BodyFraming::None,
+            _ if !may_have => BodyFraming::None,
             Some(length) => BodyFraming::Length(length),
             None if asked.version == Version::HTTP_11 => BodyFraming::Chunked,
             // RFC 9112 §6.1: chunks are not for HTTP/1.0, which reads to the end.
@@ -139,37 +200,72 @@ impl Visit<'_> {
             && framing != BodyFraming::UntilClose
             && !self.shard.is_draining()
             && (is_streamed || self.can_reach_next());
-        let connection = match (keep, asked.version) {
+        Framed {
+            framing,
+            keep,
+            has_content: may_have && !asked.is_head,
+        }
+    }
+
+    fn gather_framed(&mut self, asked: Asked, framed: Framed, response: &Response) {
+        let connection = match (framed.keep, asked.version) {
             (false, _) => Connection::Close,
             (true, Version::HTTP_11) => Connection::Default,
             (true, _) => Connection::KeepAlive,
         };
-        self.gather_head(&response, framing, connection);
-        let body = if has_content && !asked.is_head { response.body } else { Body::Empty };
-        match body {
-            Body::Empty => self.answered(status, asked.arrived_ns),
-            Body::Bytes(bytes) if bytes.len() <= INLINE_BODY_BYTES => {
-                self.work.out.extend_from_slice(&bytes);
-                self.answered(status, asked.arrived_ns);
-            }
+        self.gather_head(response, framed.framing, connection);
+    }
+
+    /// Gathers the response if it is small enough for that, or gives it back.
+    fn gather(&mut self, asked: Asked, mut response: Response) -> Result<Event, Response> {
+        if response.status.is_informational() {
+            // RFC 9110 §15.2: an interim response is not an answer, so the handler gave none.
+            response = panicked();
+        }
+        let framed = self.frame(asked, &response);
+        let content: &[u8] = match &response.body {
+            _ if !framed.has_content => &[],
+            Body::Empty => &[],
+            Body::Bytes(bytes) if bytes.len() <= INLINE_BODY_BYTES => bytes,
+            _ => return Err(response),
+        };
+        self.gather_framed(asked, framed, &response);
+        self.work.out.extend_from_slice(content);
+        self.answered(response.status, asked.arrived_ns);
+        Ok(self.follow(asked, framed))
+    }
+
+    /// Sends a response that is too large to be gathered, or not known whole.
+    pub(super) async fn send_long(&mut self, asked: Asked, response: Response) -> Event {
+        let framed = self.frame(asked, &response);
+        self.gather_framed(asked, framed, &response);
+        let status = response.status;
+        let sent = match response.body {
             Body::Bytes(bytes) => {
                 self.answered(status, asked.arrived_ns);
-                self.flush(bytes).await?;
+                self.flush(bytes).await
             }
-            body @ Body::Stream { .. } => {
-                self.stream(body, framing).await?;
-                self.answered(status, asked.arrived_ns);
+            body => {
+                let streamed = self.stream(body, framed.framing).await;
+                streamed.map(|()| self.answered(status, asked.arrived_ns))
             }
+        };
+        match sent {
+            Ok(()) => self.follow(asked, framed),
+            Err(event) => event,
         }
+    }
+
+    /// What may follow a response.
+    fn follow(&self, asked: Asked, framed: Framed) -> Event {
         let body_read = self.wire.body_is_read();
-        if keep && self.can_reach_next() {
-            Ok(Event::Answered { body_read })
+        if framed.keep && self.can_reach_next() {
+            Event::Answered { body_read }
         } else if body_read && !asked.keep_alive {
             // The peer asked for the end and has nothing more to say.
-            self.flush(Bytes::new()).await?;
-            Ok(Event::AnsweredLast)
+            Event::AnsweredLast
         } else {
-            Ok(Event::AnsweredEarly)
+            Event::AnsweredEarly
         }
     }
 
@@ -188,10 +284,14 @@ impl Visit<'_> {
         };
         let is_chunked = framing == BodyFraming::Chunked;
         while let Some(piece) = self.next_piece(&mut body).await? {
-            let Some(piece_bytes) = NonZeroU64::new(piece.len() as u64) else { continue };
+            let Some(piece_bytes) = NonZeroU64::new(piece.len() as u64) else {
+                continue;
+            };
             if let Some(left) = &mut left {
                 // More than was declared would be read as the next response.
-                *left = left.checked_sub(piece_bytes.get()).ok_or(Event::Truncated)?;
+                *left = left
+                    .checked_sub(piece_bytes.get())
+                    .ok_or(Event::Truncated)?;
             }
             if is_chunked {
                 chunk_head(&mut self.work.out, piece_bytes);
@@ -239,7 +339,15 @@ impl Visit<'_> {
         let server = Some(&super::SERVER);
         let out = &mut self.work.out;
         let fields = response.headers.iter();
-        response_head(out, response.status, fields, framing, connection, &date, server);
+        response_head(
+            out,
+            response.status,
+            fields,
+            framing,
+            connection,
+            &date,
+            server,
+        );
     }
 
     /// A request begins.
@@ -251,6 +359,21 @@ impl Visit<'_> {
     /// The request's response is gathered whole: it counts when it is sent.
     fn answered(&mut self, status: StatusCode, arrived_ns: u64) {
         self.open = false;
-        self.work.answered.push(Answered { status: status.as_u16(), arrived_ns });
+        self.work.answered.push(Answered {
+            status: status.as_u16(),
+            arrived_ns,
+        });
     }
+}
+
+/// What became of calling a handler.
+enum Begun {
+    Answered(Response),
+    Waiting(Answer),
+}
+
+/// The response of a handler that panicked, or answered what is no answer. The panic hook has
+/// told the operator; the peer learns that it was not at fault.
+fn panicked() -> Response {
+    Response::error(StatusCode::INTERNAL_SERVER_ERROR, "")
 }

@@ -4,11 +4,11 @@ use super::{CachedDate, Shard, acceptor, stats};
 use crate::app::App;
 use crate::config::StatsAccess;
 use crate::failure::Failure;
+use crate::http::CloseReason;
 use crate::limits::{DRAIN_GRACE, SNAPSHOT_INTERVAL};
 use crate::preflight;
 use crate::ring::{self, Deadline, Listener, Notified, Notifier, Ring, RingOptions, StartError};
 use crate::stats::{Recorder, ServerInfo, Snapshot, View};
-use crate::http::CloseReason;
 use futures_lite::future::{or, yield_now};
 use std::cell::{Cell, OnceCell, RefCell};
 use std::os::fd::OwnedFd;
@@ -44,7 +44,10 @@ pub(crate) enum Order {
     /// Take a snapshot now, for this round.
     Snapshot { round: u64 },
     /// The merged statistics of the last interval, and a snapshot to be filled again.
-    View { view: Arc<View>, spare: Option<Snapshot> },
+    View {
+        view: Arc<View>,
+        spare: Option<Snapshot>,
+    },
     /// The merged statistics that a request waits for.
     Fresh { token: usize, view: Arc<View> },
     /// Stop accepting, answer what has come, and end.
@@ -59,13 +62,19 @@ pub(crate) enum Report {
     /// The shard can serve. Its orders are looked at when it is notified, or at its next tick.
     Ready { shard: usize, notifier: Notifier },
     /// A snapshot: of the shard's tick, or for a round.
-    Snapshot { snapshot: Snapshot, round: Option<u64> },
+    Snapshot {
+        snapshot: Snapshot,
+        round: Option<u64>,
+    },
     /// A request waits for fresh statistics.
     Fresh { shard: usize, token: usize },
     /// The shard ended.
-    Ended { shard: usize, outcome: Result<(), Failure> },
-    /// The process got this signal.
-    Signal(i32),
+    Ended {
+        shard: usize,
+        outcome: Result<(), Failure>,
+    },
+    /// The process got a signal to shut down.
+    Signal,
     /// Whoever runs the server wants it to shut down.
     Stop,
 }
@@ -138,7 +147,10 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
     let router = shard.build(app)?;
     // Set once, here; nothing is served before.
     let _ = shard.router.set(router);
-    let ready = Report::Ready { shard: shard.index, notifier };
+    let ready = Report::Ready {
+        shard: shard.index,
+        notifier,
+    };
     if shard.reports.send(ready).is_err() {
         return Ok(());
     }
@@ -188,7 +200,11 @@ impl Mailbox {
             let notification = async {
                 let _ = notified.wait().await;
             };
-            or(notification, or(self.tick.passed(), self.shard.drained.wait())).await;
+            or(
+                notification,
+                or(self.tick.passed(), self.shard.drained.wait()),
+            )
+            .await;
             if self.tick.has_passed() {
                 self.tick.arm(SNAPSHOT_INTERVAL);
                 self.report(None);
@@ -244,7 +260,10 @@ impl Mailbox {
             None => recorder.snapshot(now_ns),
         };
         // Without a supervisor there is nobody to tell.
-        let _ = self.shard.reports.send(Report::Snapshot { snapshot, round });
+        let _ = self
+            .shard
+            .reports
+            .send(Report::Snapshot { snapshot, round });
     }
 }
 

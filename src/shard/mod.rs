@@ -146,7 +146,8 @@ impl Shard {
             })?;
             app = app.mount(&prefix, files);
         }
-        app.build().map_err(|error| Failure::operator(error.to_string(), "change the routes"))
+        app.build()
+            .map_err(|error| Failure::operator(error.to_string(), "change the routes"))
     }
 
     /// Registers a connection.
@@ -186,7 +187,10 @@ impl Shard {
 
     /// Serves a connection on a task that waits for one, or on a new one.
     fn serve(self: &Rc<Self>, stream: Stream, listener: Option<Rc<Listener>>) {
-        self.tasks.queue.borrow_mut().push_back(Accepted { stream, listener });
+        self.tasks
+            .queue
+            .borrow_mut()
+            .push_back(Accepted { stream, listener });
         let waiting = self.tasks.waiting.borrow_mut().pop();
         match waiting {
             Some(task) => task.wake(),

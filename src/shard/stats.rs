@@ -3,7 +3,7 @@
 
 use super::Shard;
 use super::mailbox::Report;
-use crate::app::Response;
+use crate::app::{Answer, Response};
 use crate::http::RequestHead;
 use crate::limits::FRESH_TIMEOUT;
 use crate::ring::Deadline;
@@ -38,17 +38,27 @@ pub(super) fn is_asked(shard: &Shard, head: &RequestHead, peer: SocketAddr) -> b
 }
 
 /// Answers a request for the statistics.
-pub(super) async fn answer(shard: &Rc<Shard>, head: &RequestHead) -> Response {
+pub(super) fn answer(shard: &Rc<Shard>, head: &RequestHead) -> Answer {
     if !matches!(*head.method(), Method::GET | Method::HEAD) {
-        return Response::error(StatusCode::METHOD_NOT_ALLOWED, "")
-            .with_header(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        let response = Response::error(StatusCode::METHOD_NOT_ALLOWED, "");
+        return Answer::ready(response.with_header(ALLOW, HeaderValue::from_static("GET, HEAD")));
     }
     let query = match Query::parse(head.query().unwrap_or_default()) {
         Ok(query) => query,
-        Err(detail) => return Response::error(StatusCode::BAD_REQUEST, detail),
+        Err(detail) => return Answer::ready(Response::error(StatusCode::BAD_REQUEST, detail)),
     };
-    let view = if query.fresh { fresh(shard).await } else { shard.view() };
-    let body = json(&view, &shard.info, shard.ring().clock_ns());
+    if !query.fresh {
+        return Answer::ready(written(shard, &shard.view()));
+    }
+    let shard = Rc::clone(shard);
+    Answer::pending(async move {
+        let view = fresh(&shard).await;
+        written(&shard, &view)
+    })
+}
+
+fn written(shard: &Shard, view: &View) -> Response {
+    let body = json(view, &shard.info, shard.ring().clock_ns());
     Response::new(StatusCode::OK)
         .with_header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
         .with_header(CACHE_CONTROL, HeaderValue::from_static("no-store"))
@@ -76,8 +86,14 @@ impl Query {
 /// Statistics merged from snapshots that every core takes now. A core that does not answer within
 /// [`FRESH_TIMEOUT`] is in them as it was.
 async fn fresh(shard: &Rc<Shard>) -> Arc<View> {
-    let place = Place { shard, token: shard.fresh.borrow_mut().insert(Fresh::default()) };
-    let report = Report::Fresh { shard: shard.index, token: place.token };
+    let place = Place {
+        shard,
+        token: shard.fresh.borrow_mut().insert(Fresh::default()),
+    };
+    let report = Report::Fresh {
+        shard: shard.index,
+        token: place.token,
+    };
     if shard.reports.send(report).is_err() {
         return shard.view();
     }
@@ -113,7 +129,9 @@ impl Drop for Place<'_> {
 /// Hands fresh statistics to the request that asked for them, if it still waits.
 pub(super) fn deliver(shard: &Shard, token: usize, view: Arc<View>) {
     let mut waiting = shard.fresh.borrow_mut();
-    let Some(fresh) = waiting.get_mut(token) else { return };
+    let Some(fresh) = waiting.get_mut(token) else {
+        return;
+    };
     fresh.view = Some(view);
     let waker = fresh.waker.take();
     drop(waiting);
@@ -137,7 +155,11 @@ mod tests {
             ("window=1s", Err("window is total")),
         ];
         for (query, expected) in table {
-            assert_eq!(Query::parse(query).map(|query| query.fresh), expected, "{query}");
+            assert_eq!(
+                Query::parse(query).map(|query| query.fresh),
+                expected,
+                "{query}"
+            );
         }
     }
 }

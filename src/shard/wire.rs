@@ -75,7 +75,10 @@ impl Wire {
 
     /// Whether nothing of the current request's body is left to read.
     pub(super) fn body_is_read(&self) -> bool {
-        self.body.borrow().as_ref().is_none_or(BodyDecoder::is_complete)
+        self.body
+            .borrow()
+            .as_ref()
+            .is_none_or(BodyDecoder::is_complete)
     }
 }
 
@@ -98,8 +101,17 @@ enum Invitation {
 
 impl Incoming {
     pub(super) fn new(shard: Rc<Shard>, wire: Rc<Wire>, expects_continue: bool) -> Self {
-        let invitation = if expects_continue { Invitation::Due } else { Invitation::Done };
-        Self { shard, wire, invitation, waiting: false }
+        let invitation = if expects_continue {
+            Invitation::Due
+        } else {
+            Invitation::Done
+        };
+        Self {
+            shard,
+            wire,
+            invitation,
+            waiting: false,
+        }
     }
 
     fn poll_invitation(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -161,7 +173,9 @@ impl Incoming {
                 Err(error) => return Poll::Ready(Some(Err(error))),
             };
             let mut body = self.wire.body.borrow_mut();
-            let Some(decoder) = body.as_mut() else { return Poll::Ready(None) };
+            let Some(decoder) = body.as_mut() else {
+                return Poll::Ready(None);
+            };
             let decoded = match decoder.decode(&lease) {
                 Ok(decoded) => decoded,
                 Err(refusal) => return Poll::Ready(Some(Err(BodyError::Refused(refusal)))),

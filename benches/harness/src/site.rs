@@ -1,0 +1,99 @@
+//! The temporary folder of a run: the file that is served, wrk's script, nginx's configuration.
+
+use std::fs::{self, Permissions};
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use tempfile::TempDir;
+
+use crate::cases::Case;
+
+/// The folder; dropping it removes it.
+pub struct Site {
+    folder: TempDir,
+}
+
+impl Site {
+    /// Makes the folder and what does not depend on a server.
+    pub fn new() -> Result<Site> {
+        // Open to others, because nginx's worker is another user when root starts it.
+        let open = Permissions::from_mode(0o755);
+        let folder = tempfile::Builder::new()
+            .prefix("compare-")
+            .permissions(open)
+            .tempdir()?;
+        let site = Site { folder };
+        fs::create_dir(site.files())?;
+        fs::write(site.files().join("10k.bin"), Case::File10k.body())?;
+        fs::write(site.script(), include_str!("wrk.lua"))?;
+        Ok(site)
+    }
+
+    /// The folder that servers serve.
+    pub fn files(&self) -> PathBuf {
+        self.folder().join("files")
+    }
+
+    /// wrk's script.
+    pub fn script(&self) -> PathBuf {
+        self.folder().join("wrk.lua")
+    }
+
+    /// Where what the servers say is kept.
+    pub fn log(&self) -> PathBuf {
+        self.folder().join("log")
+    }
+
+    /// Writes nginx's configuration for `address` and returns its path.
+    pub fn nginx(&self, address: SocketAddr) -> Result<PathBuf> {
+        let path = self.folder().join("nginx.conf");
+        fs::write(&path, nginx_conf(address, self.folder()))?;
+        Ok(path)
+    }
+
+    fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+/// nginx as one would set it up to win: one worker, no log, no end to a connection, files and
+/// their descriptors cached.
+fn nginx_conf(address: SocketAddr, folder: &Path) -> String {
+    let folder = folder.display();
+    format!(
+        r#"daemon off;
+worker_processes 1;
+pid {folder}/nginx.pid;
+error_log stderr warn;
+events {{
+    worker_connections 4096;
+    use epoll;
+}}
+http {{
+    access_log off;
+    keepalive_requests 1000000000;
+    keepalive_timeout 1h;
+    tcp_nodelay on;
+    sendfile on;
+    open_file_cache max=100 inactive=1h;
+    open_file_cache_valid 1h;
+    default_type application/octet-stream;
+    client_body_temp_path {folder}/client_body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    server {{
+        listen {address} backlog=1024;
+        root {folder}/files;
+        location = /plaintext {{
+            default_type text/plain;
+            return 200 "Hello, World!";
+        }}
+    }}
+}}
+"#
+    )
+}
