@@ -34,7 +34,7 @@ fn totals_are_exact() {
     assert_eq!(number(&stats, "/requests/in_flight"), 1);
     let statuses = ["200", "204", "404", "500"].map(|code| number(&stats["status"]["codes"], &format!("/{code}")));
     assert_eq!(statuses.iter().sum::<u64>(), answered, "{stats}");
-    assert!(statuses.iter().all(|count| *count >= 13), "{stats}");
+    assert!(statuses.iter().all(|count| *count >= 12), "{stats}");
     assert_eq!(number(&stats, "/bytes/received_total"), sent + scraper.sent);
     assert_eq!(number(&stats, "/bytes/sent_total"), received);
     assert_eq!(number(&stats, "/connections/accepted_total"), 9);
@@ -186,10 +186,12 @@ fn who_may_not_see_it_finds_an_unknown_path() {
     };
     let (seen, hidden) = ((200, true), (404, false));
     let loopback = IpAddr::from(Ipv4Addr::LOCALHOST);
+    let IpAddr::V4(own) = outer else { unreachable!("asked for as IPv4") };
+    let stranger = Ipv4Addr::from_bits(own.to_bits() ^ 1);
     let table = [
         (serve(true, &[]), seen, hidden),
         (serve(true, &[format!("{outer}/32")]), seen, seen),
-        (serve(true, &["192.0.2.0/24".to_owned()]), seen, hidden),
+        (serve(true, &[format!("{stranger}/32")]), seen, hidden),
         (serve(false, &["0.0.0.0/0".to_owned()]), hidden, hidden),
     ];
     for (row, (served, from_loopback, from_outside)) in table.iter().enumerate() {

@@ -46,21 +46,22 @@ fn http_1_0_gets_a_stream_to_the_end_of_the_connection() {
 #[test]
 fn a_response_that_fails_midway_never_looks_complete() {
     let served = Served::new();
-    let table = [
-        "/fails/0", "/fails/1", "/fails/100000", "/fails/1000000", "/fails-at-once",
-        "/known-fails", "/too-short", "/too-long", "/panic-in-body",
-    ];
-    for path in table {
-        for version in ["1.1", "1.0"] {
+    let known = ["/known-fails", "/too-short", "/too-long"];
+    let unknown = ["/fails/0", "/fails/1", "/fails/100000", "/fails-at-once", "/panic-in-body"];
+    let table = [("1.1", &known[..]), ("1.1", &unknown[..]), ("1.0", &known[..])];
+    let mut failures = 0;
+    for (version, paths) in table {
+        for path in paths {
             let mut client = Client::connect(served.address);
             client.send(format!("GET {path} HTTP/{version}\r\nHost: a\r\n\r\n"));
             let broken = client.try_response(false);
             broken.err().unwrap_or_else(|| panic!("{path} HTTP/{version} looks complete"));
+            failures += 1;
         }
     }
     Client::connect(served.address).assert_alive();
     let truncated = number(&fresh_stats(served.address), "/connections/closed/truncated");
-    assert_eq!(truncated, 2 * table.len() as u64);
+    assert_eq!(truncated, failures);
 }
 
 #[test]
