@@ -36,19 +36,26 @@ impl<T> Paths<T> {
         };
         let place = self
             .literals
-            .partition_point(|(other, _)| order(other) < order(&literal));
+            .partition_point(|(other, _)| order(other.as_bytes()) < order(literal.as_bytes()));
         self.literals.insert(place, (literal.into(), value));
         Ok(())
+    }
+
+    /// What `path` leads to if it has no parameters. A path in which nothing is encoded is in
+    /// normal form.
+    #[inline]
+    pub(super) fn find_literal(&self, path: &[u8]) -> Option<&T> {
+        let place = self
+            .literals
+            .binary_search_by(|(other, _)| order(other.as_bytes()).cmp(&order(path)));
+        place.ok().map(|place| &self.literals[place].1)
     }
 
     /// What `path`, in normal form, leads to, and where its parameters lie in it.
     #[inline]
     pub(super) fn find(&self, path: &str) -> Option<(&T, Params)> {
-        let literal = self
-            .literals
-            .binary_search_by(|(other, _)| order(other).cmp(&order(path)));
-        if let Ok(place) = literal {
-            return Some((&self.literals[place].1, Params::default()));
+        if let Some(value) = self.find_literal(path.as_bytes()) {
+            return Some((value, Params::default()));
         }
         let found = self.tree.at(path).ok()?;
         let values = found.params.iter().map(|(_, value)| value);
@@ -58,6 +65,6 @@ impl<T> Paths<T> {
 
 /// Shorter paths go first: most comparisons are of lengths alone.
 #[inline]
-fn order(path: &str) -> (usize, &[u8]) {
-    (path.len(), path.as_bytes())
+fn order(path: &[u8]) -> (usize, &[u8]) {
+    (path.len(), path)
 }

@@ -27,10 +27,16 @@ pub struct Request {
     body_limit: u64,
     /// The route that the request matched.
     route: Option<Rc<Route>>,
-    /// Where the route's parameters lie in `normal_path`, or in the head's path without one.
-    params: Params,
+    /// Where the route's parameters lie, if it has any.
+    located: Option<Box<Located>>,
+}
+
+/// Where the parameters of a route lie in a request's path.
+#[derive(Debug)]
+pub(super) struct Located {
+    pub(super) params: Params,
     /// The path in normal form, where that differs from the head's.
-    normal_path: Option<Box<str>>,
+    pub(super) normal_path: Option<Box<str>>,
 }
 
 impl Request {
@@ -43,8 +49,7 @@ impl Request {
             peer,
             body_limit: BODY_BYTES,
             route: None,
-            params: Params::default(),
-            normal_path: None,
+            located: None,
         }
     }
 
@@ -142,7 +147,7 @@ impl Request {
     pub fn try_param(&self, name: &str) -> Option<Cow<'_, str>> {
         let index = self.route.as_ref()?.parameter(name)?;
         // A mount's own path has no rest.
-        let value = self.params.get(self.matched_path(), index);
+        let value = self.parameter(index);
         Some(path::text(value.unwrap_or_default()))
     }
 
@@ -155,7 +160,7 @@ impl Request {
         let parameters = self.route.as_ref().map_or(0, |route| route.parameters());
         parameters
             .checked_sub(1)
-            .and_then(|last| self.params.get(self.matched_path(), last))
+            .and_then(|last| self.parameter(last))
             .unwrap_or_default()
     }
 
@@ -210,21 +215,17 @@ impl Request {
         }
     }
 
-    /// Remembers what the router found: the parameters of `route` lie in `normal_path`, or in the
-    /// head's path if that is the same.
+    /// Remembers what the router found.
     #[inline]
-    pub(super) fn set_route(
-        &mut self,
-        route: Rc<Route>,
-        params: Params,
-        normal_path: Option<Box<str>>,
-    ) {
+    pub(super) fn set_route(&mut self, route: Rc<Route>, located: Option<Box<Located>>) {
         self.route = Some(route);
-        self.params = params;
-        self.normal_path = normal_path;
+        self.located = located;
     }
 
-    fn matched_path(&self) -> &str {
-        self.normal_path.as_deref().unwrap_or(self.head.path())
+    /// The value at `index` of the route's parameters, as it stands in the path.
+    fn parameter(&self, index: usize) -> Option<&str> {
+        let located = self.located.as_ref()?;
+        let path = located.normal_path.as_deref().unwrap_or(self.head.path());
+        located.params.get(path, index)
     }
 }

@@ -11,10 +11,9 @@ use http::{HeaderValue, Method, StatusCode};
 
 use super::handler::{Answer, Handler};
 use super::into_response::IntoResponse;
-use super::params::Params;
 use super::path;
 use super::paths::Paths;
-use super::request::Request;
+use super::request::{Located, Request};
 use super::response::Response;
 
 /// Answers requests with the handlers of an [`App`](super::App), on one core.
@@ -140,6 +139,12 @@ impl Router {
     /// The route of `request`, which learns of it.
     #[inline]
     fn find(&self, request: &mut Request) -> Result<&Route, Unrouted> {
+        if let Some(methods) = self.paths.find_literal(request.head().path_octets()) {
+            let route = methods.find(request.method());
+            let route = route.ok_or_else(|| methods.unrouted(request.method()))?;
+            request.set_route(Rc::clone(route), None);
+            return Ok(route);
+        }
         let path = path::normal(request.path());
         let Some((methods, params)) = self.paths.find(&path) else {
             return self.find_elsewhere(request);
@@ -156,7 +161,11 @@ impl Router {
                 Some(path.into_boxed_str())
             }
         };
-        request.set_route(Rc::clone(route), params, normal_path);
+        let parameters = Located {
+            params,
+            normal_path,
+        };
+        request.set_route(Rc::clone(route), Some(Box::new(parameters)));
         Ok(route)
     }
 
@@ -171,7 +180,7 @@ impl Router {
             });
         }
         if let Some(fallback) = &self.fallback {
-            request.set_route(Rc::clone(fallback), Params::default(), None);
+            request.set_route(Rc::clone(fallback), None);
             return Ok(fallback);
         }
         // RFC 9110 §9.1: 501 for a method that no resource here has, else the path is at fault.

@@ -5,6 +5,7 @@
 
 use std::num::NonZeroU64;
 
+use ::http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE, SERVER, TRANSFER_ENCODING};
 use ::http::{HeaderName, HeaderValue, StatusCode};
 
 use super::date::HttpDate;
@@ -42,7 +43,7 @@ pub const CHUNK_END: &[u8] = b"\r\n";
 /// Appends the status line and all fields of a response, to the empty line.
 ///
 /// Content-Length, Transfer-Encoding, Connection and Date are this function's to write; such
-/// fields among `fields` are skipped. `server` is the value of Server, unless `fields` has one.
+/// fields among `fields` are skipped. A Server among them takes the place of the preamble's.
 /// A 1xx or 204 gets no framing fields, whatever `framing` is (RFC 9110 §8.6, RFC 9112 §6.1).
 pub fn response_head<'a>(
     out: &mut Vec<u8>,
@@ -50,30 +51,30 @@ pub fn response_head<'a>(
     fields: impl IntoIterator<Item = (&'a HeaderName, &'a HeaderValue)>,
     framing: BodyFraming,
     connection: Connection,
-    date: &HttpDate,
-    server: Option<&HeaderValue>,
+    preamble: &Preamble,
 ) {
     // One growth for a typical head, not one for each of its parts.
     out.reserve(TYPICAL_HEAD_BYTES);
     status_line(out, status);
     // RFC 9110 §5.3: control data goes first.
-    out.extend_from_slice(b"Date: ");
-    out.extend_from_slice(date.as_bytes());
-    let mut server = server;
+    let start = out.len();
+    out.extend_from_slice(&preamble.fields);
     for (name, value) in fields {
-        match name.as_str() {
-            "content-length" | "transfer-encoding" | "connection" | "date" => continue,
-            "server" => server = None,
+        if *name == CONTENT_TYPE {
+            // Nearly every response has this one.
+            out.extend_from_slice(b"\r\nContent-Type: ");
+            out.extend_from_slice(value.as_bytes());
+            continue;
+        }
+        match *name {
+            CONTENT_LENGTH | TRANSFER_ENCODING | CONNECTION | DATE => continue,
+            SERVER => remove_server(out, start, preamble),
             _ => {}
         }
         out.extend_from_slice(b"\r\n");
         field_name(out, name.as_str());
         out.extend_from_slice(b": ");
         out.extend_from_slice(value.as_bytes());
-    }
-    if let Some(server) = server {
-        out.extend_from_slice(b"\r\nServer: ");
-        out.extend_from_slice(server.as_bytes());
     }
     // RFC 9112 §9.3: without a length the connection cannot persist.
     let connection = match framing {
@@ -97,6 +98,40 @@ pub fn response_head<'a>(
         _ => {}
     }
     out.extend_from_slice(b"\r\n\r\n");
+}
+
+/// The fields that are the same in every response of a second, Date and Server: written once, and
+/// copied as one.
+#[derive(Debug, Clone)]
+pub struct Preamble {
+    /// Without the end of the last line.
+    fields: Vec<u8>,
+    date_bytes: usize,
+}
+
+impl Preamble {
+    /// The fields for `date` and, if there is one, the value of Server.
+    pub fn new(date: &HttpDate, server: Option<&HeaderValue>) -> Self {
+        let mut fields = b"Date: ".to_vec();
+        fields.extend_from_slice(date.as_bytes());
+        let date_bytes = fields.len();
+        if let Some(server) = server {
+            fields.extend_from_slice(b"\r\nServer: ");
+            fields.extend_from_slice(server.as_bytes());
+        }
+        Self { fields, date_bytes }
+    }
+}
+
+/// Takes the preamble's Server out of a head, from `start` on, that has one of its own.
+#[cold]
+fn remove_server(out: &mut Vec<u8>, start: usize, preamble: &Preamble) {
+    let ours = &preamble.fields[preamble.date_bytes..];
+    let at = start + preamble.date_bytes;
+    // It is gone already when a second one comes.
+    if out[at..].starts_with(ours) {
+        out.drain(at..at + ours.len());
+    }
 }
 
 /// What most heads fit in, in bytes.
@@ -200,8 +235,10 @@ mod tests {
             fields.iter().map(|(name, value)| (name, value)),
             framing,
             connection,
-            &HttpDate::from_unix_seconds(784_111_777),
-            Some(&HeaderValue::from_static("corelane")),
+            &Preamble::new(
+                &HttpDate::from_unix_seconds(784_111_777),
+                Some(&HeaderValue::from_static("corelane")),
+            ),
         );
         String::from_utf8(out).unwrap()
     }
@@ -288,11 +325,11 @@ mod tests {
     #[test]
     fn fields_are_written_but_for_those_that_frame() {
         let fields = [
-            (header::CONTENT_LENGTH, "999"),
-            (header::CONTENT_TYPE, "text/plain"),
-            (header::TRANSFER_ENCODING, "gzip"),
-            (header::CONNECTION, "upgrade"),
-            (header::DATE, "now"),
+            (CONTENT_LENGTH, "999"),
+            (CONTENT_TYPE, "text/plain"),
+            (TRANSFER_ENCODING, "gzip"),
+            (CONNECTION, "upgrade"),
+            (DATE, "now"),
             (header::SET_COOKIE, "a=b"),
             (header::SET_COOKIE, ""),
             (HeaderName::from_static("x--1"), "y"),
@@ -300,8 +337,8 @@ mod tests {
         assert_eq!(
             head(200, &fields, BodyFraming::Length(1), Connection::Default),
             format!(
-                "HTTP/1.1 200 OK\r\n{DATE}Content-Type: text/plain\r\nSet-Cookie: a=b\r\n\
-                 Set-Cookie: \r\nX--1: y\r\nServer: corelane\r\nContent-Length: 1\r\n\r\n"
+                "HTTP/1.1 200 OK\r\n{DATE}Server: corelane\r\nContent-Type: text/plain\r\n\
+                 Set-Cookie: a=b\r\nSet-Cookie: \r\nX--1: y\r\nContent-Length: 1\r\n\r\n"
             )
         );
     }
@@ -310,7 +347,7 @@ mod tests {
     fn a_server_field_of_the_response_stands_alone() {
         let text = head(
             200,
-            &[(header::SERVER, "mine")],
+            &[(SERVER, "mine")],
             BodyFraming::None,
             Connection::Default,
         );

@@ -22,7 +22,7 @@ pub struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// The fields of `head`, as the records that [`write_record`] made of them say.
+    /// The fields of `head`, as the records that [`record`] made of them say.
     #[inline]
     pub(crate) fn new(head: &'a [u8], records: &'a [u8]) -> Self {
         Self {
@@ -65,11 +65,13 @@ impl ExactSizeIterator for Fields<'_> {}
 
 /// Notes where in the head a name and a value lie; heads are bounded far below 4 GiB.
 #[inline]
-pub(crate) fn write_record(record: &mut [u8], name: Range<usize>, value: Range<usize>) {
+pub(crate) fn record(name: Range<usize>, value: Range<usize>) -> [u8; RECORD_BYTES] {
+    let mut record = [0; RECORD_BYTES];
     let offsets = [name.start, name.end, value.start, value.end];
     for (place, offset) in record.chunks_exact_mut(4).zip(offsets) {
         place.copy_from_slice(&(offset as u32).to_ne_bytes());
     }
+    record
 }
 
 #[inline]

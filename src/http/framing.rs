@@ -29,6 +29,8 @@ pub(crate) struct Decided {
 /// What the fields seen so far said.
 #[derive(Debug, Default)]
 pub(crate) struct Facts<'a> {
+    /// A Host that was proved before: the same need not be proved again.
+    known_host: &'a [u8],
     host: Option<&'a [u8]>,
     length: Option<u64>,
     coding: Option<Coding>,
@@ -49,6 +51,15 @@ enum Coding {
 }
 
 impl<'a> Facts<'a> {
+    /// Nothing seen yet. `known_host` is a valid Host, or empty.
+    #[inline]
+    pub(crate) fn new(known_host: &'a [u8]) -> Self {
+        Self {
+            known_host,
+            ..Self::default()
+        }
+    }
+
     /// Takes note of one field; names are told apart by their length first.
     #[inline]
     pub(crate) fn note(&mut self, name: &str, value: &'a [u8]) -> Result<(), Refusal> {
@@ -127,7 +138,8 @@ impl<'a> Facts<'a> {
             return Err(Refusal::HOST_REPEATED);
         }
         // RFC 9112 §3.3: where the http scheme needs an authority, an empty Host may be rejected.
-        if !target::is_valid_authority(value) {
+        let is_known = !value.is_empty() && value == self.known_host;
+        if !is_known && !target::is_valid_authority(value) {
             return Err(Refusal::HOST_INVALID);
         }
         self.host = Some(value);

@@ -44,7 +44,7 @@ fn cap(limit_bytes: usize) -> usize {
 
 /// Where the scan of one request's head stands.
 ///
-/// It keeps offsets, never bytes: `checked ≤ line_start ≤ scanned ≤ received.len()`.
+/// Of the head it keeps offsets, never bytes: `checked ≤ line_start ≤ scanned ≤ received.len()`.
 #[derive(Debug, Clone, Default)]
 pub struct HeadParser {
     /// Where the request line begins: after the empty line that may precede it.
@@ -58,6 +58,8 @@ pub struct HeadParser {
     /// Where the first line begins whose syntax was not checked yet.
     checked: usize,
     field_lines: usize,
+    /// The host of the last request, which is valid: the next one is likely for the same.
+    host: Vec<u8>,
 }
 
 /// What a scan ended with.
@@ -71,6 +73,15 @@ impl HeadParser {
     /// A parser at the first byte of a request.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Stands at the first byte of a request again, whatever was scanned.
+    pub fn reset(&mut self) {
+        let host = std::mem::take(&mut self.host);
+        *self = Self {
+            host,
+            ..Self::default()
+        };
     }
 
     /// Looks for a complete head in `received`: everything since the request's first byte.
@@ -87,6 +98,16 @@ impl HeadParser {
         received: &[u8],
         limits: &HeadLimits,
     ) -> Result<Option<(RequestHead, usize)>, Refusal> {
+        if self.scanned == 0
+            && let Some(built) = head::build_plain(received, limits, &self.host)
+        {
+            let (head, end) = built?;
+            if head.host_octets() != self.host {
+                self.host.clear();
+                self.host.extend_from_slice(head.host_octets());
+            }
+            return Ok(Some((head, end)));
+        }
         match self.scan(received, limits) {
             Scan::Complete => {
                 let end = self.scanned;
@@ -100,7 +121,7 @@ impl HeadParser {
                     self.check_lines(received)?;
                     return Err(Refusal::REQUEST_LINE);
                 };
-                *self = Self::new();
+                self.reset();
                 Ok(Some((head, end)))
             }
             Scan::NeedsMore => {

@@ -172,8 +172,12 @@ fn split_authority(authority: &[u8]) -> Option<(usize, Option<u16>)> {
 fn reg_name_len(authority: &[u8]) -> Option<usize> {
     let mut at = 0;
     loop {
+        let rest = &authority[at..];
+        let plain = rest
+            .iter()
+            .position(|&octet| !chars::is(octet, chars::HOST));
+        at += plain.unwrap_or(rest.len());
         match authority.get(at) {
-            Some(&octet) if chars::is(octet, chars::HOST) => at += 1,
             Some(b'%') if is_triplet(&authority[at..]) => at += 3,
             Some(b':') | None => return Some(at),
             Some(_) => return None,

@@ -103,7 +103,7 @@ impl Supervisor {
                 orders: receiver,
                 reports: self.plan.reports.clone(),
             };
-            let thread = std::thread::Builder::new().name(format!("shard-{index}"));
+            let thread = std::thread::Builder::new().name(format!("blocking-{index}"));
             if let Err(error) = thread.spawn(move || shard::run(setup)) {
                 self.abort();
                 return Err(no_thread(&error));

@@ -77,7 +77,7 @@ impl Work {
     const KEPT_BYTES: usize = 2 * GATHER_BYTES;
 
     fn recycle(&mut self) {
-        self.parser = HeadParser::new();
+        self.parser.reset();
         self.head_timed = false;
         for buffer in [&mut self.partial, &mut self.out] {
             buffer.clear();

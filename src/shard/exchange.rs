@@ -86,9 +86,9 @@ impl Visit<'_> {
                     return Stop::Advanced;
                 }
             };
-            match self.gather(asked, response) {
-                Ok(event) => self.advance(event),
-                Err(response) => return Stop::Long(asked, response),
+            match self.gather(asked, &response) {
+                Some(event) => self.advance(event),
+                None => return Stop::Long(asked, response),
             }
             let is_enough = self.work.answered.len() >= PIPELINED_REQUESTS
                 || self.work.out.len() >= GATHER_BYTES;
@@ -150,9 +150,9 @@ impl Visit<'_> {
         }
         let answered = AssertUnwindSafe(answer).catch_unwind().await;
         let response = answered.unwrap_or_else(|_| panicked());
-        match self.gather(asked, response) {
-            Ok(event) => event,
-            Err(response) => self.send_long(asked, response).await,
+        match self.gather(asked, &response) {
+            Some(event) => event,
+            None => self.send_long(asked, response).await,
         }
     }
 
@@ -222,23 +222,23 @@ impl Visit<'_> {
         self.gather_head(response, framed.framing, connection);
     }
 
-    /// Gathers the response if it is small enough for that, or gives it back.
-    fn gather(&mut self, asked: Asked, mut response: Response) -> Result<Event, Response> {
+    /// Gathers the response if it is small enough for that.
+    fn gather(&mut self, asked: Asked, response: &Response) -> Option<Event> {
         if response.status.is_informational() {
             // RFC 9110 §15.2: an interim response is not an answer, so the handler gave none.
-            response = panicked();
+            return self.gather(asked, &panicked());
         }
-        let framed = self.frame(asked, &response);
+        let framed = self.frame(asked, response);
         let content: &[u8] = match &response.body {
             _ if !framed.has_content => &[],
             Body::Empty => &[],
             Body::Bytes(bytes) if bytes.len() <= INLINE_BODY_BYTES => bytes,
-            _ => return Err(response),
+            _ => return None,
         };
-        self.gather_framed(asked, framed, &response);
+        self.gather_framed(asked, framed, response);
         self.work.out.extend_from_slice(content);
         self.answered(response.status, asked.arrived_ns);
-        Ok(self.follow(asked, framed))
+        Some(self.follow(asked, framed))
     }
 
     /// Sends a response that is too large to be gathered, or not known whole.
@@ -346,19 +346,10 @@ impl Visit<'_> {
     }
 
     fn gather_head(&mut self, response: &Response, framing: BodyFraming, connection: Connection) {
-        let date = self.shard.date();
-        let server = Some(&super::SERVER);
+        let preamble = self.shard.preamble();
         let out = &mut self.work.out;
         let fields = response.headers.iter();
-        response_head(
-            out,
-            response.status,
-            fields,
-            framing,
-            connection,
-            &date,
-            server,
-        );
+        response_head(out, response.status, fields, framing, connection, &preamble);
     }
 
     /// A request begins.

@@ -1,6 +1,6 @@
 //! A shard's life from start to end, and the messages between it and the supervisor.
 
-use super::{CachedDate, Shard, acceptor, stats};
+use super::{CachedPreamble, Shard, acceptor, stats};
 use crate::app::App;
 use crate::config::StatsAccess;
 use crate::failure::Failure;
@@ -11,6 +11,7 @@ use crate::ring::{self, Deadline, Listener, Notified, Notifier, Ring, RingOption
 use crate::stats::{Recorder, ServerInfo, Snapshot, View};
 use futures_lite::future::{or, yield_now};
 use std::cell::{Cell, OnceCell, RefCell};
+use std::ffi::CString;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -120,6 +121,11 @@ pub(crate) fn run(setup: Setup) {
 }
 
 async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
+    // The thread that glommio makes for blocking calls has inherited the name until now. A name
+    // that the kernel does not take costs nothing but clarity.
+    if let Ok(name) = CString::new(format!("shard-{}", setup.index)) {
+        let _ = rustix::thread::set_name(&name);
+    }
     let (notifier, notified) = Notified::new(&ring).map_err(|error| {
         let what = format!("no descriptor for a shard's mailbox: {error}");
         Failure::run(what, "raise LimitNOFILE= in the systemd unit, or ulimit -n")
@@ -127,7 +133,7 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
     let shard = Rc::new(Shard {
         index: setup.index,
         cpu: setup.cpu,
-        date: Cell::new(CachedDate::read(ring.now_ns())),
+        preamble: RefCell::new(CachedPreamble::read(ring.now_ns())),
         router: OnceCell::new(),
         recorder: RefCell::new(Recorder::new(setup.cpu, CloseReason::NAMES)),
         connections: RefCell::default(),

@@ -24,14 +24,14 @@ use crate::app::{App, Folder, Router};
 use crate::config::StatsAccess;
 use crate::failure::Failure;
 use crate::files::Files;
-use crate::http::{CloseReason, HttpDate};
+use crate::http::{CloseReason, HttpDate, Preamble};
 use crate::limits::{SPARE_TASKS, SPARE_WORK};
 use crate::preflight;
 use crate::ring::{Listener, Ring, Stream};
 use crate::stats::{Recorder, ServerInfo, View};
 use http::HeaderValue;
 use slab::Slab;
-use std::cell::{Cell, OnceCell, RefCell, RefMut};
+use std::cell::{Cell, OnceCell, Ref, RefCell, RefMut};
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::rc::Rc;
@@ -53,7 +53,7 @@ pub struct Shard {
     /// Set before the first connection is accepted.
     router: OnceCell<Router>,
     recorder: RefCell<Recorder>,
-    date: Cell<CachedDate>,
+    preamble: RefCell<CachedPreamble>,
     connections: RefCell<Slab<Rc<Wire>>>,
     /// Acceptors that have not ended.
     accepting: Cell<usize>,
@@ -85,10 +85,10 @@ struct Accepted {
     listener: Option<Rc<Listener>>,
 }
 
-/// The Date field, good until `until_ns` on the ring's clock.
-#[derive(Clone, Copy, Debug)]
-struct CachedDate {
-    date: HttpDate,
+/// Date and Server, good until `until_ns` on the ring's clock.
+#[derive(Debug)]
+struct CachedPreamble {
+    preamble: Preamble,
     until_ns: u64,
 }
 
@@ -122,14 +122,12 @@ impl Shard {
         Arc::clone(&self.view.borrow())
     }
 
-    /// The Date of a response made now. The clock is read once a second.
-    fn date(&self) -> HttpDate {
-        let mut cached = self.date.get();
-        if self.ring.now_ns() >= cached.until_ns {
-            cached = CachedDate::read(self.ring.now_ns());
-            self.date.set(cached);
+    /// The Date and Server of a response made now. The clock is read once a second.
+    fn preamble(&self) -> Ref<'_, Preamble> {
+        if self.ring.now_ns() >= self.preamble.borrow().until_ns {
+            *self.preamble.borrow_mut() = CachedPreamble::read(self.ring.now_ns());
         }
-        cached.date
+        Ref::map(self.preamble.borrow(), |cached| &cached.preamble)
     }
 
     fn is_draining(&self) -> bool {
@@ -238,14 +236,14 @@ async fn work(shard: Rc<Shard>) {
     }
 }
 
-impl CachedDate {
+impl CachedPreamble {
     /// Reads the clock, at `now_ns` on the ring's.
     fn read(now_ns: u64) -> Self {
         let now = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
-        let rest_ns = 1_000_000_000 - now.tv_nsec as u64;
+        let date = HttpDate::from_unix_seconds(now.tv_sec as u64);
         Self {
-            date: HttpDate::from_unix_seconds(now.tv_sec as u64),
-            until_ns: now_ns + rest_ns,
+            preamble: Preamble::new(&date, Some(&SERVER)),
+            until_ns: now_ns + 1_000_000_000 - now.tv_nsec as u64,
         }
     }
 }

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::task::{Poll, Waker};
 
 /// Where statistics are found.
-const PATH: &str = "/stats";
+const PATH: &[u8] = b"/stats";
 
 /// A request that waits for fresh statistics.
 #[derive(Debug, Default)]
@@ -34,7 +34,7 @@ struct Query {
 
 /// Whether the request is for the statistics and may have them. If not, it is one like any other.
 pub(super) fn is_asked(shard: &Shard, head: &RequestHead, peer: SocketAddr) -> bool {
-    head.path() == PATH && shard.access.admits(peer.ip())
+    head.path_octets() == PATH && shard.access.admits(peer.ip())
 }
 
 /// Answers a request for the statistics.
