@@ -35,7 +35,10 @@ impl Served {
         let server = server.shutdown_timeout(Duration::from_secs(2));
         let running = server.start(factory).expect("the server starts");
         let address = running.addresses()[0];
-        Self { running: Some(running), address }
+        Self {
+            running: Some(running),
+            address,
+        }
     }
 }
 
@@ -52,14 +55,24 @@ impl Drop for Served {
 pub(crate) fn app(shard: &Shard) -> App {
     let (ring, other_ring) = (shard.ring().clone(), shard.ring().clone());
     demo()
-        .post("/collect", async |mut request: Request| request.bytes().await)
+        .post("/collect", async |mut request: Request| {
+            request.bytes().await
+        })
         .post("/ignore", async |_| "ignored")
         .post("/first", first_piece)
         .get("/empty", async |_| ())
-        .get("/bytes/{n}", async |request: Request| pattern(number(&request)))
-        .get("/stream/{n}", async |request: Request| streamed(number(&request), Told::Nothing))
-        .get("/known/{n}", async |request: Request| streamed(number(&request), Told::Length))
-        .get("/fails/{n}", async |request: Request| streamed(number(&request), Told::Failure))
+        .get("/bytes/{n}", async |request: Request| {
+            pattern(number(&request))
+        })
+        .get("/stream/{n}", async |request: Request| {
+            streamed(number(&request), Told::Nothing)
+        })
+        .get("/known/{n}", async |request: Request| {
+            streamed(number(&request), Told::Length)
+        })
+        .get("/fails/{n}", async |request: Request| {
+            streamed(number(&request), Told::Failure)
+        })
         .get("/fails-at-once", async |_| failing(None))
         .get("/known-fails", async |_| failing(Some(10)))
         .get("/too-short", async |_| pieces(b"12345", 10))
@@ -69,21 +82,29 @@ pub(crate) fn app(shard: &Shard) -> App {
             futures_lite::future::yield_now().await;
             panicking(()).await
         })
-        .get("/panic-in-body", async |_| Response::new(StatusCode::OK).with_body(
-            Body::stream(Panics, None),
-        ))
-        .get("/error", async |_| Err::<(), _>(Error::new(StatusCode::CONFLICT, "Not so.")))
+        .get("/panic-in-body", async |_| {
+            Response::new(StatusCode::OK).with_body(Body::stream(Panics, None))
+        })
+        .get("/error", async |_| {
+            Err::<(), _>(Error::new(StatusCode::CONFLICT, "Not so."))
+        })
         .get("/failure", async |_| -> corelane::Result<String> {
             Ok(std::fs::read_to_string("/a secret path")?)
         })
         .get("/interim", async |_| StatusCode::EARLY_HINTS)
-        .get("/not-modified", async |_| (StatusCode::NOT_MODIFIED, "no content"))
+        .get("/not-modified", async |_| {
+            (StatusCode::NOT_MODIFIED, "no content")
+        })
         .get("/timer", async |_| {
             glommio::timer::sleep(Duration::from_millis(1)).await;
             "after a timer"
         })
-        .get("/deadline", move |_| wait(ring.clone(), Duration::from_millis(1)))
-        .get("/never", move |_| wait(other_ring.clone(), Duration::from_secs(3600)))
+        .get("/deadline", move |_| {
+            wait(ring.clone(), Duration::from_millis(1))
+        })
+        .get("/never", move |_| {
+            wait(other_ring.clone(), Duration::from_secs(3600))
+        })
 }
 
 async fn wait(ring: Ring, duration: Duration) -> &'static str {
@@ -113,7 +134,9 @@ pub(crate) fn pattern(length: usize) -> Vec<u8> {
 }
 
 fn pattern_from(start: usize, length: usize) -> Vec<u8> {
-    (start..start + length).map(|i| (i ^ (i >> 8) ^ (i >> 16)) as u8).collect()
+    (start..start + length)
+        .map(|i| (i ^ (i >> 8) ^ (i >> 16)) as u8)
+        .collect()
 }
 
 /// What a streamed response says of itself.
@@ -127,7 +150,12 @@ enum Told {
 
 /// The pattern in pieces of different lengths, small, larger than what is gathered, and empty.
 fn streamed(length: usize, told: Told) -> Response {
-    let source = Pattern { at: 0, length, turn: 0, fails: told == Told::Failure };
+    let source = Pattern {
+        at: 0,
+        length,
+        turn: 0,
+        fails: told == Told::Failure,
+    };
     let length = (told == Told::Length).then_some(length as u64);
     Response::new(StatusCode::OK).with_body(Body::stream(source, length))
 }
@@ -204,6 +232,10 @@ impl BodySource for Once {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<bytes::Bytes, BodyError>>> {
-        Poll::Ready(self.0.take().map(|content| Ok(bytes::Bytes::from_static(content))))
+        Poll::Ready(
+            self.0
+                .take()
+                .map(|content| Ok(bytes::Bytes::from_static(content))),
+        )
     }
 }

@@ -1,6 +1,7 @@
 //! Request bodies: echoed, too large, and left unread.
 
 use super::app::{Served, pattern};
+use super::support::client::Response;
 use super::support::{Client, fresh_stats, number};
 use corelane::limits::{BODY_BYTES, UNREAD_BODY_BYTES};
 
@@ -25,7 +26,7 @@ fn declared(path: &str, content: &[u8]) -> Vec<u8> {
 }
 
 /// Sends while it reads, because an echo is not read ahead of without bound.
-fn exchange(client: &mut Client, request: &[u8]) -> super::support::Response {
+fn exchange(client: &mut Client, request: &[u8]) -> Response {
     let mut sender = Client::on(client.stream.try_clone().expect("a second handle"));
     std::thread::scope(|scope| {
         scope.spawn(move || sender.send(request));
@@ -37,17 +38,33 @@ fn exchange(client: &mut Client, request: &[u8]) -> super::support::Response {
 fn bodies_of_every_size_come_back() {
     let served = Served::new();
     let mut client = Client::connect(served.address);
-    let sizes = [1, 4095, 4096, 4097, 16_384, 16_385, 65_536, 300_000, BODY_BYTES as usize];
+    let sizes = [
+        1,
+        4095,
+        4096,
+        4097,
+        16_384,
+        16_385,
+        65_536,
+        300_000,
+        BODY_BYTES as usize,
+    ];
     for size in sizes {
         let content = pattern(size);
         for path in ["/echo", "/collect"] {
             let response = exchange(&mut client, &declared(path, &content));
             assert_eq!(response.status, 200);
             assert!(response.body == content, "{path} {size} declared");
-            for chunk in [7_777, 100_000].into_iter().chain((size < 20_000).then_some(1)) {
+            for chunk in [7_777, 100_000]
+                .into_iter()
+                .chain((size < 20_000).then_some(1))
+            {
                 let response = exchange(&mut client, &chunked(path, &content, chunk));
                 assert_eq!(response.status, 200);
-                assert!(response.body == content, "{path} {size} in chunks of {chunk}");
+                assert!(
+                    response.body == content,
+                    "{path} {size} in chunks of {chunk}"
+                );
             }
         }
     }
@@ -64,12 +81,20 @@ fn a_body_is_taken_to_the_limit_and_not_beyond() {
     let mut client = Client::connect(served.address);
     client.send(&declared("/collect", more)[..100]);
     let response = client.response();
-    assert_eq!((response.status, response.closes()), (413, true), "declared: at once");
+    assert_eq!(
+        (response.status, response.closes()),
+        (413, true),
+        "declared: at once"
+    );
     client.assert_closed();
 
     let mut client = Client::connect(served.address);
     let response = exchange(&mut client, &chunked("/collect", more, 100_000));
-    assert_eq!((response.status, response.closes()), (413, true), "in chunks");
+    assert_eq!(
+        (response.status, response.closes()),
+        (413, true),
+        "in chunks"
+    );
     client.assert_closed();
 
     // An answer that had begun cannot say so: it ends without its end.
@@ -78,10 +103,17 @@ fn a_body_is_taken_to_the_limit_and_not_beyond() {
     let request = chunked("/echo", more, 100_000);
     std::thread::scope(|scope| {
         scope.spawn(move || drop(sender.try_send(request)));
-        client.try_response(false).expect_err("a complete response of a part");
+        client
+            .try_response(false)
+            .expect_err("a complete response of a part");
     });
     let mut client = Client::connect(served.address);
-    assert_eq!(exchange(&mut client, &chunked("/echo", most, 100_000)).body.len(), most.len());
+    assert_eq!(
+        exchange(&mut client, &chunked("/echo", most, 100_000))
+            .body
+            .len(),
+        most.len()
+    );
 }
 
 #[test]
@@ -108,14 +140,22 @@ fn an_unread_body_is_skipped_or_ends_the_connection() {
         client.send(&request);
         let response = client.response();
         assert_eq!(response.status == 200, path != "/none/such");
-        assert_eq!(response.closes(), !stays, "row {row}: {path} {}", request.len());
+        assert_eq!(
+            response.closes(),
+            !stays,
+            "row {row}: {path} {}",
+            request.len()
+        );
         if stays {
             client.assert_alive();
         } else {
             client.assert_closed();
         }
     }
-    assert_eq!(number(&fresh_stats(served.address), "/connections/closed/failed"), 0);
+    assert_eq!(
+        number(&fresh_stats(served.address), "/connections/closed/failed"),
+        0
+    );
 }
 
 #[test]
@@ -133,12 +173,17 @@ fn an_unread_body_may_come_after_its_answer() {
 #[test]
 fn a_body_that_ends_early_is_not_taken_for_whole() {
     let served = Served::new();
-    let whole = [declared("/echo", b"0123456789"), chunked("/echo", b"0123456789", 5)];
+    let whole = [
+        declared("/echo", b"0123456789"),
+        chunked("/echo", b"0123456789", 5),
+    ];
     for request in whole {
         let mut client = Client::connect(served.address);
         client.send(&request[..request.len() - 3]);
         client.finish_sending();
-        client.try_response(false).expect_err("a complete echo of a part");
+        client
+            .try_response(false)
+            .expect_err("a complete echo of a part");
     }
     // A handler that wants all of it answers for what it could not have.
     let mut client = Client::connect(served.address);
@@ -146,7 +191,11 @@ fn a_body_that_ends_early_is_not_taken_for_whole() {
     client.send(&request[..request.len() - 3]);
     client.finish_sending();
     if let Ok(response) = client.try_response(false) {
-        assert_eq!((response.status, response.closes()), (400, true), "{response:?}");
+        assert_eq!(
+            (response.status, response.closes()),
+            (400, true),
+            "{response:?}"
+        );
     }
     client.assert_closed();
 }

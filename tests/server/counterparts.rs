@@ -6,11 +6,20 @@ use super::support::{Client, assert_adds_up, fresh_stats, number};
 use std::net::SocketAddr;
 use std::process::Command;
 
-const CURL: [&str; 6] = ["--silent", "--show-error", "--max-time", "30", "--noproxy", "*"];
+const CURL: [&str; 6] = [
+    "--silent",
+    "--show-error",
+    "--max-time",
+    "30",
+    "--noproxy",
+    "*",
+];
 
 fn curl(served: &Served, arguments: &[&str]) -> String {
     let base = format!("http://{}", served.address);
-    let arguments = arguments.iter().map(|argument| argument.replace("BASE", &base));
+    let arguments = arguments
+        .iter()
+        .map(|argument| argument.replace("BASE", &base));
     run(Command::new("curl").args(CURL).args(arguments))
 }
 
@@ -28,23 +37,69 @@ fn curl_speaks_every_way_it_can() {
     let told = "%{http_code} %{num_connects} %{http_version}";
     let table: [(&[&str], String); 12] = [
         (&["BASE/"], "Hello, Anonymous".into()),
-        (&["BASE/plaintext", "BASE/json"], "Hello, World!{\"message\":\"Hello, World!\"}".into()),
+        (
+            &["BASE/plaintext", "BASE/json"],
+            "Hello, World!{\"message\":\"Hello, World!\"}".into(),
+        ),
         (&["--http1.1", "BASE/you"], "Hello, you".into()),
         (&["--http1.0", "BASE/you"], "Hello, you".into()),
         (&["--http1.0", "BASE/stream/3"], "\0\u{1}\u{2}".into()),
         (&["--data", "a=b&c=d", "BASE/echo"], "a=b&c=d".into()),
         // curl waits for an invitation before it sends this much.
-        (&["--data-binary", "@UPLOAD", "-H", "Expect: 100-continue", "BASE/collect"], whole.clone()),
-        (&["--request", "POST", "-T", "UPLOAD", "BASE/echo"], whole.clone()),
-        (&["--request", "POST", "-T", "UPLOAD", "-H", "Transfer-Encoding: chunked", "BASE/echo"], whole),
-        (&["--head", "-o", "/dev/null", "-w", told, "BASE/plaintext"], "200 1 1.1".into()),
-        (&["-o", "/dev/null", "-w", told, "BASE/none/such"], "404 1 1.1".into()),
+        (
+            &[
+                "--data-binary",
+                "@UPLOAD",
+                "-H",
+                "Expect: 100-continue",
+                "BASE/collect",
+            ],
+            whole.clone(),
+        ),
+        (
+            &["--request", "POST", "-T", "UPLOAD", "BASE/echo"],
+            whole.clone(),
+        ),
+        (
+            &[
+                "--request",
+                "POST",
+                "-T",
+                "UPLOAD",
+                "-H",
+                "Transfer-Encoding: chunked",
+                "BASE/echo",
+            ],
+            whole,
+        ),
+        (
+            &["--head", "-o", "/dev/null", "-w", told, "BASE/plaintext"],
+            "200 1 1.1".into(),
+        ),
+        (
+            &["-o", "/dev/null", "-w", told, "BASE/none/such"],
+            "404 1 1.1".into(),
+        ),
         // The second request goes over the connection of the first.
-        (&["-o", "/dev/null", "BASE/a", "-o", "/dev/null", "-w", "%{num_connects},", "BASE/b"], "1,0,".into()),
+        (
+            &[
+                "-o",
+                "/dev/null",
+                "BASE/a",
+                "-o",
+                "/dev/null",
+                "-w",
+                "%{num_connects},",
+                "BASE/b",
+            ],
+            "1,0,".into(),
+        ),
     ];
     for (arguments, expected) in &table {
-        let arguments: Vec<_> =
-            arguments.iter().map(|argument| argument.replace("UPLOAD", upload)).collect();
+        let arguments: Vec<_> = arguments
+            .iter()
+            .map(|argument| argument.replace("UPLOAD", upload))
+            .collect();
         let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
         assert_eq!(&curl(&served, &arguments), expected, "{arguments:?}");
     }
@@ -58,7 +113,8 @@ fn wrk_finds_nothing_wrong() {
     let served = Served::new();
     for path in ["plaintext", "stream/20000"] {
         let url = format!("http://{}/{path}", served.address);
-        let report = run(Command::new("wrk").args(["-t1", "-c64", "-d1s", "--timeout", "30s", &url]));
+        let report =
+            run(Command::new("wrk").args(["-t1", "-c64", "-d1s", "--timeout", "30s", &url]));
         assert!(!report.contains("Socket errors"), "{report}");
         assert!(!report.contains("Non-2xx"), "{report}");
     }
@@ -104,7 +160,9 @@ fn python_clients() {
         return;
     }
     let served = Served::new();
-    let SocketAddr::V4(address) = served.address else { unreachable!("bound so") };
+    let SocketAddr::V4(address) = served.address else {
+        unreachable!("bound so")
+    };
     let (host, port) = (address.ip().to_string(), address.port().to_string());
     run(Command::new("python3").args(["-c", PYTHON, &host, &port]));
 }
@@ -116,15 +174,24 @@ fn a_rust_client() {
     let config = ureq::Agent::config_builder().timeout_global(Some(super::support::PATIENCE));
     let agent: ureq::Agent = config.proxy(None).build().into();
     for n in 0..50 {
-        let mut response = agent.get(format!("{base}/n{n}")).call().expect("a response");
+        let mut response = agent
+            .get(format!("{base}/n{n}"))
+            .call()
+            .expect("a response");
         let text = response.body_mut().read_to_string().expect("text");
         assert_eq!(text, format!("Hello, n{n}"));
     }
     let content = "c".repeat(100_000);
-    let mut response = agent.post(format!("{base}/echo")).send(&content).expect("a response");
+    let mut response = agent
+        .post(format!("{base}/echo"))
+        .send(&content)
+        .expect("a response");
     assert_eq!(response.body_mut().read_to_string().expect("text"), content);
     let missing = agent.get(format!("{base}/none/such")).call();
     assert!(matches!(missing, Err(ureq::Error::StatusCode(404))));
     // Kept alive: all of it went over one connection.
-    assert_eq!(number(&fresh_stats(served.address), "/connections/accepted_total"), 2);
+    assert_eq!(
+        number(&fresh_stats(served.address), "/connections/accepted_total"),
+        2
+    );
 }

@@ -19,7 +19,9 @@ fn peers_that_are_late() {
     let mut unread = Client::connect(served.address);
     unread.send(format!("POST /ignore {host}Content-Length: 3\r\n\r\nab"));
     let mut echo = Client::connect(served.address);
-    echo.send(format!("POST /echo {host}Transfer-Encoding: chunked\r\n\r\n3\r\nab"));
+    echo.send(format!(
+        "POST /echo {host}Transfer-Encoding: chunked\r\n\r\n3\r\nab"
+    ));
     let mut reader = Client::connect(served.address);
     // More than the kernel takes between the two of them.
     reader.send(format!("GET /bytes/50000000 {host}\r\n"));
@@ -35,14 +37,28 @@ fn peers_that_are_late() {
     body.assert_closed();
     assert_eq!(unread.response().text(), "ignored");
     assert!(matches!(unread.rest(), Broken::Closed(rest) if rest.is_empty()));
-    echo.try_response(false).expect_err("a complete echo of a part");
+    echo.try_response(false)
+        .expect_err("a complete echo of a part");
     wait_until("the reader is let go of", || {
-        number(&fresh_stats(served.address), "/connections/closed/write_timeout") == 1
+        number(
+            &fresh_stats(served.address),
+            "/connections/closed/write_timeout",
+        ) == 1
     });
-    reader.try_response(false).expect_err("all of what was not sent");
+    reader
+        .try_response(false)
+        .expect_err("all of what was not sent");
     let stats = fresh_stats(served.address);
-    for (reason, count) in [("head_timeout", 2), ("body_timeout", 1), ("write_timeout", 1)] {
-        assert_eq!(number(&stats["connections"]["closed"], &format!("/{reason}")), count, "{stats}");
+    for (reason, count) in [
+        ("head_timeout", 2),
+        ("body_timeout", 1),
+        ("write_timeout", 1),
+    ] {
+        assert_eq!(
+            number(&stats["connections"]["closed"], &format!("/{reason}")),
+            count,
+            "{stats}"
+        );
     }
     assert_eq!(number(&stats, "/connections/closed/failed"), 0, "{stats}");
 }

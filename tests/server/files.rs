@@ -1,7 +1,8 @@
 //! A folder served over sockets: what is in it, byte for byte, and nothing that is not.
 
 use super::app::{Served, pattern};
-use super::support::{Client, Response};
+use super::support::Client;
+use super::support::client::Response;
 use corelane::App;
 use corelane::limits::{FILE_PIECE_BYTES, INLINE_BODY_BYTES, NAME_BYTES};
 use rustix::fs::{CWD, FileType, Mode};
@@ -24,16 +25,38 @@ struct Tree {
 
 impl Tree {
     fn new() -> Self {
-        let tree = Self { outer: tempfile::tempdir().expect("a folder") };
+        let tree = Self {
+            outer: tempfile::tempdir().expect("a folder"),
+        };
         fs::create_dir(tree.root()).expect("a folder");
         fs::write(tree.outer.path().join("secret"), "secret").expect("a file");
-        for folder in ["sub", "bare", "a b", ".hidden", ".well-known", "sub/.well-known"] {
+        for folder in [
+            "sub",
+            "bare",
+            "a b",
+            ".hidden",
+            ".well-known",
+            "sub/.well-known",
+        ] {
             fs::create_dir(tree.root().join(folder)).expect("a folder");
         }
         let files = [
-            "index.html", "a.txt", "sub/index.html", "sub/b.css", "a b/c d.txt", "50%.txt",
-            "p+q&r=s.txt", "h\u{f6}.html", "\u{65e5}\u{672c}.json", ".env", ".hidden/c.txt",
-            ".well-known/x", "sub/.well-known/x", "noext", "UP.TXT", "a.tar.gz",
+            "index.html",
+            "a.txt",
+            "sub/index.html",
+            "sub/b.css",
+            "a b/c d.txt",
+            "50%.txt",
+            "p+q&r=s.txt",
+            "h\u{f6}.html",
+            "\u{65e5}\u{672c}.json",
+            ".env",
+            ".hidden/c.txt",
+            ".well-known/x",
+            "sub/.well-known/x",
+            "noext",
+            "UP.TXT",
+            "a.tar.gz",
         ];
         for file in files {
             tree.write(OsStr::new(file), file.as_bytes());
@@ -43,7 +66,11 @@ impl Tree {
         symlink("a.txt", tree.root().join("inside")).expect("a link");
         symlink("../secret", tree.root().join("outside")).expect("a link");
         symlink("..", tree.root().join("up")).expect("a link");
-        symlink(tree.outer.path().join("secret"), tree.root().join("absolute")).expect("a link");
+        symlink(
+            tree.outer.path().join("secret"),
+            tree.root().join("absolute"),
+        )
+        .expect("a link");
         symlink("loop", tree.root().join("loop")).expect("a link");
         let (fifo, mode) = (tree.root().join("fifo"), Mode::RUSR | Mode::WUSR);
         rustix::fs::mknodat(CWD, &fifo, FileType::Fifo, mode, 0).expect("a FIFO");
@@ -67,8 +94,12 @@ impl Tree {
 }
 
 fn set_changed(path: &Path) {
-    let file = fs::File::options().write(true).open(path).expect("the file");
-    file.set_modified(SystemTime::UNIX_EPOCH + CHANGED).expect("its time");
+    let file = fs::File::options()
+        .write(true)
+        .open(path)
+        .expect("the file");
+    file.set_modified(SystemTime::UNIX_EPOCH + CHANGED)
+        .expect("its time");
 }
 
 fn get(client: &mut Client, target: &str) -> Response {
@@ -97,7 +128,11 @@ fn files_are_found_by_their_paths() {
         ("/50%25.txt", "50%.txt", text),
         ("/p+q&r=s.txt", "p+q&r=s.txt", text),
         ("/h%C3%B6.html", "h\u{f6}.html", html),
-        ("/%e6%97%a5%E6%9C%AC.json", "\u{65e5}\u{672c}.json", "application/json"),
+        (
+            "/%e6%97%a5%E6%9C%AC.json",
+            "\u{65e5}\u{672c}.json",
+            "application/json",
+        ),
         ("/octet%FF.txt", "an octet", text),
         ("/.well-known/x", ".well-known/x", unknown),
         ("/noext", "noext", unknown),
@@ -108,9 +143,17 @@ fn files_are_found_by_their_paths() {
     ];
     for (target, content, media) in table {
         let response = get(&mut client, target);
-        assert_eq!((response.status, response.text()), (200, content), "{target}");
+        assert_eq!(
+            (response.status, response.text()),
+            (200, content),
+            "{target}"
+        );
         assert_eq!(response.field("content-type"), Some(media), "{target}");
-        assert_eq!(response.field("last-modified"), Some(CHANGED_TEXT), "{target}");
+        assert_eq!(
+            response.field("last-modified"),
+            Some(CHANGED_TEXT),
+            "{target}"
+        );
 
         client.send(format!("HEAD {target} HTTP/1.1\r\nHost: a\r\n\r\n"));
         let head = client.head_response();
@@ -119,7 +162,11 @@ fn files_are_found_by_their_paths() {
             fields.retain(|(name, _)| name != "date");
             fields
         };
-        assert_eq!(without_date(&head), without_date(&response), "HEAD {target}");
+        assert_eq!(
+            without_date(&head),
+            without_date(&response),
+            "HEAD {target}"
+        );
     }
 }
 
@@ -131,18 +178,41 @@ fn nothing_else_is_found() {
     let too_long = "/".to_owned() + &"n".repeat(NAME_BYTES + 1);
     let table = [
         // Not there, or not files.
-        ("/none", 404), ("/a.txt/", 404), ("/a.txt/b", 404), ("/bare/", 404), ("/fifo", 404),
-        ("/loop", 404), (&too_long, 404), ("/index.html/", 404),
+        ("/none", 404),
+        ("/a.txt/", 404),
+        ("/a.txt/b", 404),
+        ("/bare/", 404),
+        ("/fifo", 404),
+        ("/loop", 404),
+        (&too_long, 404),
+        ("/index.html/", 404),
         // Hidden.
-        ("/.env", 404), ("/.hidden/c.txt", 404), ("/%2eenv", 404), ("/sub/.well-known/x", 404),
+        ("/.env", 404),
+        ("/.hidden/c.txt", 404),
+        ("/%2eenv", 404),
+        ("/sub/.well-known/x", 404),
         // Ways out.
-        ("/../secret", 404), ("/sub/../a.txt", 404), ("/%2e%2e/secret", 404),
-        ("/..%2Fsecret", 404), ("/sub/..%2f..%2fsecret", 404), ("/%2e%2e%2fsecret", 404),
-        ("/outside", 404), ("/up/secret", 404), ("/up/", 404), ("/absolute", 404),
-        ("//a.txt", 404), ("/./a.txt", 404), ("/sub//b.css", 404), ("/%2Fa.txt", 404),
-        ("//etc/passwd", 404), ("/%252e%252e/secret", 404), ("/..\\secret", 400),
+        ("/../secret", 404),
+        ("/sub/../a.txt", 404),
+        ("/%2e%2e/secret", 404),
+        ("/..%2Fsecret", 404),
+        ("/sub/..%2f..%2fsecret", 404),
+        ("/%2e%2e%2fsecret", 404),
+        ("/outside", 404),
+        ("/up/secret", 404),
+        ("/up/", 404),
+        ("/absolute", 404),
+        ("//a.txt", 404),
+        ("/./a.txt", 404),
+        ("/sub//b.css", 404),
+        ("/%2Fa.txt", 404),
+        ("//etc/passwd", 404),
+        ("/%252e%252e/secret", 404),
+        ("/..\\secret", 400),
         // Malformed.
-        ("/a%00.txt", 400), ("/a%0", 400), ("/%zz", 400),
+        ("/a%00.txt", 400),
+        ("/a%0", 400),
+        ("/%zz", 400),
     ];
     for (target, status) in table {
         let mut client = Client::connect(served.address);
@@ -178,10 +248,17 @@ fn below_a_prefix() {
     let served = tree.serve("/static");
     let mut client = Client::connect(served.address);
     let table = [
-        ("/static/", 200), ("/static/a.txt", 200), ("/static/sub/b.css", 200),
-        ("/static/a%20b/c%20d.txt", 200), ("/static/octet%FF.txt", 200),
-        ("/static/50%25.txt", 200), ("/a.txt", 404), ("/staticx", 404), ("/static/../a.txt", 404),
-        ("/static/%2e%2e/secret", 404), ("/static/%2e%2e%2Fsecret", 404),
+        ("/static/", 200),
+        ("/static/a.txt", 200),
+        ("/static/sub/b.css", 200),
+        ("/static/a%20b/c%20d.txt", 200),
+        ("/static/octet%FF.txt", 200),
+        ("/static/50%25.txt", 200),
+        ("/a.txt", 404),
+        ("/staticx", 404),
+        ("/static/../a.txt", 404),
+        ("/static/%2e%2e/secret", 404),
+        ("/static/%2e%2e%2Fsecret", 404),
     ];
     for (target, status) in table {
         assert_eq!(get(&mut client, target).status, status, "{target}");
@@ -189,7 +266,10 @@ fn below_a_prefix() {
     // The mount itself without its slash is a folder too.
     let response = get(&mut client, "/static?q");
     let told = (response.status, response.field("location"));
-    assert!(told == (301, Some("/static/?q")) || told.0 == 200, "{response:?}");
+    assert!(
+        told == (301, Some("/static/?q")) || told.0 == 200,
+        "{response:?}"
+    );
 }
 
 #[test]
@@ -197,14 +277,28 @@ fn only_get_and_head() {
     let tree = Tree::new();
     let served = tree.serve("/");
     let mut client = Client::connect(served.address);
-    let table = [("POST", 405), ("PUT", 405), ("DELETE", 405), ("BREW", 405), ("OPTIONS", 204)];
+    let table = [
+        ("POST", 405),
+        ("PUT", 405),
+        ("DELETE", 405),
+        ("BREW", 405),
+        ("OPTIONS", 204),
+    ];
     for (method, status) in table {
         for target in ["/a.txt", "/none", "/sub"] {
-            let length = if method == "POST" { "Content-Length: 3\r\n\r\nabc" } else { "\r\n" };
+            let length = if method == "POST" {
+                "Content-Length: 3\r\n\r\nabc"
+            } else {
+                "\r\n"
+            };
             client.send(format!("{method} {target} HTTP/1.1\r\nHost: a\r\n{length}"));
             let response = client.response();
             assert_eq!(response.status, status, "{method} {target}");
-            assert_eq!(response.field("allow"), Some("GET, HEAD, OPTIONS"), "{method} {target}");
+            assert_eq!(
+                response.field("allow"),
+                Some("GET, HEAD, OPTIONS"),
+                "{method} {target}"
+            );
         }
     }
 }
@@ -216,7 +310,17 @@ fn files_of_every_size() {
     let mut client = Client::connect(served.address);
     let (inline, piece) = (INLINE_BODY_BYTES, FILE_PIECE_BYTES);
     let large = 10 * 1024 * 1024;
-    for size in [0, 1, inline - 1, inline, inline + 1, piece - 1, piece, piece + 1, large] {
+    for size in [
+        0,
+        1,
+        inline - 1,
+        inline,
+        inline + 1,
+        piece - 1,
+        piece,
+        piece + 1,
+        large,
+    ] {
         let content = pattern(size);
         tree.write(OsStr::new("sized.bin"), &content);
         let response = get(&mut client, "/sized.bin");
@@ -236,18 +340,29 @@ fn a_file_that_shrinks_is_not_padded() {
     let served = tree.serve("/");
     let size = 64 * 1024 * 1024;
     let path = tree.root().join("shrinks.bin");
-    fs::File::create(&path).and_then(|file| file.set_len(size)).expect("a sparse file");
+    fs::File::create(&path)
+        .and_then(|file| file.set_len(size))
+        .expect("a sparse file");
     let mut client = Client::connect(served.address);
     client.get("/shrinks.bin");
     // The head is out, and most of the file cannot be, for nobody reads it.
     client.exactly(1000).expect("the beginning");
-    fs::File::options().write(true).open(&path).and_then(|file| file.set_len(10)).expect("shorter");
+    fs::File::options()
+        .write(true)
+        .open(&path)
+        .and_then(|file| file.set_len(10))
+        .expect("shorter");
     match client.rest() {
         super::support::client::Broken::Closed(rest) => assert!(rest.len() < size as usize),
         broken => panic!("{broken:?}"),
     }
     Client::connect(served.address).get("/a.txt");
-    assert_eq!(get(&mut Client::connect(served.address), "/shrinks.bin").body.len(), 10);
+    assert_eq!(
+        get(&mut Client::connect(served.address), "/shrinks.bin")
+            .body
+            .len(),
+        10
+    );
 }
 
 #[test]
@@ -270,7 +385,9 @@ fn an_app_whose_folder_is_missing_does_not_start() {
     for (name, what) in [("none", "does not exist"), ("file", "is not a folder")] {
         let path = folder.path().join(name);
         let server = corelane::Server::bind("127.0.0.1:0");
-        let error = server.start(move |_| App::new().files("/", &path)).expect_err("no folder");
+        let error = server
+            .start(move |_| App::new().files("/", &path))
+            .expect_err("no folder");
         assert!(error.to_string().contains(what), "{error}");
     }
 }

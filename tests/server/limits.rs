@@ -3,8 +3,8 @@
 use super::app::Served;
 use super::support::Client;
 use corelane::limits::{
-    CHUNK_EXCESS_BYTES, CHUNK_LINE_BYTES, FIELD_LINES, FIELD_SECTION_BYTES,
-    REQUEST_LINE_BYTES, TRAILER_BYTES,
+    CHUNK_EXCESS_BYTES, CHUNK_LINE_BYTES, FIELD_LINES, FIELD_SECTION_BYTES, REQUEST_LINE_BYTES,
+    TRAILER_BYTES,
 };
 
 /// What is answered to `request`; the connection goes on or ends as the status asks for.
@@ -47,21 +47,31 @@ fn heads() {
         (with_section(section_of(FIELD_SECTION_BYTES + 1)), 431),
         (with_section(lines(FIELD_LINES)), 200),
         (with_section(lines(FIELD_LINES + 1)), 431),
-        (line_of(REQUEST_LINE_BYTES) + &section_of(FIELD_SECTION_BYTES), 200),
+        (
+            line_of(REQUEST_LINE_BYTES) + &section_of(FIELD_SECTION_BYTES),
+            200,
+        ),
         // Too long without an end, too: nothing waits for it.
         ("G".repeat(REQUEST_LINE_BYTES + 1), 501),
         ("GET /".to_owned() + &"n".repeat(REQUEST_LINE_BYTES), 414),
-        ("GET / HTTP/1.1\r\nA: ".to_owned() + &"v".repeat(FIELD_SECTION_BYTES), 431),
+        (
+            "GET / HTTP/1.1\r\nA: ".to_owned() + &"v".repeat(FIELD_SECTION_BYTES),
+            431,
+        ),
     ];
     for (request, status) in table {
-        assert_eq!(status_of(&served, &request), status, "{} bytes", request.len());
+        assert_eq!(
+            status_of(&served, &request),
+            status,
+            "{} bytes",
+            request.len()
+        );
     }
 }
 
 #[test]
 fn chunks_and_trailers() {
-    const HEAD: &str =
-        "POST /collect HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+    const HEAD: &str = "POST /collect HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
     let served = Served::new();
     // One chunk of one byte whose line has so many bytes.
     let line = |bytes| format!("1;{}\r\na\r\n", "x".repeat(bytes - "1;\r\n".len()));
@@ -71,7 +81,12 @@ fn chunks_and_trailers() {
         let rest = bytes % full;
         line(CHUNK_LINE_BYTES).repeat(bytes / full) + &line(rest + 18)
     };
-    let trailer = |bytes| format!("0\r\nA: {}\r\n\r\n", "v".repeat(bytes - "A: \r\n\r\n".len()));
+    let trailer = |bytes| {
+        format!(
+            "0\r\nA: {}\r\n\r\n",
+            "v".repeat(bytes - "A: \r\n\r\n".len())
+        )
+    };
     let table = [
         (line(CHUNK_LINE_BYTES) + "0\r\n\r\n", 200),
         (line(CHUNK_LINE_BYTES + 1) + "0\r\n\r\n", 400),
@@ -81,6 +96,10 @@ fn chunks_and_trailers() {
         (trailer(TRAILER_BYTES + 1), 431),
     ];
     for (row, (body, status)) in table.into_iter().enumerate() {
-        assert_eq!(status_of(&served, &(HEAD.to_owned() + &body)), status, "row {row}");
+        assert_eq!(
+            status_of(&served, &(HEAD.to_owned() + &body)),
+            status,
+            "row {row}"
+        );
     }
 }

@@ -37,7 +37,10 @@ fn bad(address: SocketAddr, n: usize) -> TcpStream {
 fn good(address: SocketAddr, connections: usize, stop: &AtomicBool, answered: &AtomicU64) {
     let mut clients: Vec<_> = (0..connections).map(|_| Client::connect(address)).collect();
     let content = super::app::pattern(20_000);
-    let head = format!("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", content.len());
+    let head = format!(
+        "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n",
+        content.len()
+    );
     let echo = [head.as_bytes(), &content].concat();
     let mut last = false;
     for round in 0.. {
@@ -92,6 +95,9 @@ fn a_thousand_bad_connections_leave_sixty_four_good_ones_alone() {
     assert_eq!(number(&stats, "/status/5xx"), 0, "{stats}");
     let refused = number(&stats, "/status/codes/400");
     assert!(refused >= 2 * BAD as u64 / 8, "{stats}");
-    assert!(number(&stats, "/status/codes/200") >= answered.load(Ordering::Relaxed), "{stats}");
+    assert!(
+        number(&stats, "/status/codes/200") >= answered.load(Ordering::Relaxed),
+        "{stats}"
+    );
     Client::connect(address).assert_alive();
 }

@@ -11,7 +11,14 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 fn totals_are_exact() {
     let served = Served::new();
     let mut clients: Vec<_> = (0..8).map(|_| Client::connect(served.address)).collect();
-    let paths = ["/plaintext", "/none/such", "/panic", "/stream/50000", "/bytes/50000", "/empty"];
+    let paths = [
+        "/plaintext",
+        "/none/such",
+        "/panic",
+        "/stream/50000",
+        "/bytes/50000",
+        "/empty",
+    ];
     let mut answered = 0;
     for round in 0..10 {
         for (turn, client) in clients.iter_mut().enumerate() {
@@ -32,7 +39,8 @@ fn totals_are_exact() {
     assert_eq!(number(&stats, "/requests/total"), answered);
     // The one that asks: it is counted when it is answered.
     assert_eq!(number(&stats, "/requests/in_flight"), 1);
-    let statuses = ["200", "204", "404", "500"].map(|code| number(&stats["status"]["codes"], &format!("/{code}")));
+    let statuses = ["200", "204", "404", "500"]
+        .map(|code| number(&stats["status"]["codes"], &format!("/{code}")));
     assert_eq!(statuses.iter().sum::<u64>(), answered, "{stats}");
     assert!(statuses.iter().all(|count| *count >= 12), "{stats}");
     assert_eq!(number(&stats, "/bytes/received_total"), sent + scraper.sent);
@@ -77,7 +85,10 @@ fn the_end_of_a_connection_is_counted_by_its_reason() {
     send(&format!("GET / {host}Connection: close\r\n\r\n")).rest();
     send("nonsense\r\n\r\n").rest();
     send(&format!("GET /fails/10 {host}\r\n")).rest();
-    let unread = send(&format!("POST /ignore {host}Content-Length: 100000\r\n\r\n")).rest();
+    let unread = send(&format!(
+        "POST /ignore {host}Content-Length: 100000\r\n\r\n"
+    ))
+    .rest();
     drop(unread);
     let aborted = send("GET / HT");
     aborted.finish_sending();
@@ -87,8 +98,14 @@ fn the_end_of_a_connection_is_counted_by_its_reason() {
     Client::on(idle.stream).rest();
 
     let expected = [
-        ("refused", 1), ("truncated", 1), ("peer_aborted", 1), ("peer_closed", 1),
-        ("completed", 2), ("failed", 0), ("idle_timeout", 0), ("stopped", 0),
+        ("refused", 1),
+        ("truncated", 1),
+        ("peer_aborted", 1),
+        ("peer_closed", 1),
+        ("completed", 2),
+        ("failed", 0),
+        ("idle_timeout", 0),
+        ("stopped", 0),
     ];
     // A connection counts as closed a little after its peer saw the end.
     super::support::wait_until("every connection is closed", || {
@@ -127,7 +144,10 @@ fn many_may_ask_at_once() {
             });
         }
     });
-    assert_eq!(number(&fresh_stats(served.address), "/requests/total"), SCRAPERS * SCRAPES);
+    assert_eq!(
+        number(&fresh_stats(served.address), "/requests/total"),
+        SCRAPERS * SCRAPES
+    );
 }
 
 #[test]
@@ -137,7 +157,11 @@ fn queries_and_methods() {
     let table = [
         ("GET /stats", 200, "application/json"),
         ("HEAD /stats?fresh=1", 200, "application/json"),
-        ("GET /stats?format=json&window=total", 200, "application/json"),
+        (
+            "GET /stats?format=json&window=total",
+            200,
+            "application/json",
+        ),
         ("GET /stats?fresh=2", 400, "text/plain; charset=utf-8"),
         ("GET /stats?format=xml", 400, "text/plain; charset=utf-8"),
         ("POST /stats", 405, "text/plain; charset=utf-8"),
@@ -145,10 +169,16 @@ fn queries_and_methods() {
     ];
     for (request, status, media) in table {
         client.send(format!("{request} HTTP/1.1\r\nHost: a\r\n\r\n"));
-        let response = client.try_response(request.starts_with("HEAD")).expect("a response");
+        let response = client
+            .try_response(request.starts_with("HEAD"))
+            .expect("a response");
         assert_eq!(response.status, status, "{request}");
         assert_eq!(response.field("content-type"), Some(media), "{request}");
-        assert_eq!(response.field("allow").is_some(), status == 405, "{request}");
+        assert_eq!(
+            response.field("allow").is_some(),
+            status == 405,
+            "{request}"
+        );
         let not_stored = response.field("cache-control") == Some("no-store");
         assert_eq!(not_stored, status == 200, "{request}");
     }
@@ -169,24 +199,41 @@ fn who_may_not_see_it_finds_an_unknown_path() {
         return;
     };
     let serve = |enabled, allow: &[String]| {
-        let allow = allow.iter().map(|text| cidr::parse(text).expect("a network")).collect();
+        let allow = allow
+            .iter()
+            .map(|text| cidr::parse(text).expect("a network"))
+            .collect();
         let listen = vec![SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0))];
         let stats = StatsAccess { enabled, allow };
-        Served::on(Server::new(Config { listen, stats, ..Config::default() }), |shard| {
-            // Without this route `/{name}` would be the unknown path's answer.
-            app(shard).get("/stats", async |_| (http::StatusCode::NOT_FOUND, "the app's own"))
-        })
+        Served::on(
+            Server::new(Config {
+                listen,
+                stats,
+                ..Config::default()
+            }),
+            |shard| {
+                // Without this route `/{name}` would be the unknown path's answer.
+                app(shard).get("/stats", async |_| {
+                    (http::StatusCode::NOT_FOUND, "the app's own")
+                })
+            },
+        )
     };
     let asked = |served: &Served, ip: IpAddr| {
         let mut client = Client::connect(SocketAddr::new(ip, served.address.port()));
         client.get("/stats?fresh=1");
         let response = client.response();
         client.assert_alive();
-        (response.status, response.field("content-type") == Some("application/json"))
+        (
+            response.status,
+            response.field("content-type") == Some("application/json"),
+        )
     };
     let (seen, hidden) = ((200, true), (404, false));
     let loopback = IpAddr::from(Ipv4Addr::LOCALHOST);
-    let IpAddr::V4(own) = outer else { unreachable!("asked for as IPv4") };
+    let IpAddr::V4(own) = outer else {
+        unreachable!("asked for as IPv4")
+    };
     let stranger = Ipv4Addr::from_bits(own.to_bits() ^ 1);
     let table = [
         (serve(true, &[]), seen, hidden),

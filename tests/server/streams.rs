@@ -19,7 +19,10 @@ fn responses_of_every_size_arrive_whole() {
             assert!(response.body == pattern(size), "{kind} {size}");
             assert_eq!(response.chunks.is_some(), kind == "stream");
             let chunks = response.chunks.unwrap_or_default();
-            assert_eq!(chunks.iter().sum::<usize>(), if kind == "stream" { size } else { 0 });
+            assert_eq!(
+                chunks.iter().sum::<usize>(),
+                if kind == "stream" { size } else { 0 }
+            );
         }
     }
     client.assert_alive();
@@ -47,27 +50,48 @@ fn http_1_0_gets_a_stream_to_the_end_of_the_connection() {
 fn a_response_that_fails_midway_never_looks_complete() {
     let served = Served::new();
     let known = ["/known-fails", "/too-short", "/too-long"];
-    let unknown = ["/fails/0", "/fails/1", "/fails/100000", "/fails-at-once", "/panic-in-body"];
-    let table = [("1.1", &known[..]), ("1.1", &unknown[..]), ("1.0", &known[..])];
+    let unknown = [
+        "/fails/0",
+        "/fails/1",
+        "/fails/100000",
+        "/fails-at-once",
+        "/panic-in-body",
+    ];
+    let table = [
+        ("1.1", &known[..]),
+        ("1.1", &unknown[..]),
+        ("1.0", &known[..]),
+    ];
     let mut failures = 0;
     for (version, paths) in table {
         for path in paths {
             let mut client = Client::connect(served.address);
             client.send(format!("GET {path} HTTP/{version}\r\nHost: a\r\n\r\n"));
             let broken = client.try_response(false);
-            broken.err().unwrap_or_else(|| panic!("{path} HTTP/{version} looks complete"));
+            broken
+                .err()
+                .unwrap_or_else(|| panic!("{path} HTTP/{version} looks complete"));
             failures += 1;
         }
     }
     Client::connect(served.address).assert_alive();
-    let truncated = number(&fresh_stats(served.address), "/connections/closed/truncated");
+    let truncated = number(
+        &fresh_stats(served.address),
+        "/connections/closed/truncated",
+    );
     assert_eq!(truncated, failures);
 }
 
 #[test]
 fn a_response_that_fails_costs_none_of_those_before_it() {
     let served = Served::new();
-    for path in ["/fails-at-once", "/known-fails", "/too-short", "/too-long", "/fails/100000"] {
+    for path in [
+        "/fails-at-once",
+        "/known-fails",
+        "/too-short",
+        "/too-long",
+        "/fails/100000",
+    ] {
         let mut client = Client::connect(served.address);
         client.get("/a");
         client.send(format!(
@@ -88,7 +112,9 @@ fn a_slow_reader_gets_everything_and_holds_nobody_up() {
         // As little as the kernel allows between the server and this client.
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
         socket.set_recv_buffer_size(1).expect("SO_RCVBUF");
-        socket.connect(&served.address.into()).expect("a connection");
+        socket
+            .connect(&served.address.into())
+            .expect("a connection");
         let mut slow = Client::on(socket.into());
         slow.get(&format!("/{kind}/{LARGE}"));
         slow.get("/behind");

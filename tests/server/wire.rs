@@ -1,8 +1,8 @@
 //! Requests as bytes and the responses they get, whole, byte by byte, and pipelined with others.
 
 use super::app::Served;
-use super::support::client::Broken;
-use super::support::{Client, Response};
+use super::support::Client;
+use super::support::client::{Broken, Response};
 use std::net::SocketAddr;
 
 /// A request and what is answered.
@@ -23,7 +23,13 @@ const fn case(
     fields: &'static [&'static str],
     body: &'static str,
 ) -> Case {
-    Case { request, status, stays, fields, body }
+    Case {
+        request,
+        status,
+        stays,
+        fields,
+        body,
+    }
 }
 
 const STAYS: bool = true;
@@ -101,7 +107,11 @@ const GOOD: &[u8] = b"GET /good HTTP/1.1\r\nHost: a\r\n\r\n";
 
 fn assert_good(client: &mut Client, place: &str) {
     let response = client.response();
-    assert_eq!((response.status, response.text()), (200, "Hello, good"), "{place}");
+    assert_eq!(
+        (response.status, response.text()),
+        (200, "Hello, good"),
+        "{place}"
+    );
 }
 
 impl Case {
@@ -129,7 +139,9 @@ impl Case {
 
     /// What every response has.
     fn assert_general_fields(&self, response: &Response, name: &str) {
-        let date = response.field("date").unwrap_or_else(|| panic!("{name}: no Date"));
+        let date = response
+            .field("date")
+            .unwrap_or_else(|| panic!("{name}: no Date"));
         httpdate::parse_http_date(date).unwrap_or_else(|error| panic!("{name}: {date}: {error}"));
         assert!(date.ends_with(" GMT") && date.len() == 29, "{name}: {date}");
         assert_eq!(response.closes(), !self.stays, "{name}: {response:?}");
@@ -237,8 +249,9 @@ fn all_that_stay_on_one_connection_in_one_write() {
 fn assert_in_order(address: SocketAddr, count: usize) {
     let mut client = Client::connect(address);
     let mut sender = Client::on(client.stream.try_clone().expect("a second handle"));
-    let requests: String =
-        (0..count).map(|i| format!("GET /n{i} HTTP/1.1\r\nHost: a\r\n\r\n")).collect();
+    let requests: String = (0..count)
+        .map(|i| format!("GET /n{i} HTTP/1.1\r\nHost: a\r\n\r\n"))
+        .collect();
     std::thread::scope(|scope| {
         scope.spawn(move || sender.send(requests));
         for i in 0..count {
@@ -260,8 +273,21 @@ fn pipelined_requests_are_answered_in_order() {
 fn requests_that_wait_keep_their_place_in_the_pipeline() {
     let served = Served::new();
     let mut client = Client::connect(served.address);
-    let paths = ["/deadline", "/a", "/timer", "/b", "/panic-later", "/c", "/stream/40000", "/d"];
-    client.send(paths.map(|path| format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n")).concat());
+    let paths = [
+        "/deadline",
+        "/a",
+        "/timer",
+        "/b",
+        "/panic-later",
+        "/c",
+        "/stream/40000",
+        "/d",
+    ];
+    client.send(
+        paths
+            .map(|path| format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n"))
+            .concat(),
+    );
     let lengths = paths.map(|_| client.response().body.len());
     assert_eq!(lengths, [16, 8, 13, 8, 26, 8, 40_000, 8]);
 }
@@ -290,7 +316,11 @@ fn a_client_that_has_closed_its_side_is_answered() {
 #[test]
 fn a_client_that_closes_in_the_middle_gets_no_answer() {
     let served = Served::new();
-    for request in [&b"GET / HT"[..], b"\r\n", b"POST /collect HTTP/1.1\r\nHost: a\r\nContent-Le"] {
+    for request in [
+        &b"GET / HT"[..],
+        b"\r\n",
+        b"POST /collect HTTP/1.1\r\nHost: a\r\nContent-Le",
+    ] {
         let mut client = Client::connect(served.address);
         client.send(request);
         client.finish_sending();
@@ -306,7 +336,10 @@ fn a_handler_that_panics_is_a_500_and_hurts_nobody() {
     for path in ["/panic", "/panic-later", "/panic"] {
         client.get(path);
         let response = client.response();
-        assert_eq!((response.status, response.text()), (500, "500 Internal Server Error\n"));
+        assert_eq!(
+            (response.status, response.text()),
+            (500, "500 Internal Server Error\n")
+        );
         assert!(!response.closes());
         client.assert_alive();
         other.assert_alive();
@@ -315,11 +348,17 @@ fn a_handler_that_panics_is_a_500_and_hurts_nobody() {
 
 #[test]
 fn a_body_is_invited_only_when_it_is_read() {
-    const EXPECTING: &str = "HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n";
+    const EXPECTING: &str =
+        "HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n";
     let served = Served::new();
 
     // Read by the handler: invited, then sent. The same behind a request that is answered first.
-    for (path, ahead) in [("/collect", false), ("/echo", false), ("/collect", true), ("/echo", true)] {
+    for (path, ahead) in [
+        ("/collect", false),
+        ("/echo", false),
+        ("/collect", true),
+        ("/echo", true),
+    ] {
         let mut client = Client::connect(served.address);
         let good: &[u8] = if ahead { GOOD } else { b"" };
         client.send([good, format!("POST {path} {EXPECTING}").as_bytes()].concat());
@@ -327,7 +366,11 @@ fn a_body_is_invited_only_when_it_is_read() {
             assert_good(&mut client, path);
         }
         let invitation = client.response();
-        assert_eq!((invitation.status, invitation.fields.len()), (100, 0), "{path}");
+        assert_eq!(
+            (invitation.status, invitation.fields.len()),
+            (100, 0),
+            "{path}"
+        );
         client.send("abc");
         assert_eq!(client.response().text(), "abc");
         client.assert_alive();

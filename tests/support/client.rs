@@ -48,14 +48,24 @@ impl Client {
     /// Takes over a connected socket.
     pub(crate) fn on(stream: TcpStream) -> Self {
         stream.set_nodelay(true).expect("TCP_NODELAY");
-        stream.set_read_timeout(Some(PATIENCE)).expect("SO_RCVTIMEO");
-        stream.set_write_timeout(Some(PATIENCE)).expect("SO_SNDTIMEO");
-        Self { stream, buffer: Vec::new(), received: 0, sent: 0 }
+        stream
+            .set_read_timeout(Some(PATIENCE))
+            .expect("SO_RCVTIMEO");
+        stream
+            .set_write_timeout(Some(PATIENCE))
+            .expect("SO_SNDTIMEO");
+        Self {
+            stream,
+            buffer: Vec::new(),
+            received: 0,
+            sent: 0,
+        }
     }
 
     /// Sends all of it in one write if the kernel takes it.
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
-        self.try_send(bytes).unwrap_or_else(|error| panic!("the server took no more: {error}"));
+        self.try_send(bytes)
+            .unwrap_or_else(|error| panic!("the server took no more: {error}"));
     }
 
     pub(crate) fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> std::io::Result<()> {
@@ -86,29 +96,43 @@ impl Client {
 
     /// The response to a request that is not HEAD.
     pub(crate) fn response(&mut self) -> Response {
-        self.try_response(false).unwrap_or_else(|broken| panic!("no response: {broken:?}"))
+        self.try_response(false)
+            .unwrap_or_else(|broken| panic!("no response: {broken:?}"))
     }
 
     /// The response to HEAD.
     pub(crate) fn head_response(&mut self) -> Response {
-        self.try_response(true).unwrap_or_else(|broken| panic!("no response: {broken:?}"))
+        self.try_response(true)
+            .unwrap_or_else(|broken| panic!("no response: {broken:?}"))
     }
 
     /// The response, final or interim, or how the connection ended before it did.
     pub(crate) fn try_response(&mut self, to_head: bool) -> Result<Response, Broken> {
         let end = loop {
-            if let Some(end) = self.buffer.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
+            if let Some(end) = self
+                .buffer
+                .windows(4)
+                .position(|bytes| bytes == b"\r\n\r\n")
+            {
                 break end + 4;
             }
             self.more()?;
         };
         let (status, fields) = parse_head(&self.buffer[..end - 2]);
         self.buffer.drain(..end);
-        let mut response = Response { status, fields, body: Vec::new(), chunks: None };
+        let mut response = Response {
+            status,
+            fields,
+            body: Vec::new(),
+            chunks: None,
+        };
         if to_head || status < 200 || status == 204 || status == 304 {
             return Ok(response);
         }
-        match (response.field("transfer-encoding"), response.field("content-length")) {
+        match (
+            response.field("transfer-encoding"),
+            response.field("content-length"),
+        ) {
             (Some("chunked"), None) => {
                 let (body, chunks) = self.chunked()?;
                 (response.body, response.chunks) = (body, Some(chunks));
@@ -220,7 +244,12 @@ impl fmt::Debug for Response {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let start = &self.body[..self.body.len().min(100)];
         write!(f, "{} {:?} ", self.status, self.fields)?;
-        write!(f, "{} bytes {:?}", self.body.len(), String::from_utf8_lossy(start))
+        write!(
+            f,
+            "{} bytes {:?}",
+            self.body.len(),
+            String::from_utf8_lossy(start)
+        )
     }
 }
 
@@ -231,7 +260,10 @@ fn parse_head(head: &[u8]) -> (u16, Vec<(String, String)>) {
     let status_line = lines.next().expect("a status line");
     let after = status_line.strip_prefix("HTTP/1.1 ").expect("HTTP/1.1");
     let (code, _reason) = after.split_once(' ').expect("a space behind the code");
-    assert!(code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_digit()), "{head}");
+    assert!(
+        code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_digit()),
+        "{head}"
+    );
     let fields = lines.map(|line| {
         let (name, value) = line.split_once(": ").expect("a field line");
         let is_token = !name.is_empty() && !name.contains([' ', '\t', '\r', '\n', '\0']);

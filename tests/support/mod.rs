@@ -11,7 +11,7 @@ use serde_json::Value;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-pub(crate) use client::{Client, Response};
+pub(crate) use client::Client;
 
 /// Longest wait for anything. What takes this long does not come.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
@@ -43,7 +43,9 @@ pub(crate) fn scrape(client: &mut Client) -> Value {
 /// A number in what `/stats` said, by its path.
 pub(crate) fn number(stats: &Value, path: &str) -> u64 {
     let value = stats.pointer(path);
-    value.and_then(Value::as_u64).unwrap_or_else(|| panic!("{path} in {stats}"))
+    value
+        .and_then(Value::as_u64)
+        .unwrap_or_else(|| panic!("{path} in {stats}"))
 }
 
 /// Holds the sums in what `/stats` said against each other.
@@ -51,17 +53,35 @@ pub(crate) fn assert_adds_up(stats: &Value) {
     let total = number(stats, "/requests/total");
     let cores = stats["cores"].as_array().expect("cores is a list");
     let over_cores = |key: &str| -> u64 { cores.iter().map(|core| number(core, key)).sum() };
-    assert_eq!(cores.len() as u64, number(stats, "/server/cores"), "{stats}");
+    assert_eq!(
+        cores.len() as u64,
+        number(stats, "/server/cores"),
+        "{stats}"
+    );
     assert_eq!(over_cores("/requests_total"), total, "{stats}");
     assert_eq!(over_cores("/count"), total, "{stats}");
     assert_eq!(number(stats, "/latency/count"), total, "{stats}");
-    let classes: u64 = (1..=5).map(|class| number(stats, &format!("/status/{class}xx"))).sum();
+    let classes: u64 = (1..=5)
+        .map(|class| number(stats, &format!("/status/{class}xx")))
+        .sum();
     assert_eq!(classes, total, "{stats}");
-    let codes = stats["status"]["codes"].as_object().expect("codes is an object");
-    assert_eq!(codes.values().filter_map(Value::as_u64).sum::<u64>(), total, "{stats}");
+    let codes = stats["status"]["codes"]
+        .as_object()
+        .expect("codes is an object");
+    assert_eq!(
+        codes.values().filter_map(Value::as_u64).sum::<u64>(),
+        total,
+        "{stats}"
+    );
     let active = number(stats, "/connections/active");
     assert_eq!(over_cores("/connections_active"), active, "{stats}");
-    let closed = stats["connections"]["closed"].as_object().expect("closed is an object");
+    let closed = stats["connections"]["closed"]
+        .as_object()
+        .expect("closed is an object");
     let closed: u64 = closed.values().filter_map(Value::as_u64).sum();
-    assert_eq!(number(stats, "/connections/accepted_total"), active + closed, "{stats}");
+    assert_eq!(
+        number(stats, "/connections/accepted_total"),
+        active + closed,
+        "{stats}"
+    );
 }

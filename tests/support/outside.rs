@@ -11,7 +11,11 @@ pub(crate) fn has(program: &str) -> bool {
 
 /// Says that a test was not run and why; fails it in CI. Returns false.
 pub(crate) fn not_run(why: &str) -> bool {
-    assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "cannot run here: {why}");
+    assert_ne!(
+        std::env::var("CI").as_deref(),
+        Ok("true"),
+        "cannot run here: {why}"
+    );
     let test = std::thread::current().name().unwrap_or("a test").to_owned();
     eprintln!("NOT RUN: {test}: {why}");
     false
@@ -19,8 +23,18 @@ pub(crate) fn not_run(why: &str) -> bool {
 
 /// Runs a program to its end, which must be a success, and returns what it wrote.
 pub(crate) fn run(command: &mut Command) -> String {
-    let Output { status, stdout, stderr } = command.output().expect("it can be run");
-    let (stdout, stderr) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
-    assert!(status.success(), "{command:?}: {status}\n{stdout}\n{stderr}");
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = command.output().expect("it can be run");
+    let (stdout, stderr) = (
+        String::from_utf8_lossy(&stdout),
+        String::from_utf8_lossy(&stderr),
+    );
+    assert!(
+        status.success(),
+        "{command:?}: {status}\n{stdout}\n{stderr}"
+    );
     stdout.into_owned()
 }

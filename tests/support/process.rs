@@ -36,8 +36,13 @@ impl Process {
 
     /// Starts `command`.
     pub(crate) fn spawn(command: &mut Command) -> Self {
-        let piped = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut child = piped.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let piped = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        let mut child = piped
+            .spawn()
+            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let (sender, lines) = channel();
         let stderr = BufReader::new(child.stderr.take().expect("piped"));
         std::thread::spawn(move || {
@@ -46,7 +51,11 @@ impl Process {
                 let _ = sender.send(String::from_utf8_lossy(&line).into_owned());
             }
         });
-        Self { child, lines, seen: Vec::new() }
+        Self {
+            child,
+            lines,
+            seen: Vec::new(),
+        }
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -70,7 +79,9 @@ impl Process {
     /// Sends it a signal by name.
     pub(crate) fn signal(&self, name: &str) {
         let id = self.id().to_string();
-        let status = Command::new("sh").args(["-c", "kill -s \"$0\" \"$1\"", name, &id]).status();
+        let status = Command::new("sh")
+            .args(["-c", "kill -s \"$0\" \"$1\"", name, &id])
+            .status();
         assert!(status.expect("sh").success(), "kill -s {name} {id}");
     }
 
@@ -88,7 +99,10 @@ impl Process {
             }
         }
         let status: ExitStatus = self.child.wait().expect("it is our child");
-        End { code: status.code(), lines }
+        End {
+            code: status.code(),
+            lines,
+        }
     }
 }
 
