@@ -329,7 +329,7 @@ mod tests {
             (CONTENT_TYPE, "text/plain"),
             (TRANSFER_ENCODING, "gzip"),
             (CONNECTION, "upgrade"),
-            (DATE, "now"),
+            (header::DATE, "now"),
             (header::SET_COOKIE, "a=b"),
             (header::SET_COOKIE, ""),
             (HeaderName::from_static("x--1"), "y"),

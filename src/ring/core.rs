@@ -1,5 +1,6 @@
 //! The ring itself: its tables, and the turn that submits, waits and reaps.
 
+use super::alarm::Alarm;
 use super::buffers::{ChunkBytes, GROUP, Pool};
 use super::key::{GENERATION_MASK, Key, Target};
 use super::listener::Accepting;
@@ -47,12 +48,15 @@ pub(super) struct Shared {
     core: RefCell<Core>,
     pub(super) pool: Pool,
     /// CLOCK_MONOTONIC at the last reap, in nanoseconds.
-    pub(super) now: Cell<u64>,
+    now: Cell<u64>,
     waited: Cell<u64>,
     stopped: Cell<bool>,
     parked: Cell<bool>,
     kicked: Cell<bool>,
     driver: RefCell<Option<Waker>>,
+    /// How often the driver parked, for peers on other threads.
+    #[cfg(test)]
+    pub(super) parks: std::sync::Arc<std::sync::atomic::AtomicU64>,
 }
 
 struct Core {
@@ -77,16 +81,8 @@ pub(super) struct State {
     pub(super) released: Vec<Payload>,
     /// Whether a completion since the last turn was more than a wake-up call.
     pub(super) traffic: bool,
+    pub(super) alarm: Alarm,
     generation: u32,
-    alarm: Alarm,
-}
-
-/// The timeout that ends a park when a deadline is near.
-#[derive(Debug)]
-struct Alarm {
-    /// What it is set to, in nanoseconds; read by the kernel when submitted, hence on the heap.
-    spec: Vec<types::Timespec>,
-    set_ns: Option<u64>,
 }
 
 impl std::fmt::Debug for Core {
@@ -138,6 +134,8 @@ impl Shared {
             parked: Cell::new(false),
             kicked: Cell::new(false),
             driver: RefCell::new(None),
+            #[cfg(test)]
+            parks: Default::default(),
         })
     }
 
@@ -178,7 +176,8 @@ impl Shared {
         self.add_waited(blocking.map_or(0, |since| now - since));
         state.wheel.advance(now, &mut state.woken);
         let turn = Turn {
-            woke: !state.woken.is_empty(),
+            // Dropping what was sent may run code that wakes tasks.
+            woke: !state.woken.is_empty() || !state.released.is_empty(),
             traffic: std::mem::take(&mut state.traffic),
         };
         let mut woken = std::mem::take(&mut state.woken);
@@ -189,6 +188,15 @@ impl Shared {
         // The vector goes back for the next turn, so that waking allocates nothing.
         self.core.borrow_mut().state.woken = woken;
         Ok(turn)
+    }
+
+    /// CLOCK_MONOTONIC at the last reap, in nanoseconds. A parked driver reaps nothing, so for a
+    /// task that glommio woke meanwhile the clock is read.
+    pub(super) fn now_ns(&self) -> u64 {
+        if self.parked.get() {
+            self.now.set(monotonic_ns());
+        }
+        self.now.get()
     }
 
     /// Counts nanoseconds that the driver was parked.
@@ -204,8 +212,14 @@ impl Shared {
     /// Ends the driver and its sentinel.
     pub(super) fn stop(&self) {
         self.stopped.set(true);
+        self.ring_bell();
         self.kick();
-        // The sentinel reads the bell; an eventfd that is not full always takes a one.
+    }
+
+    /// Rings the bell: the sentinel will tell the driver to look again.
+    pub(super) fn ring_bell(&self) {
+        self.kicked.set(false);
+        // An eventfd that is not full always takes a one.
         let _ = rustix::io::write(&self.core.borrow().bell, &1_u64.to_ne_bytes());
     }
 
@@ -218,9 +232,19 @@ impl Shared {
     /// deadline. The caller takes one more turn before it parks, to see what came in between.
     pub(super) fn arm_bell(&self) {
         self.parked.set(true);
+        // What the driver was told so far, the turn that follows will see.
+        self.kicked.set(false);
         let mut core = self.core.borrow_mut();
         core.ring.completion().enable_eventfd();
         core.state.set_alarm();
+    }
+
+    /// Whether nothing is left to be submitted, and the alarm is set: it may have rung in the turn
+    /// that followed [`Shared::arm_bell`], for a deadline that was moved.
+    pub(super) fn may_park(&self) -> bool {
+        let mut core = self.core.borrow_mut();
+        let submitted = core.ring.submission().is_empty() && core.state.queue.is_empty();
+        submitted && core.state.is_alarm_set()
     }
 
     /// Ends what [`Shared::arm_bell`] began.
@@ -323,10 +347,7 @@ impl State {
             released: Vec::new(),
             traffic: false,
             generation: 0,
-            alarm: Alarm {
-                spec: vec![types::Timespec::new()],
-                set_ns: None,
-            },
+            alarm: Alarm::new(),
         }
     }
 
@@ -350,50 +371,21 @@ impl State {
             Target::Receive(key) => {
                 let buffer = cqueue::buffer_select(completion.flags());
                 self.traffic = true;
-                self.received(
-                    key,
-                    Received {
-                        result,
-                        buffer,
-                        more,
-                        now_ns,
-                    },
-                    pool,
-                );
+                let received = Received {
+                    result,
+                    buffer,
+                    more,
+                    now_ns,
+                };
+                self.received(key, received, pool);
             }
             Target::Accept(key) => {
                 self.traffic = true;
                 self.accepted(key, result, more);
             }
-            Target::Alarm => self.alarm.set_ns = None,
+            Target::Alarm => self.alarm.rang(),
             Target::Nobody => {}
         }
-    }
-
-    /// Sets the alarm to the next deadline unless it already rings by then.
-    fn set_alarm(&mut self) {
-        let Some(next_ns) = self.wheel.next_ns() else {
-            return;
-        };
-        if self.alarm.set_ns.is_some_and(|set_ns| set_ns <= next_ns) {
-            return;
-        }
-        let spec = &mut self.alarm.spec[0];
-        *spec = types::Timespec::from(Duration::from_nanos(next_ns));
-        let target = Target::Alarm.pack();
-        let flags = types::TimeoutFlags::ABS;
-        let submission = if self.alarm.set_ns.is_some() {
-            opcode::TimeoutUpdate::new(target, spec)
-                .flags(flags)
-                .build()
-        } else {
-            opcode::Timeout::new(spec)
-                .flags(flags)
-                .build()
-                .user_data(target)
-        };
-        self.alarm.set_ns = Some(next_ns);
-        self.queue.push_back(submission);
     }
 
     /// Operations that the kernel has not ended.

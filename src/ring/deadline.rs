@@ -33,16 +33,16 @@ impl Deadline {
 
     /// Arms it for `duration` after the ring's [`now`](Ring::now_ns), or moves it there.
     pub fn arm(&self, duration: Duration) {
-        self.arm_at(
-            self.ring
-                .now_ns()
-                .saturating_add(duration.as_nanos() as u64),
-        );
+        let duration_ns = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        self.arm_at(self.ring.now_ns().saturating_add(duration_ns));
     }
 
     /// Arms it for a point on the ring's clock, in nanoseconds, or moves it there.
     pub fn arm_at(&self, at_ns: u64) {
-        self.ring.0.with(|state| state.wheel.arm(self.key, at_ns));
+        let now_ns = self.ring.now_ns();
+        self.ring
+            .0
+            .with(|state| state.wheel.arm(self.key, at_ns, now_ns));
         self.ring.0.kick_if_parked();
     }
 

@@ -7,7 +7,11 @@
 //! It blocks in the ring only when no other task can run. glommio does not tell how many tasks
 //! are runnable, but it counts those it ran (`executor_stats`, whose counters the driver takes
 //! for itself): a scheduler pass that ran nothing but the driver, after a turn that woke nobody,
-//! leaves an empty run queue behind.
+//! leaves an empty run queue behind. What glommio's own reactor wakes stands behind the driver and
+//! is not counted yet, so after its preemption timer rang two more passes are waited for.
+//!
+//! glommio looks at its own timers and files when no task is runnable, so the driver steps aside
+//! for that once per [`SHORT_WAIT`], woken by a bell that it rang itself.
 //!
 //! Waiting has two levels. First the driver blocks in the socket ring's own enter, for
 //! [`SHORT_WAIT`] at most, which costs no more than an `epoll_wait`; glommio's own timers, files
@@ -24,14 +28,23 @@ use glommio::{LocalExecutorBuilder, Placement};
 use std::future::{Future, poll_fn};
 use std::io;
 use std::os::fd::{FromRawFd, IntoRawFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
 /// Longest wait inside the socket ring, and so the longest that glommio's own timers and files
-/// can be late while sockets are quiet. Also glommio's preemption timer: the longest they wait
-/// while sockets are busy.
+/// can be late, unless tasks run without a pause: then [`PREEMPTION`] bounds it.
 pub const SHORT_WAIT: Duration = Duration::from_millis(1);
+
+/// Longest that tasks run without a pause before glommio looks at its timers and files.
+///
+/// Not shorter: when this timer rings just between glommio's look and the next pass, because the
+/// thread lost its CPU there, glommio 0.9 takes its run queue for empty and may sleep over it.
+pub const PREEMPTION: Duration = Duration::from_millis(10);
+
+/// Longest sleep of glommio. It ends a sleep that should not have been, see [`PREEMPTION`].
+const LONGEST_SLEEP: Duration = Duration::from_millis(500);
 
 /// Short waits without traffic before the driver parks.
 const SHORT_WAITS: u32 = 4;
@@ -42,7 +55,8 @@ const SHORT_WAITS: u32 = 4;
 /// Tasks that `main` spawned and that have not ended when it returns run no further.
 ///
 /// # Errors
-/// When the executor or the ring cannot be set up, or the ring fails for good.
+/// When the executor or the ring cannot be set up, or the ring fails for good;
+/// [`StartError::Panicked`] when any task panics: no task of this core runs after that.
 pub fn run<T, F>(
     cpu: Option<usize>,
     options: RingOptions,
@@ -56,16 +70,17 @@ where
     let executor = LocalExecutorBuilder::new(placement)
         .io_memory(GLOMMIO_MEMORY_BYTES)
         .ring_depth(GLOMMIO_RING_DEPTH)
-        .preempt_timer(SHORT_WAIT)
+        .preempt_timer(PREEMPTION)
         .make()
         .map_err(|error| StartError::Executor(error.to_string()))?;
-    executor.run(async {
+    let work = async {
         let ring = Ring::new(options)?;
         let bell = ring.0.bell().map_err(StartError::Memory)?.into_raw_fd();
         // SAFETY: the descriptor was made for the sentinel alone.
         let bell = unsafe { BufferedFile::from_raw_fd(bell) };
         let sentinel = glommio::spawn_local(listen(bell, Rc::clone(&ring.0))).detach();
         let driver = glommio::spawn_local(drive(Rc::clone(&ring.0), options)).detach();
+        glommio::spawn_local(stay_awake()).detach();
         let main = glommio::spawn_local(main(ring.clone())).detach();
         let output = futures_lite::future::or(async { Ok(main.await) }, async {
             match driver.await {
@@ -77,17 +92,26 @@ where
         ring.0.stop();
         sentinel.await;
         output.ok_or(StartError::Panicked)
-    })
+    };
+    // glommio lets the panic of a task unwind the executor, which is then good for nothing.
+    catch_unwind(AssertUnwindSafe(|| executor.run(work))).unwrap_or(Err(StartError::Panicked))
 }
 
 /// Turns the ring until it is stopped.
 async fn drive(shared: Rc<Shared>, options: RingOptions) -> io::Result<()> {
     let mut quiet_waits = 0;
     let mut woke = true;
+    // What was spawned with the driver stands behind it too.
+    let mut unsettled = 2_u32;
+    let mut looked_at = 0;
     while !shared.is_stopped() {
         let ran = glommio::executor().executor_stats().tasks_executed();
-        let quiet = ran <= 1 && !woke;
+        let quiet = ran <= 1 && !woke && unsettled == 0;
         let turn = if !quiet || options.busy_poll {
+            shared.turn(Wait::No)?
+        } else if shared.now_ns() - looked_at > SHORT_WAIT.as_nanos() as u64 {
+            step_aside(&shared).await;
+            looked_at = shared.now_ns();
             shared.turn(Wait::No)?
         } else if quiet_waits < SHORT_WAITS {
             quiet_waits += 1;
@@ -100,6 +124,13 @@ async fn drive(shared: Rc<Shared>, options: RingOptions) -> io::Result<()> {
         if turn.traffic {
             quiet_waits = 0;
         }
+        // glommio looks at its timers and files when the driver yields with this true: one pass to
+        // run what that woke, one to have it counted.
+        unsettled = if glommio::executor().need_preempt() {
+            2
+        } else {
+            unsettled.saturating_sub(1)
+        };
         glommio::executor().yield_task_queue_now().await;
     }
     Ok(())
@@ -111,20 +142,42 @@ async fn park(shared: &Shared) -> io::Result<()> {
     shared.arm_bell();
     // What came between the last turn and the bell being armed has rung nothing.
     let turn = shared.turn(Wait::Look)?;
-    if !turn.woke && !turn.traffic {
+    if !turn.woke && !turn.traffic && shared.may_park() {
+        #[cfg(test)]
+        shared
+            .parks
+            .fetch_add(1, std::sync::atomic::Ordering::Release);
         let parked_at = super::core::monotonic_ns();
-        poll_fn(|cx| {
-            if shared.poll_kicked(cx) {
-                Poll::Ready(())
-            } else {
-                Poll::Pending
-            }
-        })
-        .await;
+        kicked(shared).await;
         shared.add_waited(super::core::monotonic_ns() - parked_at);
     }
     shared.disarm_bell();
     Ok(())
+}
+
+/// Lets glommio look at its timers and files, and run what that wakes.
+async fn step_aside(shared: &Shared) {
+    shared.ring_bell();
+    kicked(shared).await;
+}
+
+/// Waits until the driver is told to look again.
+async fn kicked(shared: &Shared) {
+    poll_fn(|cx| {
+        if shared.poll_kicked(cx) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    })
+    .await;
+}
+
+/// Wakes glommio from a sleep that lasts too long.
+async fn stay_awake() {
+    loop {
+        glommio::timer::sleep(LONGEST_SLEEP).await;
+    }
 }
 
 /// Waits for the bell in glommio's ring, for as long as the ring lives.
@@ -135,4 +188,6 @@ async fn listen(bell: BufferedFile, shared: Rc<Shared>) {
         }
         shared.kick();
     }
+    // Dropped, it would be closed by a submission that the ending executor never makes.
+    let _ = bell.close().await;
 }

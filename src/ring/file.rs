@@ -7,13 +7,14 @@ use io_uring::{opcode, squeue, types};
 use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
+use std::rc::Rc;
 use std::sync::Arc;
 
-/// A file open for reading. It is closed on the ring when dropped.
+/// A file open for reading. It is closed on the ring when dropped, once its reads have ended.
 #[derive(Debug)]
 pub struct File {
     ring: Ring,
-    fd: Option<OwnedFd>,
+    fd: Option<Rc<OwnedFd>>,
 }
 
 impl File {
@@ -59,7 +60,7 @@ impl File {
         let fd = unsafe { OwnedFd::from_raw_fd(result) };
         Ok(Self {
             ring: ring.clone(),
-            fd: Some(fd),
+            fd: Some(Rc::new(fd)),
         })
     }
 
@@ -69,24 +70,31 @@ impl File {
     /// # Errors
     /// What `pread(2)` answers.
     pub async fn read_at(&self, mut buffer: Vec<u8>, offset: u64) -> (io::Result<usize>, Vec<u8>) {
-        let fd = types::Fd(self.as_fd().as_raw_fd());
         let len = u32::try_from(buffer.len()).unwrap_or(i32::MAX as u32);
         buffer.truncate(len as usize);
         // A file system that cannot say "not cached yet" refuses a non-blocking descriptor with
         // EAGAIN; the kernel's worker threads then read it.
         let mut flags = squeue::Flags::empty();
         loop {
+            let payload = Payload::Read {
+                buffer,
+                file: Rc::clone(self.shared_fd()),
+            };
             let key = self.ring.0.with(|state| {
-                state.start(None, Payload::Read(buffer), |payload| {
-                    let Payload::Read(buffer) = payload else {
+                state.start(None, payload, |payload| {
+                    let Payload::Read { buffer, file } = payload else {
                         unreachable!("made above")
                     };
+                    let fd = types::Fd(file.as_raw_fd());
                     let read = opcode::Read::new(fd, buffer.as_mut_ptr(), len);
                     read.offset(offset).build().flags(flags)
                 })
             });
             let (result, payload) = Op::new(self.ring.clone(), key).await;
-            let Payload::Read(returned) = payload else {
+            let Payload::Read {
+                buffer: returned, ..
+            } = payload
+            else {
                 unreachable!("made above")
             };
             if result != -libc::EAGAIN || flags.contains(squeue::Flags::ASYNC) {
@@ -96,21 +104,25 @@ impl File {
             flags = squeue::Flags::ASYNC;
         }
     }
+
+    fn shared_fd(&self) -> &Rc<OwnedFd> {
+        self.fd
+            .as_ref()
+            .unwrap_or_else(|| unreachable!("taken only on drop"))
+    }
 }
 
 impl AsFd for File {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.fd
-            .as_ref()
-            .map(AsFd::as_fd)
-            .unwrap_or_else(|| unreachable!("taken only on drop"))
+        self.shared_fd().as_fd()
     }
 }
 
 impl Drop for File {
     fn drop(&mut self) {
-        if let Some(fd) = self.fd.take() {
-            // Queued behind every read of it, so no operation meets a reused descriptor.
+        // A read whose future was dropped holds the descriptor until it has ended, because the
+        // kernel's worker threads look it up only when they come to it.
+        if let Some(Ok(fd)) = self.fd.take().map(Rc::try_unwrap) {
             self.ring.0.with(|state| state.close(fd.into_raw_fd()));
         }
     }

@@ -31,8 +31,9 @@ pub(super) struct Accepting {
     stopped: bool,
     /// The handle is gone: the entry goes with its last completion.
     abandoned: bool,
-    /// Connections that may be accepted beyond those in `ready`.
-    credit: usize,
+    /// Connections that may be accepted beyond those in `ready`. Negative when a multishot accept
+    /// took more before it was stopped; they have to end before another is accepted.
+    credit: isize,
     ready: VecDeque<OwnedFd>,
     failed: Option<i32>,
     waker: Option<Waker>,
@@ -54,6 +55,8 @@ impl State {
     /// A completion of the listener's accept.
     pub(super) fn accepted(&mut self, key: Key, result: i32, more: bool) {
         let live = self.listeners.get_mut(key.index as usize);
+        // SAFETY: a successful accept made this descriptor for us alone.
+        let socket = (result >= 0).then(|| unsafe { OwnedFd::from_raw_fd(result) });
         let Some(listener) = live.filter(|listener| listener.generation == key.generation) else {
             return;
         };
@@ -61,21 +64,18 @@ impl State {
             listener.armed = None;
             listener.cancelling = false;
         }
-        match result {
-            0.. => {
-                // SAFETY: a successful accept made this descriptor for us alone.
-                listener
-                    .ready
-                    .push_back(unsafe { OwnedFd::from_raw_fd(result) });
-                listener.credit = listener.credit.saturating_sub(1);
+        match socket {
+            Some(socket) => {
+                listener.ready.push_back(socket);
+                listener.credit -= 1;
             }
-            _ => match -result {
+            None => match -result {
                 // Our own cancellation, or a peer that left before it was accepted.
                 libc::ECANCELED | libc::ECONNABORTED | libc::EINTR | libc::EAGAIN => {}
                 errno => listener.failed = Some(errno),
             },
         }
-        let scant = listener.credit < MULTISHOT_CREDIT;
+        let scant = listener.credit < MULTISHOT_CREDIT as isize;
         if listener.armed == Some(Mode::Multishot) && scant && !listener.cancelling {
             listener.cancelling = true;
             self.cancel(Target::Accept(key));
@@ -96,12 +96,12 @@ impl State {
 
     fn arm_accept(&mut self, key: Key) {
         let listener = &mut self.listeners[key.index as usize];
-        if listener.armed.is_some() || listener.credit == 0 || listener.stopped {
+        if listener.armed.is_some() || listener.credit <= 0 || listener.stopped {
             return;
         }
         let fd = types::Fd(listener.socket.as_raw_fd());
         let flags = libc::SOCK_CLOEXEC;
-        let (mode, submission) = if listener.credit < MULTISHOT_CREDIT {
+        let (mode, submission) = if listener.credit < MULTISHOT_CREDIT as isize {
             let nowhere = std::ptr::null_mut();
             (
                 Mode::Single,
@@ -159,13 +159,15 @@ impl State {
 #[derive(Debug)]
 pub struct Listener {
     ring: Ring,
-    key: Key,
+    pub(super) key: Key,
 }
 
 impl Listener {
-    /// Serves `socket`, a listening stream socket in blocking mode, and accepts up to `credit`
-    /// connections until more credit is [added](Listener::add_credit).
+    /// Serves `socket`, a listening stream socket, and accepts up to `credit` connections until
+    /// more credit is [added](Listener::add_credit). The socket is put in blocking mode.
     pub fn new(ring: &Ring, socket: Arc<OwnedFd>, credit: usize) -> Self {
+        // Fails for nothing that is a socket.
+        let _ = rustix::io::ioctl_fionbio(&socket, false);
         let key = ring.0.with(|state| {
             let generation = state.next_generation();
             let index = state.listeners.insert(Accepting {
@@ -175,7 +177,7 @@ impl Listener {
                 cancelling: false,
                 stopped: false,
                 abandoned: false,
-                credit,
+                credit: isize::try_from(credit).unwrap_or(isize::MAX),
                 ready: VecDeque::new(),
                 failed: None,
                 waker: None,
@@ -203,14 +205,15 @@ impl Listener {
             outcome
         })
         .await?;
-        Ok(Stream::new(&self.ring, fd))
+        Ok(Stream::adopt(&self.ring, fd))
     }
 
     /// Allows `connections` more to be accepted: as many as have ended.
     pub fn add_credit(&self, connections: usize) {
         self.ring.0.with(|state| {
             let listener = &mut state.listeners[self.key.index as usize];
-            listener.credit += connections;
+            let connections = isize::try_from(connections).unwrap_or(isize::MAX);
+            listener.credit = listener.credit.saturating_add(connections);
             if listener.waker.is_some() {
                 state.arm_accept(self.key);
             }
@@ -241,7 +244,7 @@ impl Listener {
         (
             queued
                 .into_iter()
-                .map(|fd| Stream::new(&self.ring, fd))
+                .map(|fd| Stream::adopt(&self.ring, fd))
                 .collect(),
             outcome,
         )
@@ -250,17 +253,19 @@ impl Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
+        // The waker too goes now: the entry is freed while the tables are borrowed.
         let _released = self.ring.0.with(|state| {
             let listener = &mut state.listeners[self.key.index as usize];
             listener.stopped = true;
             listener.abandoned = true;
+            let waker = listener.waker.take();
             if listener.armed.is_none() {
-                return Some(state.listeners.remove(self.key.index as usize));
+                return (Some(state.listeners.remove(self.key.index as usize)), waker);
             }
             if !std::mem::replace(&mut listener.cancelling, true) {
                 state.cancel(Target::Accept(self.key));
             }
-            None
+            (None, waker)
         });
     }
 }
@@ -268,12 +273,15 @@ impl Drop for Listener {
 /// Takes every connection that waits in the kernel's queue.
 fn accept_queued(socket: &OwnedFd, queued: &mut VecDeque<OwnedFd>) -> io::Result<()> {
     rustix::io::ioctl_fionbio(socket, true)?;
-    loop {
+    let outcome = loop {
         match rustix::net::accept_with(socket, rustix::net::SocketFlags::CLOEXEC) {
             Ok(fd) => queued.push_back(fd),
-            Err(rustix::io::Errno::AGAIN) => return Ok(()),
+            Err(rustix::io::Errno::AGAIN) => break Ok(()),
             Err(rustix::io::Errno::CONNABORTED | rustix::io::Errno::INTR) => {}
-            Err(errno) => return Err(errno.into()),
+            Err(errno) => break Err(errno.into()),
         }
-    }
+    };
+    // The socket may be served by another ring after this one, and a non-blocking one never waits.
+    rustix::io::ioctl_fionbio(socket, false)?;
+    outcome
 }

@@ -29,6 +29,7 @@
 
 #![allow(unsafe_code)]
 
+mod alarm;
 mod buffers;
 mod core;
 mod deadline;
@@ -57,7 +58,7 @@ use std::task::{Context, Waker};
 
 pub use self::buffers::Lease;
 pub use self::deadline::{Deadline, Elapsed};
-pub use self::driver::{SHORT_WAIT, run};
+pub use self::driver::{PREEMPTION, SHORT_WAIT, run};
 pub use self::file::File;
 pub use self::listener::{Listener, MULTISHOT_CREDIT};
 pub use self::message::Message;
@@ -95,9 +96,10 @@ impl Ring {
     }
 
     /// CLOCK_MONOTONIC when the completions now being handled were reaped, in nanoseconds. Reading
-    /// it is free; [`Ring::clock_ns`] asks the clock.
+    /// it is free, except in a task that glommio woke while the ring was parked;
+    /// [`Ring::clock_ns`] always asks the clock.
     pub fn now_ns(&self) -> u64 {
-        self.0.now.get()
+        self.0.now_ns()
     }
 
     /// CLOCK_MONOTONIC now, in nanoseconds.

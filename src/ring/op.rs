@@ -13,6 +13,7 @@ use std::ffi::CString;
 use std::future::Future;
 use std::os::fd::OwnedFd;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -21,15 +22,13 @@ use std::task::{Context, Poll, Waker};
 /// they are and asserts nothing about aliases of them.
 #[derive(Debug)]
 pub(super) enum Payload {
-    /// Nothing.
-    None,
     /// Bytes being sent, and the scatter list when there are two parts.
     Send {
         message: Message,
         vector: Vec<SendVector>,
     },
-    /// A buffer being read into; its length is the length asked for.
-    Read(Vec<u8>),
+    /// A buffer being read into, its length the length asked for, and the file read from.
+    Read { buffer: Vec<u8>, file: Rc<OwnedFd> },
     /// A path being opened below a directory.
     Open {
         path: CString,
@@ -38,10 +37,10 @@ pub(super) enum Payload {
     },
     /// An address being connected to.
     Connect(Vec<socket2::SockAddr>),
-    /// The eight bytes of an eventfd.
-    Counter {
-        value: Vec<u64>,
-        counter: Arc<OwnedFd>,
+    /// Notifications being received.
+    Notifications {
+        bytes: Vec<u8>,
+        socket: Arc<OwnedFd>,
     },
 }
 
@@ -115,7 +114,7 @@ impl State {
             return;
         }
         let socket = slot.socket.take();
-        self.traffic |= !matches!(slot.payload, Payload::Counter { .. });
+        self.traffic |= !matches!(slot.payload, Payload::Notifications { .. });
         match std::mem::replace(&mut slot.progress, Progress::Done(result)) {
             Progress::Running(waker) => self.woken.extend(waker),
             Progress::Abandoned => {

@@ -4,7 +4,7 @@ use io_uring::{IoUring, Probe, opcode};
 use std::io;
 
 /// Operations that a ring submits, with the names under which `io_uring_enter(2)` knows them.
-const OPERATIONS: [(u8, &str); 11] = [
+const OPERATIONS: [(u8, &str); 10] = [
     (opcode::Accept::CODE, "ACCEPT"),
     (opcode::AsyncCancel::CODE, "ASYNC_CANCEL"),
     (opcode::Close::CODE, "CLOSE"),
@@ -14,7 +14,6 @@ const OPERATIONS: [(u8, &str); 11] = [
     (opcode::Recv::CODE, "RECV"),
     (opcode::Send::CODE, "SEND"),
     (opcode::SendMsg::CODE, "SENDMSG"),
-    (opcode::Shutdown::CODE, "SHUTDOWN"),
     (opcode::Timeout::CODE, "TIMEOUT"),
 ];
 

@@ -7,7 +7,7 @@
 
 use super::buffers::Lease;
 use super::op::Op;
-use super::stream::{Stream, check, sent};
+use super::stream::{Stream, sent};
 use futures_io::{AsyncBufRead, AsyncRead, AsyncWrite};
 use std::future::Future;
 use std::io;
@@ -26,24 +26,44 @@ pub(super) struct Adapter(Option<Box<Pending>>);
 struct Pending {
     reading: Option<Lease>,
     writing: Option<Op>,
-    closing: Option<Op>,
+}
+
+impl Adapter {
+    /// Whether bytes were shown that nobody consumed.
+    pub(super) fn is_reading(&self) -> bool {
+        self.0
+            .as_ref()
+            .is_some_and(|pending| pending.reading.is_some())
+    }
+
+    /// Takes the bytes that were shown and not consumed.
+    pub(super) fn take_reading(&mut self) -> Option<Lease> {
+        self.0.as_mut()?.reading.take()
+    }
+
+    /// Where the write in flight is kept, once there was one.
+    fn writing(&mut self) -> Option<&mut Option<Op>> {
+        Some(&mut self.0.as_mut()?.writing)
+    }
 }
 
 impl Stream {
     fn pending(&mut self) -> &mut Pending {
-        self.adapter.0.get_or_insert_default()
+        self.adapter.get_mut().0.get_or_insert_default()
     }
 
-    /// Waits until the last write has been taken whole.
-    fn poll_written(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while let Some(op) = &mut self.pending().writing {
+    /// Waits until the last write has been taken whole. When it fails its rest is lost, and so
+    /// nothing more can be sent.
+    pub(super) fn poll_written(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut adapter = self.adapter.borrow_mut();
+        while let Some(writing) = adapter.writing() {
+            let Some(op) = writing else { break };
             let (result, payload) = ready!(Pin::new(op).poll(cx));
-            self.pending().writing = None;
+            *writing = None;
             let (outcome, message) = sent(result, payload);
-            outcome?;
+            outcome.inspect_err(|_| self.mark_broken())?;
             if message.remaining() > 0 {
-                let op = self.start_send(message);
-                self.pending().writing = Some(op);
+                *writing = Some(self.start_send(message));
             }
         }
         Poll::Ready(Ok(()))
@@ -92,6 +112,9 @@ impl AsyncWrite for Stream {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         ready!(self.poll_written(cx))?;
+        if self.is_broken() {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
         let taken = &bytes[..bytes.len().min(WRITE_BYTES)];
         if !taken.is_empty() {
             let op = self.start_send(taken.to_vec().into());
@@ -100,21 +123,12 @@ impl AsyncWrite for Stream {
         Poll::Ready(Ok(taken.len()))
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.poll_written(cx)
     }
 
-    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_written(cx))?;
-        if self.pending().closing.is_none() {
-            let op = self.start_shutdown(Shutdown::Write);
-            self.pending().closing = Some(op);
-        }
-        let Some(op) = &mut self.pending().closing else {
-            unreachable!("set above")
-        };
-        let (result, _) = ready!(Pin::new(op).poll(cx));
-        self.pending().closing = None;
-        Poll::Ready(check(result).map(|_| ()))
+        Poll::Ready(self.shutdown_now(Shutdown::Write))
     }
 }

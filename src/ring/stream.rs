@@ -5,6 +5,7 @@ use super::message::Message;
 use super::op::{Op, Payload, SendVector};
 use super::{Key, Ring};
 use io_uring::{opcode, squeue, types};
+use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
 use std::net::{Shutdown, SocketAddr};
@@ -23,12 +24,20 @@ use std::task::{Context, Poll};
 pub struct Stream {
     pub(super) ring: Ring,
     pub(super) key: Key,
-    pub(super) adapter: super::rw::Adapter,
+    pub(super) adapter: RefCell<super::rw::Adapter>,
 }
 
 impl Stream {
-    /// Takes over a connected stream socket in blocking mode.
+    /// Takes over a connected stream socket, and puts it in blocking mode: the ring waits for it,
+    /// where the kernel would answer EAGAIN.
     pub fn new(ring: &Ring, socket: OwnedFd) -> Self {
+        // Fails for nothing that is a socket.
+        let _ = rustix::io::ioctl_fionbio(&socket, false);
+        Self::adopt(ring, socket)
+    }
+
+    /// Takes over a socket that is in blocking mode.
+    pub(super) fn adopt(ring: &Ring, socket: OwnedFd) -> Self {
         let key = ring.0.with(|state| state.adopt(socket));
         Self {
             ring: ring.clone(),
@@ -46,7 +55,7 @@ impl Stream {
         let domain = socket2::Domain::for_address(address);
         let socket = socket2::Socket::new(domain, socket2::Type::STREAM, None)?;
         socket.set_tcp_nodelay(true)?;
-        let stream = Self::new(ring, socket.into());
+        let stream = Self::adopt(ring, socket.into());
         let payload = Payload::Connect(vec![address.into()]);
         let (result, _) = stream
             .operate(payload, |fd, payload| {
@@ -70,6 +79,10 @@ impl Stream {
 
     /// [`Stream::receive`] for hand-written futures.
     pub fn poll_receive(&self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Lease>>> {
+        // What `AsyncBufRead` has shown and nobody consumed comes first.
+        if let Some(lease) = self.adapter.borrow_mut().take_reading() {
+            return Poll::Ready(Ok(Some(lease)));
+        }
         let (outcome, _displaced) = self.ring.0.with(|state| state.poll_receive(self.key, cx));
         outcome.map_ok(|chunk| chunk.map(|chunk| Lease::new(self.ring.0.clone(), chunk)))
     }
@@ -84,7 +97,7 @@ impl Stream {
 
     /// Whether [`Stream::receive`] would return at once.
     pub fn has_received(&self) -> bool {
-        self.ring.0.with(|state| state.has_received(self.key))
+        self.adapter.borrow().is_reading() || self.ring.0.with(|state| state.has_received(self.key))
     }
 
     /// Sends what it can of `message` and returns it with the number of bytes the kernel took:
@@ -96,11 +109,11 @@ impl Stream {
     /// # Errors
     /// What `send(2)` answers; `BrokenPipe` after an earlier send was dropped.
     pub async fn send(&self, message: Message) -> (io::Result<usize>, Message) {
-        if self
-            .ring
-            .0
-            .with(|state| state.sockets[self.key.index as usize].broken)
-        {
+        // What `AsyncWrite` took goes first: two sends in flight may overtake each other.
+        if let Err(error) = poll_fn(|cx| self.poll_written(cx)).await {
+            return (Err(error), message);
+        }
+        if self.is_broken() {
             return (Err(io::ErrorKind::BrokenPipe.into()), message);
         }
         if message.remaining() == 0 {
@@ -133,7 +146,30 @@ impl Stream {
     /// # Errors
     /// What `shutdown(2)` answers: ENOTCONN when the connection is gone.
     pub async fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        check(self.start_shutdown(how).await.0).map(|_| ())
+        if how != Shutdown::Read {
+            poll_fn(|cx| self.poll_written(cx)).await?;
+        }
+        self.shutdown_now(how)
+    }
+
+    /// Shuts down by the system call, which for a socket never blocks: on the ring the kernel
+    /// would start a worker thread for it.
+    pub(super) fn shutdown_now(&self, how: Shutdown) -> io::Result<()> {
+        self.with_fd(|fd| socket2::SockRef::from(&fd).shutdown(how))
+    }
+
+    /// Whether a send was given up half way.
+    pub(super) fn is_broken(&self) -> bool {
+        self.ring
+            .0
+            .with(|state| state.sockets[self.key.index as usize].broken)
+    }
+
+    /// Notes that a send was given up half way.
+    pub(super) fn mark_broken(&self) {
+        self.ring
+            .0
+            .with(|state| state.sockets[self.key.index as usize].broken = true);
     }
 
     /// The peer's address.
@@ -171,17 +207,6 @@ impl Stream {
         )
     }
 
-    pub(super) fn start_shutdown(&self, how: Shutdown) -> Op {
-        let how = match how {
-            Shutdown::Read => libc::SHUT_RD,
-            Shutdown::Write => libc::SHUT_WR,
-            Shutdown::Both => libc::SHUT_RDWR,
-        };
-        self.operate(Payload::None, |fd, _| {
-            opcode::Shutdown::new(fd, how).build()
-        })
-    }
-
     fn operate(
         &self,
         payload: Payload,
@@ -195,7 +220,7 @@ impl Stream {
         Op::new(self.ring.clone(), key)
     }
 
-    fn with_fd<R>(&self, ask: impl FnOnce(BorrowedFd<'_>) -> R) -> R {
+    pub(super) fn with_fd<R>(&self, ask: impl FnOnce(BorrowedFd<'_>) -> R) -> R {
         self.ring.0.with(|state| {
             // SAFETY: the entry keeps the descriptor open, and is not freed during the borrow.
             ask(unsafe { BorrowedFd::borrow_raw(state.sockets[self.key.index as usize].fd()) })
@@ -225,11 +250,7 @@ impl Sending<'_> {
 impl Drop for Sending<'_> {
     fn drop(&mut self) {
         if !self.finished {
-            let index = self.stream.key.index as usize;
-            self.stream
-                .ring
-                .0
-                .with(|state| state.sockets[index].broken = true);
+            self.stream.mark_broken();
         }
     }
 }

@@ -19,6 +19,10 @@ pub(super) const COARSE_AFTER_TICKS: u64 = 50;
 /// Number of slots; a deadline further away waits in the last one and is moved on from there.
 const SLOTS: usize = 512;
 
+/// Entries whose memory a slot keeps when it is emptied. More is given back, or a wheel that
+/// thousands of connections move through ends with room for all of them in every slot.
+const KEPT_ENTRIES: usize = 64;
+
 const TICKS_PER_SECOND: u64 = 1_000_000_000 / TICK_NS;
 
 const _: () = assert!(SLOTS.is_power_of_two());
@@ -85,9 +89,10 @@ impl<W> Wheel<W> {
         self.timers.remove(key.0 as usize).waiter
     }
 
-    /// Arms a timer for `deadline_ns`, or moves it there.
-    pub(super) fn arm(&mut self, key: TimerKey, deadline_ns: u64) {
-        let due = round_up(self.now, deadline_ns);
+    /// Arms a timer for `deadline_ns`, or moves it there. What `now_ns` says decides how coarse
+    /// the deadline may be; it may be ahead of the last [`Wheel::advance`].
+    pub(super) fn arm(&mut self, key: TimerKey, deadline_ns: u64, now_ns: u64) {
+        let due = round_up(self.now.max(now_ns / TICK_NS), deadline_ns);
         let timer = &mut self.timers[key.0 as usize];
         timer.deadline = Some(due);
         timer.fired = false;
@@ -134,7 +139,7 @@ impl<W> Wheel<W> {
             for entry in entries.drain(..) {
                 fired += self.visit(entry, due);
             }
-            if self.slots[slot].is_empty() {
+            if self.slots[slot].is_empty() && entries.capacity() <= KEPT_ENTRIES {
                 self.slots[slot] = entries;
             }
         }
@@ -215,7 +220,8 @@ mod tests {
     fn armed(wheel: &mut Wheel<u32>, name: u32, at_ms: u64) -> TimerKey {
         let key = wheel.insert();
         *wheel.waiter(key) = Some(name);
-        wheel.arm(key, at_ms * MS);
+        let now_ns = wheel.now * TICK_NS;
+        wheel.arm(key, at_ms * MS, now_ns);
         key
     }
 
@@ -241,7 +247,7 @@ mod tests {
     fn moved_later_it_does_not_fire_at_its_old_place() {
         let mut wheel = Wheel::new(0);
         let key = armed(&mut wheel, 1, 200);
-        wheel.arm(key, 900 * MS);
+        wheel.arm(key, 900 * MS, 0);
         assert!(fired(&mut wheel, 800).is_empty());
         assert_eq!(fired(&mut wheel, 900), [1]);
     }
@@ -250,7 +256,7 @@ mod tests {
     fn moved_earlier_it_fires_once() {
         let mut wheel = Wheel::new(0);
         let key = armed(&mut wheel, 1, 900);
-        wheel.arm(key, 200 * MS);
+        wheel.arm(key, 200 * MS, 0);
         assert_eq!(fired(&mut wheel, 200), [1]);
         assert!(fired(&mut wheel, 2_000).is_empty());
     }
@@ -283,6 +289,31 @@ mod tests {
         armed(&mut wheel, 2, 75_900);
         assert!(fired(&mut wheel, 75_999).is_empty());
         assert_eq!(fired(&mut wheel, 76_000), [1, 2]);
+    }
+
+    #[test]
+    fn a_near_deadline_is_not_coarse_after_a_long_sleep() {
+        let mut wheel = Wheel::new(0);
+        let key = wheel.insert();
+        *wheel.waiter(key) = Some(1);
+        wheel.arm(key, 20_250 * MS, 20_000 * MS);
+        assert!(fired(&mut wheel, 20_299).is_empty());
+        assert_eq!(fired(&mut wheel, 20_300), [1]);
+    }
+
+    #[test]
+    fn a_slot_keeps_no_more_memory_than_it_often_needs() {
+        let mut wheel = Wheel::new(0);
+        for name in 0..10_000 {
+            armed(&mut wheel, name, 200);
+        }
+        assert_eq!(fired(&mut wheel, 200).len(), 10_000);
+        assert!(
+            wheel
+                .slots
+                .iter()
+                .all(|slot| slot.capacity() <= KEPT_ENTRIES)
+        );
     }
 
     #[test]

@@ -58,6 +58,7 @@ pub struct Shard {
     /// Acceptors that have not ended.
     accepting: Cell<usize>,
     tasks: Tasks,
+    #[expect(clippy::vec_box, reason = "they move between here and the connections")]
     work: RefCell<Vec<Box<Work>>>,
     /// Raised when the shard shuts down: responses then end their connections.
     draining: Flag,
