@@ -29,6 +29,11 @@ pub(super) async fn serve(shard: &Rc<Shard>, stream: Stream) {
 
 async fn live(shard: &Rc<Shard>, wire: &Rc<Wire>) -> CloseReason {
     loop {
+        if wire.stopped.take() {
+            // The shutdown came while a request was under way. Now the connection ends, unless
+            // another request has come already.
+            wire.stream.interrupt();
+        }
         let event = match wire.receive(Some(IDLE_TIMEOUT)).await {
             Ok(lease) => {
                 shard.recorder().received(lease.len() as u64);

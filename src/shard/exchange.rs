@@ -114,6 +114,9 @@ impl Visit<'_> {
             }
         };
         let peer = self.wire.peer().map_err(|_| Event::Failed)?;
+        // An invitation to send the body must not overtake the responses that are gathered: the
+        // handler that asks for the body is run when they are sent.
+        let has_to_wait = head.expects_continue() && !self.work.out.is_empty();
         let shard = self.shard;
         let begun = catch_unwind(AssertUnwindSafe(|| {
             let mut answer = if stats::is_asked(shard, &head, peer) {
@@ -124,6 +127,9 @@ impl Visit<'_> {
                     .dispatch(Request::new(head, body, peer))
                     .answer
             };
+            if has_to_wait {
+                return Begun::Waiting(answer);
+            }
             match Pin::new(&mut answer).poll(cx) {
                 Poll::Ready(response) => Begun::Answered(response),
                 Poll::Pending => Begun::Waiting(answer),
@@ -252,6 +258,11 @@ impl Visit<'_> {
         };
         match sent {
             Ok(()) => self.follow(asked, framed),
+            // The responses before this one are whole, and are not lost with it.
+            Err(Event::Truncated) => match self.flush(Bytes::new()).await {
+                Ok(()) => Event::Truncated,
+                Err(event) => event,
+            },
             Err(event) => event,
         }
     }

@@ -28,6 +28,8 @@ pub(super) struct Wire {
     pub(super) body: RefCell<Option<BodyDecoder>>,
     /// The body cannot be read on: it is malformed, late, or the peer is gone.
     pub(super) body_failed: Cell<bool>,
+    /// A wait was ended for a shutdown, and the connection had to go on.
+    pub(super) stopped: Cell<bool>,
     peer: OnceCell<SocketAddr>,
 }
 
@@ -39,6 +41,7 @@ impl Wire {
             lease: RefCell::new(None),
             body: RefCell::new(None),
             body_failed: Cell::new(false),
+            stopped: Cell::new(false),
             peer: OnceCell::new(),
         }
     }
@@ -66,6 +69,7 @@ impl Wire {
             Poll::Ready(Ok(Some(lease))) => Poll::Ready(Ok(lease)),
             Poll::Ready(Ok(None)) => Poll::Ready(Err(Event::PeerClosed)),
             Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {
+                self.stopped.set(true);
                 Poll::Ready(Err(Event::Stopped))
             }
             Poll::Ready(Err(_)) => Poll::Ready(Err(Event::Failed)),

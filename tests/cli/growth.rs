@@ -1,0 +1,157 @@
+//! What a long life leaves behind: descriptors, memory, and the bound on connections.
+
+use super::support::process::{CORELANE, Process};
+use super::support::{Client, assert_adds_up, fresh_stats, number, outside, scrape, wait_until};
+use corelane::limits::RESERVED_DESCRIPTORS;
+use std::fs;
+use std::net::SocketAddr;
+use std::process::Command;
+
+fn descriptors(process: &Process) -> usize {
+    fs::read_dir(format!("/proc/{}/fd", process.id()))
+        .expect("its descriptors")
+        .count()
+}
+
+/// Resident memory in bytes.
+fn resident(process: &Process) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", process.id())).expect("its status");
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .expect("its memory");
+    let kib: u64 = line
+        .trim()
+        .trim_end_matches(" kB")
+        .parse()
+        .expect("a number");
+    kib * 1024
+}
+
+/// The `n`th of many connections, each of which lives and ends in another way.
+fn live(address: SocketAddr, n: usize) {
+    let mut client = Client::connect(address);
+    let host = "HTTP/1.1\r\nHost: a\r\n";
+    match n % 10 {
+        0 => client.assert_alive(),
+        1 => drop(client),
+        2 => {
+            client.send(format!("GET / {host}Connection: close\r\n\r\n"));
+            client.response();
+            client.assert_closed();
+        }
+        3 => {
+            client.send("no request\r\n\r\n");
+            assert_eq!(client.response().status, 400);
+        }
+        4 => client.send("GET / HTTP/1.1\r\nHo"),
+        5 => {
+            client.send(format!(
+                "POST /echo {host}Content-Length: 100000\r\n\r\nabc"
+            ));
+        }
+        6 => {
+            // Closed with bytes unread, so the server sees a reset.
+            client.send(format!("GET / {host}\r\n").repeat(100));
+        }
+        7 => {
+            client.get("/last");
+            client.finish_sending();
+            client.response();
+            client.assert_closed();
+        }
+        8 => {
+            client.send(format!(
+                "POST /json {host}Content-Length: 100000\r\n\r\nabc"
+            ));
+            assert_eq!(client.response().status, 405);
+        }
+        _ => {
+            client.get("/stats?fresh=1");
+            client.response();
+        }
+    }
+}
+
+#[test]
+fn descriptors_come_back() {
+    let mut process = Process::start(["demo", "--listen", "127.0.0.1:0"]);
+    let address = process.listening();
+    (0..20).for_each(|n| live(address, n));
+    let quiet = || number(&fresh_stats(address), "/connections/active") == 1;
+    wait_until("the first connections are gone", quiet);
+    let before = descriptors(&process);
+    (0..2_000).for_each(|n| live(address, n));
+    wait_until("all connections are gone", quiet);
+    assert_adds_up(&fresh_stats(address));
+    // The connection that asks, and one of the look before, may be there or not.
+    wait_until("all descriptors are back", || {
+        descriptors(&process).abs_diff(before) <= 1
+    });
+}
+
+#[test]
+fn memory_stays_flat() {
+    const PIPELINED: usize = 1_000;
+    let mut process = Process::start(["demo", "--listen", "127.0.0.1:0"]);
+    let address = process.listening();
+    let requests = "GET /plaintext HTTP/1.1\r\nHost: a\r\n\r\n".repeat(PIPELINED);
+    let ask = |times: usize| {
+        for _ in 0..times {
+            let mut client = Client::connect(address);
+            client.send(&requests);
+            (0..PIPELINED).for_each(|_| drop(client.response()));
+        }
+    };
+    ask(40);
+    let before = resident(&process);
+    ask(200);
+    let after = resident(&process);
+    assert!(
+        after < before + 8 * 1024 * 1024,
+        "from {before} to {after} bytes"
+    );
+    assert_eq!(
+        number(&fresh_stats(address), "/requests/total"),
+        240 * PIPELINED as u64
+    );
+}
+
+#[test]
+fn connections_are_taken_as_far_as_descriptors_go() {
+    if !outside::has("prlimit") {
+        return;
+    }
+    const OPEN_FILES: usize = 200;
+    let mut command = Command::new("prlimit");
+    command
+        .arg(format!("--nofile={OPEN_FILES}:{OPEN_FILES}"))
+        .args(["--", CORELANE]);
+    let mut process =
+        Process::spawn(command.args(["demo", "--listen", "127.0.0.1:0", "--cores", "1"]));
+    let address = process.listening();
+    // One shard and one address: what is reserved for both, and the listening socket.
+    let most = OPEN_FILES - 2 * RESERVED_DESCRIPTORS - 1;
+    let mut taken: Vec<_> = (0..most).map(|_| Client::connect(address)).collect();
+    taken.iter_mut().for_each(Client::assert_alive);
+
+    let mut waiting: Vec<_> = (0..100).map(|_| Client::connect(address)).collect();
+    waiting.iter_mut().for_each(|client| client.get("/waiting"));
+    taken.iter_mut().for_each(Client::assert_alive);
+    let stats = scrape(&mut taken[0]);
+    assert_eq!(
+        number(&stats, "/connections/active"),
+        most as u64,
+        "{stats}"
+    );
+    assert_eq!(
+        number(&stats, "/connections/accepted_total"),
+        most as u64,
+        "{stats}"
+    );
+    // As one goes the next is served.
+    for mut client in waiting {
+        drop(taken.pop());
+        assert_eq!(client.response().text(), "Hello, waiting");
+    }
+}

@@ -1,0 +1,10 @@
+//! The program as a process: how it starts and refuses to, what it looks like while it runs, and
+//! how it ends.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod growth;
+mod refusals;
+mod shape;
+mod shutdown;

@@ -1,0 +1,393 @@
+//! A folder served over sockets: what is in it, byte for byte, and nothing that is not.
+
+use super::app::{Served, pattern};
+use super::support::Client;
+use super::support::client::Response;
+use corelane::App;
+use corelane::limits::{FILE_PIECE_BYTES, INLINE_BODY_BYTES, NAME_BYTES};
+use rustix::fs::{CWD, FileType, Mode};
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+use tempfile::TempDir;
+
+/// When every file of the tree was changed last: a time that RFC 9110 §5.6.7 shows.
+const CHANGED: Duration = Duration::from_secs(784_111_777);
+const CHANGED_TEXT: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+
+/// A folder, and the folder that it lies in, which nobody may see.
+struct Tree {
+    outer: TempDir,
+}
+
+impl Tree {
+    fn new() -> Self {
+        let tree = Self {
+            outer: tempfile::tempdir().expect("a folder"),
+        };
+        fs::create_dir(tree.root()).expect("a folder");
+        fs::write(tree.outer.path().join("secret"), "secret").expect("a file");
+        for folder in [
+            "sub",
+            "bare",
+            "a b",
+            ".hidden",
+            ".well-known",
+            "sub/.well-known",
+        ] {
+            fs::create_dir(tree.root().join(folder)).expect("a folder");
+        }
+        let files = [
+            "index.html",
+            "a.txt",
+            "sub/index.html",
+            "sub/b.css",
+            "a b/c d.txt",
+            "50%.txt",
+            "p+q&r=s.txt",
+            "h\u{f6}.html",
+            "\u{65e5}\u{672c}.json",
+            ".env",
+            ".hidden/c.txt",
+            ".well-known/x",
+            "sub/.well-known/x",
+            "noext",
+            "UP.TXT",
+            "a.tar.gz",
+        ];
+        for file in files {
+            tree.write(OsStr::new(file), file.as_bytes());
+        }
+        tree.write(OsStr::from_bytes(b"octet\xff.txt"), b"an octet");
+        tree.write(OsStr::new(&"n".repeat(NAME_BYTES)), b"long");
+        symlink("a.txt", tree.root().join("inside")).expect("a link");
+        symlink("../secret", tree.root().join("outside")).expect("a link");
+        symlink("..", tree.root().join("up")).expect("a link");
+        symlink(
+            tree.outer.path().join("secret"),
+            tree.root().join("absolute"),
+        )
+        .expect("a link");
+        symlink("loop", tree.root().join("loop")).expect("a link");
+        let (fifo, mode) = (tree.root().join("fifo"), Mode::RUSR | Mode::WUSR);
+        rustix::fs::mknodat(CWD, &fifo, FileType::Fifo, mode, 0).expect("a FIFO");
+        tree
+    }
+
+    fn root(&self) -> std::path::PathBuf {
+        self.outer.path().join("root")
+    }
+
+    fn write(&self, name: &OsStr, content: &[u8]) {
+        let path = self.root().join(name);
+        fs::write(&path, content).expect("a file");
+        set_changed(&path);
+    }
+
+    fn serve(&self, prefix: &'static str) -> Served {
+        let root = self.root();
+        Served::with(move |_| App::new().files(prefix, &root))
+    }
+}
+
+fn set_changed(path: &Path) {
+    let file = fs::File::options()
+        .write(true)
+        .open(path)
+        .expect("the file");
+    file.set_modified(SystemTime::UNIX_EPOCH + CHANGED)
+        .expect("its time");
+}
+
+fn get(client: &mut Client, target: &str) -> Response {
+    client.get(target);
+    client.response()
+}
+
+#[test]
+fn files_are_found_by_their_paths() {
+    let tree = Tree::new();
+    let served = tree.serve("/");
+    let mut client = Client::connect(served.address);
+    let (html, text) = ("text/html; charset=utf-8", "text/plain; charset=utf-8");
+    let unknown = "application/octet-stream";
+    let longest = "/".to_owned() + &"n".repeat(NAME_BYTES);
+    let table = [
+        ("/", "index.html", html),
+        ("/?query", "index.html", html),
+        ("/index.html", "index.html", html),
+        ("/a.txt", "a.txt", text),
+        ("/a.txt?x=../..", "a.txt", text),
+        ("/%61.txt", "a.txt", text),
+        ("/sub/", "sub/index.html", html),
+        ("/sub/b.css", "sub/b.css", "text/css; charset=utf-8"),
+        ("/a%20b/c%20d.txt", "a b/c d.txt", text),
+        ("/50%25.txt", "50%.txt", text),
+        ("/p+q&r=s.txt", "p+q&r=s.txt", text),
+        ("/h%C3%B6.html", "h\u{f6}.html", html),
+        (
+            "/%e6%97%a5%E6%9C%AC.json",
+            "\u{65e5}\u{672c}.json",
+            "application/json",
+        ),
+        ("/octet%FF.txt", "an octet", text),
+        ("/.well-known/x", ".well-known/x", unknown),
+        ("/noext", "noext", unknown),
+        ("/UP.TXT", "UP.TXT", text),
+        ("/a.tar.gz", "a.tar.gz", "application/gzip"),
+        ("/inside", "a.txt", unknown),
+        (&longest, "long", unknown),
+    ];
+    for (target, content, media) in table {
+        let response = get(&mut client, target);
+        assert_eq!(
+            (response.status, response.text()),
+            (200, content),
+            "{target}"
+        );
+        assert_eq!(response.field("content-type"), Some(media), "{target}");
+        assert_eq!(
+            response.field("last-modified"),
+            Some(CHANGED_TEXT),
+            "{target}"
+        );
+
+        client.send(format!("HEAD {target} HTTP/1.1\r\nHost: a\r\n\r\n"));
+        let head = client.head_response();
+        let without_date = |response: &Response| {
+            let mut fields = response.fields.clone();
+            fields.retain(|(name, _)| name != "date");
+            fields
+        };
+        assert_eq!(
+            without_date(&head),
+            without_date(&response),
+            "HEAD {target}"
+        );
+    }
+}
+
+#[test]
+fn nothing_else_is_found() {
+    let tree = Tree::new();
+    let served = tree.serve("/");
+    let mut client = Client::connect(served.address);
+    let too_long = "/".to_owned() + &"n".repeat(NAME_BYTES + 1);
+    let table = [
+        // Not there, or not files.
+        ("/none", 404),
+        ("/a.txt/", 404),
+        ("/a.txt/b", 404),
+        ("/bare/", 404),
+        ("/fifo", 404),
+        ("/loop", 404),
+        (&too_long, 404),
+        ("/index.html/", 404),
+        // Hidden.
+        ("/.env", 404),
+        ("/.hidden/c.txt", 404),
+        ("/%2eenv", 404),
+        ("/sub/.well-known/x", 404),
+        // Ways out.
+        ("/../secret", 404),
+        ("/sub/../a.txt", 404),
+        ("/%2e%2e/secret", 404),
+        ("/..%2Fsecret", 404),
+        ("/sub/..%2f..%2fsecret", 404),
+        ("/%2e%2e%2fsecret", 404),
+        ("/outside", 404),
+        ("/up/secret", 404),
+        ("/up/", 404),
+        ("/absolute", 404),
+        ("//a.txt", 404),
+        ("/./a.txt", 404),
+        ("/sub//b.css", 404),
+        ("/%2Fa.txt", 404),
+        ("//etc/passwd", 404),
+        ("/%252e%252e/secret", 404),
+        ("/..\\secret", 400),
+        // Malformed.
+        ("/a%00.txt", 400),
+        ("/a%0", 400),
+        ("/%zz", 400),
+    ];
+    for (target, status) in table {
+        let mut client = Client::connect(served.address);
+        let response = get(&mut client, target);
+        assert_eq!(response.status, status, "{target}: {response:?}");
+        assert!(!response.text().contains("secret"), "{target}");
+    }
+    assert_eq!(get(&mut client, "/a.txt").status, 200);
+}
+
+#[test]
+fn a_folder_without_its_slash_is_redirected_to() {
+    let tree = Tree::new();
+    let table = [
+        ("/", "/sub", "/sub/"),
+        ("/", "/sub?a=b&c", "/sub/?a=b&c"),
+        ("/", "/sub?", "/sub/?"),
+        ("/", "/a%20b", "/a%20b/"),
+        ("/", "/%73ub", "/sub/"),
+        ("/static", "/static/sub?q", "/static/sub/?q"),
+    ];
+    for (prefix, target, location) in table {
+        let served = tree.serve(prefix);
+        let response = get(&mut Client::connect(served.address), target);
+        assert_eq!(response.status, 301, "{target}");
+        assert_eq!(response.field("location"), Some(location), "{target}");
+    }
+}
+
+#[test]
+fn below_a_prefix() {
+    let tree = Tree::new();
+    let served = tree.serve("/static");
+    let mut client = Client::connect(served.address);
+    let table = [
+        ("/static/", 200),
+        ("/static/a.txt", 200),
+        ("/static/sub/b.css", 200),
+        ("/static/a%20b/c%20d.txt", 200),
+        ("/static/octet%FF.txt", 200),
+        ("/static/50%25.txt", 200),
+        ("/a.txt", 404),
+        ("/staticx", 404),
+        ("/static/../a.txt", 404),
+        ("/static/%2e%2e/secret", 404),
+        ("/static/%2e%2e%2Fsecret", 404),
+    ];
+    for (target, status) in table {
+        assert_eq!(get(&mut client, target).status, status, "{target}");
+    }
+    // The mount itself without its slash is a folder too.
+    let response = get(&mut client, "/static?q");
+    let told = (response.status, response.field("location"));
+    assert!(
+        told == (301, Some("/static/?q")) || told.0 == 200,
+        "{response:?}"
+    );
+}
+
+#[test]
+fn only_get_and_head() {
+    let tree = Tree::new();
+    let served = tree.serve("/");
+    let mut client = Client::connect(served.address);
+    let table = [
+        ("POST", 405),
+        ("PUT", 405),
+        ("DELETE", 405),
+        ("BREW", 405),
+        ("OPTIONS", 204),
+    ];
+    for (method, status) in table {
+        for target in ["/a.txt", "/none", "/sub"] {
+            let length = if method == "POST" {
+                "Content-Length: 3\r\n\r\nabc"
+            } else {
+                "\r\n"
+            };
+            client.send(format!("{method} {target} HTTP/1.1\r\nHost: a\r\n{length}"));
+            let response = client.response();
+            assert_eq!(response.status, status, "{method} {target}");
+            assert_eq!(
+                response.field("allow"),
+                Some("GET, HEAD, OPTIONS"),
+                "{method} {target}"
+            );
+        }
+    }
+}
+
+#[test]
+fn files_of_every_size() {
+    let tree = Tree::new();
+    let served = tree.serve("/");
+    let mut client = Client::connect(served.address);
+    let (inline, piece) = (INLINE_BODY_BYTES, FILE_PIECE_BYTES);
+    let large = 10 * 1024 * 1024;
+    for size in [
+        0,
+        1,
+        inline - 1,
+        inline,
+        inline + 1,
+        piece - 1,
+        piece,
+        piece + 1,
+        large,
+    ] {
+        let content = pattern(size);
+        tree.write(OsStr::new("sized.bin"), &content);
+        let response = get(&mut client, "/sized.bin");
+        assert_eq!(response.field("content-length"), Some(&*size.to_string()));
+        assert!(response.body == content, "{size}");
+        // Two at once, the second not read before the first.
+        client.get("/sized.bin");
+        client.get("/a.txt");
+        assert!(client.response().body == content, "{size}");
+        assert_eq!(client.response().text(), "a.txt");
+    }
+}
+
+#[test]
+fn a_file_that_shrinks_is_not_padded() {
+    let tree = Tree::new();
+    let served = tree.serve("/");
+    let size = 64 * 1024 * 1024;
+    let path = tree.root().join("shrinks.bin");
+    fs::File::create(&path)
+        .and_then(|file| file.set_len(size))
+        .expect("a sparse file");
+    let mut client = Client::connect(served.address);
+    client.get("/shrinks.bin");
+    // The head is out, and most of the file cannot be, for nobody reads it.
+    client.exactly(1000).expect("the beginning");
+    fs::File::options()
+        .write(true)
+        .open(&path)
+        .and_then(|file| file.set_len(10))
+        .expect("shorter");
+    match client.rest() {
+        super::support::client::Broken::Closed(rest) => assert!(rest.len() < size as usize),
+        broken => panic!("{broken:?}"),
+    }
+    Client::connect(served.address).get("/a.txt");
+    assert_eq!(
+        get(&mut Client::connect(served.address), "/shrinks.bin")
+            .body
+            .len(),
+        10
+    );
+}
+
+#[test]
+fn files_that_change_are_served_as_they_are() {
+    let tree = Tree::new();
+    let served = tree.serve("/");
+    let mut client = Client::connect(served.address);
+    for content in ["one", "two and more", "", "four"] {
+        tree.write(OsStr::new("changes.txt"), content.as_bytes());
+        assert_eq!(get(&mut client, "/changes.txt").text(), content);
+    }
+    fs::remove_file(tree.root().join("changes.txt")).expect("removed");
+    assert_eq!(get(&mut client, "/changes.txt").status, 404);
+}
+
+#[test]
+fn an_app_whose_folder_is_missing_does_not_start() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("file"), "").expect("a file");
+    for (name, what) in [("none", "does not exist"), ("file", "is not a folder")] {
+        let path = folder.path().join(name);
+        let server = corelane::Server::bind("127.0.0.1:0");
+        let error = server
+            .start(move |_| App::new().files("/", &path))
+            .expect_err("no folder");
+        assert!(error.to_string().contains(what), "{error}");
+    }
+}

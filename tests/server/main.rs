@@ -1,0 +1,17 @@
+//! The server in this process, over real sockets: what peers of every kind get from it.
+//!
+//! Every test has a server of its own on a port of its own, so all may run at once.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod app;
+mod bodies;
+mod counterparts;
+mod deadlines;
+mod files;
+mod limits;
+mod robustness;
+mod stats;
+mod streams;
+mod wire;

@@ -1,0 +1,261 @@
+//! `/stats`: what it says is exact, and only those see it who may.
+
+use super::app::{Served, app};
+use super::support::outside::not_run;
+use super::support::{Client, assert_adds_up, fresh_stats, number, scrape};
+use corelane::Server;
+use corelane::config::{Config, StatsAccess, cidr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+
+#[test]
+fn totals_are_exact() {
+    let served = Served::new();
+    let mut clients: Vec<_> = (0..8).map(|_| Client::connect(served.address)).collect();
+    let paths = [
+        "/plaintext",
+        "/none/such",
+        "/panic",
+        "/stream/50000",
+        "/bytes/50000",
+        "/empty",
+    ];
+    let mut answered = 0;
+    for round in 0..10 {
+        for (turn, client) in clients.iter_mut().enumerate() {
+            client.get(paths[(round + turn) % paths.len()]);
+            client.response();
+            answered += 1;
+        }
+    }
+    let (mut sent, mut received) = (0, 0);
+    for client in &clients {
+        sent += client.sent;
+        received += client.received;
+    }
+
+    let mut scraper = Client::connect(served.address);
+    let stats = scrape(&mut scraper);
+    assert_adds_up(&stats);
+    assert_eq!(number(&stats, "/requests/total"), answered);
+    // The one that asks: it is counted when it is answered.
+    assert_eq!(number(&stats, "/requests/in_flight"), 1);
+    let statuses = ["200", "204", "404", "500"]
+        .map(|code| number(&stats["status"]["codes"], &format!("/{code}")));
+    assert_eq!(statuses.iter().sum::<u64>(), answered, "{stats}");
+    assert!(statuses.iter().all(|count| *count >= 12), "{stats}");
+    assert_eq!(number(&stats, "/bytes/received_total"), sent + scraper.sent);
+    assert_eq!(number(&stats, "/bytes/sent_total"), received);
+    assert_eq!(number(&stats, "/connections/accepted_total"), 9);
+    assert_eq!(number(&stats, "/connections/active"), 9);
+    assert_eq!(number(&stats, "/connections/idle"), 8);
+
+    // The next one tells of the one before.
+    let so_far = (scraper.sent, scraper.received);
+    let stats = scrape(&mut scraper);
+    assert_adds_up(&stats);
+    assert_eq!(number(&stats, "/requests/total"), answered + 1);
+    assert_eq!(number(&stats, "/bytes/received_total"), sent + 2 * so_far.0);
+    assert_eq!(number(&stats, "/bytes/sent_total"), received + so_far.1);
+}
+
+#[test]
+fn requests_ahead_in_the_pipeline_count() {
+    let served = Served::new();
+    for round in 0..50 {
+        let mut client = Client::connect(served.address);
+        for path in ["/a", "/b", "/c", "/stats?fresh=1"] {
+            client.get(path);
+        }
+        let responses: Vec<_> = (0..4).map(|_| client.response()).collect();
+        let stats = serde_json::from_slice(&responses[3].body).expect("JSON");
+        assert_adds_up(&stats);
+        assert_eq!(number(&stats, "/requests/total"), 4 * round + 3);
+    }
+}
+
+#[test]
+fn the_end_of_a_connection_is_counted_by_its_reason() {
+    let served = Served::new();
+    let send = |bytes: &str| {
+        let mut client = Client::connect(served.address);
+        client.send(bytes);
+        client
+    };
+    let host = "HTTP/1.1\r\nHost: a\r\n";
+    send(&format!("GET / {host}Connection: close\r\n\r\n")).rest();
+    send("nonsense\r\n\r\n").rest();
+    send(&format!("GET /fails/10 {host}\r\n")).rest();
+    let unread = send(&format!(
+        "POST /ignore {host}Content-Length: 100000\r\n\r\n"
+    ))
+    .rest();
+    drop(unread);
+    let aborted = send("GET / HT");
+    aborted.finish_sending();
+    Client::on(aborted.stream).assert_closed();
+    let idle = send(&format!("GET / {host}\r\n"));
+    idle.finish_sending();
+    Client::on(idle.stream).rest();
+
+    let expected = [
+        ("refused", 1),
+        ("truncated", 1),
+        ("peer_aborted", 1),
+        ("peer_closed", 1),
+        ("completed", 2),
+        ("failed", 0),
+        ("idle_timeout", 0),
+        ("stopped", 0),
+    ];
+    // A connection counts as closed a little after its peer saw the end.
+    super::support::wait_until("every connection is closed", || {
+        number(&fresh_stats(served.address), "/connections/active") == 1
+    });
+    let stats = fresh_stats(served.address);
+    assert_adds_up(&stats);
+    for (reason, count) in expected {
+        let counted = number(&stats["connections"]["closed"], &format!("/{reason}"));
+        // Each look above was a connection that its peer closed.
+        if reason == "peer_closed" {
+            assert!(counted > count, "{stats}");
+        } else {
+            assert_eq!(counted, count, "{reason}: {stats}");
+        }
+    }
+}
+
+#[test]
+fn many_may_ask_at_once() {
+    const SCRAPERS: u64 = 16;
+    const SCRAPES: u64 = 40;
+    let served = Served::new();
+    std::thread::scope(|scope| {
+        for _ in 0..SCRAPERS {
+            scope.spawn(|| {
+                let mut client = Client::connect(served.address);
+                let mut before = 0;
+                for own in 0..SCRAPES {
+                    let stats = scrape(&mut client);
+                    assert_adds_up(&stats);
+                    let total = number(&stats, "/requests/total");
+                    assert!(total >= before.max(own), "{total} after {before}");
+                    before = total;
+                }
+            });
+        }
+    });
+    assert_eq!(
+        number(&fresh_stats(served.address), "/requests/total"),
+        SCRAPERS * SCRAPES
+    );
+}
+
+#[test]
+fn queries_and_methods() {
+    let served = Served::new();
+    let mut client = Client::connect(served.address);
+    let table = [
+        ("GET /stats", 200, "application/json"),
+        ("HEAD /stats?fresh=1", 200, "application/json"),
+        (
+            "GET /stats?format=json&window=total",
+            200,
+            "application/json",
+        ),
+        ("GET /stats?fresh=2", 400, "text/plain; charset=utf-8"),
+        ("GET /stats?format=xml", 400, "text/plain; charset=utf-8"),
+        ("POST /stats", 405, "text/plain; charset=utf-8"),
+        ("GET /stats/", 404, "text/plain; charset=utf-8"),
+    ];
+    for (request, status, media) in table {
+        client.send(format!("{request} HTTP/1.1\r\nHost: a\r\n\r\n"));
+        let response = client
+            .try_response(request.starts_with("HEAD"))
+            .expect("a response");
+        assert_eq!(response.status, status, "{request}");
+        assert_eq!(response.field("content-type"), Some(media), "{request}");
+        assert_eq!(
+            response.field("allow").is_some(),
+            status == 405,
+            "{request}"
+        );
+        let not_stored = response.field("cache-control") == Some("no-store");
+        assert_eq!(not_stored, status == 200, "{request}");
+    }
+}
+
+/// An address of this machine that is not loopback.
+fn outer_address() -> Option<IpAddr> {
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
+    // No packet is sent: it only chooses the way (192.0.2.0/24 is for documentation).
+    socket.connect("192.0.2.1:9").ok()?;
+    Some(socket.local_addr().ok()?.ip()).filter(|ip| !ip.is_loopback() && !ip.is_unspecified())
+}
+
+#[test]
+fn who_may_not_see_it_finds_an_unknown_path() {
+    let Some(outer) = outer_address() else {
+        not_run("the machine has no address beside loopback");
+        return;
+    };
+    let serve = |enabled, allow: &[String]| {
+        let allow = allow
+            .iter()
+            .map(|text| cidr::parse(text).expect("a network"))
+            .collect();
+        let listen = vec![SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0))];
+        let stats = StatsAccess { enabled, allow };
+        Served::on(
+            Server::new(Config {
+                listen,
+                stats,
+                ..Config::default()
+            }),
+            |shard| {
+                // Without this route `/{name}` would be the unknown path's answer.
+                app(shard).get("/stats", async |_| {
+                    (http::StatusCode::NOT_FOUND, "the app's own")
+                })
+            },
+        )
+    };
+    let asked = |served: &Served, ip: IpAddr| {
+        let mut client = Client::connect(SocketAddr::new(ip, served.address.port()));
+        client.get("/stats?fresh=1");
+        let response = client.response();
+        client.assert_alive();
+        (
+            response.status,
+            response.field("content-type") == Some("application/json"),
+        )
+    };
+    let (seen, hidden) = ((200, true), (404, false));
+    let loopback = IpAddr::from(Ipv4Addr::LOCALHOST);
+    let IpAddr::V4(own) = outer else {
+        unreachable!("asked for as IPv4")
+    };
+    let stranger = Ipv4Addr::from_bits(own.to_bits() ^ 1);
+    let table = [
+        (serve(true, &[]), seen, hidden),
+        (serve(true, &[format!("{outer}/32")]), seen, seen),
+        (serve(true, &[format!("{stranger}/32")]), seen, hidden),
+        (serve(false, &["0.0.0.0/0".to_owned()]), hidden, hidden),
+    ];
+    for (row, (served, from_loopback, from_outside)) in table.iter().enumerate() {
+        assert_eq!(asked(served, loopback), *from_loopback, "row {row}");
+        assert_eq!(asked(served, outer), *from_outside, "row {row}");
+    }
+}
+
+#[test]
+fn without_a_fresh_look_it_answers_from_its_own_copy() {
+    let served = Served::new();
+    Client::connect(served.address).assert_alive();
+    let mut client = Client::connect(served.address);
+    super::support::wait_until("the merged statistics reach the shard", || {
+        client.get("/stats");
+        let stats = serde_json::from_slice(&client.response().body).expect("JSON");
+        assert_adds_up(&stats);
+        number(&stats, "/requests/total") > 0
+    });
+}

@@ -1,0 +1,156 @@
+//! Response bodies: large, streamed, failing, and read slowly.
+
+use super::app::{Served, pattern};
+use super::support::client::Broken;
+use super::support::{Client, fresh_stats, number};
+use socket2::{Domain, Socket, Type};
+
+const LARGE: usize = 10 * 1024 * 1024;
+
+#[test]
+fn responses_of_every_size_arrive_whole() {
+    let served = Served::new();
+    let mut client = Client::connect(served.address);
+    for size in [0, 1, 16_384, 16_385, 65_536, 1_000_000, LARGE] {
+        for kind in ["bytes", "known", "stream"] {
+            client.get(&format!("/{kind}/{size}"));
+            let response = client.response();
+            assert_eq!(response.status, 200);
+            assert!(response.body == pattern(size), "{kind} {size}");
+            assert_eq!(response.chunks.is_some(), kind == "stream");
+            let chunks = response.chunks.unwrap_or_default();
+            assert_eq!(
+                chunks.iter().sum::<usize>(),
+                if kind == "stream" { size } else { 0 }
+            );
+        }
+    }
+    client.assert_alive();
+}
+
+#[test]
+fn http_1_0_gets_a_stream_to_the_end_of_the_connection() {
+    let served = Served::new();
+    for keep_alive in ["", "Connection: keep-alive\r\n"] {
+        let mut client = Client::connect(served.address);
+        client.send(format!("GET /stream/1000000 HTTP/1.0\r\n{keep_alive}\r\n"));
+        let response = client.response();
+        assert!(response.closes() && response.chunks.is_none());
+        assert_eq!(response.field("content-length"), None);
+        assert!(response.body == pattern(1_000_000));
+    }
+    // A known length needs no end of the connection.
+    let mut client = Client::connect(served.address);
+    client.send("GET /known/1000 HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+    assert_eq!(client.response().body, pattern(1000));
+    client.assert_alive();
+}
+
+#[test]
+fn a_response_that_fails_midway_never_looks_complete() {
+    let served = Served::new();
+    let known = ["/known-fails", "/too-short", "/too-long"];
+    let unknown = [
+        "/fails/0",
+        "/fails/1",
+        "/fails/100000",
+        "/fails-at-once",
+        "/panic-in-body",
+    ];
+    let table = [
+        ("1.1", &known[..]),
+        ("1.1", &unknown[..]),
+        ("1.0", &known[..]),
+    ];
+    let mut failures = 0;
+    for (version, paths) in table {
+        for path in paths {
+            let mut client = Client::connect(served.address);
+            client.send(format!("GET {path} HTTP/{version}\r\nHost: a\r\n\r\n"));
+            let broken = client.try_response(false);
+            broken
+                .err()
+                .unwrap_or_else(|| panic!("{path} HTTP/{version} looks complete"));
+            failures += 1;
+        }
+    }
+    Client::connect(served.address).assert_alive();
+    let truncated = number(
+        &fresh_stats(served.address),
+        "/connections/closed/truncated",
+    );
+    assert_eq!(truncated, failures);
+}
+
+#[test]
+fn a_response_that_fails_costs_none_of_those_before_it() {
+    let served = Served::new();
+    for path in [
+        "/fails-at-once",
+        "/known-fails",
+        "/too-short",
+        "/too-long",
+        "/fails/100000",
+    ] {
+        let mut client = Client::connect(served.address);
+        client.get("/a");
+        client.send(format!(
+            "GET /b HTTP/1.1\r\nHost: a\r\n\r\nGET {path} HTTP/1.1\r\nHost: a\r\n\r\n\
+             GET /c HTTP/1.1\r\nHost: a\r\n\r\n"
+        ));
+        assert_eq!(client.response().text(), "Hello, a");
+        assert_eq!(client.response().text(), "Hello, b", "{path}");
+        client.try_response(false).expect_err("a complete failure");
+    }
+}
+
+#[test]
+fn a_slow_reader_gets_everything_and_holds_nobody_up() {
+    let served = Served::new();
+    let mut other = Client::connect(served.address);
+    for kind in ["bytes", "stream"] {
+        // As little as the kernel allows between the server and this client.
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        socket.set_recv_buffer_size(1).expect("SO_RCVBUF");
+        socket
+            .connect(&served.address.into())
+            .expect("a connection");
+        let mut slow = Client::on(socket.into());
+        slow.get(&format!("/{kind}/{LARGE}"));
+        slow.get("/behind");
+        // Nothing of it is read while these are answered.
+        for _ in 0..100 {
+            other.assert_alive();
+        }
+        assert!(slow.response().body == pattern(LARGE), "{kind}");
+        assert_eq!(slow.response().text(), "Hello, behind");
+    }
+}
+
+#[test]
+fn a_reader_that_leaves_is_forgotten() {
+    let served = Served::new();
+    for kind in ["bytes", "stream", "known"] {
+        let mut client = Client::connect(served.address);
+        client.get(&format!("/{kind}/{LARGE}"));
+        client.exactly(1000).expect("the beginning");
+        drop(client);
+    }
+    super::support::wait_until("only the connection that asks is left", || {
+        number(&fresh_stats(served.address), "/connections/active") == 1
+    });
+    let stats = fresh_stats(served.address);
+    assert_eq!(number(&stats, "/requests/in_flight"), 1, "{stats}");
+}
+
+#[test]
+fn the_end_of_the_last_response_is_read_by_a_peer_that_sends_on() {
+    let served = Served::new();
+    // A reset for the bytes behind the refused head would destroy the answer.
+    for _ in 0..50 {
+        let mut client = Client::connect(served.address);
+        client.send([&b"BAD\r\n\r\n"[..], &pattern(100_000)].concat());
+        assert_eq!(client.response().status, 400);
+        assert_eq!(client.rest(), Broken::Closed(Vec::new()));
+    }
+}

@@ -1,0 +1,87 @@
+//! What the test binaries share: a client that speaks raw bytes, the server as a process, and the
+//! programs of others that it is tried against. There are no tests here.
+
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
+pub(crate) mod client;
+pub(crate) mod outside;
+pub(crate) mod process;
+
+use serde_json::Value;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+pub(crate) use client::Client;
+
+/// Longest wait for anything. What takes this long does not come.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
+
+/// Asks `done` again and again until it says yes; fails the test when it never does.
+pub(crate) fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
+    let until = Instant::now() + PATIENCE;
+    while !done() {
+        assert!(Instant::now() < until, "never came to be: {what}");
+        // Only so as not to spin: what is waited for may need this CPU.
+        std::thread::park_timeout(Duration::from_millis(5));
+    }
+}
+
+/// What `/stats` says now, exactly, asked for on a connection of its own.
+pub(crate) fn fresh_stats(address: SocketAddr) -> Value {
+    scrape(&mut Client::connect(address))
+}
+
+/// What `/stats` says now, exactly.
+pub(crate) fn scrape(client: &mut Client) -> Value {
+    client.send("GET /stats?fresh=1 HTTP/1.1\r\nHost: a\r\n\r\n");
+    let response = client.response();
+    assert_eq!(response.status, 200, "{response:?}");
+    assert_eq!(response.field("content-type"), Some("application/json"));
+    serde_json::from_slice(&response.body).expect("/stats is JSON")
+}
+
+/// A number in what `/stats` said, by its path.
+pub(crate) fn number(stats: &Value, path: &str) -> u64 {
+    let value = stats.pointer(path);
+    value
+        .and_then(Value::as_u64)
+        .unwrap_or_else(|| panic!("{path} in {stats}"))
+}
+
+/// Holds the sums in what `/stats` said against each other.
+pub(crate) fn assert_adds_up(stats: &Value) {
+    let total = number(stats, "/requests/total");
+    let cores = stats["cores"].as_array().expect("cores is a list");
+    let over_cores = |key: &str| -> u64 { cores.iter().map(|core| number(core, key)).sum() };
+    assert_eq!(
+        cores.len() as u64,
+        number(stats, "/server/cores"),
+        "{stats}"
+    );
+    assert_eq!(over_cores("/requests_total"), total, "{stats}");
+    assert_eq!(over_cores("/count"), total, "{stats}");
+    assert_eq!(number(stats, "/latency/count"), total, "{stats}");
+    let classes: u64 = (1..=5)
+        .map(|class| number(stats, &format!("/status/{class}xx")))
+        .sum();
+    assert_eq!(classes, total, "{stats}");
+    let codes = stats["status"]["codes"]
+        .as_object()
+        .expect("codes is an object");
+    assert_eq!(
+        codes.values().filter_map(Value::as_u64).sum::<u64>(),
+        total,
+        "{stats}"
+    );
+    let active = number(stats, "/connections/active");
+    assert_eq!(over_cores("/connections_active"), active, "{stats}");
+    let closed = stats["connections"]["closed"]
+        .as_object()
+        .expect("closed is an object");
+    let closed: u64 = closed.values().filter_map(Value::as_u64).sum();
+    assert_eq!(
+        number(stats, "/connections/accepted_total"),
+        active + closed,
+        "{stats}"
+    );
+}

@@ -1,0 +1,115 @@
+//! The server as a process: started, listened to on standard error, signalled, and waited for.
+
+use super::PATIENCE;
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+
+/// The program under test.
+pub(crate) const CORELANE: &str = env!("CARGO_BIN_EXE_corelane");
+
+/// A process that is killed when the test lets go of it.
+#[derive(Debug)]
+pub(crate) struct Process {
+    child: Child,
+    /// Lines of its standard error.
+    lines: Receiver<String>,
+    /// Those that were taken, for messages.
+    seen: Vec<String>,
+}
+
+/// How a process ended.
+#[derive(Debug)]
+pub(crate) struct End {
+    pub(crate) code: Option<i32>,
+    /// What it wrote to standard error and nobody had taken.
+    pub(crate) lines: Vec<String>,
+}
+
+impl Process {
+    /// Starts `corelane` with `arguments`.
+    pub(crate) fn start<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Self {
+        Self::spawn(Command::new(CORELANE).args(arguments))
+    }
+
+    /// Starts `command`.
+    pub(crate) fn spawn(command: &mut Command) -> Self {
+        let piped = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        let mut child = piped
+            .spawn()
+            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let (sender, lines) = channel();
+        let stderr = BufReader::new(child.stderr.take().expect("piped"));
+        std::thread::spawn(move || {
+            for line in stderr.split(b'\n').map_while(Result::ok) {
+                // The test may have ended.
+                let _ = sender.send(String::from_utf8_lossy(&line).into_owned());
+            }
+        });
+        Self {
+            child,
+            lines,
+            seen: Vec::new(),
+        }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The next address that it says it listens on.
+    pub(crate) fn listening(&mut self) -> SocketAddr {
+        loop {
+            let Ok(line) = self.lines.recv_timeout(PATIENCE) else {
+                panic!("it does not listen: {:?}", self.seen);
+            };
+            let address = line.strip_prefix("listening on http://").map(str::parse);
+            self.seen.push(line);
+            if let Some(address) = address {
+                return address.expect("an address");
+            }
+        }
+    }
+
+    /// Sends it a signal by name.
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.id().to_string();
+        let status = Command::new("sh")
+            .args(["-c", "kill -s \"$0\" \"$1\"", name, &id])
+            .status();
+        assert!(status.expect("sh").success(), "kill -s {name} {id}");
+    }
+
+    /// Waits for its end.
+    pub(crate) fn end(mut self) -> End {
+        let mut lines = Vec::new();
+        loop {
+            match self.lines.recv_timeout(PATIENCE) {
+                Ok(line) => lines.push(line),
+                // Its standard error is closed by its end, and by nothing before that.
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => {
+                    panic!("it does not end: {:?} {lines:?}", self.seen)
+                }
+            }
+        }
+        let status: ExitStatus = self.child.wait().expect("it is our child");
+        End {
+            code: status.code(),
+            lines,
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended already, and that is what was wanted.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
