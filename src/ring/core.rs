@@ -181,7 +181,8 @@ impl Shared {
         self.add_waited(blocking.map_or(0, |since| now - since));
         state.wheel.advance(now, &mut state.woken);
         let turn = Turn {
-            woke: !state.woken.is_empty(),
+            // Dropping what was sent may run code that wakes tasks.
+            woke: !state.woken.is_empty() || !state.released.is_empty(),
             traffic: std::mem::take(&mut state.traffic),
         };
         let mut woken = std::mem::take(&mut state.woken);

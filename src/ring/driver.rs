@@ -102,7 +102,8 @@ where
 async fn drive(shared: Rc<Shared>, options: RingOptions) -> io::Result<()> {
     let mut quiet_waits = 0;
     let mut woke = true;
-    let mut unsettled = 0_u32;
+    // What was spawned with the driver stands behind it too.
+    let mut unsettled = 2_u32;
     let mut looked_at = 0;
     while !shared.is_stopped() {
         let ran = glommio::executor().executor_stats().tasks_executed();

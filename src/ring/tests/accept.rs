@@ -173,18 +173,15 @@ fn ten_thousand_connections() {
         .unwrap();
     with_ring(RingOptions::default(), move |ring| async move {
         let listener = Listener::new(&ring, socket, 20_000);
-        let served = (0..count).map(|_| async {
+        let mut tasks = Vec::new();
+        for _ in 0..count {
             let mut stream = listener.accept().await.unwrap();
-            glommio::spawn_local(async move {
+            let echo = glommio::spawn_local(async move {
                 while let Some(lease) = stream.receive().await.unwrap() {
                     stream.send_all(lease.to_vec().into()).await.unwrap();
                 }
-            })
-            .detach()
-        });
-        let mut tasks = Vec::new();
-        for accepted in served {
-            tasks.push(accepted.await);
+            });
+            tasks.push(echo.detach());
         }
         for task in tasks {
             task.await.unwrap();
