@@ -19,7 +19,8 @@
 //! parks: it lets glommio block, which costs about eleven system calls, woken by an eventfd that
 //! the kernel signals when the socket ring has a completion.
 
-use super::core::{Shared, Wait};
+use super::core::Shared;
+use super::enter::Wait;
 use super::probe::StartError;
 use super::{Ring, RingOptions};
 use glommio::io::BufferedFile;
