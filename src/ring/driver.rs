@@ -19,7 +19,8 @@
 //! parks: it lets glommio block, which costs about eleven system calls, woken by an eventfd that
 //! the kernel signals when the socket ring has a completion.
 
-use super::core::{Shared, Wait};
+use super::core::Shared;
+use super::enter::Wait;
 use super::probe::StartError;
 use super::{Ring, RingOptions};
 use crate::limits::{GLOMMIO_MEMORY_BYTES, GLOMMIO_RING_DEPTH};
@@ -109,7 +110,11 @@ async fn drive(shared: Rc<Shared>, options: RingOptions) -> io::Result<()> {
         let quiet = ran <= 1 && !woke && unsettled == 0;
         // A look of glommio's costs some 20 µs, so it waits for the sockets to fall silent; but
         // not longer than it would if tasks ran without a pause.
-        let look_after = if quiet_waits > 0 { SHORT_WAIT } else { PREEMPTION };
+        let look_after = if quiet_waits > 0 {
+            SHORT_WAIT
+        } else {
+            PREEMPTION
+        };
         let turn = if !quiet || options.busy_poll {
             shared.turn(Wait::No)?
         } else if shared.now_ns() - looked_at > look_after.as_nanos() as u64 {

@@ -34,6 +34,7 @@ mod buffers;
 mod core;
 mod deadline;
 mod driver;
+mod enter;
 mod file;
 mod key;
 mod listener;

@@ -1,6 +1,6 @@
 //! Going to sleep: what must be seen before it, and how seldom an idle ring wakes.
 
-use super::super::core::Wait;
+use super::super::enter::Wait;
 use super::alone::alone;
 use super::*;
 

@@ -7,6 +7,7 @@ use futures_lite::future::poll_once;
 #[test]
 fn bytes_of_two_owners_of_a_slot_never_mix() {
     with_ring(RingOptions::default(), |ring| async move {
+        let mut reused = 0;
         for round in 0..500_u64 {
             let (old, mut old_peer) = pair(&ring);
             shrink(&old, &old_peer);
@@ -22,12 +23,11 @@ fn bytes_of_two_owners_of_a_slot_never_mix() {
             old_peer.write_all(&[b'o'; 9000]).unwrap();
             let slot = old.key;
             drop(old);
-            let mut reused = false;
             let mut others = Vec::new();
             for _ in 0..4 {
                 let (stream, peer) = pair(&ring);
                 assert!(poll_once(stream.receive()).await.is_none());
-                reused |= stream.key.index == slot.index;
+                reused += usize::from(stream.key.index == slot.index);
                 assert_ne!(stream.key, slot);
                 others.push((stream, peer));
                 yield_now().await;
@@ -41,10 +41,10 @@ fn bytes_of_two_owners_of_a_slot_never_mix() {
                 peer.read_exact(&mut answer).unwrap();
                 assert_eq!(answer, name);
             }
-            assert!(reused, "round {round}: the slot was not used again");
             drop(others);
             settled(&ring, [0; 5]).await;
         }
+        assert!(reused > 100, "slots were used again {reused} times only");
     });
 }
 
