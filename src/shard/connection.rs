@@ -131,11 +131,11 @@ impl<'a> Visit<'a> {
                     Ok(()) => return self.state,
                 },
                 State::Discard => {
-                    let event = self.discard().await;
+                    let event = Box::pin(self.discard()).await;
                     self.advance(event);
                 }
                 State::Linger(_) => {
-                    let event = self.linger().await;
+                    let event = Box::pin(self.linger()).await;
                     self.advance(event);
                 }
                 State::Closed(CloseReason::Completed) => {
@@ -158,8 +158,9 @@ impl<'a> Visit<'a> {
         match stop {
             Stop::Advanced => None,
             Stop::NeedsBytes => self.receive_head().await.err(),
-            Stop::Waiting(asked, answer) => Some(self.wait_for(asked, answer).await),
-            Stop::Long(asked, response) => Some(self.send_long(asked, response).await),
+            // Boxed, so that a visit stays small enough for the allocator's quick way.
+            Stop::Waiting(asked, answer) => Some(Box::pin(self.wait_for(asked, answer)).await),
+            Stop::Long(asked, response) => Some(Box::pin(self.send_long(asked, response)).await),
         }
     }
 
