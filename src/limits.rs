@@ -15,7 +15,7 @@ pub const FIELD_SECTION_BYTES: usize = 32 * 1024;
 /// Most field lines in one request. Beyond it: 431. Cost: 32 bytes of stack each while parsing.
 pub const FIELD_LINES: usize = 100;
 
-/// Largest request body unless a route says otherwise, in bytes. Beyond it: 413.
+/// Largest request body, in bytes. Beyond it: 413.
 pub const BODY_BYTES: u64 = 1024 * 1024;
 
 /// Longest chunk-size line of a chunked body, extensions and CRLF included, in bytes.
@@ -34,6 +34,7 @@ pub const ROUTE_PARAMETERS: usize = 8;
 
 /// Most routes in one app. Beyond it: the app does not build. Cost: none before a route exists.
 pub const ROUTES: usize = u16::MAX as usize;
+
 /// Longest time from the first byte of a request to the end of its head. Beyond it: 408, close.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 

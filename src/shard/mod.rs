@@ -212,14 +212,22 @@ impl Shard {
 impl Tasks {
     /// The next connection for a task, or `None` when enough tasks wait already.
     async fn next(&self) -> Option<Accepted> {
+        let mut has_waited = false;
         poll_fn(|cx| {
             if let Some(accepted) = self.queue.borrow_mut().pop_front() {
                 return Poll::Ready(Some(accepted));
             }
             let mut waiting = self.waiting.borrow_mut();
+            // What a handler left behind may wake its task when there is no connection. A task that
+            // stood here twice would be woken for a second connection while it serves the first,
+            // and nobody would serve that one.
+            if has_waited && waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
+                return Poll::Pending;
+            }
             if waiting.len() >= SPARE_TASKS {
                 return Poll::Ready(None);
             }
+            has_waited = true;
             waiting.push(cx.waker().clone());
             Poll::Pending
         })
@@ -246,5 +254,28 @@ impl CachedPreamble {
             preamble: Preamble::new(&date, Some(&SERVER)),
             until_ns: now_ns + 1_000_000_000 - now.tv_nsec as u64,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_lite::future::{block_on, poll_once};
+    use std::pin::pin;
+
+    #[test]
+    fn a_task_waits_in_one_place_however_often_it_is_woken() {
+        let tasks = Tasks::default();
+        let mut next = pin!(tasks.next());
+        block_on(async {
+            for _ in 0..3 {
+                assert!(poll_once(&mut next).await.is_none());
+                assert_eq!(tasks.waiting.borrow().len(), 1);
+            }
+            // Woken for a connection that another task took: it waits again.
+            tasks.waiting.borrow_mut().clear();
+            assert!(poll_once(&mut next).await.is_none());
+            assert_eq!(tasks.waiting.borrow().len(), 1);
+        });
     }
 }
