@@ -183,7 +183,7 @@ impl Request {
     }
 
     /// Accepts up to `bytes` of content in [`Request::bytes`] and [`Request::text`], instead of
-    /// the default of 1 MiB.
+    /// the default of 1 MiB, which the connection does not exceed either.
     pub fn set_body_limit(&mut self, bytes: u64) {
         self.body_limit = bytes;
     }

@@ -7,7 +7,7 @@
 //!    │                     │                  │  │ answered, body left
 //!    │ closed, late,       │ refused, late    │  └───────────▶ Discard ──▶ Idle
 //!    │ stopped             ▼                  ▼                   │
-//!    └──────▶ Closed ◀── Linger ◀─────────── last response ◀──────┘ too much
+//!    └──────▶ Closed ◀── Linger ◀─────────── last response ◀──────┘ refused
 //! ```
 //!
 //! How a connection ended is a [`CloseReason`], and each reason is counted.
@@ -53,7 +53,7 @@ pub enum Event {
     Truncated,
     /// The rest of the request's body was thrown away.
     Discarded,
-    /// More is left of the request's body than is worth reading.
+    /// A response is out, and more is left of the request's body than is worth reading.
     TooMuchLeft,
     /// The peer closed its side, or everything.
     PeerClosed,
@@ -142,13 +142,13 @@ impl State {
             (S::Exchange, E::Answered { body_read: false }) => S::Discard,
             (S::Exchange, E::AnsweredLast) => S::Closed(Why::Completed),
             (S::Exchange, E::AnsweredEarly) => S::Linger(Why::Completed),
+            (S::Exchange, E::TooMuchLeft) => S::Linger(Why::BodyUnread),
             (S::Exchange, E::Refused) => S::Linger(Why::Refused),
             (S::Exchange, E::Truncated) => S::Closed(Why::Truncated),
             (S::Exchange, E::Late) => S::Closed(Why::WriteTimeout),
             (S::Exchange, E::PeerClosed) => S::Closed(Why::PeerAborted),
 
             (S::Discard, E::Discarded) => S::Idle,
-            (S::Discard, E::TooMuchLeft) => S::Linger(Why::BodyUnread),
             (S::Discard, E::Refused) => S::Linger(Why::Refused),
             (S::Discard, E::Late) => S::Closed(Why::BodyTimeout),
             (S::Discard, E::PeerClosed) => S::Closed(Why::PeerAborted),
@@ -195,13 +195,7 @@ mod tests {
                 State::Idle,
             ),
             (
-                &[
-                    E::FirstByte,
-                    E::HeadRead,
-                    answered(false),
-                    E::TooMuchLeft,
-                    E::PeerClosed,
-                ],
+                &[E::FirstByte, E::HeadRead, E::TooMuchLeft, E::PeerClosed],
                 State::Closed(CloseReason::BodyUnread),
             ),
             (

@@ -10,7 +10,7 @@ use super::wire::Wire;
 use crate::http::{CloseReason, Event, HeadLimits, HeadParser, Refusal, RequestHead, State};
 use crate::limits::{
     BODY_TIMEOUT, GATHER_BYTES, HEAD_TIMEOUT, IDLE_TIMEOUT, LINGER_BYTES, LINGER_TIMEOUT,
-    UNREAD_BODY_BYTES, WRITE_TIMEOUT,
+    WRITE_TIMEOUT,
 };
 use crate::ring::{Message, Stream};
 use bytes::Bytes;
@@ -130,10 +130,14 @@ impl<'a> Visit<'a> {
                     Ok(()) if self.wire.lease.borrow().is_some() => self.advance(Event::FirstByte),
                     Ok(()) => return self.state,
                 },
-                State::Discard => {
-                    let event = Box::pin(self.discard()).await;
-                    self.advance(event);
-                }
+                // The peer may wait for the response before it sends on.
+                State::Discard => match self.flush(Bytes::new()).await {
+                    Err(event) => self.state = State::Exchange.advance(event),
+                    Ok(()) => {
+                        let event = Box::pin(self.discard()).await;
+                        self.advance(event);
+                    }
+                },
                 State::Linger(_) => {
                     let event = Box::pin(self.linger()).await;
                     self.advance(event);
@@ -202,7 +206,11 @@ impl<'a> Visit<'a> {
 
     /// Waits for more of a head. One that is late is refused here.
     async fn receive_head(&mut self) -> Result<(), Event> {
-        self.flush(Bytes::new()).await?;
+        if let Err(event) = self.flush(Bytes::new()).await {
+            // It is an earlier request's response that failed, not this head.
+            self.state = State::Exchange.advance(event);
+            return Ok(());
+        }
         // Absolute from the first wait on, however slowly the bytes come.
         let limit = (!std::mem::replace(&mut self.work.head_timed, true)).then_some(HEAD_TIMEOUT);
         loop {
@@ -214,7 +222,7 @@ impl<'a> Visit<'a> {
                 }
                 Err(Event::Stopped) => {}
                 Err(Event::Late) => {
-                    self.refuse(Refusal::HEAD_TIMEOUT, self.shard.ring().now_ns());
+                    self.refuse(Refusal::HEAD_TIMEOUT, false, self.shard.ring().now_ns());
                     return Err(Event::Late);
                 }
                 Err(event) => return Err(event),
@@ -264,11 +272,6 @@ impl<'a> Visit<'a> {
 
     /// Throws away what is left of a request's body.
     async fn discard(&mut self) -> Event {
-        // The peer may wait for the response before it sends on.
-        if let Err(event) = self.flush(Bytes::new()).await {
-            return event;
-        }
-        let mut discarded = 0;
         while !self.wire.body_is_read() {
             let taken = self.wire.lease.borrow_mut().take();
             let mut lease = match taken {
@@ -287,13 +290,9 @@ impl<'a> Visit<'a> {
             let Ok(decoded) = decoder.decode(&lease) else {
                 return Event::Refused;
             };
-            discarded += decoded.consumed as u64;
             lease.consume(decoded.consumed);
             if !lease.is_empty() {
                 *self.wire.lease.borrow_mut() = Some(lease);
-            }
-            if discarded > UNREAD_BODY_BYTES {
-                return Event::TooMuchLeft;
             }
         }
         Event::Discarded
@@ -317,7 +316,10 @@ impl<'a> Visit<'a> {
         let mut discarded = self.wire.lease.take().map_or(0, |lease| lease.len());
         while discarded <= LINGER_BYTES {
             match self.wire.receive(None).await {
-                Ok(lease) => discarded += lease.len(),
+                Ok(lease) => {
+                    self.shard.recorder().received(lease.len() as u64);
+                    discarded += lease.len();
+                }
                 Err(Event::Stopped) => {}
                 Err(event) => return event,
             }

@@ -64,7 +64,7 @@ impl Visit<'_> {
                 Ok(Some(parsed)) => parsed,
                 Ok(None) => return Stop::NeedsBytes,
                 Err((refusal, arrived_ns)) => {
-                    self.refuse(refusal, arrived_ns);
+                    self.refuse(refusal, false, arrived_ns);
                     self.advance(Event::Refused);
                     return Stop::Advanced;
                 }
@@ -109,7 +109,7 @@ impl Visit<'_> {
         let body = match self.body_of(&head) {
             Ok(body) => body,
             Err(refusal) => {
-                self.refuse(refusal, asked.arrived_ns);
+                self.refuse(refusal, asked.is_head, asked.arrived_ns);
                 return Err(Event::Refused);
             }
         };
@@ -157,14 +157,17 @@ impl Visit<'_> {
     }
 
     /// Gathers the response to a request that is refused. The connection must not go on.
-    pub(super) fn refuse(&mut self, refusal: Refusal, arrived_ns: u64) {
+    /// `is_head` says that the request is known to want no content.
+    pub(super) fn refuse(&mut self, refusal: Refusal, is_head: bool, arrived_ns: u64) {
         if !self.open {
             self.begin();
         }
         let response = Response::error(refusal.status, refusal.detail);
         let framing = BodyFraming::Length(response.body.length().unwrap_or(0));
         self.gather_head(&response, framing, Connection::Close);
-        if let Body::Bytes(text) = &response.body {
+        if let Body::Bytes(text) = &response.body
+            && !is_head
+        {
             self.work.out.extend_from_slice(text);
         }
         self.answered(refusal.status, arrived_ns);
@@ -173,6 +176,7 @@ impl Visit<'_> {
     /// The request's body, to be read by its handler.
     fn body_of(&self, head: &RequestHead) -> Result<Body, Refusal> {
         let framing = head.framing();
+        self.wire.end_turn();
         self.wire.body_failed.set(false);
         let length = match framing {
             Framing::None | Framing::Length(0) => {
@@ -269,12 +273,15 @@ impl Visit<'_> {
 
     /// What may follow a response.
     fn follow(&self, asked: Asked, framed: Framed) -> Event {
+        self.wire.end_turn();
         let body_read = self.wire.body_is_read();
         if framed.keep && self.can_reach_next() {
             Event::Answered { body_read }
         } else if body_read && !asked.keep_alive {
             // The peer asked for the end and has nothing more to say.
             Event::AnsweredLast
+        } else if asked.keep_alive && !self.can_reach_next() {
+            Event::TooMuchLeft
         } else {
             Event::AnsweredEarly
         }

@@ -15,7 +15,7 @@ use std::ffi::CString;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError};
 
 /// Makes the application of a core.
 pub(crate) type Factory = Arc<dyn Fn(&Shard) -> App + Send + Sync>;
@@ -149,6 +149,7 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
         tasks: super::Tasks::default(),
         work: RefCell::default(),
         draining: super::Flag::default(),
+        ending: Cell::new(false),
         drained: super::Flag::default(),
         access: setup.access,
         info: setup.info,
@@ -199,11 +200,13 @@ struct Mailbox {
 impl Mailbox {
     async fn run(&mut self, mut notified: Notified) {
         loop {
-            while let Ok(order) = self.orders.try_recv() {
-                if matches!(order, Order::Abort) {
-                    return;
+            loop {
+                match self.orders.try_recv() {
+                    // A supervisor that is gone has nothing more to say.
+                    Ok(Order::Abort) | Err(TryRecvError::Disconnected) => return,
+                    Ok(order) => self.obey(order).await,
+                    Err(TryRecvError::Empty) => break,
                 }
-                self.obey(order).await;
             }
             if self.shard.drained.is_raised() {
                 // The last word: what the connections did until their end.
@@ -288,6 +291,7 @@ async fn drain(shard: Rc<Shard>) {
     let grace = Deadline::new(&shard.ring);
     grace.arm(DRAIN_GRACE);
     grace.passed().await;
+    shard.ending.set(true);
     for (_, wire) in shard.connections.borrow().iter() {
         wire.stream.interrupt();
     }

@@ -62,6 +62,8 @@ pub struct Shard {
     work: RefCell<Vec<Box<Work>>>,
     /// Raised when the shard shuts down: responses then end their connections.
     draining: Flag,
+    /// Set when idle connections are no longer waited for after that.
+    ending: Cell<bool>,
     /// Raised when its last connection has ended after that.
     drained: Flag,
     access: StatsAccess,
@@ -154,6 +156,10 @@ impl Shard {
         let mut recorder = self.recorder();
         recorder.accepted();
         recorder.connection_idle();
+        if self.ending.get() {
+            // It was accepted late in a shutdown: what it has sent is answered, no more waited for.
+            wire.stream.interrupt();
+        }
         self.connections.borrow_mut().insert(Rc::clone(wire))
     }
 

@@ -30,6 +30,9 @@ pub(super) struct Wire {
     pub(super) body_failed: Cell<bool>,
     /// A wait was ended for a shutdown, and the connection had to go on.
     pub(super) stopped: Cell<bool>,
+    /// Which request it is whose body may be read. It changes when a request begins and when it
+    /// is answered: what still holds an older one's body reads nothing of the next.
+    turn: Cell<u64>,
     peer: OnceCell<SocketAddr>,
 }
 
@@ -42,6 +45,7 @@ impl Wire {
             body: RefCell::new(None),
             body_failed: Cell::new(false),
             stopped: Cell::new(false),
+            turn: Cell::new(0),
             peer: OnceCell::new(),
         }
     }
@@ -77,6 +81,11 @@ impl Wire {
         }
     }
 
+    /// Ends the turn of the current request's body.
+    pub(super) fn end_turn(&self) {
+        self.turn.set(self.turn.get() + 1);
+    }
+
     /// Whether nothing of the current request's body is left to read.
     pub(super) fn body_is_read(&self) -> bool {
         self.body
@@ -93,6 +102,7 @@ pub(super) struct Incoming {
     /// The peer waits for `100 Continue` before it sends the body.
     invitation: Invitation,
     waiting: bool,
+    turn: u64,
 }
 
 enum Invitation {
@@ -111,11 +121,16 @@ impl Incoming {
             Invitation::Done
         };
         Self {
+            turn: wire.turn.get(),
             shard,
             wire,
             invitation,
             waiting: false,
         }
+    }
+
+    fn is_its_turn(&self) -> bool {
+        self.turn == self.wire.turn.get()
     }
 
     fn poll_invitation(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -166,6 +181,10 @@ impl Incoming {
 
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
         loop {
+            if !self.is_its_turn() {
+                // Its request was answered without it: what comes now is not its to read.
+                return Poll::Ready(Some(Err(BodyError::Disconnected)));
+            }
             if self.wire.body_is_read() {
                 return Poll::Ready(None);
             }
@@ -203,7 +222,7 @@ impl BodySource for Incoming {
     ) -> Poll<Option<Result<Bytes, BodyError>>> {
         let incoming = self.get_mut();
         let piece = ready!(incoming.poll_piece(cx));
-        if matches!(piece, Some(Err(_))) {
+        if matches!(piece, Some(Err(_))) && incoming.is_its_turn() {
             incoming.wire.body_failed.set(true);
         }
         Poll::Ready(piece)
@@ -213,7 +232,8 @@ impl BodySource for Incoming {
 impl Drop for Incoming {
     fn drop(&mut self) {
         // A peer that was never asked for its body must not be taken to be sending it.
-        if matches!(self.invitation, Invitation::Due | Invitation::Sending(_)) {
+        let is_uninvited = matches!(self.invitation, Invitation::Due | Invitation::Sending(_));
+        if is_uninvited && self.is_its_turn() {
             self.wire.body_failed.set(true);
         }
     }

@@ -59,6 +59,12 @@ pub(crate) fn app(shard: &Shard) -> App {
             request.bytes().await
         })
         .post("/ignore", async |_| "ignored")
+        .post("/keep", async |request: Request| {
+            let mut body = request.into_body();
+            glommio::spawn_local(async move { while let Some(Ok(_)) = body.next().await {} })
+                .detach();
+            "kept"
+        })
         .post("/first", first_piece)
         .get("/empty", async |_| ())
         .get("/bytes/{n}", async |request: Request| {

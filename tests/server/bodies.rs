@@ -159,6 +159,20 @@ fn an_unread_body_is_skipped_or_ends_the_connection() {
 }
 
 #[test]
+fn a_body_kept_beyond_its_answer_reads_nothing_of_the_next_request() {
+    let served = Served::new();
+    let mut client = Client::connect(served.address);
+    // The handler answers at once and leaves the reading of its body to a task.
+    let kept = declared("/keep", b"0123456789");
+    client.send(&kept[..kept.len() - 5]);
+    assert_eq!(client.response().text(), "kept");
+    client.send(&kept[kept.len() - 5..]);
+    client.send(declared("/echo", b"secret"));
+    assert_eq!(client.response().text(), "secret");
+    client.assert_alive();
+}
+
+#[test]
 fn an_unread_body_may_come_after_its_answer() {
     let served = Served::new();
     let mut client = Client::connect(served.address);
