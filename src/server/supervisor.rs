@@ -47,7 +47,7 @@ pub(super) struct Supervisor {
 /// A request for fresh statistics that waits for the shards' snapshots.
 struct Round {
     shard: usize,
-    token: usize,
+    token: u64,
     /// Shards that have not answered.
     missing: Vec<bool>,
     until: Instant,
@@ -216,7 +216,7 @@ impl Supervisor {
         }
     }
 
-    fn open_round(&mut self, shard: usize, token: usize) {
+    fn open_round(&mut self, shard: usize, token: u64) {
         let round = self.next_round;
         self.next_round += 1;
         let missing = self.posts.iter().map(Option::is_some).collect();

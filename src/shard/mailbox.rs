@@ -54,7 +54,7 @@ pub(crate) enum Order {
         spare: Option<Snapshot>,
     },
     /// The merged statistics that a request waits for.
-    Fresh { token: usize, view: Arc<View> },
+    Fresh { token: u64, view: Arc<View> },
     /// Stop accepting, answer what has come, and end.
     Drain,
     /// End now.
@@ -76,7 +76,7 @@ pub(crate) enum Report {
         round: Option<u64>,
     },
     /// A request waits for fresh statistics.
-    Fresh { shard: usize, token: usize },
+    Fresh { shard: usize, token: u64 },
     /// The shard ended.
     Ended {
         shard: usize,

@@ -69,7 +69,7 @@ pub struct Shard {
     access: StatsAccess,
     info: ServerInfo,
     view: RefCell<Arc<View>>,
-    fresh: RefCell<Slab<stats::Fresh>>,
+    fresh: RefCell<stats::Waiting>,
     reports: Sender<Report>,
 }
 

@@ -10,6 +10,7 @@ use crate::ring::Deadline;
 use crate::stats::{View, json};
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Method, StatusCode};
+use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -19,11 +20,28 @@ use std::task::{Poll, Waker};
 /// Where statistics are found.
 const PATH: &[u8] = b"/stats";
 
+/// The requests that wait for fresh statistics, by a token that is never used again: what comes
+/// late for one that gave up is nothing to another.
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
+    next_token: u64,
+    requests: BTreeMap<u64, Fresh>,
+}
+
 /// A request that waits for fresh statistics.
 #[derive(Debug, Default)]
-pub(super) struct Fresh {
+struct Fresh {
     view: Option<Arc<View>>,
     waker: Option<Waker>,
+}
+
+impl Waiting {
+    fn enter(&mut self) -> u64 {
+        let token = self.next_token;
+        self.next_token += 1;
+        self.requests.insert(token, Fresh::default());
+        token
+    }
 }
 
 /// What a request for statistics asks for.
@@ -88,7 +106,7 @@ impl Query {
 async fn fresh(shard: &Rc<Shard>) -> Arc<View> {
     let place = Place {
         shard,
-        token: shard.fresh.borrow_mut().insert(Fresh::default()),
+        token: shard.fresh.borrow_mut().enter(),
     };
     let report = Report::Fresh {
         shard: shard.index,
@@ -99,7 +117,7 @@ async fn fresh(shard: &Rc<Shard>) -> Arc<View> {
     }
     let merged = poll_fn(|cx| {
         let mut waiting = shard.fresh.borrow_mut();
-        let fresh = &mut waiting[place.token];
+        let fresh = waiting.requests.entry(place.token).or_default();
         match fresh.view.take() {
             Some(view) => Poll::Ready(view),
             None => {
@@ -117,19 +135,21 @@ async fn fresh(shard: &Rc<Shard>) -> Arc<View> {
 /// Takes the request out of the waiting ones, however it ends.
 struct Place<'a> {
     shard: &'a Shard,
-    token: usize,
+    token: u64,
 }
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.shard.fresh.borrow_mut().remove(self.token);
+        self.shard.fresh.borrow_mut().requests.remove(&self.token);
     }
 }
 
-/// Hands fresh statistics to the request that asked for them, if it still waits.
-pub(super) fn deliver(shard: &Shard, token: usize, view: Arc<View>) {
+/// Hands fresh statistics to the request that asked for them, if it still waits. The shard keeps
+/// them too: whoever has seen them is not answered with older ones, even by a late supervisor.
+pub(super) fn deliver(shard: &Shard, token: u64, view: Arc<View>) {
+    shard.view.replace(Arc::clone(&view));
     let mut waiting = shard.fresh.borrow_mut();
-    let Some(fresh) = waiting.get_mut(token) else {
+    let Some(fresh) = waiting.requests.get_mut(&token) else {
         return;
     };
     fresh.view = Some(view);

@@ -16,6 +16,10 @@ pub(crate) struct Client {
     pub(crate) received: u64,
     /// Bytes sent so far.
     pub(crate) sent: u64,
+    /// Requests for `/stats` that were only asked to come to the last one.
+    pub(crate) asked: u64,
+    /// Bytes of the last response.
+    pub(crate) last_received: u64,
 }
 
 /// A response, read to its end.
@@ -59,6 +63,8 @@ impl Client {
             buffer: Vec::new(),
             received: 0,
             sent: 0,
+            asked: 0,
+            last_received: 0,
         }
     }
 
@@ -108,6 +114,13 @@ impl Client {
 
     /// The response, final or interim, or how the connection ended before it did.
     pub(crate) fn try_response(&mut self, to_head: bool) -> Result<Response, Broken> {
+        let before = self.received - self.buffer.len() as u64;
+        let response = self.read_response(to_head)?;
+        self.last_received = self.received - self.buffer.len() as u64 - before;
+        Ok(response)
+    }
+
+    fn read_response(&mut self, to_head: bool) -> Result<Response, Broken> {
         let end = loop {
             if let Some(end) = self
                 .buffer

@@ -26,18 +26,44 @@ pub(crate) fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
     }
 }
 
-/// What `/stats` says now, exactly, asked for on a connection of its own.
+/// What `/stats` says now, asked for on a connection of its own.
 pub(crate) fn fresh_stats(address: SocketAddr) -> Value {
     scrape(&mut Client::connect(address))
 }
 
-/// What `/stats` says now, exactly.
+/// What `/stats` says after everything that was done until now.
+///
+/// A core that is too busy to answer in time is told of as it was, so this asks until every core
+/// has told. The client counts how often it asked before that.
 pub(crate) fn scrape(client: &mut Client) -> Value {
-    client.send("GET /stats?fresh=1 HTTP/1.1\r\nHost: a\r\n\r\n");
+    let since_ms = uptime_ms(&ask(client, "/stats"));
+    client.asked += 1;
+    for _ in 0..10_000 {
+        let stats = ask(client, "/stats?fresh=1");
+        let cores = stats["cores"].as_array().expect("cores is a list");
+        let told_ms = |core| uptime_ms(&stats).saturating_sub(number(core, "/snapshot_age_ms"));
+        // Both are rounded down, so one more is certainly later.
+        if cores.iter().all(|core| told_ms(core) > since_ms + 1) {
+            return stats;
+        }
+        client.asked += 1;
+    }
+    panic!("a core never tells");
+}
+
+fn ask(client: &mut Client, path: &str) -> Value {
+    client.get(path);
     let response = client.response();
     assert_eq!(response.status, 200, "{response:?}");
     assert_eq!(response.field("content-type"), Some("application/json"));
-    serde_json::from_slice(&response.body).expect("/stats is JSON")
+    let stats = serde_json::from_slice(&response.body).expect("/stats is JSON");
+    assert_adds_up(&stats);
+    stats
+}
+
+fn uptime_ms(stats: &Value) -> u64 {
+    let seconds = stats["server"]["uptime_seconds"].as_f64();
+    (seconds.expect("an uptime") * 1e3).round() as u64
 }
 
 /// A number in what `/stats` said, by its path.
