@@ -113,11 +113,11 @@ fn drain_takes_every_queued_connection() {
                 assert!(!std::mem::replace(&mut seen[number], true));
             }
             // The socket is as it was, and another listener may serve it.
+            let flags = rustix::fs::fcntl_getfl(&socket).unwrap();
+            assert!(!flags.contains(rustix::fs::OFlags::NONBLOCK));
             let again = Listener::new(&ring, Arc::clone(&socket), 1);
             let late = queue(address, 1);
             assert_eq!(number(&mut again.accept().await.unwrap()).await, 0);
-            let flags = rustix::fs::fcntl_getfl(&socket).unwrap();
-            assert!(!flags.contains(rustix::fs::OFlags::NONBLOCK));
             drop((peers, streams, late, again, socket));
             settled(&ring, [0; 5]).await;
         }
