@@ -7,7 +7,7 @@ use super::wire::Incoming;
 use crate::app::{Answer, Body, Request, Response};
 use crate::http::{
     BodyDecoder, BodyFraming, CHUNK_END, Connection, Event, Framing, Refusal, RequestHead, State,
-    chunk_head, last_chunk, response_head,
+    chunk, chunk_head, last_chunk, response_head,
 };
 use crate::limits::{
     BODY_BYTES, GATHER_BYTES, INLINE_BODY_BYTES, PIPELINED_REQUESTS, UNREAD_BODY_BYTES,
@@ -280,7 +280,7 @@ impl Visit<'_> {
         } else if body_read && !asked.keep_alive {
             // The peer asked for the end and has nothing more to say.
             Event::AnsweredLast
-        } else if asked.keep_alive && !self.can_reach_next() {
+        } else if asked.keep_alive && !self.wire.body_failed.get() && !self.can_reach_next() {
             Event::TooMuchLeft
         } else {
             Event::AnsweredEarly
@@ -311,16 +311,15 @@ impl Visit<'_> {
                     .checked_sub(piece_bytes.get())
                     .ok_or(Event::Truncated)?;
             }
-            if is_chunked {
-                chunk_head(&mut self.work.out, piece_bytes);
-            }
-            if piece.len() <= INLINE_BODY_BYTES {
-                self.work.out.extend_from_slice(&piece);
-            } else {
-                self.flush(piece).await?;
-            }
-            if is_chunked {
-                self.work.out.extend_from_slice(CHUNK_END);
+            match (piece.len() <= INLINE_BODY_BYTES, is_chunked) {
+                (true, true) => chunk(&mut self.work.out, &piece),
+                (true, false) => self.work.out.extend_from_slice(&piece),
+                (false, true) => {
+                    chunk_head(&mut self.work.out, piece_bytes);
+                    self.flush(piece).await?;
+                    self.work.out.extend_from_slice(CHUNK_END);
+                }
+                (false, false) => self.flush(piece).await?,
             }
             if self.work.out.len() >= GATHER_BYTES {
                 self.flush(Bytes::new()).await?;
