@@ -54,16 +54,26 @@ impl Drop for Served {
 /// The demo application and routes for everything else that a handler may do.
 pub(crate) fn app(shard: &Shard) -> App {
     let (ring, other_ring) = (shard.ring().clone(), shard.ring().clone());
+    // A body that outlives its request, for the next one on this core.
+    let kept = std::rc::Rc::new(std::cell::RefCell::new(corelane::Body::Empty));
+    let keeper = std::rc::Rc::clone(&kept);
     demo()
         .post("/collect", async |mut request: Request| {
             request.bytes().await
         })
         .post("/ignore", async |_| "ignored")
-        .post("/keep", async |request: Request| {
-            let mut body = request.into_body();
-            glommio::spawn_local(async move { while let Some(Ok(_)) = body.next().await {} })
-                .detach();
-            "kept"
+        .post("/keep", move |request: Request| {
+            keeper.replace(request.into_body());
+            async { "kept" }
+        })
+        .post("/take", move |_: Request| {
+            let mut body = kept.take();
+            async move {
+                match body.next().await {
+                    Some(Ok(piece)) => piece,
+                    _ => "nothing".into(),
+                }
+            }
         })
         .post("/first", first_piece)
         .get("/empty", async |_| ())
