@@ -55,7 +55,7 @@ impl Drop for Served {
 pub(crate) fn app(shard: &Shard) -> App {
     let (ring, other_ring) = (shard.ring().clone(), shard.ring().clone());
     // A body that outlives its request, for the next one on this core.
-    let kept = std::rc::Rc::new(std::cell::RefCell::new(corelane::Body::Empty));
+    let kept = std::rc::Rc::new(std::cell::RefCell::new(Body::Empty));
     let keeper = std::rc::Rc::clone(&kept);
     demo()
         .post("/collect", async |mut request: Request| {
