@@ -47,6 +47,7 @@
 pub mod app;
 pub mod cli;
 pub mod config;
+mod connection;
 pub mod cores;
 pub mod failure;
 pub mod files;

@@ -11,6 +11,7 @@ use std::io;
 use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 /// A connected stream socket on a ring.
 ///
@@ -156,6 +157,13 @@ impl Stream {
     /// would start a worker thread for it.
     pub(super) fn shutdown_now(&self, how: Shutdown) -> io::Result<()> {
         self.with_fd(|fd| socket2::SockRef::from(&fd).shutdown(how))
+    }
+
+    /// Lets the connection end in a reset when the stream is dropped, whatever was not sent or not
+    /// read by then: the peer learns that it does not have everything.
+    pub fn reset_on_close(&self) {
+        // Fails for nothing that is a connected socket; then it ends as it would have.
+        let _ = self.with_fd(|fd| socket2::SockRef::from(&fd).set_linger(Some(Duration::ZERO)));
     }
 
     /// Whether a send was given up half way.

@@ -19,7 +19,7 @@ pub(super) async fn accept(shard: Rc<Shard>, listener: Rc<Listener>) {
     loop {
         let accepted = async { Next::Accepted(listener.accept().await) };
         let drain = async {
-            shard.draining.wait().await;
+            shard.service.draining.wait().await;
             Next::Drain
         };
         match or(drain, accepted).await {
@@ -29,7 +29,7 @@ pub(super) async fn accept(shard: Rc<Shard>, listener: Rc<Listener>) {
                 // the kernel's queue meanwhile.
                 shard.recorder().accept_paused();
                 pause.arm(ACCEPT_PAUSE);
-                or(pause.passed(), shard.draining.wait()).await;
+                or(pause.passed(), shard.service.draining.wait()).await;
             }
             Next::Drain => break,
         }

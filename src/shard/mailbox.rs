@@ -1,8 +1,9 @@
 //! A shard's life from start to end, and the messages between it and the supervisor.
 
-use super::{CachedPreamble, Shard, acceptor, stats};
+use super::{Shard, acceptor, stats};
 use crate::app::App;
 use crate::config::StatsAccess;
+use crate::connection::{Flag, Service, Transport};
 use crate::failure::Failure;
 use crate::http::CloseReason;
 use crate::limits::{DRAIN_GRACE, SNAPSHOT_INTERVAL};
@@ -10,7 +11,7 @@ use crate::preflight;
 use crate::ring::{self, Deadline, Listener, Notified, Notifier, Ring, RingOptions, StartError};
 use crate::stats::{Recorder, ServerInfo, Snapshot, View};
 use futures_lite::future::{or, yield_now};
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{Cell, RefCell};
 use std::ffi::CString;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
@@ -141,16 +142,12 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
     let shard = Rc::new(Shard {
         index: setup.index,
         cpu: setup.cpu,
-        preamble: RefCell::new(CachedPreamble::read(ring.now_ns())),
-        router: OnceCell::new(),
-        recorder: RefCell::new(Recorder::new(setup.cpu, CloseReason::NAMES)),
+        service: Service::new(Recorder::new(setup.cpu, CloseReason::NAMES)),
         connections: RefCell::default(),
         accepting: Cell::new(0),
         tasks: super::Tasks::default(),
-        work: RefCell::default(),
-        draining: super::Flag::default(),
         ending: Cell::new(false),
-        drained: super::Flag::default(),
+        drained: Flag::default(),
         access: setup.access,
         info: setup.info,
         view: RefCell::new(setup.view),
@@ -160,8 +157,7 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
     });
     let app = (setup.factory)(&shard);
     let router = shard.build(app)?;
-    // Set once, here; nothing is served before.
-    let _ = shard.router.set(router);
+    shard.service.route_by(router);
     let ready = Report::Ready {
         shard: shard.index,
         notifier,
@@ -244,7 +240,7 @@ impl Mailbox {
             }
             Order::Fresh { token, view } => stats::deliver(&self.shard, token, view),
             Order::Drain => {
-                self.shard.draining.raise();
+                self.shard.service.draining.raise();
                 glommio::spawn_local(drain(Rc::clone(&self.shard))).detach();
             }
             Order::Abort => {}
@@ -293,7 +289,7 @@ async fn drain(shard: Rc<Shard>) {
     grace.passed().await;
     shard.ending.set(true);
     for (_, wire) in shard.connections.borrow().iter() {
-        wire.stream.interrupt();
+        wire.transport.interrupt();
     }
     shard.check_drained();
 }

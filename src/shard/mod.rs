@@ -10,39 +10,33 @@
 //! ```
 
 mod acceptor;
-mod connection;
-mod exchange;
-mod flag;
 mod mailbox;
+mod socket;
 mod stats;
-mod wire;
 
-use self::connection::Work;
-use self::flag::Flag;
-use self::wire::Wire;
-use crate::app::{App, Folder, Router};
+use self::socket::Socket;
+use crate::app::{Answer, App, Folder, Router};
 use crate::config::StatsAccess;
+use crate::connection::{self, Flag, Host, Service, Transport, Wire};
 use crate::failure::Failure;
 use crate::files::Files;
-use crate::http::{CloseReason, HttpDate, Preamble};
-use crate::limits::{SPARE_TASKS, SPARE_WORK};
+use crate::http::RequestHead;
+use crate::limits::SPARE_TASKS;
 use crate::preflight;
 use crate::ring::{Listener, Ring, Stream};
 use crate::stats::{Recorder, ServerInfo, View};
-use http::HeaderValue;
 use slab::Slab;
-use std::cell::{Cell, OnceCell, Ref, RefCell, RefMut};
+use std::cell::{Cell, RefCell, RefMut};
 use std::collections::VecDeque;
 use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::task::{Poll, Waker};
+use std::time::Duration;
 
 pub(crate) use self::mailbox::{Factory, Order, Post, Report, Setup, run};
-
-/// The value of the Server field.
-const SERVER: HeaderValue = HeaderValue::from_static("corelane");
 
 /// A core and all that it owns. The factory of its application gets to see it.
 #[derive(Debug)]
@@ -50,21 +44,14 @@ pub struct Shard {
     index: usize,
     cpu: usize,
     ring: Ring,
-    /// Set before the first connection is accepted.
-    router: OnceCell<Router>,
-    recorder: RefCell<Recorder>,
-    preamble: RefCell<CachedPreamble>,
-    connections: RefCell<Slab<Rc<Wire>>>,
+    service: Service,
+    connections: RefCell<Slab<Rc<Wire<Socket>>>>,
     /// Acceptors that have not ended.
     accepting: Cell<usize>,
     tasks: Tasks,
-    #[expect(clippy::vec_box, reason = "they move between here and the connections")]
-    work: RefCell<Vec<Box<Work>>>,
-    /// Raised when the shard shuts down: responses then end their connections.
-    draining: Flag,
-    /// Set when idle connections are no longer waited for after that.
+    /// Set in a shutdown when idle connections are no longer waited for.
     ending: Cell<bool>,
-    /// Raised when its last connection has ended after that.
+    /// Raised in a shutdown when the last connection has ended.
     drained: Flag,
     access: StatsAccess,
     info: ServerInfo,
@@ -88,13 +75,6 @@ struct Accepted {
     listener: Option<Rc<Listener>>,
 }
 
-/// Date and Server, good until `until_ns` on the ring's clock.
-#[derive(Debug)]
-struct CachedPreamble {
-    preamble: Preamble,
-    until_ns: u64,
-}
-
 impl Shard {
     /// The shard's place among the server's shards, from 0.
     pub fn index(&self) -> usize {
@@ -111,30 +91,16 @@ impl Shard {
         &self.ring
     }
 
-    fn router(&self) -> &Router {
-        self.router
-            .get()
-            .unwrap_or_else(|| unreachable!("set before anything is accepted"))
-    }
-
     fn recorder(&self) -> RefMut<'_, Recorder> {
-        self.recorder.borrow_mut()
+        self.service.recorder()
     }
 
     fn view(&self) -> Arc<View> {
         Arc::clone(&self.view.borrow())
     }
 
-    /// The Date and Server of a response made now. The clock is read once a second.
-    fn preamble(&self) -> Ref<'_, Preamble> {
-        if self.ring.now_ns() >= self.preamble.borrow().until_ns {
-            *self.preamble.borrow_mut() = CachedPreamble::read(self.ring.now_ns());
-        }
-        Ref::map(self.preamble.borrow(), |cached| &cached.preamble)
-    }
-
     fn is_draining(&self) -> bool {
-        self.draining.is_raised()
+        self.service.is_draining()
     }
 
     /// Proves the routes of the core's application.
@@ -152,23 +118,16 @@ impl Shard {
     }
 
     /// Registers a connection.
-    fn enter(&self, wire: &Rc<Wire>) -> usize {
-        let mut recorder = self.recorder();
-        recorder.accepted();
-        recorder.connection_idle();
+    fn enter(&self, wire: &Rc<Wire<Socket>>) -> usize {
         if self.ending.get() {
             // It was accepted late in a shutdown: what it has sent is answered, no more waited for.
-            wire.stream.interrupt();
+            wire.transport.interrupt();
         }
         self.connections.borrow_mut().insert(Rc::clone(wire))
     }
 
-    /// Counts the end of a connection.
-    fn leave(&self, place: usize, reason: CloseReason) {
-        let mut recorder = self.recorder();
-        recorder.connection_busy();
-        recorder.closed(reason.index());
-        drop(recorder);
+    /// Forgets a connection that ended.
+    fn leave(&self, place: usize) {
         let wire = self.connections.borrow_mut().remove(place);
         drop(wire);
         self.check_drained();
@@ -202,16 +161,22 @@ impl Shard {
             None => drop(glommio::spawn_local(work(Rc::clone(self))).detach()),
         }
     }
+}
 
-    fn take_work(&self) -> Box<Work> {
-        self.work.borrow_mut().pop().unwrap_or_default()
+impl Host for Shard {
+    type Transport = Socket;
+
+    fn service(&self) -> &Service {
+        &self.service
     }
 
-    fn keep_work(&self, work: Box<Work>) {
-        let mut kept = self.work.borrow_mut();
-        if kept.len() < SPARE_WORK {
-            kept.push(work);
-        }
+    fn wall_clock(&self) -> Duration {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
+        Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
+    }
+
+    fn reserved(self: &Rc<Self>, head: &RequestHead, peer: SocketAddr) -> Option<Answer> {
+        stats::is_asked(self, head, peer).then(|| stats::answer(self, head))
     }
 }
 
@@ -244,21 +209,13 @@ impl Tasks {
 /// A task that serves one connection after the other.
 async fn work(shard: Rc<Shard>) {
     while let Some(Accepted { stream, listener }) = shard.tasks.next().await {
-        connection::serve(&shard, stream).await;
+        let wire = Rc::new(Wire::new(Socket::new(&shard.ring, stream)));
+        let place = shard.enter(&wire);
+        connection::serve(&shard, &wire).await;
+        shard.leave(place);
+        drop(wire);
         if let Some(listener) = listener {
             listener.add_credit(1);
-        }
-    }
-}
-
-impl CachedPreamble {
-    /// Reads the clock, at `now_ns` on the ring's.
-    fn read(now_ns: u64) -> Self {
-        let now = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
-        let date = HttpDate::from_unix_seconds(now.tv_sec as u64);
-        Self {
-            preamble: Preamble::new(&date, Some(&SERVER)),
-            until_ns: now_ns + 1_000_000_000 - now.tv_nsec as u64,
         }
     }
 }

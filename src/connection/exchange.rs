@@ -1,9 +1,9 @@
 //! One request and its response: runs the handler, frames what it answers, and says what may
 //! follow on the connection.
 
-use super::connection::{Answered, Visit};
-use super::stats;
-use super::wire::Incoming;
+use super::body::Incoming;
+use super::transport::{Host, Received, Transport};
+use super::visit::{Answered, Visit};
 use crate::app::{Answer, Body, Request, Response};
 use crate::http::{
     BodyDecoder, BodyFraming, CHUNK_END, Connection, Event, Framing, Refusal, RequestHead, State,
@@ -53,7 +53,7 @@ struct Framed {
     has_content: bool,
 }
 
-impl Visit<'_> {
+impl<H: Host> Visit<'_, H> {
     /// Answers what was received, request after request, as long as nothing has to be waited for.
     ///
     /// This is the whole way of most requests, and it is a plain function: as a chain of futures
@@ -92,7 +92,7 @@ impl Visit<'_> {
             }
             let is_enough = self.work.answered.len() >= PIPELINED_REQUESTS
                 || self.work.out.len() >= GATHER_BYTES;
-            if self.state != State::Idle || is_enough || self.wire.lease.borrow().is_none() {
+            if self.state != State::Idle || is_enough || self.wire.received.borrow().is_none() {
                 return Stop::Advanced;
             }
             self.advance(Event::FirstByte);
@@ -117,15 +117,14 @@ impl Visit<'_> {
         // An invitation to send the body must not overtake the responses that are gathered: the
         // handler that asks for the body is run when they are sent.
         let has_to_wait = head.expects_continue() && !self.work.out.is_empty();
-        let shard = self.shard;
+        let host = self.host;
         let begun = catch_unwind(AssertUnwindSafe(|| {
-            let mut answer = if stats::is_asked(shard, &head, peer) {
-                stats::answer(shard, &head)
-            } else {
-                shard
-                    .router()
-                    .dispatch(Request::new(head, body, peer))
-                    .answer
+            let mut answer = match host.reserved(&head, peer) {
+                Some(answer) => answer,
+                None => {
+                    let request = Request::new(head, body, peer);
+                    host.service().router().dispatch(request).answer
+                }
             };
             if has_to_wait {
                 return Begun::Waiting(answer);
@@ -142,7 +141,7 @@ impl Visit<'_> {
     pub(super) async fn wait_for(&mut self, asked: Asked, answer: Answer) -> Event {
         // What is gathered should not wait with the handler, nor should bytes of later requests
         // hold a buffer that others need.
-        if let Some(lease) = &mut *self.wire.lease.borrow_mut() {
+        if let Some(lease) = &mut *self.wire.received.borrow_mut() {
             lease.settle();
         }
         if let Err(event) = self.flush(Bytes::new()).await {
@@ -188,8 +187,8 @@ impl Visit<'_> {
         };
         let decoder = BodyDecoder::new(framing, BODY_BYTES)?;
         self.wire.body.replace(Some(decoder));
-        let (shard, wire) = (Rc::clone(self.shard), Rc::clone(self.wire));
-        let incoming = Incoming::new(shard, wire, head.expects_continue());
+        let (host, wire) = (Rc::clone(self.host), Rc::clone(self.wire));
+        let incoming = Incoming::new(host, wire, head.expects_continue());
         Ok(Body::stream(incoming, length))
     }
 
@@ -208,7 +207,7 @@ impl Visit<'_> {
         let is_streamed = matches!(response.body, Body::Stream { .. });
         let keep = asked.keep_alive
             && framing != BodyFraming::UntilClose
-            && !self.shard.is_draining()
+            && !self.host.service().is_draining()
             && (is_streamed || self.can_reach_next());
         Framed {
             framing,
@@ -263,10 +262,16 @@ impl Visit<'_> {
         match sent {
             Ok(()) => self.follow(asked, framed),
             // The responses before this one are whole, and are not lost with it.
-            Err(Event::Truncated) => match self.flush(Bytes::new()).await {
-                Ok(()) => Event::Truncated,
-                Err(event) => event,
-            },
+            Err(Event::Truncated) => {
+                if framed.framing == BodyFraming::UntilClose {
+                    // An orderly close would say that this was all of it.
+                    self.wire.transport.reset();
+                }
+                match self.flush(Bytes::new()).await {
+                    Ok(()) => Event::Truncated,
+                    Err(event) => event,
+                }
+            }
             Err(event) => event,
         }
     }
@@ -352,7 +357,9 @@ impl Visit<'_> {
     }
 
     fn gather_head(&mut self, response: &Response, framing: BodyFraming, connection: Connection) {
-        let preamble = self.shard.preamble();
+        let now_ns = self.wire.transport.now_ns();
+        let service = self.host.service();
+        let preamble = service.preamble(now_ns, || self.host.wall_clock());
         let out = &mut self.work.out;
         let fields = response.headers.iter();
         response_head(out, response.status, fields, framing, connection, &preamble);
@@ -361,7 +368,7 @@ impl Visit<'_> {
     /// A request begins.
     fn begin(&mut self) {
         self.open = true;
-        self.shard.recorder().request_started();
+        self.recorder().request_started();
     }
 
     /// The request's response is gathered whole: it counts when it is sent.

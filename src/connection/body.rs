@@ -1,104 +1,22 @@
-//! What a connection consists of while nothing happens on it, and what its request bodies and
-//! its responses share: the stream, the bytes that came and were not taken, and the deadline.
+//! The content of a request as its handler reads it off the connection.
 
-use super::Shard;
+use super::transport::{Host, Received, Transport};
+use super::wire::Wire;
 use crate::app::{BodyError, BodySource};
-use crate::http::{BodyDecoder, CONTINUE, Event};
+use crate::http::{CONTINUE, Event};
 use crate::limits::BODY_TIMEOUT;
-use crate::ring::{Deadline, Lease, Message, Ring, Stream};
+use crate::ring::Message;
 use bytes::Bytes;
-use std::cell::{Cell, OnceCell, RefCell};
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
-
-/// A connection at rest. Everything else is made when bytes come, and gone when they are answered.
-#[derive(Debug)]
-pub(super) struct Wire {
-    pub(super) stream: Stream,
-    /// For whichever wait is going on; there is one at a time.
-    pub(super) deadline: Deadline,
-    /// Received bytes that nobody has taken.
-    pub(super) lease: RefCell<Option<Lease>>,
-    /// Where the reading of the current request's body stands.
-    pub(super) body: RefCell<Option<BodyDecoder>>,
-    /// The body cannot be read on: it is malformed, late, or the peer is gone.
-    pub(super) body_failed: Cell<bool>,
-    /// A wait was ended for a shutdown, and the connection had to go on.
-    pub(super) stopped: Cell<bool>,
-    /// Which request it is whose body may be read. It changes when a request begins and when it
-    /// is answered: what still holds an older one's body reads nothing of the next.
-    turn: Cell<u64>,
-    peer: OnceCell<SocketAddr>,
-}
-
-impl Wire {
-    pub(super) fn new(ring: &Ring, stream: Stream) -> Self {
-        Self {
-            stream,
-            deadline: Deadline::new(ring),
-            lease: RefCell::new(None),
-            body: RefCell::new(None),
-            body_failed: Cell::new(false),
-            stopped: Cell::new(false),
-            turn: Cell::new(0),
-            peer: OnceCell::new(),
-        }
-    }
-
-    /// The peer's address, asked for once.
-    pub(super) fn peer(&self) -> io::Result<SocketAddr> {
-        if let Some(peer) = self.peer.get() {
-            return Ok(*peer);
-        }
-        let peer = self.stream.peer_addr()?;
-        Ok(*self.peer.get_or_init(|| peer))
-    }
-
-    /// The next bytes, or what happened instead within `limit`: the caller counts them.
-    pub(super) async fn receive(&self, limit: Option<Duration>) -> Result<Lease, Event> {
-        if let Some(limit) = limit {
-            self.deadline.arm(limit);
-        }
-        std::future::poll_fn(|cx| self.poll_receive(cx)).await
-    }
-
-    /// [`Wire::receive`] against the deadline as it is armed.
-    fn poll_receive(&self, cx: &mut Context<'_>) -> Poll<Result<Lease, Event>> {
-        match self.stream.poll_receive(cx) {
-            Poll::Ready(Ok(Some(lease))) => Poll::Ready(Ok(lease)),
-            Poll::Ready(Ok(None)) => Poll::Ready(Err(Event::PeerClosed)),
-            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {
-                self.stopped.set(true);
-                Poll::Ready(Err(Event::Stopped))
-            }
-            Poll::Ready(Err(_)) => Poll::Ready(Err(Event::Failed)),
-            Poll::Pending => self.deadline.poll_passed(cx).map(|()| Err(Event::Late)),
-        }
-    }
-
-    /// Ends the turn of the current request's body.
-    pub(super) fn end_turn(&self) {
-        self.turn.set(self.turn.get() + 1);
-    }
-
-    /// Whether nothing of the current request's body is left to read.
-    pub(super) fn body_is_read(&self) -> bool {
-        self.body
-            .borrow()
-            .as_ref()
-            .is_none_or(BodyDecoder::is_complete)
-    }
-}
 
 /// The body of the request that a connection is serving, as its handler reads it.
-pub(super) struct Incoming {
-    shard: Rc<Shard>,
-    wire: Rc<Wire>,
+pub(super) struct Incoming<H: Host> {
+    host: Rc<H>,
+    wire: Rc<Wire<H::Transport>>,
     /// The peer waits for `100 Continue` before it sends the body.
     invitation: Invitation,
     waiting: bool,
@@ -113,8 +31,8 @@ enum Invitation {
     Sending(Pin<Box<dyn Future<Output = io::Result<()>>>>),
 }
 
-impl Incoming {
-    pub(super) fn new(shard: Rc<Shard>, wire: Rc<Wire>, expects_continue: bool) -> Self {
+impl<H: Host> Incoming<H> {
+    pub(super) fn new(host: Rc<H>, wire: Rc<Wire<H::Transport>>, expects_continue: bool) -> Self {
         let invitation = if expects_continue {
             Invitation::Due
         } else {
@@ -122,7 +40,7 @@ impl Incoming {
         };
         Self {
             turn: wire.turn.get(),
-            shard,
+            host,
             wire,
             invitation,
             waiting: false,
@@ -139,9 +57,9 @@ impl Incoming {
                 Invitation::Done => return Poll::Ready(Ok(())),
                 Invitation::Due => {
                     let wire = Rc::clone(&self.wire);
-                    self.shard.recorder().sent(CONTINUE.len() as u64);
+                    self.host.service().recorder().sent(CONTINUE.len() as u64);
                     self.invitation = Invitation::Sending(Box::pin(async move {
-                        wire.stream.send_all(Message::from(CONTINUE.to_vec())).await
+                        send_all(&wire.transport, Message::from(CONTINUE.to_vec())).await
                     }));
                 }
                 Invitation::Sending(sending) => {
@@ -154,12 +72,15 @@ impl Incoming {
     }
 
     /// Received bytes, from before or from now.
-    fn poll_lease(&mut self, cx: &mut Context<'_>) -> Poll<Result<Lease, BodyError>> {
-        if let Some(lease) = self.wire.lease.borrow_mut().take() {
+    fn poll_lease(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<<H::Transport as Transport>::Received, BodyError>> {
+        if let Some(lease) = self.wire.received.borrow_mut().take() {
             return Poll::Ready(Ok(lease));
         }
         if !std::mem::replace(&mut self.waiting, true) {
-            self.wire.deadline.arm(BODY_TIMEOUT);
+            self.wire.transport.arm(BODY_TIMEOUT);
         }
         loop {
             let received = ready!(self.wire.poll_receive(cx));
@@ -170,7 +91,7 @@ impl Incoming {
             self.waiting = false;
             return Poll::Ready(match received {
                 Ok(lease) => {
-                    self.shard.recorder().received(lease.len() as u64);
+                    self.host.service().recorder().received(lease.len() as u64);
                     Ok(lease)
                 }
                 Err(Event::Late) => Err(BodyError::TimedOut),
@@ -206,7 +127,7 @@ impl Incoming {
             let piece = Bytes::copy_from_slice(&lease[decoded.data]);
             lease.consume(decoded.consumed);
             if !lease.is_empty() {
-                *self.wire.lease.borrow_mut() = Some(lease);
+                *self.wire.received.borrow_mut() = Some(lease);
             }
             if !piece.is_empty() {
                 return Poll::Ready(Some(Ok(piece)));
@@ -215,7 +136,7 @@ impl Incoming {
     }
 }
 
-impl BodySource for Incoming {
+impl<H: Host> BodySource for Incoming<H> {
     fn poll_data(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -229,7 +150,7 @@ impl BodySource for Incoming {
     }
 }
 
-impl Drop for Incoming {
+impl<H: Host> Drop for Incoming<H> {
     fn drop(&mut self) {
         // A peer that was never asked for its body must not be taken to be sending it.
         let is_uninvited = matches!(self.invitation, Invitation::Due | Invitation::Sending(_));
@@ -237,4 +158,14 @@ impl Drop for Incoming {
             self.wire.body_failed.set(true);
         }
     }
+}
+
+/// Sends the whole of `message`.
+async fn send_all(transport: &impl Transport, mut message: Message) -> io::Result<()> {
+    while message.remaining() > 0 {
+        let (outcome, rest) = transport.send(message).await;
+        outcome?;
+        message = rest;
+    }
+    Ok(())
 }

@@ -6,22 +6,22 @@ use std::task::{Poll, Waker};
 
 /// Starts lowered; once raised it stays so.
 #[derive(Debug, Default)]
-pub(super) struct Flag {
+pub(crate) struct Flag {
     raised: Cell<bool>,
     waiting: RefCell<Vec<Waker>>,
 }
 
 impl Flag {
-    pub(super) fn raise(&self) {
+    pub(crate) fn raise(&self) {
         self.raised.set(true);
         self.waiting.take().into_iter().for_each(Waker::wake);
     }
 
-    pub(super) fn is_raised(&self) -> bool {
+    pub(crate) fn is_raised(&self) -> bool {
         self.raised.get()
     }
 
-    pub(super) async fn wait(&self) {
+    pub(crate) async fn wait(&self) {
         poll_fn(|cx| {
             if self.raised.get() {
                 return Poll::Ready(());

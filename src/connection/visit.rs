@@ -1,61 +1,22 @@
-//! Serves one connection: acts out the table of `http/cycle.rs` on a [`Wire`].
-//!
-//! Between requests a connection is its wire and this task. When bytes come it takes a [`Work`],
-//! answers everything that has arrived, gathers the responses and sends them as one message, and
-//! gives the work back.
+//! A connection from the first byte of a request until it has nothing to do: acts out the table of
+//! `http/cycle.rs`.
 
-use super::Shard;
 use super::exchange::Stop;
+use super::transport::{Host, Received, Transport};
 use super::wire::Wire;
 use crate::http::{CloseReason, Event, HeadLimits, HeadParser, Refusal, RequestHead, State};
 use crate::limits::{
-    BODY_TIMEOUT, GATHER_BYTES, HEAD_TIMEOUT, IDLE_TIMEOUT, LINGER_BYTES, LINGER_TIMEOUT,
-    WRITE_TIMEOUT,
+    BODY_TIMEOUT, GATHER_BYTES, HEAD_TIMEOUT, LINGER_BYTES, LINGER_TIMEOUT, WRITE_TIMEOUT,
 };
-use crate::ring::{Message, Stream};
+use crate::ring::Message;
+use crate::stats::Recorder;
 use bytes::Bytes;
+use std::cell::RefMut;
 use std::future::poll_fn;
-use std::net::Shutdown;
 use std::rc::Rc;
 use std::task::Poll;
 
-/// Serves `stream` to its end and counts how it ended.
-pub(super) async fn serve(shard: &Rc<Shard>, stream: Stream) {
-    let wire = Rc::new(Wire::new(shard.ring(), stream));
-    let place = shard.enter(&wire);
-    let reason = live(shard, &wire).await;
-    shard.leave(place, reason);
-}
-
-async fn live(shard: &Rc<Shard>, wire: &Rc<Wire>) -> CloseReason {
-    loop {
-        if wire.stopped.take() {
-            // The shutdown came while a request was under way. Now the connection ends, unless
-            // another request has come already.
-            wire.stream.interrupt();
-        }
-        let event = match wire.receive(Some(IDLE_TIMEOUT)).await {
-            Ok(lease) => {
-                shard.recorder().received(lease.len() as u64);
-                *wire.lease.borrow_mut() = Some(lease);
-                Event::FirstByte
-            }
-            Err(event) => event,
-        };
-        let mut state = State::Idle.advance(event);
-        if state == State::Head {
-            shard.recorder().connection_busy();
-            // Boxed, so that a connection at rest does not pay for the size of one at work.
-            state = Box::pin(Visit::new(shard, wire).run()).await;
-            shard.recorder().connection_idle();
-        }
-        if let State::Closed(reason) = state {
-            return reason;
-        }
-    }
-}
-
-/// Buffers for answering requests; kept by the shard between visits.
+/// Buffers for answering requests; kept by the service between visits.
 #[derive(Debug, Default)]
 pub(super) struct Work {
     parser: HeadParser,
@@ -93,20 +54,20 @@ impl Work {
 }
 
 /// From the first byte of a request until the connection has nothing to do.
-pub(super) struct Visit<'a> {
-    pub(super) shard: &'a Rc<Shard>,
-    pub(super) wire: &'a Rc<Wire>,
+pub(super) struct Visit<'a, H: Host> {
+    pub(super) host: &'a Rc<H>,
+    pub(super) wire: &'a Rc<Wire<H::Transport>>,
     pub(super) work: Box<Work>,
     pub(super) state: State,
     /// A request has begun and its response is not gathered whole.
     pub(super) open: bool,
 }
 
-impl<'a> Visit<'a> {
-    fn new(shard: &'a Rc<Shard>, wire: &'a Rc<Wire>) -> Self {
-        let work = shard.take_work();
+impl<'a, H: Host> Visit<'a, H> {
+    pub(super) fn new(host: &'a Rc<H>, wire: &'a Rc<Wire<H::Transport>>) -> Self {
+        let work = host.service().take_work();
         Self {
-            shard,
+            host,
             wire,
             work,
             state: State::Head,
@@ -115,7 +76,7 @@ impl<'a> Visit<'a> {
     }
 
     /// Runs until the connection is idle or closed.
-    async fn run(mut self) -> State {
+    pub(super) async fn run(mut self) -> State {
         loop {
             match self.state {
                 State::Head => {
@@ -127,7 +88,9 @@ impl<'a> Visit<'a> {
                 State::Exchange => unreachable!("every way out of it was taken above"),
                 State::Idle => match self.flush(Bytes::new()).await {
                     Err(event) => self.state = State::Exchange.advance(event),
-                    Ok(()) if self.wire.lease.borrow().is_some() => self.advance(Event::FirstByte),
+                    Ok(()) if self.wire.received.borrow().is_some() => {
+                        self.advance(Event::FirstByte)
+                    }
                     Ok(()) => return self.state,
                 },
                 // The peer may wait for the response before it sends on.
@@ -153,6 +116,10 @@ impl<'a> Visit<'a> {
         }
     }
 
+    pub(super) fn recorder(&self) -> RefMut<'_, Recorder> {
+        self.host.service().recorder()
+    }
+
     pub(super) fn advance(&mut self, event: Event) {
         self.state = self.state.advance(event);
     }
@@ -170,7 +137,7 @@ impl<'a> Visit<'a> {
 
     /// Parses on in what was received. `None`: everything is taken, and the head is not whole.
     pub(super) fn parse_head(&mut self) -> Result<Option<(RequestHead, u64)>, (Refusal, u64)> {
-        let mut slot = self.wire.lease.borrow_mut();
+        let mut slot = self.wire.received.borrow_mut();
         let Some(lease) = &mut *slot else {
             return Ok(None);
         };
@@ -216,13 +183,13 @@ impl<'a> Visit<'a> {
         loop {
             match self.wire.receive(limit).await {
                 Ok(lease) => {
-                    self.shard.recorder().received(lease.len() as u64);
-                    *self.wire.lease.borrow_mut() = Some(lease);
+                    self.recorder().received(lease.len() as u64);
+                    *self.wire.received.borrow_mut() = Some(lease);
                     return Ok(());
                 }
                 Err(Event::Stopped) => {}
                 Err(Event::Late) => {
-                    self.refuse(Refusal::HEAD_TIMEOUT, false, self.shard.ring().now_ns());
+                    self.refuse(Refusal::HEAD_TIMEOUT, false, self.wire.transport.now_ns());
                     return Err(Event::Late);
                 }
                 Err(event) => return Err(event),
@@ -238,19 +205,19 @@ impl<'a> Visit<'a> {
             if message.remaining() == 0 {
                 break Ok(());
             }
-            let deadline = &self.wire.deadline;
+            let transport = &self.wire.transport;
             // Renewed with every byte taken, so it bounds a peer that stopped reading.
-            deadline.arm(WRITE_TIMEOUT);
-            match deadline.limit(self.wire.stream.send(message)).await {
-                Ok((Ok(bytes), rest)) => {
+            transport.arm(WRITE_TIMEOUT);
+            match transport.limit(transport.send(message)).await {
+                Some((Ok(bytes), rest)) => {
                     sent += bytes;
                     message = rest;
                 }
-                Ok((Err(_), rest)) => {
+                Some((Err(_), rest)) => {
                     message = rest;
                     break Err(Event::Failed);
                 }
-                Err(_) => {
+                None => {
                     message = Message::default();
                     break Err(Event::Late);
                 }
@@ -258,8 +225,8 @@ impl<'a> Visit<'a> {
         };
         self.work.out = message.head;
         self.work.out.clear();
-        let now_ns = self.shard.ring().now_ns();
-        let mut recorder = self.shard.recorder();
+        let now_ns = self.wire.transport.now_ns();
+        let mut recorder = self.host.service().recorder();
         recorder.sent(sent as u64);
         for answered in self.work.answered.drain(..) {
             if outcome.is_ok() {
@@ -273,12 +240,12 @@ impl<'a> Visit<'a> {
     /// Throws away what is left of a request's body.
     async fn discard(&mut self) -> Event {
         while !self.wire.body_is_read() {
-            let taken = self.wire.lease.borrow_mut().take();
+            let taken = self.wire.received.borrow_mut().take();
             let mut lease = match taken {
                 Some(lease) => lease,
                 None => match self.wire.receive(Some(BODY_TIMEOUT)).await {
                     Ok(lease) => {
-                        self.shard.recorder().received(lease.len() as u64);
+                        self.recorder().received(lease.len() as u64);
                         lease
                     }
                     Err(Event::Stopped) => continue,
@@ -292,7 +259,7 @@ impl<'a> Visit<'a> {
             };
             lease.consume(decoded.consumed);
             if !lease.is_empty() {
-                *self.wire.lease.borrow_mut() = Some(lease);
+                *self.wire.received.borrow_mut() = Some(lease);
             }
         }
         Event::Discarded
@@ -303,21 +270,16 @@ impl<'a> Visit<'a> {
         if let Err(event) = self.flush(Bytes::new()).await {
             return event;
         }
-        let deadline = &self.wire.deadline;
-        deadline.arm(LINGER_TIMEOUT);
-        if !matches!(
-            deadline
-                .limit(self.wire.stream.shutdown(Shutdown::Write))
-                .await,
-            Ok(Ok(()))
-        ) {
+        let transport = &self.wire.transport;
+        transport.arm(LINGER_TIMEOUT);
+        if !matches!(transport.limit(transport.shutdown()).await, Some(Ok(()))) {
             return Event::Failed;
         }
-        let mut discarded = self.wire.lease.take().map_or(0, |lease| lease.len());
+        let mut discarded = self.wire.received.take().map_or(0, |lease| lease.len());
         while discarded <= LINGER_BYTES {
             match self.wire.receive(None).await {
                 Ok(lease) => {
-                    self.shard.recorder().received(lease.len() as u64);
+                    self.recorder().received(lease.len() as u64);
                     discarded += lease.len();
                 }
                 Err(Event::Stopped) => {}
@@ -328,13 +290,15 @@ impl<'a> Visit<'a> {
     }
 }
 
-impl Drop for Visit<'_> {
+impl<H: Host> Drop for Visit<'_, H> {
     fn drop(&mut self) {
         // Whatever was not sent is abandoned.
         for _ in 0..self.work.answered.len() + usize::from(self.open) {
-            self.shard.recorder().request_finished();
+            self.recorder().request_finished();
         }
         self.work.recycle();
-        self.shard.keep_work(std::mem::take(&mut self.work));
+        self.host
+            .service()
+            .keep_work(std::mem::take(&mut self.work));
     }
 }

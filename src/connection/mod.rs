@@ -1,0 +1,74 @@
+//! Serves one connection: HTTP/1.1 over a [`Transport`], for a [`Host`].
+//!
+//! Between requests a connection is its wire and its task. When bytes come it takes a [`Work`],
+//! answers everything that has arrived, gathers the responses and sends them as one message, and
+//! gives the work back.
+//!
+//! ```text
+//! serve ─first byte→ Visit ─head→ exchange ─→ Router ─→ Handler ─reads→ Incoming
+//!   ▲                  │                                   │               │
+//!   └── nothing to do ─┴─ flush ◀── gathered responses ◀───┘       Wire ◀──┘
+//! ```
+//!
+//! It knows nothing of sockets, rings and cores: those are the [`Transport`]'s and the [`Host`]'s,
+//! and what came of the connection is the [`CloseReason`] that [`serve`] returns.
+//!
+//! [`Work`]: visit::Work
+
+mod body;
+mod exchange;
+mod flag;
+mod service;
+mod transport;
+mod visit;
+mod wire;
+
+pub(crate) use self::flag::Flag;
+pub(crate) use self::service::Service;
+pub(crate) use self::transport::{Host, Received, Transport};
+pub(crate) use self::wire::Wire;
+
+use self::visit::Visit;
+use crate::http::{CloseReason, Event, State};
+use crate::limits::IDLE_TIMEOUT;
+use std::rc::Rc;
+
+/// Serves a connection to its end, and counts it.
+pub(crate) async fn serve<H: Host>(host: &Rc<H>, wire: &Rc<Wire<H::Transport>>) -> CloseReason {
+    let service = host.service();
+    service.recorder().accepted();
+    service.recorder().connection_idle();
+    let reason = live(host, wire).await;
+    service.recorder().connection_busy();
+    service.recorder().closed(reason.index());
+    reason
+}
+
+async fn live<H: Host>(host: &Rc<H>, wire: &Rc<Wire<H::Transport>>) -> CloseReason {
+    let service = host.service();
+    loop {
+        if wire.stopped.take() {
+            // The shutdown came while a request was under way. Now the connection ends, unless
+            // another request has come already.
+            wire.transport.interrupt();
+        }
+        let event = match wire.receive(Some(IDLE_TIMEOUT)).await {
+            Ok(received) => {
+                service.recorder().received(received.len() as u64);
+                *wire.received.borrow_mut() = Some(received);
+                Event::FirstByte
+            }
+            Err(event) => event,
+        };
+        let mut state = State::Idle.advance(event);
+        if state == State::Head {
+            service.recorder().connection_busy();
+            // Boxed, so that a connection at rest does not pay for the size of one at work.
+            state = Box::pin(Visit::new(host, wire).run()).await;
+            service.recorder().connection_idle();
+        }
+        if let State::Closed(reason) = state {
+            return reason;
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! What all connections of a core share: the routes, the statistics, the Date of the second, the
+//! limits, and buffers that are not in use.
+
+use super::flag::Flag;
+use super::visit::Work;
+use crate::app::Router;
+use crate::http::{HttpDate, Preamble};
+use crate::limits::SPARE_WORK;
+use crate::stats::Recorder;
+use http::HeaderValue;
+use std::cell::{OnceCell, Ref, RefCell, RefMut};
+use std::time::Duration;
+
+/// The value of the Server field.
+const SERVER: HeaderValue = HeaderValue::from_static("corelane");
+
+/// What the connections of one core have in common. It knows nothing of sockets.
+#[derive(Debug)]
+pub(crate) struct Service {
+    /// Set before the first connection is served.
+    router: OnceCell<Router>,
+    recorder: RefCell<Recorder>,
+    preamble: RefCell<CachedPreamble>,
+    #[expect(clippy::vec_box, reason = "they move between here and the connections")]
+    work: RefCell<Vec<Box<Work>>>,
+    /// Raised when no further requests are wanted: responses then end their connections.
+    pub(crate) draining: Flag,
+}
+
+/// Date and Server, good until `until_ns` on the clock of the transports.
+#[derive(Debug)]
+struct CachedPreamble {
+    preamble: Preamble,
+    until_ns: u64,
+}
+
+impl Service {
+    /// A service without routes, which counts what it does with `recorder`.
+    pub(crate) fn new(recorder: Recorder) -> Self {
+        Self {
+            router: OnceCell::new(),
+            recorder: RefCell::new(recorder),
+            preamble: RefCell::new(CachedPreamble::outdated()),
+            work: RefCell::default(),
+            draining: Flag::default(),
+        }
+    }
+
+    /// Gives it its routes, once.
+    pub(crate) fn route_by(&self, router: Router) {
+        // Set once, before anything is served.
+        let _ = self.router.set(router);
+    }
+
+    pub(super) fn router(&self) -> &Router {
+        self.router
+            .get()
+            .unwrap_or_else(|| unreachable!("set before anything is served"))
+    }
+
+    pub(crate) fn recorder(&self) -> RefMut<'_, Recorder> {
+        self.recorder.borrow_mut()
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.is_raised()
+    }
+
+    /// The Date and Server of a response made at `now_ns`. The wall clock is read once a second.
+    pub(super) fn preamble(
+        &self,
+        now_ns: u64,
+        wall_clock: impl FnOnce() -> Duration,
+    ) -> Ref<'_, Preamble> {
+        if now_ns >= self.preamble.borrow().until_ns {
+            *self.preamble.borrow_mut() = CachedPreamble::new(now_ns, wall_clock());
+        }
+        Ref::map(self.preamble.borrow(), |cached| &cached.preamble)
+    }
+
+    pub(super) fn take_work(&self) -> Box<Work> {
+        self.work.borrow_mut().pop().unwrap_or_default()
+    }
+
+    pub(super) fn keep_work(&self, work: Box<Work>) {
+        let mut kept = self.work.borrow_mut();
+        if kept.len() < SPARE_WORK {
+            kept.push(work);
+        }
+    }
+}
+
+impl CachedPreamble {
+    fn new(now_ns: u64, wall_clock: Duration) -> Self {
+        let date = HttpDate::from_unix_seconds(wall_clock.as_secs());
+        Self {
+            preamble: Preamble::new(&date, Some(&SERVER)),
+            until_ns: now_ns + 1_000_000_000 - u64::from(wall_clock.subsec_nanos()),
+        }
+    }
+
+    /// One that is read anew before it is used.
+    fn outdated() -> Self {
+        Self {
+            until_ns: 0,
+            ..Self::new(0, Duration::ZERO)
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! What a connection runs on: the transport below it, and the host that it belongs to. Both are
+//! traits, so that the same connection is served on a core's ring and in memory.
+
+use super::service::Service;
+use crate::app::Answer;
+use crate::http::RequestHead;
+use crate::ring::Message;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::net::SocketAddr;
+use std::ops::Deref;
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+/// What a connection belongs to: a core, or a test's stand-in for one.
+pub(crate) trait Host: 'static {
+    /// What its connections receive and send by.
+    type Transport: Transport;
+
+    /// What its connections share.
+    fn service(&self) -> &Service;
+
+    /// The time since 1970-01-01T00:00:00Z, for the Date of a response.
+    fn wall_clock(&self) -> Duration;
+
+    /// The answer to a request for a resource of the server itself, which no route may take.
+    fn reserved(self: &Rc<Self>, head: &RequestHead, peer: SocketAddr) -> Option<Answer>;
+}
+
+/// A connected stream of bytes, and the one deadline and the clock that go with it.
+pub(crate) trait Transport: 'static {
+    /// Received bytes.
+    type Received: Received;
+
+    /// The next bytes; `None` when the peer has closed its side.
+    ///
+    /// # Errors
+    /// `Interrupted` after [`Transport::interrupt`]; any other means that the connection failed.
+    fn poll_receive(&self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Self::Received>>>;
+
+    /// Sends what it can of `message`, at least one byte, and returns it for the rest to be sent.
+    ///
+    /// # Errors
+    /// The connection failed.
+    fn send(&self, message: Message) -> impl Future<Output = (io::Result<usize>, Message)>;
+
+    /// Ends a wait for bytes with `Interrupted`, or the next one if none waits now.
+    fn interrupt(&self);
+
+    /// Closes our side once everything was sent; bytes are still received.
+    ///
+    /// # Errors
+    /// The connection is gone.
+    fn shutdown(&self) -> impl Future<Output = io::Result<()>>;
+
+    /// Lets the connection end in a reset, by which the peer learns that what it has is not all.
+    fn reset(&self);
+
+    /// The peer's address.
+    ///
+    /// # Errors
+    /// The connection is gone.
+    fn peer(&self) -> io::Result<SocketAddr>;
+
+    /// The time on the transport's clock, in nanoseconds from some start.
+    fn now_ns(&self) -> u64;
+
+    /// Arms the deadline for `after` from now, wherever it stood.
+    fn arm(&self, after: Duration);
+
+    /// Ready once the deadline has passed.
+    fn poll_passed(&self, cx: &mut Context<'_>) -> Poll<()>;
+
+    /// Runs `work` against the deadline as it is armed: `None` when that passes first.
+    async fn limit<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        let mut work = pin!(work);
+        poll_fn(|cx| match work.as_mut().poll(cx) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending => self.poll_passed(cx).map(|()| None),
+        })
+        .await
+    }
+}
+
+/// Bytes as they were received, taken from the front.
+pub(crate) trait Received: Deref<Target = [u8]> {
+    /// When they were delivered, on the transport's clock.
+    fn arrived_ns(&self) -> u64;
+
+    /// Takes `bytes` off the front.
+    fn consume(&mut self, bytes: usize);
+
+    /// Keeps what is left in memory of its own, so that no buffer is held while it waits.
+    fn settle(&mut self);
+}

@@ -1,0 +1,80 @@
+//! A connection's transport on a core: a socket of the core's ring, with a deadline on its wheel.
+
+use crate::connection::{Received, Transport};
+use crate::ring::{Deadline, Lease, Message, Ring, Stream};
+use std::io;
+use std::net::{Shutdown, SocketAddr};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+/// An accepted socket.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    ring: Ring,
+    stream: Stream,
+    deadline: Deadline,
+}
+
+impl Socket {
+    pub(super) fn new(ring: &Ring, stream: Stream) -> Self {
+        Self {
+            ring: ring.clone(),
+            stream,
+            deadline: Deadline::new(ring),
+        }
+    }
+}
+
+impl Transport for Socket {
+    type Received = Lease;
+
+    fn poll_receive(&self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Lease>>> {
+        self.stream.poll_receive(cx)
+    }
+
+    fn send(&self, message: Message) -> impl Future<Output = (io::Result<usize>, Message)> {
+        self.stream.send(message)
+    }
+
+    fn interrupt(&self) {
+        self.stream.interrupt();
+    }
+
+    fn shutdown(&self) -> impl Future<Output = io::Result<()>> {
+        self.stream.shutdown(Shutdown::Write)
+    }
+
+    fn reset(&self) {
+        self.stream.reset_on_close();
+    }
+
+    fn peer(&self) -> io::Result<SocketAddr> {
+        self.stream.peer_addr()
+    }
+
+    fn now_ns(&self) -> u64 {
+        self.ring.now_ns()
+    }
+
+    fn arm(&self, after: Duration) {
+        self.deadline.arm(after);
+    }
+
+    fn poll_passed(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.deadline.poll_passed(cx)
+    }
+}
+
+impl Received for Lease {
+    fn arrived_ns(&self) -> u64 {
+        self.arrived_ns()
+    }
+
+    fn consume(&mut self, bytes: usize) {
+        self.consume(bytes);
+    }
+
+    fn settle(&mut self) {
+        self.settle();
+    }
+}
