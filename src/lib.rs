@@ -40,6 +40,7 @@
 //! | [`files`] | serving a folder |
 //! | [`http`] | HTTP/1.1 as pure code |
 //! | [`stats`] | what `/stats` says, and what a latency is |
+//! | [`testing`] | an app served in memory |
 //! | [`config`], [`cores`], [`limits`], [`preflight`], [`failure`] | running it on a node |
 //! | [`cli`] | the program |
 //! | [`architecture`] | how it is built, and what must stay true |
@@ -58,6 +59,7 @@ pub mod ring;
 pub mod server;
 pub mod shard;
 pub mod stats;
+pub mod testing;
 
 #[doc = include_str!("ARCHITECTURE.md")]
 pub mod architecture {}

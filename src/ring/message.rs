@@ -31,13 +31,13 @@ impl Message {
     }
 
     /// Notes that the kernel took `bytes` more.
-    pub(super) fn advance(&mut self, bytes: usize) {
+    pub(crate) fn advance(&mut self, bytes: usize) {
         debug_assert!(bytes <= self.remaining());
         self.sent += bytes;
     }
 
     /// The parts still to be sent, in order; either may be empty.
-    pub(super) fn parts(&self) -> (&[u8], &[u8]) {
+    pub(crate) fn parts(&self) -> (&[u8], &[u8]) {
         let head: Range<usize> = self.sent.min(self.head.len())..self.head.len();
         let body = self.sent.saturating_sub(self.head.len())..self.body.len();
         (&self.head[head], &self.body[body])

@@ -39,6 +39,11 @@ impl Recorder {
         self.counters.in_flight += 1;
     }
 
+    /// Requests that have begun and not ended.
+    pub fn in_flight(&self) -> u64 {
+        self.counters.in_flight
+    }
+
     /// A request that had begun has ended, answered or abandoned.
     #[inline]
     pub fn request_finished(&mut self) {

@@ -1,0 +1,451 @@
+//! An app served in memory: bytes and time in, bytes out.
+//!
+//! A [`Conversation`] is one connection to an [`App`] as a peer sees it, without sockets, threads
+//! or clocks. What answers is the code that serves sockets. Time passes only when it is told to,
+//! so deadlines are tested without waiting for them, and every run is like the one before.
+//!
+//! ```
+//! use corelane::testing::Conversation;
+//! use corelane::{App, Request};
+//!
+//! let app = App::new().get("/", |_req: Request| async { "Hello" });
+//! let mut peer = Conversation::new(app).unwrap();
+//! peer.deliver(b"GET / HTTP/1.1\r\nHost: example.org\r\n\r\n");
+//! assert!(peer.take_sent().starts_with(b"HTTP/1.1 200 OK\r\n"));
+//! ```
+//!
+//! Handlers run whenever something was delivered or time has passed, until they wait for something
+//! else. Folders ([`App::files`]) and `/stats` need a core, and are not there.
+
+use crate::app::{Answer, App, AppError};
+use crate::connection::{self, Host, Received, Service, Transport, Wire};
+use crate::http::{CloseReason, RequestHead};
+use crate::ring::Message;
+use crate::stats::Recorder;
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::poll_fn;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::Deref;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+/// Where the wall clock of every conversation starts, since 1970: 2001-09-09T01:46:40Z.
+const EPOCH: Duration = Duration::from_secs(1_000_000_000);
+
+/// One connection to an app.
+pub struct Conversation {
+    bench: Rc<Bench>,
+    wire: Rc<Wire<Pipe>>,
+    line: Rc<RefCell<Line>>,
+    serving: Pin<Box<dyn Future<Output = CloseReason>>>,
+    ended: Option<CloseReason>,
+    woken: Arc<Woken>,
+}
+
+impl Conversation {
+    /// A connection to `app`, over which nothing was sent yet.
+    ///
+    /// # Errors
+    /// The problems of the app's routes.
+    pub fn new(app: App) -> Result<Conversation, AppError> {
+        let line = Rc::new(RefCell::new(Line {
+            room: usize::MAX,
+            ..Line::default()
+        }));
+        let service = Service::new(Recorder::new(0, CloseReason::NAMES));
+        service.route_by(app.build()?);
+        let bench = Rc::new(Bench {
+            service,
+            line: Rc::clone(&line),
+        });
+        let wire = Rc::new(Wire::new(Pipe(Rc::clone(&line))));
+        let (host, served) = (Rc::clone(&bench), Rc::clone(&wire));
+        let mut conversation = Conversation {
+            bench,
+            wire,
+            line,
+            serving: Box::pin(async move { connection::serve(&host, &served).await }),
+            ended: None,
+            woken: Arc::default(),
+        };
+        conversation.run();
+        Ok(conversation)
+    }
+
+    /// Delivers `bytes` from the peer, at once and in one piece.
+    pub fn deliver(&mut self, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            let mut line = self.line.borrow_mut();
+            let now_ns = line.now_ns;
+            line.deliveries.push_back(Delivery {
+                bytes: bytes.to_vec(),
+                taken: 0,
+                arrived_ns: now_ns,
+            });
+        }
+        self.run();
+    }
+
+    /// The peer closes its side: it has sent everything, and reads on.
+    pub fn close(&mut self) {
+        self.line.borrow_mut().end.get_or_insert(End::Closed);
+        self.run();
+    }
+
+    /// The peer's side resets the connection.
+    pub fn reset(&mut self) {
+        self.line.borrow_mut().end = Some(End::Reset);
+        self.run();
+    }
+
+    /// Lets `time` pass.
+    pub fn pass(&mut self, time: Duration) {
+        let time_ns = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        let mut line = self.line.borrow_mut();
+        line.now_ns = line.now_ns.saturating_add(time_ns);
+        drop(line);
+        self.run();
+    }
+
+    /// How many more bytes the peer takes before the app has to wait; without limit at first.
+    pub fn set_room(&mut self, bytes: usize) {
+        self.line.borrow_mut().room = bytes;
+        self.run();
+    }
+
+    /// The server begins to shut down: responses from here on end the connection, and an idle
+    /// one ends now.
+    pub fn drain(&mut self) {
+        self.bench.service.draining.raise();
+        self.wire.transport.interrupt();
+        self.run();
+    }
+
+    /// What was sent to the peer since this was last asked.
+    pub fn take_sent(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.line.borrow_mut().sent)
+    }
+
+    /// How the connection ended; `None` while it is open.
+    pub fn ended(&self) -> Option<CloseReason> {
+        self.ended
+    }
+
+    /// Whether the peer has seen the end of what it will be sent, or the whole connection's.
+    pub fn is_shut(&self) -> bool {
+        self.ended.is_some() || self.line.borrow().is_shut
+    }
+
+    /// Whether the connection ended, or will end, in a reset by the server.
+    pub fn was_reset(&self) -> bool {
+        self.line.borrow().is_reset
+    }
+
+    /// Requests that have begun, and whose response is not sent whole.
+    pub fn in_flight(&self) -> u64 {
+        self.bench.service.recorder().in_flight()
+    }
+
+    /// Runs the connection until it waits.
+    fn run(&mut self) {
+        let waker = Waker::from(Arc::clone(&self.woken));
+        let mut cx = Context::from_waker(&waker);
+        while self.ended.is_none() {
+            self.woken.0.store(false, Ordering::Relaxed);
+            match self.serving.as_mut().poll(&mut cx) {
+                Poll::Ready(reason) => self.ended = Some(reason),
+                Poll::Pending if self.woken.0.load(Ordering::Relaxed) => {}
+                Poll::Pending => return,
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Conversation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Conversation")
+            .field("line", &self.line.borrow())
+            .field("ended", &self.ended)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Stands in for a core.
+#[derive(Debug)]
+struct Bench {
+    service: Service,
+    line: Rc<RefCell<Line>>,
+}
+
+impl Host for Bench {
+    type Transport = Pipe;
+
+    fn service(&self) -> &Service {
+        &self.service
+    }
+
+    fn wall_clock(&self) -> Duration {
+        EPOCH.saturating_add(Duration::from_nanos(self.line.borrow().now_ns))
+    }
+
+    fn reserved(self: &Rc<Self>, _: &RequestHead, _: SocketAddr) -> Option<Answer> {
+        None
+    }
+}
+
+/// What lies between the peer and the connection.
+#[derive(Debug, Default)]
+struct Line {
+    deliveries: VecDeque<Delivery>,
+    end: Option<End>,
+    sent: Vec<u8>,
+    /// Bytes that the peer still takes.
+    room: usize,
+    now_ns: u64,
+    deadline_ns: Option<u64>,
+    is_interrupted: bool,
+    is_shut: bool,
+    is_reset: bool,
+}
+
+/// How the peer ended its side.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    Closed,
+    Reset,
+}
+
+/// The server's end of a line. No wait keeps its waker: a conversation polls after all it does.
+#[derive(Debug)]
+struct Pipe(Rc<RefCell<Line>>);
+
+impl Transport for Pipe {
+    type Received = Delivery;
+
+    fn poll_receive(&self, _: &mut Context<'_>) -> Poll<io::Result<Option<Delivery>>> {
+        let line = &mut *self.0.borrow_mut();
+        if let Some(delivery) = line.deliveries.pop_front() {
+            return Poll::Ready(Ok(Some(delivery)));
+        }
+        match line.end {
+            Some(End::Closed) => Poll::Ready(Ok(None)),
+            Some(End::Reset) => Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
+            None if std::mem::take(&mut line.is_interrupted) => {
+                Poll::Ready(Err(io::ErrorKind::Interrupted.into()))
+            }
+            None => Poll::Pending,
+        }
+    }
+
+    async fn send(&self, mut message: Message) -> (io::Result<usize>, Message) {
+        let outcome = poll_fn(|_| {
+            let mut line = self.0.borrow_mut();
+            if matches!(line.end, Some(End::Reset)) {
+                return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+            }
+            let bytes = line.room.min(message.remaining());
+            if bytes == 0 {
+                return Poll::Pending;
+            }
+            let (head, body) = message.parts();
+            let (from_head, from_body) = (bytes.min(head.len()), bytes.saturating_sub(head.len()));
+            line.sent.extend_from_slice(&head[..from_head]);
+            line.sent.extend_from_slice(&body[..from_body]);
+            if line.room != usize::MAX {
+                line.room -= bytes;
+            }
+            Poll::Ready(Ok(bytes))
+        })
+        .await;
+        if let Ok(bytes) = outcome {
+            message.advance(bytes);
+        }
+        (outcome, message)
+    }
+
+    fn interrupt(&self) {
+        self.0.borrow_mut().is_interrupted = true;
+    }
+
+    async fn shutdown(&self) -> io::Result<()> {
+        self.0.borrow_mut().is_shut = true;
+        Ok(())
+    }
+
+    fn reset(&self) {
+        self.0.borrow_mut().is_reset = true;
+    }
+
+    fn peer(&self) -> io::Result<SocketAddr> {
+        Ok((Ipv4Addr::LOCALHOST, 1).into())
+    }
+
+    fn now_ns(&self) -> u64 {
+        self.0.borrow().now_ns
+    }
+
+    fn arm(&self, after: Duration) {
+        let after_ns = u64::try_from(after.as_nanos()).unwrap_or(u64::MAX);
+        let mut line = self.0.borrow_mut();
+        line.deadline_ns = Some(line.now_ns.saturating_add(after_ns));
+    }
+
+    fn poll_passed(&self, _: &mut Context<'_>) -> Poll<()> {
+        let line = self.0.borrow();
+        match line.deadline_ns {
+            Some(deadline_ns) if deadline_ns <= line.now_ns => Poll::Ready(()),
+            _ => Poll::Pending,
+        }
+    }
+}
+
+/// Bytes that the peer sent at once.
+#[derive(Debug)]
+struct Delivery {
+    bytes: Vec<u8>,
+    taken: usize,
+    arrived_ns: u64,
+}
+
+impl Deref for Delivery {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes[self.taken..]
+    }
+}
+
+impl Received for Delivery {
+    fn arrived_ns(&self) -> u64 {
+        self.arrived_ns
+    }
+
+    fn consume(&mut self, bytes: usize) {
+        assert!(bytes <= self.len());
+        self.taken += bytes;
+    }
+
+    fn settle(&mut self) {}
+}
+
+/// Notes that the connection wants to be polled again.
+#[derive(Debug, Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Request;
+    use crate::limits::{HEAD_TIMEOUT, IDLE_TIMEOUT, WRITE_TIMEOUT};
+
+    fn hello() -> Conversation {
+        let app = App::new()
+            .get("/", |_req: Request| async { "Hello" })
+            .get("/large", |_req: Request| async { vec![b'x'; 1 << 20] })
+            .get("/never", |_req: Request| async {
+                std::future::pending::<&str>().await
+            });
+        Conversation::new(app).unwrap()
+    }
+
+    fn get(path: &str) -> Vec<u8> {
+        format!("GET {path} HTTP/1.1\r\nHost: h\r\n\r\n").into_bytes()
+    }
+
+    #[test]
+    fn a_request_is_answered_with_the_date_of_the_conversation() {
+        let mut peer = hello();
+        peer.pass(Duration::from_secs(3));
+        peer.deliver(&get("/"));
+        let sent = String::from_utf8(peer.take_sent()).unwrap();
+        assert!(
+            sent.contains("Date: Sun, 09 Sep 2001 01:46:43 GMT"),
+            "{sent}"
+        );
+        assert!(sent.ends_with("\r\n\r\nHello"));
+        assert_eq!((peer.ended(), peer.in_flight()), (None, 0));
+    }
+
+    #[test]
+    fn deadlines_pass_when_time_does() {
+        let tick = Duration::from_nanos(1);
+        let mut peer = hello();
+        peer.pass(IDLE_TIMEOUT - tick);
+        assert_eq!(peer.ended(), None);
+        peer.pass(tick);
+        assert_eq!(peer.ended(), Some(CloseReason::IdleTimeout));
+        assert!(peer.take_sent().is_empty());
+
+        let mut peer = hello();
+        peer.deliver(b"GET /");
+        peer.pass(HEAD_TIMEOUT - tick);
+        assert!(peer.take_sent().is_empty());
+        peer.pass(tick);
+        assert!(peer.take_sent().starts_with(b"HTTP/1.1 408 "));
+        assert!(peer.is_shut());
+        peer.close();
+        assert_eq!(peer.ended(), Some(CloseReason::HeadTimeout));
+    }
+
+    #[test]
+    fn a_peer_without_room_is_waited_for() {
+        let mut peer = hello();
+        peer.set_room(1000);
+        peer.deliver(&get("/large"));
+        assert_eq!(peer.take_sent().len(), 1000);
+        peer.set_room(1);
+        assert_eq!((peer.take_sent().len(), peer.in_flight()), (1, 1));
+        peer.pass(WRITE_TIMEOUT);
+        assert_eq!(peer.ended(), Some(CloseReason::WriteTimeout));
+        assert_eq!(peer.in_flight(), 0);
+    }
+
+    #[test]
+    fn the_peer_may_close_or_reset() {
+        let mut peer = hello();
+        peer.deliver(&get("/"));
+        peer.close();
+        assert_eq!(peer.ended(), Some(CloseReason::PeerClosed));
+        let mut peer = hello();
+        peer.deliver(b"GET");
+        peer.reset();
+        assert_eq!(peer.ended(), Some(CloseReason::Failed));
+    }
+
+    #[test]
+    fn a_shutdown_ends_what_is_idle_and_answers_what_is_not() {
+        let mut peer = hello();
+        peer.drain();
+        assert_eq!(peer.ended(), Some(CloseReason::Stopped));
+        let mut peer = hello();
+        peer.deliver(&get("/")[..9]);
+        peer.drain();
+        assert_eq!(peer.ended(), None);
+        peer.deliver(&get("/")[9..]);
+        let sent = String::from_utf8(peer.take_sent()).unwrap();
+        assert!(sent.contains("Connection: close"), "{sent}");
+    }
+
+    #[test]
+    fn a_conversation_that_is_dropped_drops_its_handler() {
+        let mut peer = hello();
+        peer.deliver(&get("/never"));
+        assert_eq!(peer.in_flight(), 1);
+        let bench = Rc::clone(&peer.bench);
+        drop(peer);
+        assert_eq!(bench.service.recorder().in_flight(), 0);
+    }
+}
