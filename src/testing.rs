@@ -20,6 +20,7 @@
 use crate::app::{Answer, App, AppError};
 use crate::connection::{self, Host, Received, Service, Transport, Wire};
 use crate::http::{CloseReason, RequestHead};
+use crate::limits::Limits;
 use crate::ring::Message;
 use crate::stats::Recorder;
 use std::cell::RefCell;
@@ -50,16 +51,24 @@ pub struct Conversation {
 }
 
 impl Conversation {
-    /// A connection to `app`, over which nothing was sent yet.
+    /// A connection to `app` with the default limits, over which nothing was sent yet.
     ///
     /// # Errors
     /// The problems of the app's routes.
     pub fn new(app: App) -> Result<Conversation, AppError> {
+        Conversation::with_limits(app, Limits::default())
+    }
+
+    /// A connection to `app` that keeps `limits`, over which nothing was sent yet.
+    ///
+    /// # Errors
+    /// The problems of the app's routes.
+    pub fn with_limits(app: App, limits: Limits) -> Result<Conversation, AppError> {
         let line = Rc::new(RefCell::new(Line {
             room: usize::MAX,
             ..Line::default()
         }));
-        let service = Service::new(Recorder::new(0, CloseReason::NAMES));
+        let service = Service::new(Recorder::new(0, CloseReason::NAMES), limits, None);
         service.route_by(app.build()?);
         let bench = Rc::new(Bench {
             service,

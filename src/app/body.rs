@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 
+use super::headers::Headers;
 use crate::http::Refusal;
 
 /// The most that [`Body::collect`] reserves before any of the content has arrived, in bytes:
@@ -29,6 +30,8 @@ pub enum Body {
         /// The sum of the pieces still to come, in bytes, if known: it becomes Content-Length.
         length: Option<u64>,
     },
+    /// Streamed content that has ended, and the trailer fields behind it.
+    Ended(Box<Headers>),
 }
 
 /// Something that yields content piece by piece: a connection, a file, a generator.
@@ -44,6 +47,15 @@ pub trait BodySource {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, BodyError>>>;
+
+    /// The trailer fields (RFC 9110 §6.5), asked for once, when the content has ended.
+    ///
+    /// Those of a request are what its peer sent, without fields that may not stand there. Of those
+    /// of a response the ones are sent that its Trailer field announces, and only where the content
+    /// goes out in chunks (HTTP/1.1 and no declared length).
+    fn take_trailers(self: Pin<&mut Self>) -> Headers {
+        Headers::new()
+    }
 }
 
 /// Why content ended before its end.
@@ -75,7 +87,7 @@ impl Body {
     /// How many bytes are still to come, if known.
     pub fn length(&self) -> Option<u64> {
         match self {
-            Body::Empty => Some(0),
+            Body::Empty | Body::Ended(_) => Some(0),
             Body::Bytes(bytes) => Some(bytes.len() as u64),
             Body::Stream { length, .. } => *length,
         }
@@ -84,6 +96,14 @@ impl Body {
     /// Whether it is known that nothing is to come.
     pub fn is_empty(&self) -> bool {
         self.length() == Some(0)
+    }
+
+    /// The trailer fields, once the content has been read to its end and if there are any.
+    pub fn trailers(&self) -> Option<&Headers> {
+        match self {
+            Body::Ended(trailers) => Some(trailers),
+            _ => None,
+        }
     }
 
     /// The next piece of the content; `None` at its end, and ever after.
@@ -97,8 +117,12 @@ impl Body {
     /// [`Body::next`] for code that polls.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
         let Body::Stream { source, length } = self else {
-            return Poll::Ready(match std::mem::take(self) {
-                Body::Bytes(bytes) if !bytes.is_empty() => Some(Ok(bytes)),
+            return Poll::Ready(match self {
+                Body::Bytes(bytes) => {
+                    let bytes = std::mem::take(bytes);
+                    *self = Body::Empty;
+                    (!bytes.is_empty()).then_some(Ok(bytes))
+                }
                 _ => None,
             });
         };
@@ -108,7 +132,14 @@ impl Body {
                 *length = length.map(|length| length.saturating_sub(bytes.len() as u64));
             }
             // Neither an error nor the end is polled past, and the source's resources go now.
-            Some(Err(_)) | None => *self = Body::Empty,
+            Some(Err(_)) => *self = Body::Empty,
+            None => {
+                let trailers = source.as_mut().take_trailers();
+                *self = match trailers.is_empty() {
+                    true => Body::Empty,
+                    false => Body::Ended(Box::new(trailers)),
+                };
+            }
         }
         Poll::Ready(piece)
     }
@@ -121,6 +152,11 @@ impl Body {
     /// [`Refusal::BODY_TOO_LARGE`] beyond the limit, before anything is read if the length is
     /// known; otherwise the error of the source.
     pub async fn collect(mut self, limit: u64) -> Result<Bytes, BodyError> {
+        self.take(limit).await
+    }
+
+    /// [`Body::collect`] that leaves the trailers behind.
+    pub(super) async fn take(&mut self, limit: u64) -> Result<Bytes, BodyError> {
         let declared = self.length();
         if declared.is_some_and(|length| length > limit) {
             return Err(BodyError::Refused(Refusal::BODY_TOO_LARGE));
@@ -159,6 +195,7 @@ impl fmt::Debug for Body {
             Body::Empty => "Empty",
             Body::Bytes(_) => "Bytes",
             Body::Stream { .. } => "Stream",
+            Body::Ended(_) => "Ended",
         };
         f.debug_struct(kind)
             .field("length", &self.length())

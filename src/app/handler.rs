@@ -22,6 +22,43 @@ use super::response::Response;
 pub trait Handler: 'static {
     /// Begins to answer `request`.
     fn call(&self, request: Request) -> Answer;
+
+    /// The most content that it takes, in bytes; `None` for what the server is set to
+    /// ([`crate::Limits`]). A request with more is answered 413, before it is called where the
+    /// length is declared.
+    fn body_limit(&self) -> Option<u64> {
+        None
+    }
+}
+
+/// `handler` for requests with up to `bytes` of content, instead of what the server is set to.
+///
+/// ```
+/// use corelane::app::{App, Request, with_body_limit};
+///
+/// async fn upload(mut request: Request) -> corelane::Result<String> {
+///     Ok(format!("{} bytes", request.bytes().await?.len()))
+/// }
+///
+/// let app = App::new().post("/upload", with_body_limit(64 << 20, upload));
+/// ```
+pub fn with_body_limit(bytes: u64, handler: impl Handler) -> impl Handler {
+    Limited { bytes, handler }
+}
+
+struct Limited<H> {
+    bytes: u64,
+    handler: H,
+}
+
+impl<H: Handler> Handler for Limited<H> {
+    fn call(&self, request: Request) -> Answer {
+        self.handler.call(request)
+    }
+
+    fn body_limit(&self) -> Option<u64> {
+        Some(self.bytes)
+    }
 }
 
 impl<F, A> Handler for F

@@ -149,13 +149,15 @@ mod tests {
     use http::header::{CONTENT_TYPE, ETAG, SET_COOKIE};
 
     use super::*;
+    use crate::http::ErrorForm;
 
     fn value(text: &'static str) -> HeaderValue {
         HeaderValue::from_static(text)
     }
 
-    /// Status, content type and content.
-    fn parts(response: Response) -> (u16, Option<String>, Bytes) {
+    /// Status, content type and content, of an error as text.
+    fn parts(mut response: Response) -> (u16, Option<String>, Bytes) {
+        response.explain(|| ErrorForm::Text);
         let content_type = response.headers.get(&CONTENT_TYPE);
         (
             response.status.as_u16(),

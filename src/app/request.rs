@@ -9,6 +9,7 @@ use http::{Method, StatusCode, Version};
 
 use super::body::Body;
 use super::error::{Error, Result};
+use super::headers::Headers;
 use super::params::Params;
 use super::path;
 use super::router::Route;
@@ -25,6 +26,8 @@ pub struct Request {
     peer: SocketAddr,
     /// The most that [`Request::bytes`] accepts, in bytes.
     body_limit: u64,
+    /// What followed the content, once that was taken in one piece.
+    trailers: Option<Box<Headers>>,
     /// The route that the request matched.
     route: Option<Rc<Route>>,
     /// Where the route's parameters lie, if it has any.
@@ -48,6 +51,7 @@ impl Request {
             body,
             peer,
             body_limit: BODY_BYTES,
+            trailers: None,
             route: None,
             located: None,
         }
@@ -182,8 +186,11 @@ impl Request {
         self.body
     }
 
-    /// Accepts up to `bytes` of content in [`Request::bytes`] and [`Request::text`], instead of
-    /// the default of 1 MiB, which the connection does not exceed either.
+    /// Accepts no more than `bytes` of content in [`Request::bytes`] and [`Request::text`], instead
+    /// of what the route accepts.
+    ///
+    /// It can only be less: the connection delivers no more than the route accepts, which
+    /// [`with_body_limit`](super::with_body_limit) sets.
     pub fn set_body_limit(&mut self, bytes: u64) {
         self.body_limit = bytes;
     }
@@ -193,10 +200,20 @@ impl Request {
     /// # Errors
     /// 413 if it is larger than the limit, 400 if it is malformed, 408 if it comes too slowly.
     pub async fn bytes(&mut self) -> Result<Bytes> {
-        let body = std::mem::take(&mut self.body);
-        let bytes = body.collect(self.body_limit).await?;
-        self.body = Body::Bytes(bytes.clone());
+        let bytes = self.body.take(self.body_limit).await?;
+        if let Body::Ended(trailers) = std::mem::replace(&mut self.body, Body::Bytes(bytes.clone()))
+        {
+            self.trailers = Some(trailers);
+        }
         Ok(bytes)
+    }
+
+    /// The trailer fields that followed the content (RFC 9110 §6.5), once it was read to its end.
+    ///
+    /// Fields that may not stand there, such as those that frame or route a message or
+    /// authenticate its sender, were dropped.
+    pub fn trailers(&self) -> Option<&Headers> {
+        self.trailers.as_deref().or(self.body.trailers())
     }
 
     /// All of the content as UTF-8 text.
@@ -213,6 +230,12 @@ impl Request {
             )
             .with_source(error)),
         }
+    }
+
+    /// Gives it its content, once it is known who reads it.
+    #[inline]
+    pub(crate) fn set_body(&mut self, body: Body) {
+        self.body = body;
     }
 
     /// Remembers what the router found.

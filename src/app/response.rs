@@ -1,11 +1,13 @@
 //! A response as handlers make it: status, fields and content. Framing it is the encoder's work.
 
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_TYPE, VARY};
 use http::{HeaderName, HeaderValue, StatusCode};
 
 use super::body::Body;
 use super::error::Error;
+use super::explanation::explain;
 use super::headers::Headers;
+use crate::http::ErrorForm;
 
 /// The media type of text made by this server.
 pub(crate) const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
@@ -22,8 +24,17 @@ pub struct Response {
     pub headers: Headers,
     /// The content.
     pub body: Body,
-    /// Why this is an error response, for the log alone.
+    /// What few responses have; boxed, for responses are moved about.
+    aside: Option<Box<Aside>>,
+}
+
+/// What is known of an error response beside what is sent.
+#[derive(Debug, Default)]
+struct Aside {
+    /// Why it is an error response, for the log alone.
     failure: Option<Error>,
+    /// What the peer may read, in the form that it prefers.
+    detail: Option<Box<str>>,
 }
 
 impl Response {
@@ -33,7 +44,7 @@ impl Response {
             status,
             headers: Headers::new(),
             body: Body::Empty,
-            failure: None,
+            aside: None,
         }
     }
 
@@ -46,18 +57,41 @@ impl Response {
         response
     }
 
-    /// An error response for people: the status and `detail`, which may be empty, as a line of
-    /// text, like `404 Not Found`.
+    /// An error response for people and programs: the status and `detail`, which may be empty.
+    ///
+    /// It has no content yet. When it is sent it gets some in the form that the request prefers by
+    /// its Accept fields: a line of text like `404 Not Found`, an HTML page, or JSON (RFC 9457).
+    /// A body that is set meanwhile takes the place of that.
     ///
     /// `detail` is sent to the peer, so it says nothing of the server's inside.
     pub fn error(status: StatusCode, detail: &str) -> Response {
-        let code = status.as_str();
-        let reason = status.canonical_reason().unwrap_or("Error");
-        let separator = if detail.is_empty() { "" } else { ": " };
-        let line = [code, " ", reason, separator, detail, "\n"].concat();
-        let mut response = Response::with_content(TEXT, line);
-        response.status = status;
+        let mut response = Response::new(status);
+        response.aside = Some(Box::new(Aside {
+            failure: None,
+            detail: Some(detail.into()),
+        }));
         response
+    }
+
+    /// Writes an error that has no content yet in `form`; any other response is left as it is.
+    #[inline]
+    pub fn explain(&mut self, form: impl FnOnce() -> ErrorForm) {
+        if self.aside.is_some() {
+            self.explain_error(form);
+        }
+    }
+
+    #[cold]
+    fn explain_error(&mut self, form: impl FnOnce() -> ErrorForm) {
+        let detail = self.aside.as_mut().and_then(|aside| aside.detail.take());
+        if let (Some(detail), Body::Empty) = (detail, &self.body) {
+            let (content_type, content) = explain(self.status, &detail, form());
+            self.headers.insert(CONTENT_TYPE, content_type);
+            // Errors are kept by caches, too (RFC 9110 §15.1).
+            self.headers
+                .append(VARY, HeaderValue::from_static("Accept"));
+            self.body = content.into();
+        }
     }
 
     /// This response with the field `name` set to `value`, in place of others of that name.
@@ -84,14 +118,14 @@ impl Response {
     /// Remembers `failure` as the reason of this response, for the log.
     #[must_use]
     pub(crate) fn because(mut self, failure: Error) -> Response {
-        self.failure = Some(failure);
+        self.aside.get_or_insert_default().failure = Some(failure);
         self
     }
 
     /// The error that a handler returned, if this response was made from one. It is for the log
     /// and never for the peer.
     pub fn failure(&self) -> Option<&Error> {
-        self.failure.as_ref()
+        self.aside.as_ref()?.failure.as_ref()
     }
 }
 
@@ -102,19 +136,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn error_responses_are_a_line_of_text() {
-        let cases = [
-            (404, "", "404 Not Found\n"),
-            (400, "No such thing.", "400 Bad Request: No such thing.\n"),
-            (599, "", "599 Error\n"),
-        ];
-        for (code, detail, expected) in cases {
-            let status = StatusCode::from_u16(code).unwrap();
-            let response = Response::error(status, detail);
-            assert_eq!(response.status, status);
-            assert_eq!(response.headers.get(&CONTENT_TYPE), Some(&TEXT));
-            assert_eq!(block_on(response.body.collect(100)).unwrap(), expected);
-            assert!(response.failure.is_none());
-        }
+    fn an_error_is_explained_once_and_in_the_form_that_is_wanted() {
+        let mut response = Response::error(StatusCode::NOT_FOUND, "Gone fishing.");
+        assert!(response.body.is_empty() && response.failure().is_none());
+        response.explain(|| ErrorForm::Text);
+        response.explain(|| ErrorForm::Html);
+        assert_eq!(response.headers.get(&CONTENT_TYPE), Some(&TEXT));
+        assert_eq!(response.headers.get_all(&VARY).count(), 1);
+        let content = block_on(response.body.collect(100)).unwrap();
+        assert_eq!(content, "404 Not Found: Gone fishing.\n");
+    }
+
+    #[test]
+    fn content_that_was_set_is_left_alone() {
+        let mut response = Response::error(StatusCode::NOT_FOUND, "").with_body("mine");
+        response.explain(|| ErrorForm::Json);
+        assert!(response.headers.is_empty());
+        assert_eq!(block_on(response.body.collect(100)).unwrap(), "mine");
+        let mut response = Response::new(StatusCode::NOT_FOUND);
+        response.explain(|| ErrorForm::Json);
+        assert!(response.body.is_empty() && response.headers.is_empty());
     }
 }

@@ -15,6 +15,7 @@ use super::path;
 use super::paths::Paths;
 use super::request::{Located, Request};
 use super::response::Response;
+use crate::http::ErrorForm;
 
 /// Answers requests with the handlers of an [`App`](super::App), on one core.
 pub struct Router {
@@ -71,7 +72,7 @@ pub(super) struct Methods {
 }
 
 /// Why a request has no handler.
-enum Unrouted {
+pub(crate) enum Unrouted {
     NotFound,
     NotImplemented,
     /// A parameter of the path is not UTF-8.
@@ -105,10 +106,15 @@ impl Router {
     #[inline]
     pub fn dispatch(&self, mut request: Request) -> Dispatch {
         match self.find(&mut request) {
-            Ok(route) => Dispatch {
-                route: Some(route.id),
-                answer: route.handler.call(request),
-            },
+            Ok(route) => {
+                if let Some(limit) = route.body_limit() {
+                    request.set_body_limit(limit);
+                }
+                Dispatch {
+                    route: Some(route.id),
+                    answer: route.call(request),
+                }
+            }
             Err(refused) => Dispatch {
                 route: None,
                 answer: Answer::ready(refused.into_response()),
@@ -116,12 +122,15 @@ impl Router {
         }
     }
 
-    /// Answers `request`.
+    /// Answers `request`; an error in the form that it prefers.
     ///
     /// # Panics
     /// If the handler panics.
     pub async fn respond(&self, request: Request) -> Response {
-        self.dispatch(request).answer.await
+        let form = ErrorForm::preferred(request.head().field_values("accept"));
+        let mut response = self.dispatch(request).answer.await;
+        response.explain(|| form);
+        response
     }
 
     /// All routes in the order of their numbers, the fallback last.
@@ -138,7 +147,7 @@ impl Router {
 
     /// The route of `request`, which learns of it.
     #[inline]
-    fn find(&self, request: &mut Request) -> Result<&Route, Unrouted> {
+    pub(crate) fn find(&self, request: &mut Request) -> Result<&Route, Unrouted> {
         if let Some(methods) = self.paths.find_literal(request.head().path_octets()) {
             let route = methods.find(request.method());
             let route = route.ok_or_else(|| methods.unrouted(request.method()))?;
@@ -256,6 +265,21 @@ impl IntoResponse for Unrouted {
 }
 
 impl Route {
+    /// Begins to answer `request`, which it was found for.
+    ///
+    /// # Panics
+    /// If the handler panics before it returns its future.
+    #[inline]
+    pub(crate) fn call(&self, request: Request) -> Answer {
+        self.handler.call(request)
+    }
+
+    /// See [`Handler::body_limit`].
+    #[inline]
+    pub(crate) fn body_limit(&self) -> Option<u64> {
+        self.handler.body_limit()
+    }
+
     pub(crate) fn template(&self) -> &str {
         &self.template
     }

@@ -2,9 +2,8 @@
 
 use super::transport::{Host, Received, Transport};
 use super::wire::Wire;
-use crate::app::{BodyError, BodySource};
+use crate::app::{BodyError, BodySource, Headers};
 use crate::http::{CONTINUE, Event};
-use crate::limits::BODY_TIMEOUT;
 use crate::ring::Message;
 use bytes::Bytes;
 use std::future::Future;
@@ -19,7 +18,6 @@ pub(super) struct Incoming<H: Host> {
     wire: Rc<Wire<H::Transport>>,
     /// The peer waits for `100 Continue` before it sends the body.
     invitation: Invitation,
-    waiting: bool,
     turn: u64,
 }
 
@@ -43,7 +41,6 @@ impl<H: Host> Incoming<H> {
             host,
             wire,
             invitation,
-            waiting: false,
         }
     }
 
@@ -65,38 +62,12 @@ impl<H: Host> Incoming<H> {
                 Invitation::Sending(sending) => {
                     let sent = ready!(sending.as_mut().poll(cx));
                     self.invitation = Invitation::Done;
+                    if sent.is_ok() {
+                        self.wire.expect_body();
+                    }
                     return Poll::Ready(sent);
                 }
             }
-        }
-    }
-
-    /// Received bytes, from before or from now.
-    fn poll_lease(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<<H::Transport as Transport>::Received, BodyError>> {
-        if let Some(lease) = self.wire.received.borrow_mut().take() {
-            return Poll::Ready(Ok(lease));
-        }
-        if !std::mem::replace(&mut self.waiting, true) {
-            self.wire.transport.arm(BODY_TIMEOUT);
-        }
-        loop {
-            let received = ready!(self.wire.poll_receive(cx));
-            if matches!(received, Err(Event::Stopped)) {
-                // A shutdown lets requests finish.
-                continue;
-            }
-            self.waiting = false;
-            return Poll::Ready(match received {
-                Ok(lease) => {
-                    self.host.service().recorder().received(lease.len() as u64);
-                    Ok(lease)
-                }
-                Err(Event::Late) => Err(BodyError::TimedOut),
-                Err(_) => Err(BodyError::Disconnected),
-            });
         }
     }
 
@@ -112,22 +83,24 @@ impl<H: Host> Incoming<H> {
             if ready!(self.poll_invitation(cx)).is_err() {
                 return Poll::Ready(Some(Err(BodyError::Disconnected)));
             }
-            let mut lease = match ready!(self.poll_lease(cx)) {
-                Ok(lease) => lease,
-                Err(error) => return Poll::Ready(Some(Err(error))),
+            let service = self.host.service();
+            let mut received = match ready!(self.wire.poll_body(cx, service)) {
+                Ok(received) => received,
+                Err(Event::Late) => return Poll::Ready(Some(Err(BodyError::TimedOut))),
+                Err(_) => return Poll::Ready(Some(Err(BodyError::Disconnected))),
             };
-            let mut body = self.wire.body.borrow_mut();
-            let Some(decoder) = body.as_mut() else {
+            let mut inbound = self.wire.inbound.borrow_mut();
+            let Some(inbound) = &mut *inbound else {
                 return Poll::Ready(None);
             };
-            let decoded = match decoder.decode(&lease) {
+            let decoded = match inbound.decoder.decode(&received) {
                 Ok(decoded) => decoded,
                 Err(refusal) => return Poll::Ready(Some(Err(BodyError::Refused(refusal)))),
             };
-            let piece = Bytes::copy_from_slice(&lease[decoded.data]);
-            lease.consume(decoded.consumed);
-            if !lease.is_empty() {
-                *self.wire.received.borrow_mut() = Some(lease);
+            let piece = Bytes::copy_from_slice(&received[decoded.data]);
+            received.consume(decoded.consumed);
+            if !received.is_empty() {
+                *self.wire.received.borrow_mut() = Some(received);
             }
             if !piece.is_empty() {
                 return Poll::Ready(Some(Ok(piece)));
@@ -144,19 +117,21 @@ impl<H: Host> BodySource for Incoming<H> {
         let incoming = self.get_mut();
         let piece = ready!(incoming.poll_piece(cx));
         if matches!(piece, Some(Err(_))) && incoming.is_its_turn() {
-            incoming.wire.body_failed.set(true);
+            incoming.wire.fail_body();
         }
         Poll::Ready(piece)
     }
-}
 
-impl<H: Host> Drop for Incoming<H> {
-    fn drop(&mut self) {
-        // A peer that was never asked for its body must not be taken to be sending it.
-        let is_uninvited = matches!(self.invitation, Invitation::Due | Invitation::Sending(_));
-        if is_uninvited && self.is_its_turn() {
-            self.wire.body_failed.set(true);
+    fn take_trailers(self: Pin<&mut Self>) -> Headers {
+        let mut trailers = Headers::new();
+        if let Some(inbound) = &mut *self.wire.inbound.borrow_mut()
+            && self.is_its_turn()
+        {
+            for (name, value) in inbound.decoder.take_trailers() {
+                trailers.append(name, value);
+            }
         }
+        trailers
     }
 }
 

@@ -4,18 +4,18 @@
 use super::body::Incoming;
 use super::transport::{Host, Received, Transport};
 use super::visit::{Answered, Visit};
-use crate::app::{Answer, Body, Request, Response};
+use super::wire::Inbound;
+use crate::app::{Answer, Body, Headers, Request, Response};
 use crate::http::{
-    BodyDecoder, BodyFraming, CHUNK_END, Connection, Event, Framing, Refusal, RequestHead, State,
-    chunk, chunk_head, last_chunk, response_head,
+    BodyDecoder, BodyFraming, BodyLimits, CHUNK_END, Connection, Event, Framing, Refusal,
+    RequestHead, State, chunk, chunk_head, last_chunk, response_head,
 };
-use crate::limits::{
-    BODY_BYTES, GATHER_BYTES, INLINE_BODY_BYTES, PIPELINED_REQUESTS, UNREAD_BODY_BYTES,
-};
+use crate::limits::{GATHER_BYTES, INLINE_BODY_BYTES};
 use bytes::Bytes;
 use futures_lite::FutureExt;
 use futures_lite::future::poll_once;
-use http::{Method, StatusCode, Version};
+use http::header::{CONNECTION, TRAILER};
+use http::{HeaderValue, Method, StatusCode, Version};
 use std::num::NonZeroU64;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
@@ -72,13 +72,14 @@ impl<H: Host> Visit<'_, H> {
             self.advance(Event::HeadRead);
             self.work.head_timed = false;
             self.begin();
+            self.work.note_accept(&head);
             let asked = Asked {
                 is_head: head.method() == Method::HEAD,
                 version: head.version(),
                 keep_alive: head.keep_alive(),
                 arrived_ns,
             };
-            let response = match self.begin_answer(asked, head, cx) {
+            let mut response = match self.begin_answer(asked, head, cx) {
                 Ok(Begun::Answered(response)) => response,
                 Ok(Begun::Waiting(answer)) => return Stop::Waiting(asked, answer),
                 Err(event) => {
@@ -86,11 +87,11 @@ impl<H: Host> Visit<'_, H> {
                     return Stop::Advanced;
                 }
             };
-            match self.gather(asked, &response) {
+            match self.gather(asked, &mut response) {
                 Some(event) => self.advance(event),
                 None => return Stop::Long(asked, response),
             }
-            let is_enough = self.work.answered.len() >= PIPELINED_REQUESTS
+            let is_enough = self.work.answered.len() >= self.limits().pipelined_requests
                 || self.work.out.len() >= GATHER_BYTES;
             if self.state != State::Idle || is_enough || self.wire.received.borrow().is_none() {
                 return Stop::Advanced;
@@ -106,13 +107,6 @@ impl<H: Host> Visit<'_, H> {
         head: RequestHead,
         cx: &mut Context<'_>,
     ) -> Result<Begun, Event> {
-        let body = match self.body_of(&head) {
-            Ok(body) => body,
-            Err(refusal) => {
-                self.refuse(refusal, asked.is_head, asked.arrived_ns);
-                return Err(Event::Refused);
-            }
-        };
         let peer = self.wire.peer().map_err(|_| Event::Failed)?;
         // An invitation to send the body must not overtake the responses that are gathered: the
         // handler that asks for the body is run when they are sent.
@@ -120,21 +114,51 @@ impl<H: Host> Visit<'_, H> {
         let host = self.host;
         let begun = catch_unwind(AssertUnwindSafe(|| {
             let mut answer = match host.reserved(&head, peer) {
-                Some(answer) => answer,
-                None => {
-                    let request = Request::new(head, body, peer);
-                    host.service().router().dispatch(request).answer
+                Some(answer) => {
+                    self.frame_body(&head, u64::MAX)?;
+                    answer
                 }
+                None => self.route(Request::new(head, Body::Empty, peer))?,
             };
             if has_to_wait {
-                return Begun::Waiting(answer);
+                return Ok(Begun::Waiting(answer));
             }
-            match Pin::new(&mut answer).poll(cx) {
+            Ok(match Pin::new(&mut answer).poll(cx) {
                 Poll::Ready(response) => Begun::Answered(response),
                 Poll::Pending => Begun::Waiting(answer),
-            }
+            })
         }));
-        Ok(begun.unwrap_or_else(|_| Begun::Answered(panicked())))
+        match begun {
+            Ok(Ok(begun)) => Ok(begun),
+            Ok(Err(refusal)) => {
+                self.refuse(refusal, asked.is_head, asked.arrived_ns);
+                Err(Event::Refused)
+            }
+            Err(_) => Ok(Begun::Answered(panicked())),
+        }
+    }
+
+    /// Finds who answers `request`, gives it its body, and begins the answer.
+    fn route(&self, mut request: Request) -> Result<Answer, Refusal> {
+        let service = self.host.service();
+        match service.router().find(&mut request) {
+            Ok(route) => {
+                // A declared length over the limit is refused here, before any of it is read.
+                let limit = route.body_limit().unwrap_or(service.limits().body_bytes);
+                if let Some(length) = self.frame_body(request.head(), limit)? {
+                    let (host, wire) = (Rc::clone(self.host), Rc::clone(self.wire));
+                    let incoming = Incoming::new(host, wire, request.head().expects_continue());
+                    request.set_body(Body::stream(incoming, length));
+                    request.set_body_limit(limit);
+                }
+                Ok(route.call(request))
+            }
+            Err(unrouted) => {
+                // Nobody reads it: what may be thrown away is bounded elsewhere.
+                self.frame_body(request.head(), u64::MAX)?;
+                Ok(Answer::ready(unrouted))
+            }
+        }
     }
 
     /// Waits for a handler, and sends what it answers.
@@ -148,8 +172,8 @@ impl<H: Host> Visit<'_, H> {
             return event;
         }
         let answered = AssertUnwindSafe(answer).catch_unwind().await;
-        let response = answered.unwrap_or_else(|_| panicked());
-        match self.gather(asked, &response) {
+        let mut response = answered.unwrap_or_else(|_| panicked());
+        match self.gather(asked, &mut response) {
             Some(event) => event,
             None => self.send_long(asked, response).await,
         }
@@ -161,7 +185,8 @@ impl<H: Host> Visit<'_, H> {
         if !self.open {
             self.begin();
         }
-        let response = Response::error(refusal.status, refusal.detail);
+        let mut response = Response::error(refusal.status, refusal.detail);
+        response.explain(|| self.work.error_form());
         let framing = BodyFraming::Length(response.body.length().unwrap_or(0));
         self.gather_head(&response, framing, Connection::Close);
         if let Body::Bytes(text) = &response.body
@@ -172,24 +197,30 @@ impl<H: Host> Visit<'_, H> {
         self.answered(refusal.status, arrived_ns);
     }
 
-    /// The request's body, to be read by its handler.
-    fn body_of(&self, head: &RequestHead) -> Result<Body, Refusal> {
-        let framing = head.framing();
+    /// Makes ready to read the request's body, of at most `limit` bytes of content. `None` if it
+    /// has none, otherwise the length of the content, where that is declared.
+    fn frame_body(&self, head: &RequestHead, limit: u64) -> Result<Option<Option<u64>>, Refusal> {
         self.wire.end_turn();
-        self.wire.body_failed.set(false);
-        let length = match framing {
+        let length = match head.framing() {
             Framing::None | Framing::Length(0) => {
-                self.wire.body.replace(None);
-                return Ok(Body::Empty);
+                self.wire.inbound.replace(None);
+                return Ok(None);
             }
             Framing::Length(length) => Some(length),
             Framing::Chunked => None,
         };
-        let decoder = BodyDecoder::new(framing, BODY_BYTES)?;
-        self.wire.body.replace(Some(decoder));
-        let (host, wire) = (Rc::clone(self.host), Rc::clone(self.wire));
-        let incoming = Incoming::new(host, wire, head.expects_continue());
-        Ok(Body::stream(incoming, length))
+        let limits = self.limits();
+        let limits = BodyLimits {
+            content_bytes: limit,
+            chunk_line_bytes: limits.chunk_line_bytes,
+            chunk_excess_bytes: limits.chunk_excess_bytes,
+            trailer_bytes: limits.trailer_bytes,
+        };
+        let mut inbound = Inbound::new(BodyDecoder::new(head.framing(), &limits)?);
+        // A peer that was not asked for its body must not be taken to be sending it.
+        inbound.failed = head.expects_continue();
+        self.wire.inbound.replace(Some(Box::new(inbound)));
+        Ok(Some(length))
     }
 
     fn frame(&self, asked: Asked, response: &Response) -> Framed {
@@ -206,6 +237,8 @@ impl<H: Host> Visit<'_, H> {
         // A response that is streamed may be made of what is left of the request.
         let is_streamed = matches!(response.body, Body::Stream { .. });
         let keep = asked.keep_alive
+            && !self.was_last()
+            && !is_member(response.headers.get_all(&CONNECTION), "close")
             && framing != BodyFraming::UntilClose
             && !self.host.service().is_draining()
             && (is_streamed || self.can_reach_next());
@@ -214,6 +247,12 @@ impl<H: Host> Visit<'_, H> {
             keep,
             has_content: may_have && !asked.is_head,
         }
+    }
+
+    /// Whether this was the last request that the connection may have.
+    fn was_last(&self) -> bool {
+        let most = self.limits().requests_per_connection;
+        most.is_some_and(|most| self.wire.requests.get() >= most)
     }
 
     fn gather_framed(&mut self, asked: Asked, framed: Framed, response: &Response) {
@@ -226,11 +265,12 @@ impl<H: Host> Visit<'_, H> {
     }
 
     /// Gathers the response if it is small enough for that.
-    fn gather(&mut self, asked: Asked, response: &Response) -> Option<Event> {
+    fn gather(&mut self, asked: Asked, response: &mut Response) -> Option<Event> {
         if response.status.is_informational() {
             // RFC 9110 §15.2: an interim response is not an answer, so the handler gave none.
-            return self.gather(asked, &panicked());
+            return self.gather(asked, &mut panicked());
         }
+        response.explain(|| self.work.error_form());
         let framed = self.frame(asked, response);
         let content: &[u8] = match &response.body {
             _ if !framed.has_content => &[],
@@ -255,7 +295,8 @@ impl<H: Host> Visit<'_, H> {
                 self.flush(bytes).await
             }
             body => {
-                let streamed = self.stream(body, framed.framing).await;
+                let announced: Vec<_> = response.headers.get_all(&TRAILER).cloned().collect();
+                let streamed = self.stream(body, framed.framing, &announced).await;
                 streamed.map(|()| self.answered(status, asked.arrived_ns))
             }
         };
@@ -285,22 +326,31 @@ impl<H: Host> Visit<'_, H> {
         } else if body_read && !asked.keep_alive {
             // The peer asked for the end and has nothing more to say.
             Event::AnsweredLast
-        } else if asked.keep_alive && !self.wire.body_failed.get() && !self.can_reach_next() {
+        } else if asked.keep_alive && !self.wire.body_has_failed() && !self.can_reach_next() {
             Event::TooMuchLeft
         } else {
             Event::AnsweredEarly
         }
     }
 
-    /// Whether the next request can be found behind what is left of this one's body.
+    /// Whether the next request may be found behind what is left of this one's body.
     fn can_reach_next(&self) -> bool {
-        let body = self.wire.body.borrow();
-        let left = body.as_ref().map_or(Some(0), BodyDecoder::remaining_hint);
-        !self.wire.body_failed.get() && left.is_some_and(|left| left <= UNREAD_BODY_BYTES)
+        let inbound = self.wire.inbound.borrow();
+        inbound.as_ref().is_none_or(|inbound| {
+            // How much is left of chunks shows when they are thrown away.
+            let left = inbound.decoder.remaining_hint().unwrap_or(0);
+            !inbound.failed && left <= self.limits().unread_body_bytes
+        })
     }
 
     /// Sends a body piece by piece; its last piece may only be gathered.
-    async fn stream(&mut self, mut body: Body, framing: BodyFraming) -> Result<(), Event> {
+    /// Of its trailers those go out that are `announced`, the values of the Trailer field.
+    async fn stream(
+        &mut self,
+        mut body: Body,
+        framing: BodyFraming,
+        announced: &[HeaderValue],
+    ) -> Result<(), Event> {
         let mut left = match framing {
             BodyFraming::Length(length) => Some(length),
             _ => None,
@@ -334,7 +384,9 @@ impl<H: Host> Visit<'_, H> {
             return Err(Event::Truncated);
         }
         if is_chunked {
-            last_chunk(&mut self.work.out);
+            let trailers = body.trailers().into_iter().flat_map(Headers::iter);
+            let announced = trailers.filter(|(name, _)| is_member(announced, name.as_str()));
+            last_chunk(&mut self.work.out, announced);
         }
         Ok(())
     }
@@ -368,17 +420,29 @@ impl<H: Host> Visit<'_, H> {
     /// A request begins.
     fn begin(&mut self) {
         self.open = true;
+        self.wire.requests.set(self.wire.requests.get() + 1);
         self.recorder().request_started();
     }
 
     /// The request's response is gathered whole: it counts when it is sent.
     fn answered(&mut self, status: StatusCode, arrived_ns: u64) {
         self.open = false;
+        self.work.accept.clear();
         self.work.answered.push(Answered {
             status: status.as_u16(),
             arrived_ns,
         });
     }
+}
+
+/// Whether one of the lists in `values` has `member`, which is compared without regard to case.
+fn is_member<'a>(values: impl IntoIterator<Item = &'a HeaderValue>, member: &str) -> bool {
+    let members = values
+        .into_iter()
+        .flat_map(|value| value.as_bytes().split(|&octet| octet == b','));
+    members
+        .map(<[u8]>::trim_ascii)
+        .any(|other| other.eq_ignore_ascii_case(member.as_bytes()))
 }
 
 /// What became of calling a handler.

@@ -30,7 +30,6 @@ pub(crate) use self::wire::Wire;
 
 use self::visit::Visit;
 use crate::http::{CloseReason, Event, State};
-use crate::limits::IDLE_TIMEOUT;
 use std::rc::Rc;
 
 /// Serves a connection to its end, and counts it.
@@ -52,7 +51,7 @@ async fn live<H: Host>(host: &Rc<H>, wire: &Rc<Wire<H::Transport>>) -> CloseReas
             // another request has come already.
             wire.transport.interrupt();
         }
-        let event = match wire.receive(Some(IDLE_TIMEOUT)).await {
+        let event = match wire.receive(Some(service.limits().idle_timeout)).await {
             Ok(received) => {
                 service.recorder().received(received.len() as u64);
                 *wire.received.borrow_mut() = Some(received);

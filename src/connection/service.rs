@@ -5,14 +5,11 @@ use super::flag::Flag;
 use super::visit::Work;
 use crate::app::Router;
 use crate::http::{HttpDate, Preamble};
-use crate::limits::SPARE_WORK;
+use crate::limits::{Limits, SPARE_WORK};
 use crate::stats::Recorder;
 use http::HeaderValue;
 use std::cell::{OnceCell, Ref, RefCell, RefMut};
 use std::time::Duration;
-
-/// The value of the Server field.
-const SERVER: HeaderValue = HeaderValue::from_static("corelane");
 
 /// What the connections of one core have in common. It knows nothing of sockets.
 #[derive(Debug)]
@@ -20,6 +17,9 @@ pub(crate) struct Service {
     /// Set before the first connection is served.
     router: OnceCell<Router>,
     recorder: RefCell<Recorder>,
+    limits: Limits,
+    /// The value of the Server field.
+    server: Option<HeaderValue>,
     preamble: RefCell<CachedPreamble>,
     #[expect(clippy::vec_box, reason = "they move between here and the connections")]
     work: RefCell<Vec<Box<Work>>>,
@@ -36,10 +36,12 @@ struct CachedPreamble {
 
 impl Service {
     /// A service without routes, which counts what it does with `recorder`.
-    pub(crate) fn new(recorder: Recorder) -> Self {
+    pub(crate) fn new(recorder: Recorder, limits: Limits, server: Option<HeaderValue>) -> Self {
         Self {
             router: OnceCell::new(),
             recorder: RefCell::new(recorder),
+            limits,
+            server,
             preamble: RefCell::new(CachedPreamble::outdated()),
             work: RefCell::default(),
             draining: Flag::default(),
@@ -62,6 +64,10 @@ impl Service {
         self.recorder.borrow_mut()
     }
 
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     pub(crate) fn is_draining(&self) -> bool {
         self.draining.is_raised()
     }
@@ -73,7 +79,8 @@ impl Service {
         wall_clock: impl FnOnce() -> Duration,
     ) -> Ref<'_, Preamble> {
         if now_ns >= self.preamble.borrow().until_ns {
-            *self.preamble.borrow_mut() = CachedPreamble::new(now_ns, wall_clock());
+            *self.preamble.borrow_mut() =
+                CachedPreamble::new(now_ns, wall_clock(), self.server.as_ref());
         }
         Ref::map(self.preamble.borrow(), |cached| &cached.preamble)
     }
@@ -91,10 +98,10 @@ impl Service {
 }
 
 impl CachedPreamble {
-    fn new(now_ns: u64, wall_clock: Duration) -> Self {
+    fn new(now_ns: u64, wall_clock: Duration, server: Option<&HeaderValue>) -> Self {
         let date = HttpDate::from_unix_seconds(wall_clock.as_secs());
         Self {
-            preamble: Preamble::new(&date, Some(&SERVER)),
+            preamble: Preamble::new(&date, server),
             until_ns: now_ns + 1_000_000_000 - u64::from(wall_clock.subsec_nanos()),
         }
     }
@@ -103,7 +110,7 @@ impl CachedPreamble {
     fn outdated() -> Self {
         Self {
             until_ns: 0,
-            ..Self::new(0, Duration::ZERO)
+            ..Self::new(0, Duration::ZERO, None)
         }
     }
 }

@@ -4,10 +4,8 @@
 use super::exchange::Stop;
 use super::transport::{Host, Received, Transport};
 use super::wire::Wire;
-use crate::http::{CloseReason, Event, HeadLimits, HeadParser, Refusal, RequestHead, State};
-use crate::limits::{
-    BODY_TIMEOUT, GATHER_BYTES, HEAD_TIMEOUT, LINGER_BYTES, LINGER_TIMEOUT, WRITE_TIMEOUT,
-};
+use crate::http::{CloseReason, ErrorForm, Event, HeadParser, Refusal, RequestHead, State};
+use crate::limits::{GATHER_BYTES, Limits};
 use crate::ring::Message;
 use crate::stats::Recorder;
 use bytes::Bytes;
@@ -24,6 +22,8 @@ pub(super) struct Work {
     partial: Vec<u8>,
     /// The deadline of that head is armed.
     pub(super) head_timed: bool,
+    /// What the request's Accept fields say, in case it has to be told of an error.
+    pub(super) accept: Vec<u8>,
     /// Responses to be sent with the next message.
     pub(super) out: Vec<u8>,
     /// The requests that they answer.
@@ -42,10 +42,27 @@ impl Work {
     /// Buffers above this size are not kept.
     const KEPT_BYTES: usize = 2 * GATHER_BYTES;
 
+    /// Remembers in which form the request would read an error: which is found out only then.
+    #[inline]
+    pub(super) fn note_accept(&mut self, head: &RequestHead) {
+        self.accept.clear();
+        for value in head.field_values("accept") {
+            if !self.accept.is_empty() {
+                self.accept.push(b',');
+            }
+            self.accept.extend_from_slice(value);
+        }
+    }
+
+    /// The form of an error for the request that is being served.
+    pub(super) fn error_form(&self) -> ErrorForm {
+        ErrorForm::preferred([&self.accept[..]])
+    }
+
     fn recycle(&mut self) {
         self.parser.reset();
         self.head_timed = false;
-        for buffer in [&mut self.partial, &mut self.out] {
+        for buffer in [&mut self.partial, &mut self.accept, &mut self.out] {
             buffer.clear();
             buffer.shrink_to(Self::KEPT_BYTES);
         }
@@ -116,6 +133,10 @@ impl<'a, H: Host> Visit<'a, H> {
         }
     }
 
+    pub(super) fn limits(&self) -> &'a Limits {
+        self.host.service().limits()
+    }
+
     pub(super) fn recorder(&self) -> RefMut<'_, Recorder> {
         self.host.service().recorder()
     }
@@ -143,13 +164,13 @@ impl<'a, H: Host> Visit<'a, H> {
         };
         let arrived_ns = lease.arrived_ns();
         let work = &mut *self.work;
-        let limits = HeadLimits::default();
+        let limits = &self.host.service().limits().head;
         let before = work.partial.len();
         let parsed = if before == 0 {
-            work.parser.parse(lease, &limits)
+            work.parser.parse(lease, limits)
         } else {
             work.partial.extend_from_slice(lease);
-            work.parser.parse(&work.partial, &limits)
+            work.parser.parse(&work.partial, limits)
         };
         match parsed {
             Ok(Some((head, consumed))) => {
@@ -179,7 +200,8 @@ impl<'a, H: Host> Visit<'a, H> {
             return Ok(());
         }
         // Absolute from the first wait on, however slowly the bytes come.
-        let limit = (!std::mem::replace(&mut self.work.head_timed, true)).then_some(HEAD_TIMEOUT);
+        let limit = (!std::mem::replace(&mut self.work.head_timed, true))
+            .then_some(self.limits().head_timeout);
         loop {
             match self.wire.receive(limit).await {
                 Ok(lease) => {
@@ -207,7 +229,7 @@ impl<'a, H: Host> Visit<'a, H> {
             }
             let transport = &self.wire.transport;
             // Renewed with every byte taken, so it bounds a peer that stopped reading.
-            transport.arm(WRITE_TIMEOUT);
+            transport.arm(self.limits().write_timeout);
             match transport.limit(transport.send(message)).await {
                 Some((Ok(bytes), rest)) => {
                     sent += bytes;
@@ -239,27 +261,26 @@ impl<'a, H: Host> Visit<'a, H> {
 
     /// Throws away what is left of a request's body.
     async fn discard(&mut self) -> Event {
+        let service = self.host.service();
+        let mut discarded = 0;
         while !self.wire.body_is_read() {
-            let taken = self.wire.received.borrow_mut().take();
-            let mut lease = match taken {
-                Some(lease) => lease,
-                None => match self.wire.receive(Some(BODY_TIMEOUT)).await {
-                    Ok(lease) => {
-                        self.recorder().received(lease.len() as u64);
-                        lease
-                    }
-                    Err(Event::Stopped) => continue,
-                    Err(event) => return event,
-                },
+            let received = poll_fn(|cx| self.wire.poll_body(cx, service)).await;
+            let mut received = match received {
+                Ok(received) => received,
+                Err(event) => return event,
             };
-            let mut body = self.wire.body.borrow_mut();
-            let Some(decoder) = body.as_mut() else { break };
-            let Ok(decoded) = decoder.decode(&lease) else {
+            let mut inbound = self.wire.inbound.borrow_mut();
+            let Some(inbound) = &mut *inbound else { break };
+            let Ok(decoded) = inbound.decoder.decode(&received) else {
                 return Event::Refused;
             };
-            lease.consume(decoded.consumed);
-            if !lease.is_empty() {
-                *self.wire.received.borrow_mut() = Some(lease);
+            discarded += decoded.consumed as u64;
+            if discarded > service.limits().unread_body_bytes {
+                return Event::TooMuchLeft;
+            }
+            received.consume(decoded.consumed);
+            if !received.is_empty() {
+                *self.wire.received.borrow_mut() = Some(received);
             }
         }
         Event::Discarded
@@ -271,12 +292,12 @@ impl<'a, H: Host> Visit<'a, H> {
             return event;
         }
         let transport = &self.wire.transport;
-        transport.arm(LINGER_TIMEOUT);
+        transport.arm(self.limits().linger_timeout);
         if !matches!(transport.limit(transport.shutdown()).await, Some(Ok(()))) {
             return Event::Failed;
         }
         let mut discarded = self.wire.received.take().map_or(0, |lease| lease.len());
-        while discarded <= LINGER_BYTES {
+        while discarded <= self.limits().linger_bytes {
             match self.wire.receive(None).await {
                 Ok(lease) => {
                     self.recorder().received(lease.len() as u64);

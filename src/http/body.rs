@@ -4,9 +4,48 @@
 
 use std::ops::Range;
 
+use ::http::{HeaderName, HeaderValue};
+
 use super::chunked::ChunkedDecoder;
 use super::framing::Framing;
 use super::refusal::Refusal;
+use crate::limits;
+
+/// How much the body of a request may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BodyLimits {
+    /// Most content, in bytes. Beyond: 413. Default: [`limits::BODY_BYTES`].
+    pub content_bytes: u64,
+    /// Longest chunk line, CR LF included, in bytes. Beyond: 400. Default:
+    /// [`limits::CHUNK_LINE_BYTES`].
+    pub chunk_line_bytes: usize,
+    /// Most bytes that all chunk lines have beyond plain ones. Beyond: 400. Default:
+    /// [`limits::CHUNK_EXCESS_BYTES`].
+    pub chunk_excess_bytes: usize,
+    /// Longest trailer section with the empty line that ends it, in bytes. Beyond: 431. Default:
+    /// [`limits::TRAILER_BYTES`].
+    pub trailer_bytes: usize,
+}
+
+impl Default for BodyLimits {
+    fn default() -> Self {
+        Self {
+            content_bytes: limits::BODY_BYTES,
+            chunk_line_bytes: limits::CHUNK_LINE_BYTES,
+            chunk_excess_bytes: limits::CHUNK_EXCESS_BYTES,
+            trailer_bytes: limits::TRAILER_BYTES,
+        }
+    }
+}
+
+impl BodyLimits {
+    /// These limits with another for the content.
+    #[must_use]
+    pub fn with_content_bytes(mut self, content_bytes: u64) -> Self {
+        self.content_bytes = content_bytes;
+        self
+    }
+}
 
 /// What one call of [`BodyDecoder::decode`] found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,16 +69,18 @@ enum State {
 }
 
 impl BodyDecoder {
-    /// A decoder at the first byte after the head, for a body of at most `limit_bytes`.
+    /// A decoder at the first byte after the head, for a body within `limits`.
     ///
     /// # Errors
     /// [`Refusal::BODY_TOO_LARGE`] if the declared length is over the limit (RFC 9110 §15.5.14).
-    pub fn new(framing: Framing, limit_bytes: u64) -> Result<Self, Refusal> {
+    pub fn new(framing: Framing, limits: &BodyLimits) -> Result<Self, Refusal> {
         match framing {
             Framing::None => Ok(Self(State::Length(0))),
-            Framing::Length(length) if length > limit_bytes => Err(Refusal::BODY_TOO_LARGE),
+            Framing::Length(length) if length > limits.content_bytes => {
+                Err(Refusal::BODY_TOO_LARGE)
+            }
             Framing::Length(length) => Ok(Self(State::Length(length))),
-            Framing::Chunked => Ok(Self(State::Chunked(ChunkedDecoder::new(limit_bytes)))),
+            Framing::Chunked => Ok(Self(State::Chunked(ChunkedDecoder::new(*limits)))),
         }
     }
 
@@ -76,6 +117,15 @@ impl BodyDecoder {
         }
     }
 
+    /// The trailer fields that followed the content, in the order received; once, and only when the
+    /// body is complete. Those that RFC 9110 §6.5.1 forbids there are left out.
+    pub fn take_trailers(&mut self) -> Vec<(HeaderName, HeaderValue)> {
+        match &mut self.0 {
+            State::Length(_) => Vec::new(),
+            State::Chunked(chunked) => chunked.take_trailers(),
+        }
+    }
+
     /// How many bytes are still to come, where that is known: not in chunks, until they ended.
     ///
     /// It tells whether an unread body is worth draining.
@@ -91,6 +141,10 @@ impl BodyDecoder {
 mod tests {
     use super::super::deliveries::body;
     use super::*;
+
+    fn most(content_bytes: u64) -> BodyLimits {
+        BodyLimits::default().with_content_bytes(content_bytes)
+    }
 
     #[test]
     fn declared_lengths() {
@@ -122,7 +176,7 @@ mod tests {
 
     #[test]
     fn a_short_body_is_not_complete() {
-        let mut decoder = BodyDecoder::new(Framing::Length(u64::MAX), u64::MAX).unwrap();
+        let mut decoder = BodyDecoder::new(Framing::Length(u64::MAX), &most(u64::MAX)).unwrap();
         assert_eq!(
             decoder.decode(b"abc"),
             Ok(Decoded {
@@ -137,16 +191,16 @@ mod tests {
     #[test]
     fn a_length_at_the_limit_and_one_over() {
         for framing in [Framing::None, Framing::Length(10), Framing::Chunked] {
-            assert!(BodyDecoder::new(framing, 10).is_ok());
+            assert!(BodyDecoder::new(framing, &most(10)).is_ok());
         }
-        let over = BodyDecoder::new(Framing::Length(11), 10);
+        let over = BodyDecoder::new(Framing::Length(11), &most(10));
         assert_eq!(over.err(), Some(Refusal::BODY_TOO_LARGE));
     }
 
     #[test]
     fn the_hint_knows_lengths_and_ends() {
         let hint = |framing, input: &[u8]| {
-            let mut decoder = BodyDecoder::new(framing, 10).unwrap();
+            let mut decoder = BodyDecoder::new(framing, &most(10)).unwrap();
             decoder.decode(input).unwrap();
             decoder.remaining_hint()
         };

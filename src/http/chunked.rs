@@ -1,12 +1,14 @@
 //! The chunked transfer coding of RFC 9112 §7.1, as a machine that takes one octet at a time.
 //!
-//! Extensions and trailers are checked and bounded, then forgotten: none of them is known to us
-//! (RFC 9112 §7.1.1), and dropping a trailer is always allowed (RFC 9110 §6.5.1).
+//! Extensions are checked and bounded, then forgotten: none of them is known to us (RFC 9112
+//! §7.1.1). Trailers are checked and bounded, and kept until they are asked for.
 
-use super::body::Decoded;
+use ::http::{HeaderName, HeaderValue};
+
+use super::body::{BodyLimits, Decoded};
 use super::chars;
 use super::refusal::Refusal;
-use crate::limits;
+use super::trailers;
 
 /// A chunk line without extensions or leading zeros is no longer: 16 digits and CR LF.
 const PLAIN_LINE_BYTES: usize = 18;
@@ -17,12 +19,14 @@ pub(crate) struct ChunkedDecoder {
     state: State,
     /// In a chunk line the size so far; in chunk data the bytes to come.
     size: u64,
-    /// How much content may still come.
-    allowance: u64,
-    /// Bytes of the chunk line so far, or of the trailer section.
+    /// How much content may still come is what is left of `content_bytes`.
+    limits: BodyLimits,
+    /// Bytes of the chunk line so far.
     line_bytes: usize,
     /// Bytes of all chunk lines so far that plain ones would not have had.
     excess_bytes: usize,
+    /// The trailer section so far, with the empty line that ends it.
+    trailers: Vec<u8>,
 }
 
 /// What may come next, named after what came last.
@@ -55,18 +59,27 @@ enum State {
 }
 
 impl ChunkedDecoder {
-    pub(crate) fn new(limit_bytes: u64) -> Self {
+    pub(crate) fn new(limits: BodyLimits) -> Self {
         Self {
             state: State::ChunkStart,
             size: 0,
-            allowance: limit_bytes,
+            limits,
             line_bytes: 0,
             excess_bytes: 0,
+            trailers: Vec::new(),
         }
     }
 
     pub(crate) fn is_complete(&self) -> bool {
         self.state == State::Complete
+    }
+
+    /// The trailer fields of a complete body, once.
+    pub(crate) fn take_trailers(&mut self) -> Vec<(HeaderName, HeaderValue)> {
+        if !self.is_complete() {
+            return Vec::new();
+        }
+        trailers::fields(&std::mem::take(&mut self.trailers))
     }
 
     /// See [`super::BodyDecoder::decode`].
@@ -107,16 +120,16 @@ impl ChunkedDecoder {
             | State::TrailerValue
             | State::TrailerCr
             | State::LastCr => {
-                self.line_bytes += 1;
-                if self.line_bytes > limits::TRAILER_BYTES {
+                if self.trailers.len() >= self.limits.trailer_bytes {
                     return Err(Refusal::TRAILER_TOO_LONG);
                 }
+                self.trailers.push(octet);
                 trailer_step(self.state, octet)
             }
             State::Data | State::Complete => Ok(self.state),
             _ => {
                 self.line_bytes += 1;
-                if self.line_bytes > limits::CHUNK_LINE_BYTES {
+                if self.line_bytes > self.limits.chunk_line_bytes {
                     return Err(Refusal::CHUNK_LINE_TOO_LONG);
                 }
                 self.line_step(octet)
@@ -149,15 +162,15 @@ impl ChunkedDecoder {
         // A body of one-byte chunks with long extensions costs a thousand times what it carries;
         // so what all the lines have beyond plain ones is bounded too.
         self.excess_bytes += self.line_bytes.saturating_sub(PLAIN_LINE_BYTES);
-        if self.excess_bytes > limits::CHUNK_EXCESS_BYTES {
+        if self.excess_bytes > self.limits.chunk_excess_bytes {
             return Err(Refusal::CHUNK_LINE_TOO_LONG);
         }
         self.line_bytes = 0;
         if self.size == 0 {
             return Ok(State::TrailerStart);
         }
-        self.allowance = self
-            .allowance
+        let allowance = &mut self.limits.content_bytes;
+        *allowance = allowance
             .checked_sub(self.size)
             .ok_or(Refusal::BODY_TOO_LARGE)?;
         Ok(State::Data)

@@ -7,7 +7,7 @@
 //!    │                     │                  │  │ answered, body left
 //!    │ closed, late,       │ refused, late    │  └───────────▶ Discard ──▶ Idle
 //!    │ stopped             ▼                  ▼                   │
-//!    └──────▶ Closed ◀── Linger ◀─────────── last response ◀──────┘ refused
+//!    └──────▶ Closed ◀── Linger ◀─────────── last response ◀──────┘ refused, too much left
 //! ```
 //!
 //! How a connection ended is a [`CloseReason`], and each reason is counted.
@@ -53,7 +53,7 @@ pub enum Event {
     Truncated,
     /// The rest of the request's body was thrown away.
     Discarded,
-    /// A response is out, and more is left of the request's body than is worth reading.
+    /// A response is out, and more is left of the request's body than is worth throwing away.
     TooMuchLeft,
     /// The peer closed its side, or everything.
     PeerClosed,
@@ -149,6 +149,7 @@ impl State {
             (S::Exchange, E::PeerClosed) => S::Closed(Why::PeerAborted),
 
             (S::Discard, E::Discarded) => S::Idle,
+            (S::Discard, E::TooMuchLeft) => S::Linger(Why::BodyUnread),
             (S::Discard, E::Refused) => S::Linger(Why::Refused),
             (S::Discard, E::Late) => S::Closed(Why::BodyTimeout),
             (S::Discard, E::PeerClosed) => S::Closed(Why::PeerAborted),
@@ -187,7 +188,7 @@ mod tests {
     fn lives_of_connections() {
         use Event as E;
         let answered = |body_read| E::Answered { body_read };
-        let table: [(&[E], State); 9] = [
+        let table: [(&[E], State); 10] = [
             (&[E::PeerClosed], State::Closed(CloseReason::PeerClosed)),
             (&[E::FirstByte, E::HeadRead, answered(true)], State::Idle),
             (
@@ -196,6 +197,16 @@ mod tests {
             ),
             (
                 &[E::FirstByte, E::HeadRead, E::TooMuchLeft, E::PeerClosed],
+                State::Closed(CloseReason::BodyUnread),
+            ),
+            (
+                &[
+                    E::FirstByte,
+                    E::HeadRead,
+                    answered(false),
+                    E::TooMuchLeft,
+                    E::Late,
+                ],
                 State::Closed(CloseReason::BodyUnread),
             ),
             (

@@ -1,6 +1,6 @@
 //! Test help: delivers each case whole and split at every byte, and holds the outcomes together.
 
-use super::{BodyDecoder, Framing, HeadLimits, HeadParser, Refusal, RequestHead};
+use super::{BodyDecoder, BodyLimits, Framing, HeadLimits, HeadParser, Refusal, RequestHead};
 
 /// What a head came to: the head and the bytes it took, or nothing yet.
 pub(crate) type HeadOutcome = Result<Option<(RequestHead, usize)>, Refusal>;
@@ -45,7 +45,10 @@ pub(crate) fn body_in_steps(
     bytes: &[u8],
     cuts: impl IntoIterator<Item = usize>,
 ) -> Result<BodyRead, Refusal> {
-    let mut decoder = BodyDecoder::new(framing, limit_bytes)?;
+    let mut decoder = BodyDecoder::new(
+        framing,
+        &BodyLimits::default().with_content_bytes(limit_bytes),
+    )?;
     let mut content = Vec::new();
     let mut consumed = 0;
     for cut in cuts.into_iter().chain([bytes.len()]) {

@@ -9,6 +9,7 @@ use ::http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE, SERVER, TRA
 use ::http::{HeaderName, HeaderValue, StatusCode};
 
 use super::date::HttpDate;
+use super::trailers::is_forbidden_trailer;
 
 /// How the end of a response's content is marked (RFC 9112 §6.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -159,9 +160,22 @@ pub fn chunk_head(out: &mut Vec<u8>, data_bytes: NonZeroU64) {
     out.extend_from_slice(CHUNK_END);
 }
 
-/// Appends the last chunk and the end of the body, without trailers.
-pub fn last_chunk(out: &mut Vec<u8>) {
-    out.extend_from_slice(b"0\r\n\r\n");
+/// Appends the last chunk, the trailer fields and the end of the body. Fields that may not be
+/// trailers (RFC 9110 §6.5.1) are skipped.
+pub fn last_chunk<'a>(
+    out: &mut Vec<u8>,
+    trailers: impl IntoIterator<Item = (&'a HeaderName, &'a HeaderValue)>,
+) {
+    out.extend_from_slice(b"0\r\n");
+    for (name, value) in trailers {
+        if !is_forbidden_trailer(name) {
+            field_name(out, name.as_str());
+            out.extend_from_slice(b": ");
+            out.extend_from_slice(value.as_bytes());
+            out.extend_from_slice(b"\r\n");
+        }
+    }
+    out.extend_from_slice(b"\r\n");
 }
 
 /// Appends a field name with capitals, as people and old clients expect them.
@@ -380,7 +394,7 @@ mod tests {
             assert_eq!(String::from_utf8(out).unwrap(), expected);
         }
         let mut out = Vec::new();
-        last_chunk(&mut out);
+        last_chunk(&mut out, []);
         assert_eq!(out, b"0\r\n\r\n");
     }
 }

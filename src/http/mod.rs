@@ -10,6 +10,7 @@
 //!
 //! Every limit it enforces comes from [`crate::limits`].
 
+mod accept;
 mod body;
 mod chars;
 mod chunked;
@@ -26,8 +27,11 @@ mod parser;
 mod properties;
 mod refusal;
 mod target;
+mod trailers;
 
-pub use body::{BodyDecoder, Decoded};
+pub use crate::limits::HeadLimits;
+pub use accept::ErrorForm;
+pub use body::{BodyDecoder, BodyLimits, Decoded};
 pub use cycle::{CloseReason, Event, State};
 pub use date::HttpDate;
 pub use encode::{
@@ -37,6 +41,7 @@ pub use encode::{
 pub use fields::Fields;
 pub use framing::Framing;
 pub use head::RequestHead;
-pub use parser::{HeadLimits, HeadParser};
+pub use parser::HeadParser;
 pub use refusal::Refusal;
 pub use target::TargetForm;
+pub use trailers::is_forbidden_trailer;

@@ -270,7 +270,7 @@ proptest! {
             bytes.extend(b"abc");
             bytes.extend(CHUNK_END);
         }
-        last_chunk(&mut bytes);
+        last_chunk(&mut bytes, []);
         let read = body_in_steps(Framing::Chunked, 1 << 20, &bytes, []).unwrap();
         prop_assert_eq!(read.content, [pieces.concat(), b"abc".to_vec()].concat());
         prop_assert!(read.complete);

@@ -142,7 +142,11 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
     let shard = Rc::new(Shard {
         index: setup.index,
         cpu: setup.cpu,
-        service: Service::new(Recorder::new(setup.cpu, CloseReason::NAMES)),
+        service: Service::new(
+            Recorder::new(setup.cpu, CloseReason::NAMES),
+            Default::default(),
+            Some(http::HeaderValue::from_static("corelane")),
+        ),
         connections: RefCell::default(),
         accepting: Cell::new(0),
         tasks: super::Tasks::default(),

@@ -9,8 +9,8 @@ use corelane::config::{Config, cidr, duration, listen};
 use corelane::cores::{CoreSelection, select};
 use corelane::files::path::{Located, directory_location, locate};
 use corelane::http::{
-    BodyDecoder, Framing, HeadLimits, HeadParser, HttpDate, Refusal, RequestHead, TargetForm,
-    chunk, last_chunk,
+    BodyDecoder, BodyLimits, Framing, HeadLimits, HeadParser, HttpDate, Refusal, RequestHead,
+    TargetForm, chunk, last_chunk,
 };
 use corelane::limits;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -110,7 +110,7 @@ pub(crate) fn body(input: &[u8]) {
     for piece in content.chunks(7) {
         chunk(&mut written, piece);
     }
-    last_chunk(&mut written);
+    last_chunk(&mut written, []);
     let again = decode_in_steps(Framing::Chunked, limit, &written, []);
     assert_eq!(again, Ok((content, written.len(), true)));
 }
@@ -342,7 +342,7 @@ fn decode_in_steps(
     bytes: &[u8],
     ends: impl IntoIterator<Item = usize>,
 ) -> Result<Read, Refusal> {
-    let mut decoder = BodyDecoder::new(framing, limit)?;
+    let mut decoder = BodyDecoder::new(framing, &BodyLimits::default().with_content_bytes(limit))?;
     let (mut content, mut consumed) = (Vec::new(), 0);
     for end in ends.into_iter().chain([bytes.len()]) {
         while consumed < end && !decoder.is_complete() {

@@ -3,6 +3,7 @@
 use super::super::Framing;
 use super::super::deliveries::{body, body_in_steps};
 use super::*;
+use crate::limits;
 
 /// Asserts that `bytes` are one whole body with `content`, however they arrive.
 fn content(bytes: &[u8], expected: &[u8]) {
@@ -183,7 +184,7 @@ fn the_trailers_at_the_limit_and_one_over() {
 #[test]
 fn one_run_of_content_a_call_and_nothing_after_the_end() {
     let input = b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\nGET";
-    let mut decoder = ChunkedDecoder::new(5);
+    let mut decoder = ChunkedDecoder::new(BodyLimits::default().with_content_bytes(5));
     let first = decoder.decode(input).unwrap();
     // The framing behind the first run is consumed with it.
     assert_eq!((first.consumed, first.data), (11, 3..6));

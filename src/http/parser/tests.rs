@@ -2,6 +2,7 @@
 
 use super::super::deliveries::{head, head_in_steps};
 use super::*;
+use crate::limits;
 
 /// Asserts that `bytes` are refused with `expected` however they arrive.
 fn refused(bytes: &[u8], limits: &HeadLimits, expected: Refusal) {

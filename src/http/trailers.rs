@@ -1,0 +1,87 @@
+//! Trailer fields, in both directions: reading a section whose syntax was checked, and which
+//! fields may not stand there.
+
+use ::http::header::{self, HeaderName, HeaderValue};
+
+use super::chars::trim_ows;
+
+/// Whether a field must not be a trailer (RFC 9110 §6.5.1): it frames or routes the message,
+/// modifies or authenticates the request, controls the response, or says how to read the content,
+/// and would be too late for that.
+pub fn is_forbidden_trailer(name: &HeaderName) -> bool {
+    matches!(
+        *name,
+        // Framing and the connection.
+        header::TRANSFER_ENCODING
+            | header::CONTENT_LENGTH
+            | header::CONNECTION
+            | header::UPGRADE
+            | header::TE
+            | header::TRAILER
+            // Routing.
+            | header::HOST
+            // Controls and conditions.
+            | header::CACHE_CONTROL
+            | header::EXPECT
+            | header::MAX_FORWARDS
+            | header::PRAGMA
+            | header::RANGE
+            | header::IF_MATCH
+            | header::IF_NONE_MATCH
+            | header::IF_MODIFIED_SINCE
+            | header::IF_UNMODIFIED_SINCE
+            | header::IF_RANGE
+            // Authentication and state.
+            | header::AUTHORIZATION
+            | header::PROXY_AUTHENTICATE
+            | header::PROXY_AUTHORIZATION
+            | header::WWW_AUTHENTICATE
+            | header::COOKIE
+            | header::SET_COOKIE
+            // What steers the response.
+            | header::AGE
+            | header::DATE
+            | header::EXPIRES
+            | header::LOCATION
+            | header::RETRY_AFTER
+            | header::VARY
+            // How the content is to be read.
+            | header::CONTENT_ENCODING
+            | header::CONTENT_TYPE
+            | header::CONTENT_RANGE
+    ) || matches!(name.as_str(), "keep-alive" | "proxy-connection")
+}
+
+/// The fields of a trailer section in the order received, without those that are forbidden there,
+/// which are dropped (RFC 9110 §6.5.1).
+///
+/// `section` is complete lines, whose syntax [`super::chunked`] has checked.
+pub(super) fn fields(section: &[u8]) -> Vec<(HeaderName, HeaderValue)> {
+    let lines = section.split(|&octet| octet == b'\n');
+    lines
+        .filter_map(|line| {
+            let line = line.strip_suffix(b"\r")?;
+            let colon = memchr::memchr(b':', line)?;
+            let name = HeaderName::from_bytes(&line[..colon]).ok()?;
+            let value = HeaderValue::from_bytes(trim_ows(&line[colon + 1..])).ok()?;
+            (!is_forbidden_trailer(&name)).then_some((name, value))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_read_in_order_without_the_forbidden() {
+        let section = b"X-Sum: 1\r\nHost: evil\r\nx-sum:\t2 \r\nContent-Length: 5\r\n\
+            Transfer-Encoding: chunked\r\nETag: \"a: b\"\r\nKeep-Alive: x\r\nempty:\r\n";
+        let read: Vec<_> = fields(section)
+            .into_iter()
+            .map(|(name, value)| format!("{name}={}", value.to_str().unwrap()))
+            .collect();
+        assert_eq!(read, ["x-sum=1", "x-sum=2", "etag=\"a: b\"", "empty="]);
+        assert!(fields(b"").is_empty());
+    }
+}
