@@ -4,8 +4,11 @@
 //! `FUZZ_SEED` where the random numbers start. The same checks run under libFuzzer in `tests/fuzz`.
 
 mod checks;
+mod conversation;
 mod mutate;
 mod seeds;
+#[path = "../support/transcript.rs"]
+mod transcript;
 
 use mutate::Mutator;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -77,4 +80,9 @@ fn configurations() {
 #[test]
 fn routes() {
     fuzz(checks::route, seeds::ROUTES);
+}
+
+#[test]
+fn connections() {
+    fuzz(conversation::connection, seeds::CONNECTIONS);
 }

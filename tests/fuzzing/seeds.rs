@@ -29,6 +29,18 @@ pub(crate) const BODIES: &[&[u8]] = &[
     b"\xff",
 ];
 
+/// A first octet that chooses the delivery (see `conversation::connection`), then what a peer sends.
+pub(crate) const CONNECTIONS: &[&[u8]] = &[
+    b"\x00GET /a HTTP/1.1\r\nHost: h\r\n\r\nGET /b?c HTTP/1.1\r\nHost: h\r\n\r\nHEAD /c HTTP/1.1\r\nHost: h\r\n\r\n",
+    b"\x01POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhelloGET /b HTTP/1.1\r\nHost: h\r\n\r\n",
+    b"\x02POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n0\r\nA: b\r\n\r\nGET /b HTTP/1.1\r\nHost: h\r\n\r\n",
+    b"\x04PUT /a HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nabcGET / HTTP/1.0\r\n\r\n",
+    b"\x05GET /a HTTP/1.0\r\nConnection: keep-alive\r\n\r\nGET /b HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\nGET /c HTTP/1.1\r\nHost: h\r\n\r\n",
+    b"\x08OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\nCONNECT h:443 HTTP/1.1\r\nHost: h\r\n\r\nGET http://a/b HTTP/1.1\r\nHost: h\r\n\r\n",
+    b"\x03POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 48\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: h\r\n\r\n",
+    b"\x09POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 1048577\r\n\r\n",
+];
+
 /// A method, a space and a request target.
 pub(crate) const TARGETS: &[&[u8]] = &[
     b"GET /",

@@ -1,0 +1,9 @@
+#![no_main]
+//! See `conversation::connection`.
+
+#[path = "../../fuzzing/conversation.rs"]
+mod conversation;
+#[path = "../../support/transcript.rs"]
+mod transcript;
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| conversation::connection(input));

@@ -1,0 +1,77 @@
+//! What must hold for a whole connection, whatever the peer sends and however it is delivered:
+//! every answer belongs to the request at its place, nothing is said that nobody asked for, and
+//! the connection ends when the peer falls silent.
+
+use crate::transcript::{Transcript, app};
+use corelane::testing::Conversation;
+use std::time::Duration;
+
+/// Long enough for every deadline of an idle or stuck connection, one after the other.
+const PATIENCE: Duration = Duration::from_secs(200);
+
+/// The first octet chooses how the rest is delivered and how the peer takes what it is sent.
+pub(crate) fn connection(input: &[u8]) {
+    let Some((&choice, bytes)) = input.split_first() else {
+        return;
+    };
+    let transcript = Transcript::of(bytes);
+    transcript.check(&talk(&[bytes], usize::MAX, Ending::Silence));
+    let pieces: Vec<_> = match choice % 4 {
+        0 if bytes.len() <= 512 => bytes.chunks(1).collect(),
+        0 | 1 => bytes.chunks(usize::from(choice) + 1).collect(),
+        _ => {
+            let (first, second) = bytes.split_at(bytes.len() * usize::from(choice) / 256);
+            vec![first, second]
+        }
+    };
+    let room = [usize::MAX, 1, 7, 4096][usize::from(choice / 4 % 4)];
+    if choice.is_multiple_of(2) {
+        transcript.check(&talk(&pieces, room, Ending::Silence));
+    } else {
+        transcript.check_closed(&talk(&pieces, room, Ending::Close));
+    }
+}
+
+/// What the peer does when it has sent everything.
+#[derive(Clone, Copy, PartialEq)]
+enum Ending {
+    Silence,
+    Close,
+}
+
+/// Everything that is sent to a peer which sends `pieces` and takes at most `room` bytes at once.
+fn talk(pieces: &[&[u8]], room: usize, ending: Ending) -> Vec<u8> {
+    let mut peer = Conversation::new(app()).expect("one route");
+    let mut sent = Vec::new();
+    peer.set_room(room);
+    for piece in pieces {
+        peer.deliver(piece);
+        take(&mut peer, room, &mut sent);
+    }
+    if ending == Ending::Close {
+        peer.close();
+        take(&mut peer, room, &mut sent);
+    }
+    let step = Duration::from_secs(1);
+    let mut waited = Duration::ZERO;
+    while peer.ended().is_none() {
+        assert!(waited < PATIENCE, "it does not end: {peer:?}");
+        peer.pass(step);
+        take(&mut peer, room, &mut sent);
+        waited += step;
+    }
+    assert_eq!(peer.in_flight(), 0, "requests are left: {peer:?}");
+    sent
+}
+
+/// Takes what was sent, and makes room for more until no more comes.
+fn take(peer: &mut Conversation, room: usize, sent: &mut Vec<u8>) {
+    loop {
+        let more = peer.take_sent();
+        if more.is_empty() {
+            return;
+        }
+        sent.extend(more);
+        peer.set_room(room);
+    }
+}
