@@ -62,5 +62,6 @@ pub mod stats;
 pub mod architecture {}
 
 pub use app::{App, Body, Error, IntoResponse, Json, Request, Response, Result};
+pub use limits::Limits;
 pub use server::{Running, Server};
 pub use shard::Shard;

@@ -2,9 +2,15 @@
 //!
 //! A limit lives here and nowhere else; the code that enforces it cites it by name, and a test
 //! meets it at N and at N + 1. Relations that must hold between limits are `const` assertions at
-//! the end, so that a change that breaks one does not compile.
+//! the end, so that a change that breaks one does not compile. Those that a server can be given
+//! otherwise are in [`Limits`]; the constants are its defaults.
+
+mod configured;
 
 use std::time::Duration;
+
+pub use self::configured::{HeadLimits, LimitError, Limits};
+pub(crate) use self::configured::{LIMITS, Limit, Unit};
 
 /// Longest request line, CRLF included, in bytes. Beyond it: 414.
 pub const REQUEST_LINE_BYTES: usize = 8 * 1024;
@@ -45,6 +51,11 @@ pub const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 /// reader gets an error, which becomes 408.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Least bytes a second of a request body, averaged since it began, once it has taken
+/// [`BODY_TIMEOUT`]. Below it: 408. A body of one byte in each pause would hold its connection for
+/// days otherwise.
+pub const BODY_RATE_BYTES: u64 = 240;
+
 /// Longest time in which the peer takes not one byte of a response. Beyond it: closed.
 pub const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -72,6 +83,9 @@ pub const GATHER_BYTES: usize = 64 * 1024;
 /// Pipelined requests of one connection that are answered before the other connections of its
 /// core get their turn.
 pub const PIPELINED_REQUESTS: usize = 64;
+
+/// Most requests of one connection. Default: no such limit.
+pub const REQUESTS_PER_CONNECTION: Option<u64> = None;
 
 /// Connections that a shard has at once, if the limit of open files allows it.
 pub const CONNECTIONS: usize = 1 << 20;

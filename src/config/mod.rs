@@ -4,16 +4,19 @@
 
 pub mod cidr;
 pub mod duration;
+mod limit;
 pub mod listen;
 pub mod raw;
+pub mod size;
 
+use http::HeaderValue;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::cores::CoreSelection;
 use crate::failure::Failure;
-use crate::limits;
+use crate::limits::{self, Limits};
 use cidr::Cidr;
 use raw::{RawConfig, Written};
 
@@ -34,6 +37,10 @@ pub struct Config {
     pub busy_poll: bool,
     /// Who may read `/stats`. Default: peers on this machine.
     pub stats: StatsAccess,
+    /// The limits that every shard keeps.
+    pub limits: Limits,
+    /// The value of the Server field, or none. Default: `corelane`.
+    pub server_header: Option<HeaderValue>,
 }
 
 /// Who may read `/stats`; everyone else gets the 404 of an unknown path.
@@ -72,8 +79,46 @@ impl Default for Config {
             shutdown_timeout: Duration::from_secs(30),
             busy_poll: false,
             stats: StatsAccess::default(),
+            limits: Limits::default(),
+            server_header: Some(HeaderValue::from_static("corelane")),
         }
     }
+}
+
+impl Config {
+    /// Makes sure of what a configuration made by hand may break.
+    pub(crate) fn prove(&self) -> Result<(), Failure> {
+        if self.listen.is_empty() {
+            return Err(no_address());
+        }
+        self.limits.prove().map_err(|error| {
+            Failure::operator(format!("{}: {}", error.name, error.what), error.mend)
+        })?;
+        prove_shares(&self.limits, self.listen.len()).map_err(|mistake| {
+            Failure::operator(format!("connections: {}", mistake.what), mistake.mend)
+        })
+    }
+}
+
+fn no_address() -> Failure {
+    Failure::operator("listen: the list is empty", "name at least one ADDR:PORT")
+}
+
+/// Every address to listen on needs a connection to give.
+fn prove_shares(limits: &Limits, addresses: usize) -> Result<(), Mistake> {
+    if limits.connections >= addresses {
+        return Ok(());
+    }
+    Err(Mistake::new(
+        format!(
+            "{} is less than one for each of {addresses} addresses",
+            limits.connections
+        ),
+        format!(
+            "give it a value from {addresses} to {}",
+            limits::CONNECTIONS
+        ),
+    ))
 }
 
 impl TryFrom<RawConfig> for Config {
@@ -114,6 +159,15 @@ impl TryFrom<RawConfig> for Config {
                     .filter_map(|written| prove(Some(written), &mut faults, cidr::parse))
                     .collect(),
             },
+            limits: default.limits,
+            server_header: match &raw.server_header {
+                Some(written) => prove(Some(written), &mut faults, prove_server).flatten(),
+                None => default.server_header,
+            },
+        };
+        let config = Self {
+            limits: limit::prove(&raw.limits, config.listen.len(), &mut faults),
+            ..config
         };
         if faults.is_empty() {
             Ok(config)
@@ -156,12 +210,26 @@ fn prove<T>(
     }
 }
 
+/// The value of the Server field, or `none`.
+fn prove_server(text: &str) -> Result<Option<HeaderValue>, Mistake> {
+    if text == "none" {
+        return Ok(None);
+    }
+    let is_padded = text.trim_matches([' ', '\t']).len() != text.len();
+    match HeaderValue::from_str(text) {
+        Ok(value) if !is_padded && !text.is_empty() && text.is_ascii() => Ok(Some(value)),
+        _ => Err(Mistake::new(
+            format!("'{text}' cannot be the value of a field"),
+            "write visible ASCII, such as corelane, or none",
+        )),
+    }
+}
+
 /// With SO_REUSEPORT the kernel would let one address be bound twice and split its connections
 /// between the two, so the slip would never show.
 fn prove_listen(written: &[Written], faults: &mut Vec<Failure>) -> Vec<SocketAddr> {
     if written.is_empty() {
-        let mend = "name at least one ADDR:PORT";
-        faults.push(Failure::operator("listen: the list is empty", mend));
+        faults.push(no_address());
     }
     let mut addresses = Vec::with_capacity(written.len());
     for written in written {

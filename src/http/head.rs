@@ -9,9 +9,9 @@ use memchr::memchr;
 
 use super::fields::{self, Fields, RECORD_BYTES};
 use super::framing::{Decided, Facts, Framing};
-use super::parser::HeadLimits;
 use super::refusal::Refusal;
 use super::target::{self, TargetForm};
+use crate::limits::HeadLimits;
 
 /// Most fields of a head that is parsed in one pass; more take the careful way.
 const PLAIN_FIELDS: usize = 24;

@@ -27,6 +27,7 @@ mod properties;
 mod refusal;
 mod target;
 
+pub use crate::limits::HeadLimits;
 pub use body::{BodyDecoder, Decoded};
 pub use cycle::{CloseReason, Event, State};
 pub use date::HttpDate;
@@ -37,6 +38,6 @@ pub use encode::{
 pub use fields::Fields;
 pub use framing::Framing;
 pub use head::RequestHead;
-pub use parser::{HeadLimits, HeadParser};
+pub use parser::HeadParser;
 pub use refusal::Refusal;
 pub use target::TargetForm;

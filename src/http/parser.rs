@@ -10,32 +10,7 @@ use super::fields;
 use super::head::{self, RequestHead};
 use super::refusal::Refusal;
 use super::target;
-use crate::limits;
-
-/// How long a request's head may be.
-///
-/// Values above 1 GiB count as 1 GiB.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HeadLimits {
-    /// Longest request line with its CR LF, in bytes. Beyond: 414, or 501 if the method is what
-    /// is long. Default: [`limits::REQUEST_LINE_BYTES`].
-    pub request_line_bytes: usize,
-    /// Longest field section with the empty line that ends it, in bytes. Beyond: 431. Default:
-    /// [`limits::FIELD_SECTION_BYTES`].
-    pub field_section_bytes: usize,
-    /// Most field lines. Beyond: 431. Default: [`limits::FIELD_LINES`].
-    pub field_lines: usize,
-}
-
-impl Default for HeadLimits {
-    fn default() -> Self {
-        Self {
-            request_line_bytes: limits::REQUEST_LINE_BYTES,
-            field_section_bytes: limits::FIELD_SECTION_BYTES,
-            field_lines: limits::FIELD_LINES,
-        }
-    }
-}
+use crate::limits::HeadLimits;
 
 /// A limit in force: offsets into a head are kept in 32 bits.
 fn cap(limit_bytes: usize) -> usize {

@@ -25,7 +25,7 @@ use crate::config::StatsAccess;
 use crate::failure::Failure;
 use crate::files::Files;
 use crate::http::{CloseReason, HttpDate, Preamble};
-use crate::limits::{SPARE_TASKS, SPARE_WORK};
+use crate::limits::{Limits, SPARE_TASKS, SPARE_WORK};
 use crate::preflight;
 use crate::ring::{Listener, Ring, Stream};
 use crate::stats::{Recorder, ServerInfo, View};
@@ -41,9 +41,6 @@ use std::task::{Poll, Waker};
 
 pub(crate) use self::mailbox::{Factory, Order, Post, Report, Setup, run};
 
-/// The value of the Server field.
-const SERVER: HeaderValue = HeaderValue::from_static("corelane");
-
 /// A core and all that it owns. The factory of its application gets to see it.
 #[derive(Debug)]
 pub struct Shard {
@@ -53,6 +50,9 @@ pub struct Shard {
     /// Set before the first connection is accepted.
     router: OnceCell<Router>,
     recorder: RefCell<Recorder>,
+    limits: Limits,
+    /// The value of the Server field.
+    server_header: Option<HeaderValue>,
     preamble: RefCell<CachedPreamble>,
     connections: RefCell<Slab<Rc<Wire>>>,
     /// Acceptors that have not ended.
@@ -111,6 +111,11 @@ impl Shard {
         &self.ring
     }
 
+    /// The limits that its connections keep.
+    pub(super) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     fn router(&self) -> &Router {
         self.router
             .get()
@@ -128,7 +133,8 @@ impl Shard {
     /// The Date and Server of a response made now. The clock is read once a second.
     fn preamble(&self) -> Ref<'_, Preamble> {
         if self.ring.now_ns() >= self.preamble.borrow().until_ns {
-            *self.preamble.borrow_mut() = CachedPreamble::read(self.ring.now_ns());
+            *self.preamble.borrow_mut() =
+                CachedPreamble::read(self.ring.now_ns(), self.server_header.as_ref());
         }
         Ref::map(self.preamble.borrow(), |cached| &cached.preamble)
     }
@@ -253,11 +259,11 @@ async fn work(shard: Rc<Shard>) {
 
 impl CachedPreamble {
     /// Reads the clock, at `now_ns` on the ring's.
-    fn read(now_ns: u64) -> Self {
+    fn read(now_ns: u64, server: Option<&HeaderValue>) -> Self {
         let now = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
         let date = HttpDate::from_unix_seconds(now.tv_sec as u64);
         Self {
-            preamble: Preamble::new(&date, Some(&SERVER)),
+            preamble: Preamble::new(&date, server),
             until_ns: now_ns + 1_000_000_000 - now.tv_nsec as u64,
         }
     }

@@ -3,8 +3,8 @@
 use ::http::header;
 
 use super::super::deliveries;
-use super::super::parser::HeadLimits;
 use super::*;
+use crate::limits::HeadLimits;
 
 /// Runs `check` on the head that `bytes` are, however they arrive.
 fn with(bytes: &[u8], check: impl Fn(&RequestHead)) {

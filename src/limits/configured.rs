@@ -1,0 +1,451 @@
+//! The limits that a server can be given: one struct, the range of each value, and what must hold
+//! between them. It enforces none of them and reads no text.
+
+use super::*;
+use std::fmt;
+
+/// How long a request's head may be.
+///
+/// Values above 1 GiB count as 1 GiB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeadLimits {
+    /// Longest request line with its CR LF, in bytes. Beyond: 414, or 501 if the method is what
+    /// is long. Default: [`REQUEST_LINE_BYTES`].
+    pub request_line_bytes: usize,
+    /// Longest field section with the empty line that ends it, in bytes. Beyond: 431. Default:
+    /// [`FIELD_SECTION_BYTES`].
+    pub field_section_bytes: usize,
+    /// Most field lines. Beyond: 431. Default: [`FIELD_LINES`].
+    pub field_lines: usize,
+}
+
+impl Default for HeadLimits {
+    fn default() -> Self {
+        Self {
+            request_line_bytes: REQUEST_LINE_BYTES,
+            field_section_bytes: FIELD_SECTION_BYTES,
+            field_lines: FIELD_LINES,
+        }
+    }
+}
+
+/// The limits of a server, for [`Server::limits`](crate::Server::limits).
+///
+/// ```
+/// let mut limits = corelane::Limits::default();
+/// limits.head_timeout = std::time::Duration::from_secs(5);
+/// limits.body_bytes = 10 * 1024 * 1024;
+/// assert!(limits.prove().is_ok());
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// How long a request's head may be: its line, its field section, its field lines.
+    pub head: HeadLimits,
+    /// Largest request body, in bytes, where a route says nothing else. Beyond: 413. Default:
+    /// [`BODY_BYTES`].
+    pub body_bytes: u64,
+    /// Longest chunk-size line with its CR LF, in bytes. Beyond: 400. Default:
+    /// [`CHUNK_LINE_BYTES`].
+    pub chunk_line_bytes: usize,
+    /// Most bytes that all chunk-size lines of one body may have beyond 16 digits and CR LF each.
+    /// Beyond: 400. Default: [`CHUNK_EXCESS_BYTES`].
+    pub chunk_excess_bytes: usize,
+    /// Longest trailer section, in bytes. Beyond: 431. Default: [`TRAILER_BYTES`].
+    pub trailer_bytes: usize,
+    /// Longest time from the first byte of a request to the end of its head. Beyond: 408. Default:
+    /// [`HEAD_TIMEOUT`].
+    pub head_timeout: Duration,
+    /// Longest time that a connection stays open without a request. Beyond: closed. Default:
+    /// [`IDLE_TIMEOUT`].
+    pub idle_timeout: Duration,
+    /// Longest pause in a request body that is being read. Beyond: 408. Default:
+    /// [`BODY_TIMEOUT`].
+    pub body_timeout: Duration,
+    /// Least bytes a second of a request body, averaged since it began, once it has taken
+    /// `body_timeout`. Below: 408. 0 asks for none. Default: [`BODY_RATE_BYTES`].
+    pub body_rate_bytes: u64,
+    /// Longest time in which the peer takes not one byte of a response. Beyond: closed. Default:
+    /// [`WRITE_TIMEOUT`].
+    pub write_timeout: Duration,
+    /// Longest time that a connection is read after its last response. Beyond: closed. Default:
+    /// [`LINGER_TIMEOUT`].
+    pub linger_timeout: Duration,
+    /// Most bytes read and dropped in that time. Beyond: closed. Default: [`LINGER_BYTES`].
+    pub linger_bytes: usize,
+    /// Most bytes of a body that its handler left unread which are read and dropped to reach the
+    /// next request. Beyond: closed after the response. Default: [`UNREAD_BODY_BYTES`].
+    pub unread_body_bytes: u64,
+    /// Most requests of one connection. The last is answered with `Connection: close`. Default:
+    /// `None`, no such limit.
+    pub requests_per_connection: Option<u64>,
+    /// Most connections that a shard has at once, over all of its listening sockets, if the limit
+    /// of open files allows it. Beyond: they wait in the accept queue. Default: [`CONNECTIONS`].
+    pub connections: usize,
+    /// Pipelined requests of one connection that are answered in one turn. Beyond: others get
+    /// their turn first. Default: [`PIPELINED_REQUESTS`].
+    pub pipelined_requests: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            head: HeadLimits::default(),
+            body_bytes: BODY_BYTES,
+            chunk_line_bytes: CHUNK_LINE_BYTES,
+            chunk_excess_bytes: CHUNK_EXCESS_BYTES,
+            trailer_bytes: TRAILER_BYTES,
+            head_timeout: HEAD_TIMEOUT,
+            idle_timeout: IDLE_TIMEOUT,
+            body_timeout: BODY_TIMEOUT,
+            body_rate_bytes: BODY_RATE_BYTES,
+            write_timeout: WRITE_TIMEOUT,
+            linger_timeout: LINGER_TIMEOUT,
+            linger_bytes: LINGER_BYTES,
+            unread_body_bytes: UNREAD_BODY_BYTES,
+            requests_per_connection: REQUESTS_PER_CONNECTION,
+            connections: CONNECTIONS,
+            pipelined_requests: PIPELINED_REQUESTS,
+        }
+    }
+}
+
+impl Limits {
+    /// Makes sure that a server can keep these limits.
+    ///
+    /// # Errors
+    /// The first that is out of its range, or does not go with another.
+    pub fn prove(&self) -> Result<(), LimitError> {
+        for limit in &LIMITS {
+            limit.prove(self)?;
+        }
+        let relations = [
+            ("field_section_bytes", "request_line_bytes", true),
+            ("chunk_excess_bytes", "chunk_line_bytes", false),
+            ("field_section_bytes", "trailer_bytes", false),
+        ];
+        for (larger, smaller, is_strict) in relations {
+            let (large, small) = (self.value(larger), self.value(smaller));
+            if large < small || is_strict && large == small {
+                let (large, small) = (Unit::Bytes.shown(large), Unit::Bytes.shown(small));
+                let than = if is_strict { "more" } else { "less" };
+                let not = if is_strict { "not " } else { "" };
+                return Err(LimitError {
+                    name: larger,
+                    other: Some(smaller),
+                    what: format!("{large} is {not}{than} than {smaller}, {small}"),
+                    mend: format!("raise it, or lower {smaller}"),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn value(&self, name: &str) -> u64 {
+        Limit::named(name).map_or(0, |limit| limit.value(self))
+    }
+}
+
+/// Why a server cannot have a limit as it was given.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{name}: {what}; {mend}")]
+pub struct LimitError {
+    pub(crate) name: &'static str,
+    /// The limit that it does not go with.
+    pub(crate) other: Option<&'static str>,
+    pub(crate) what: String,
+    pub(crate) mend: String,
+}
+
+/// What a limit counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unit {
+    Bytes,
+    Count,
+    /// A number, or none for no limit, which is `u64::MAX`.
+    CountOrNone,
+    /// Nanoseconds.
+    Time,
+}
+
+/// One limit: its name and range, and where it stands in [`Limits`].
+#[derive(Debug)]
+pub(crate) struct Limit {
+    pub(crate) name: &'static str,
+    pub(crate) unit: Unit,
+    least: u64,
+    most: u64,
+    slot: fn(&mut Limits) -> Slot<'_>,
+}
+
+/// The place of a limit's value, by its type.
+enum Slot<'a> {
+    Size(&'a mut usize),
+    Wide(&'a mut u64),
+    Optional(&'a mut Option<u64>),
+    Time(&'a mut Duration),
+}
+
+const GIB: u64 = 1 << 30;
+const MILLISECOND_NS: u64 = 1_000_000;
+const DAY_NS: u64 = 24 * 60 * 60 * 1_000 * MILLISECOND_NS;
+
+/// Every limit that can be configured.
+pub(crate) static LIMITS: [Limit; 18] = {
+    use Slot::{Optional, Size, Time, Wide};
+    const fn bytes(name: &'static str, least: u64, most: u64, slot: Place) -> Limit {
+        limit(name, Unit::Bytes, least, most, slot)
+    }
+    const fn time(name: &'static str, slot: Place) -> Limit {
+        limit(name, Unit::Time, MILLISECOND_NS, DAY_NS, slot)
+    }
+    [
+        // The shortest is `GET / HTTP/1.1`.
+        bytes("request_line_bytes", 16, GIB, |l| {
+            Size(&mut l.head.request_line_bytes)
+        }),
+        bytes("field_section_bytes", 17, GIB, |l| {
+            Size(&mut l.head.field_section_bytes)
+        }),
+        // Every request has a Host.
+        limit("field_lines", Unit::Count, 1, 10_000, |l| {
+            Size(&mut l.head.field_lines)
+        }),
+        bytes("body_bytes", 0, 1 << 50, |l| Wide(&mut l.body_bytes)),
+        // 16 digits and CR LF.
+        bytes("chunk_line_bytes", 18, GIB, |l| {
+            Size(&mut l.chunk_line_bytes)
+        }),
+        bytes("chunk_excess_bytes", 18, GIB, |l| {
+            Size(&mut l.chunk_excess_bytes)
+        }),
+        // The empty line that every trailer section has.
+        bytes("trailer_bytes", 2, GIB, |l| Size(&mut l.trailer_bytes)),
+        time("head_timeout", |l| Time(&mut l.head_timeout)),
+        time("idle_timeout", |l| Time(&mut l.idle_timeout)),
+        time("body_timeout", |l| Time(&mut l.body_timeout)),
+        bytes("body_rate_bytes", 0, GIB, |l| Wide(&mut l.body_rate_bytes)),
+        time("write_timeout", |l| Time(&mut l.write_timeout)),
+        time("linger_timeout", |l| Time(&mut l.linger_timeout)),
+        bytes("linger_bytes", 0, GIB, |l| Size(&mut l.linger_bytes)),
+        bytes("unread_body_bytes", 0, GIB, |l| {
+            Wide(&mut l.unread_body_bytes)
+        }),
+        limit(
+            "requests_per_connection",
+            Unit::CountOrNone,
+            1,
+            u64::MAX,
+            |l| Optional(&mut l.requests_per_connection),
+        ),
+        limit("connections", Unit::Count, 1, CONNECTIONS as u64, |l| {
+            Size(&mut l.connections)
+        }),
+        limit("pipelined_requests", Unit::Count, 1, 1 << 16, |l| {
+            Size(&mut l.pipelined_requests)
+        }),
+    ]
+};
+
+type Place = fn(&mut Limits) -> Slot<'_>;
+
+const fn limit(name: &'static str, unit: Unit, least: u64, most: u64, slot: Place) -> Limit {
+    Limit {
+        name,
+        unit,
+        least,
+        most,
+        slot,
+    }
+}
+
+impl Limit {
+    /// The limit of this name, if there is one.
+    pub(crate) fn named(name: &str) -> Option<&'static Self> {
+        LIMITS.iter().find(|limit| limit.name == name)
+    }
+
+    /// Its value in `limits`; one that is too large to tell is `u64::MAX`.
+    pub(crate) fn value(&self, limits: &Limits) -> u64 {
+        let mut copy = *limits;
+        match (self.slot)(&mut copy) {
+            Slot::Size(size) => *size as u64,
+            Slot::Wide(wide) => *wide,
+            Slot::Optional(optional) => optional.unwrap_or(u64::MAX),
+            Slot::Time(time) => u64::try_from(time.as_nanos()).unwrap_or(u64::MAX),
+        }
+    }
+
+    /// Sets it in `limits`, whether it is in its range or not.
+    pub(crate) fn set(&self, limits: &mut Limits, value: u64) {
+        match (self.slot)(limits) {
+            Slot::Size(size) => *size = usize::try_from(value).unwrap_or(usize::MAX),
+            Slot::Wide(wide) => *wide = value,
+            Slot::Optional(optional) => *optional = Some(value).filter(|value| *value < u64::MAX),
+            Slot::Time(time) => *time = Duration::from_nanos(value),
+        }
+    }
+
+    /// Makes sure that it is in its range.
+    pub(crate) fn prove(&self, limits: &Limits) -> Result<(), LimitError> {
+        let value = self.value(limits);
+        if (self.least..=self.most).contains(&value) {
+            return Ok(());
+        }
+        let shown = |value| self.unit.shown(value);
+        let (than, bound) = if value < self.least {
+            ("less", self.least)
+        } else {
+            ("more", self.most)
+        };
+        Err(LimitError {
+            name: self.name,
+            other: None,
+            what: format!("{} is {than} than {}", shown(value), shown(bound)),
+            mend: format!(
+                "give it a value from {} to {}",
+                shown(self.least),
+                shown(self.most)
+            ),
+        })
+    }
+}
+
+impl Unit {
+    /// A value as it is written in a configuration.
+    pub(crate) fn shown(self, value: u64) -> impl fmt::Display {
+        let units: &[(u64, &str)] = match self {
+            Self::Count => &[],
+            Self::CountOrNone if value == u64::MAX => return "none".to_owned(),
+            Self::CountOrNone => &[],
+            Self::Bytes => &[(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")],
+            Self::Time => &[
+                (3_600_000 * MILLISECOND_NS, "h"),
+                (1_000 * MILLISECOND_NS, "s"),
+                (MILLISECOND_NS, "ms"),
+                (1, "ns"),
+            ],
+        };
+        let whole = |(size, _): &&(u64, &str)| {
+            value.is_multiple_of(*size) && (value > 0 || *size == MILLISECOND_NS)
+        };
+        match units.iter().find(whole) {
+            Some((size, unit)) => format!("{}{unit}", value / size),
+            None => value.to_string(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The default limits with one of them changed.
+    fn with(name: &str, value: u64) -> Limits {
+        let mut limits = Limits::default();
+        Limit::named(name).unwrap().set(&mut limits, value);
+        limits
+    }
+
+    #[test]
+    fn the_defaults_are_proved_and_the_names_differ() {
+        assert_eq!(Limits::default().prove(), Ok(()));
+        for limit in &LIMITS {
+            assert_eq!(Limit::named(limit.name).unwrap().name, limit.name);
+            let value = limit.value(&Limits::default());
+            assert_eq!(with(limit.name, value), Limits::default(), "{}", limit.name);
+            let least = with(limit.name, limit.least);
+            assert_ne!(least, Limits::default(), "{} is set", limit.name);
+            assert_eq!(limit.value(&least), limit.least, "{}", limit.name);
+        }
+    }
+
+    #[test]
+    fn each_is_taken_up_to_its_bounds_and_no_further() {
+        for limit in &LIMITS {
+            for within in [limit.least, limit.most] {
+                assert_eq!(limit.prove(&with(limit.name, within)), Ok(()));
+            }
+            let below = limit.least.checked_sub(1).map(|below| (below, "less"));
+            let above = limit.most.checked_add(1).map(|above| (above, "more"));
+            for (beyond, than) in below.into_iter().chain(above) {
+                let error = with(limit.name, beyond).prove().unwrap_err();
+                assert_eq!(error.name, limit.name);
+                assert!(error.what.contains(than), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_the_value_and_the_range() {
+        let table = [
+            (
+                "head_timeout",
+                0,
+                "head_timeout: 0ms is less than 1ms; give it a value from 1ms to 24h",
+            ),
+            (
+                "idle_timeout",
+                DAY_NS + 1_000 * MILLISECOND_NS,
+                "idle_timeout: 86401s is more than 24h; give it a value from 1ms to 24h",
+            ),
+            (
+                "request_line_bytes",
+                2 * GIB,
+                "request_line_bytes: 2GiB is more than 1GiB; give it a value from 16 to 1GiB",
+            ),
+            (
+                "requests_per_connection",
+                0,
+                "requests_per_connection: 0 is less than 1; give it a value from 1 to none",
+            ),
+        ];
+        for (name, value, expected) in table {
+            assert_eq!(with(name, value).prove().unwrap_err().to_string(), expected);
+        }
+        let forever = Limits {
+            write_timeout: Duration::MAX,
+            ..Limits::default()
+        };
+        assert_eq!(forever.prove().unwrap_err().name, "write_timeout");
+    }
+
+    #[test]
+    fn limits_that_belong_together_are_held_against_each_other() {
+        let section = FIELD_SECTION_BYTES as u64;
+        let excess = CHUNK_EXCESS_BYTES as u64;
+        let table = [
+            ("request_line_bytes", section - 1, None),
+            (
+                "request_line_bytes",
+                section,
+                Some(
+                    "field_section_bytes: 32KiB is not more than request_line_bytes, 32KiB; \
+                     raise it, or lower request_line_bytes",
+                ),
+            ),
+            ("chunk_line_bytes", excess, None),
+            (
+                "chunk_line_bytes",
+                excess + 1,
+                Some(
+                    "chunk_excess_bytes: 16KiB is less than chunk_line_bytes, 16385; \
+                     raise it, or lower chunk_line_bytes",
+                ),
+            ),
+            ("trailer_bytes", section, None),
+            (
+                "trailer_bytes",
+                section + 1,
+                Some(
+                    "field_section_bytes: 32KiB is less than trailer_bytes, 32769; \
+                     raise it, or lower trailer_bytes",
+                ),
+            ),
+        ];
+        for (name, value, expected) in table {
+            let error = with(name, value).prove().err().map(|e| e.to_string());
+            assert_eq!(error.as_deref(), expected, "{name} {value}");
+        }
+    }
+}
