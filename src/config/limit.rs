@@ -49,9 +49,9 @@ fn set(limits: &mut Limits, name: &str, text: &str) -> Result<(), Mistake> {
         ));
     };
     let value = match limit.unit {
-        // Durations of milliseconds that 64 bits of nanoseconds cannot hold are beyond any range.
         Unit::Time => {
-            u64::try_from(duration::parse(text, Duration::MAX)?.as_nanos()).unwrap_or(u64::MAX)
+            let time = duration::parse(text, Duration::from_nanos(limit.most))?;
+            u64::try_from(time.as_nanos()).unwrap_or(limit.most)
         }
         Unit::Bytes => size::parse(text)?,
         Unit::CountOrNone if text == "none" => u64::MAX,

@@ -275,10 +275,21 @@ mod tests {
             root = "public"
             shutdown_timeout = "1500ms"
             busy_poll = true
+            server_header = "a/1 (b)"
             [stats]
             enabled = false
             allow = ["10.0.0.0/8"]
+            [limits]
+            head_timeout = "5s"
+            body_bytes = "10MiB"
+            field_lines = 50
+            requests_per_connection = 1000
         "#;
+        let mut limits = Limits::default();
+        limits.head_timeout = Duration::from_secs(5);
+        limits.body_bytes = 10 << 20;
+        limits.head.field_lines = 50;
+        limits.requests_per_connection = Some(1000);
         let expected = Config {
             listen: vec!["0.0.0.0:80".parse().unwrap(), "[::]:80".parse().unwrap()],
             cores: CoreSelection::List(vec![0, 2, 3]),
@@ -289,6 +300,8 @@ mod tests {
                 enabled: false,
                 allow: vec![cidr::parse("10.0.0.0/8").unwrap()],
             },
+            limits,
+            server_header: Some(HeaderValue::from_static("a/1 (b)")),
         };
         assert_eq!(config(text), Ok(expected));
     }
@@ -323,6 +336,104 @@ mod tests {
         let config_of = |seconds| config(&text(seconds)).map(|config| config.shutdown_timeout);
         assert_eq!(config_of(most), Ok(limits::SHUTDOWN_TIMEOUT));
         assert!(config_of(most + 1).is_err());
+    }
+
+    #[test]
+    fn a_limit_that_is_wrong_is_told_with_its_place() {
+        let table = [
+            (
+                "[limits]\nhead_timeout = '5'",
+                "/etc/c.toml:2:16: limits.head_timeout: '5' has no unit; write 5s or 5ms",
+            ),
+            (
+                "[limits]\nhead_timeout = '0s'",
+                "/etc/c.toml:2:16: limits.head_timeout: 0ms is less than 1ms; \
+                 give it a value from 1ms to 24h",
+            ),
+            (
+                "limits.idle_timeout = '9999999h'",
+                "/etc/c.toml:1:23: limits.idle_timeout: '9999999h' is too long; \
+ write at most 86400s",
+            ),
+            (
+                "limits.body_bytes = '8KB'",
+                "/etc/c.toml:1:21: limits.body_bytes: '8KB' is not a size; ",
+            ),
+            (
+                "limits.field_lines = -1",
+                "/etc/c.toml:1:22: limits.field_lines: '-1' is not a count; write a whole number",
+            ),
+            (
+                "limits.connections = 'none'",
+                "/etc/c.toml:1:22: limits.connections: 'none' is not a count; ",
+            ),
+            (
+                "limits.requests_per_connection = ''",
+                "/etc/c.toml:1:34: limits.requests_per_connection: '' is not a count; \
+                 write a whole number, or none",
+            ),
+            (
+                "limits.bodybytes = 1",
+                "/etc/c.toml:1:20: limits.bodybytes: 'bodybytes' is not a limit; \
+                 name one of request_line_bytes, ",
+            ),
+            (
+                "limits.trailer_bytes = '64KiB'",
+                "/etc/c.toml:1:24: limits.trailer_bytes: field_section_bytes: 32KiB is less than \
+                 trailer_bytes, 64KiB; raise it, or lower trailer_bytes",
+            ),
+            (
+                "listen = ['[::1]:1', '[::1]:2']\nlimits.connections = 1",
+                "/etc/c.toml:2:22: limits.connections: 1 is less than one for each of 2 addresses; ",
+            ),
+        ];
+        for (text, start) in table {
+            let faults = config(text).unwrap_err();
+            assert_eq!(faults.len(), 1, "{faults:?}");
+            assert!(faults[0].starts_with(start), "{faults:?}");
+        }
+        let both = "limits.trailer_bytes = '64KiB'\nlimits.field_section_bytes = '64KiB'";
+        assert_eq!(
+            config(both).map(|config| config.limits.trailer_bytes),
+            Ok(65_536)
+        );
+        let twice = "[limits]\nbody_bytes = 'x'\nhead_timeout = 'x'";
+        assert_eq!(config(twice).unwrap_err().len(), 2);
+    }
+
+    #[test]
+    fn the_server_field_is_a_value_or_none() {
+        let of = |text: &str| {
+            config(&format!("server_header = {text}")).map(|config| config.server_header)
+        };
+        assert_eq!(of("false"), Ok(None));
+        assert_eq!(of("'none'"), Ok(None));
+        assert_eq!(of("'a'"), Ok(Some(HeaderValue::from_static("a"))));
+        for text in ["''", "' a'", "'a\t'", "\"a\\n\"", "'\u{e9}'", "true", "1"] {
+            assert_eq!(of(text).unwrap_err().len(), 1, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_configuration_made_by_hand_is_proved_as_well() {
+        let mut config = Config::default();
+        assert_eq!(config.prove(), Ok(()));
+        config.limits.connections = 1;
+        assert_eq!(config.prove(), Ok(()));
+        config.listen.push("127.0.0.1:1".parse().unwrap());
+        let failure = config.prove().unwrap_err();
+        assert!(
+            failure.what().starts_with("connections: 1 is less"),
+            "{failure}"
+        );
+        config.limits.head_timeout = Duration::ZERO;
+        let failure = config.prove().unwrap_err();
+        assert!(failure.what().starts_with("head_timeout: 0ms"), "{failure}");
+        config.listen.clear();
+        assert_eq!(
+            config.prove().unwrap_err().what(),
+            "listen: the list is empty"
+        );
     }
 
     #[test]
