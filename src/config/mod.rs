@@ -285,11 +285,13 @@ mod tests {
             field_lines = 50
             requests_per_connection = 1000
         "#;
-        let mut limits = Limits::default();
-        limits.head_timeout = Duration::from_secs(5);
-        limits.body_bytes = 10 << 20;
+        let mut limits = Limits {
+            head_timeout: Duration::from_secs(5),
+            body_bytes: 10 << 20,
+            requests_per_connection: Some(1000),
+            ..Limits::default()
+        };
         limits.head.field_lines = 50;
-        limits.requests_per_connection = Some(1000);
         let expected = Config {
             listen: vec!["0.0.0.0:80".parse().unwrap(), "[::]:80".parse().unwrap()],
             cores: CoreSelection::List(vec![0, 2, 3]),
