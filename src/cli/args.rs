@@ -64,6 +64,14 @@ pub(super) struct NodeArgs {
     #[arg(long)]
     busy_poll: bool,
 
+    /// A limit, such as head_timeout=5s or body_bytes=10MiB, repeatable; the README has their names
+    #[arg(long, value_name = "NAME=VALUE")]
+    limit: Vec<String>,
+
+    /// Value of the Server field of responses, or none for no such field [default: corelane]
+    #[arg(long, value_name = "NAME|none")]
+    server_header: Option<String>,
+
     /// Network that may read /stats beside this machine, repeatable
     #[arg(long, value_name = "CIDR", conflicts_with = "no_stats")]
     stats_allow: Vec<String>,
@@ -86,6 +94,10 @@ impl NodeArgs {
             busy_poll: self.busy_poll.then_some(true),
             stats_enabled: self.no_stats.then_some(false),
             stats_allow: list("--stats-allow", self.stats_allow),
+            limits: self.limit.into_iter().map(limit).collect(),
+            server_header: self
+                .server_header
+                .map(|text| Written::argument("--server-header", text)),
         }
     }
 }
@@ -93,4 +105,11 @@ impl NodeArgs {
 fn list(name: &str, texts: Vec<String>) -> Option<Vec<Written>> {
     let written = texts.into_iter().map(|text| Written::argument(name, text));
     Some(written.collect()).filter(|list: &Vec<_>| !list.is_empty())
+}
+
+/// The name and value of a limit; one without `=` has no value, which none takes.
+fn limit(text: String) -> (String, Written) {
+    let (name, value) = text.split_once('=').unwrap_or((&text, ""));
+    let written = Written::argument(&format!("--limit {name}"), value.to_owned());
+    (name.to_owned(), written)
 }

@@ -43,7 +43,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("c.toml");
         std::fs::create_dir(folder.path().join("public")).unwrap();
-        let table: [(&str, &[&str]); 7] = [
+        let table: [(&str, &[&str]); 8] = [
             ("", &[]),
             ("root = 'public'", &[]),
             ("root = 'none'", &["none does not exist"]),
@@ -53,6 +53,7 @@ mod tests {
                 &["none does", "cores: 1024 CPUs"],
             ),
             ("cores = 'x'\nlisten = 'y'", &["listen: 'y'", "cores: 'x'"]),
+            ("limits.head_timeout = '0s'", &["head_timeout: 0ms is less"]),
             ("nonsense", &["c.toml:1:"]),
         ];
         for (text, expected) in table {

@@ -104,6 +104,8 @@ mod tests {
     #[test]
     fn arguments_become_the_configuration() {
         let default = Config::default;
+        let mut limits = default().limits;
+        limits.head.field_lines = 60;
         let table = [
             ("serve", default()),
             ("demo", default()),
@@ -147,6 +149,14 @@ mod tests {
                     ..default()
                 },
             ),
+            (
+                "demo --limit field_lines=50 --limit field_lines=60 --server-header none",
+                Config {
+                    limits,
+                    server_header: None,
+                    ..default()
+                },
+            ),
         ];
         for (line, expected) in table {
             assert_eq!(configured(line), Ok(expected), "{line}");
@@ -184,7 +194,8 @@ mod tests {
     fn options_go_over_the_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("c.toml");
-        let text = "listen = '127.0.0.1:1'\ncores = 2\nroot = 'a'\n[stats]\nenabled = true\n";
+        let text = "listen = '127.0.0.1:1'\ncores = 2\nroot = 'a'\n[stats]\nenabled = true\n\
+                    [limits]\nbody_bytes = 1\nfield_lines = 2\n";
         std::fs::write(&path, text).unwrap();
         let file = path.display();
 
@@ -193,6 +204,10 @@ mod tests {
         assert_eq!(config.cores.to_string(), "1");
         assert_eq!(config.root, folder.path().join("a"));
         assert!(!config.stats.enabled);
+
+        let config = configured(&format!("serve --config {file} --limit body_bytes=3")).unwrap();
+        assert_eq!(config.limits.body_bytes, 3);
+        assert_eq!(config.limits.head.field_lines, 2);
 
         let config = configured(&format!("serve b --config {file}")).unwrap();
         assert_eq!(config.root, PathBuf::from("b"));

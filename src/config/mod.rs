@@ -4,16 +4,19 @@
 
 pub mod cidr;
 pub mod duration;
+mod limit;
 pub mod listen;
 pub mod raw;
+pub mod size;
 
+use http::HeaderValue;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::cores::CoreSelection;
 use crate::failure::Failure;
-use crate::limits;
+use crate::limits::{self, Limits};
 use cidr::Cidr;
 use raw::{RawConfig, Written};
 
@@ -34,6 +37,10 @@ pub struct Config {
     pub busy_poll: bool,
     /// Who may read `/stats`. Default: peers on this machine.
     pub stats: StatsAccess,
+    /// The limits that every shard keeps.
+    pub limits: Limits,
+    /// The value of the Server field, or none. Default: `corelane`.
+    pub server_header: Option<HeaderValue>,
 }
 
 /// Who may read `/stats`; everyone else gets the 404 of an unknown path.
@@ -72,8 +79,46 @@ impl Default for Config {
             shutdown_timeout: Duration::from_secs(30),
             busy_poll: false,
             stats: StatsAccess::default(),
+            limits: Limits::default(),
+            server_header: Some(HeaderValue::from_static("corelane")),
         }
     }
+}
+
+impl Config {
+    /// Makes sure of what a configuration made by hand may break.
+    pub(crate) fn prove(&self) -> Result<(), Failure> {
+        if self.listen.is_empty() {
+            return Err(no_address());
+        }
+        self.limits.prove().map_err(|error| {
+            Failure::operator(format!("{}: {}", error.name, error.what), error.mend)
+        })?;
+        prove_shares(&self.limits, self.listen.len()).map_err(|mistake| {
+            Failure::operator(format!("connections: {}", mistake.what), mistake.mend)
+        })
+    }
+}
+
+fn no_address() -> Failure {
+    Failure::operator("listen: the list is empty", "name at least one ADDR:PORT")
+}
+
+/// Every address to listen on needs a connection to give.
+fn prove_shares(limits: &Limits, addresses: usize) -> Result<(), Mistake> {
+    if limits.connections >= addresses {
+        return Ok(());
+    }
+    Err(Mistake::new(
+        format!(
+            "{} is less than one for each of {addresses} addresses",
+            limits.connections
+        ),
+        format!(
+            "give it a value from {addresses} to {}",
+            limits::CONNECTIONS
+        ),
+    ))
 }
 
 impl TryFrom<RawConfig> for Config {
@@ -114,6 +159,15 @@ impl TryFrom<RawConfig> for Config {
                     .filter_map(|written| prove(Some(written), &mut faults, cidr::parse))
                     .collect(),
             },
+            limits: default.limits,
+            server_header: match &raw.server_header {
+                Some(written) => prove(Some(written), &mut faults, prove_server).flatten(),
+                None => default.server_header,
+            },
+        };
+        let config = Self {
+            limits: limit::prove(&raw.limits, config.listen.len(), &mut faults),
+            ..config
         };
         if faults.is_empty() {
             Ok(config)
@@ -156,12 +210,26 @@ fn prove<T>(
     }
 }
 
+/// The value of the Server field, or `none`.
+fn prove_server(text: &str) -> Result<Option<HeaderValue>, Mistake> {
+    if text == "none" {
+        return Ok(None);
+    }
+    let is_padded = text.trim_matches([' ', '\t']).len() != text.len();
+    match HeaderValue::from_str(text) {
+        Ok(value) if !is_padded && !text.is_empty() && text.is_ascii() => Ok(Some(value)),
+        _ => Err(Mistake::new(
+            format!("'{text}' cannot be the value of a field"),
+            "write visible ASCII, such as corelane, or none",
+        )),
+    }
+}
+
 /// With SO_REUSEPORT the kernel would let one address be bound twice and split its connections
 /// between the two, so the slip would never show.
 fn prove_listen(written: &[Written], faults: &mut Vec<Failure>) -> Vec<SocketAddr> {
     if written.is_empty() {
-        let mend = "name at least one ADDR:PORT";
-        faults.push(Failure::operator("listen: the list is empty", mend));
+        faults.push(no_address());
     }
     let mut addresses = Vec::with_capacity(written.len());
     for written in written {
@@ -207,10 +275,23 @@ mod tests {
             root = "public"
             shutdown_timeout = "1500ms"
             busy_poll = true
+            server_header = "a/1 (b)"
             [stats]
             enabled = false
             allow = ["10.0.0.0/8"]
+            [limits]
+            head_timeout = "5s"
+            body_bytes = "10MiB"
+            field_lines = 50
+            requests_per_connection = 1000
         "#;
+        let mut limits = Limits {
+            head_timeout: Duration::from_secs(5),
+            body_bytes: 10 << 20,
+            requests_per_connection: Some(1000),
+            ..Limits::default()
+        };
+        limits.head.field_lines = 50;
         let expected = Config {
             listen: vec!["0.0.0.0:80".parse().unwrap(), "[::]:80".parse().unwrap()],
             cores: CoreSelection::List(vec![0, 2, 3]),
@@ -221,6 +302,8 @@ mod tests {
                 enabled: false,
                 allow: vec![cidr::parse("10.0.0.0/8").unwrap()],
             },
+            limits,
+            server_header: Some(HeaderValue::from_static("a/1 (b)")),
         };
         assert_eq!(config(text), Ok(expected));
     }
@@ -255,6 +338,104 @@ mod tests {
         let config_of = |seconds| config(&text(seconds)).map(|config| config.shutdown_timeout);
         assert_eq!(config_of(most), Ok(limits::SHUTDOWN_TIMEOUT));
         assert!(config_of(most + 1).is_err());
+    }
+
+    #[test]
+    fn a_limit_that_is_wrong_is_told_with_its_place() {
+        let table = [
+            (
+                "[limits]\nhead_timeout = '5'",
+                "/etc/c.toml:2:16: limits.head_timeout: '5' has no unit; write 5s or 5ms",
+            ),
+            (
+                "[limits]\nhead_timeout = '0s'",
+                "/etc/c.toml:2:16: limits.head_timeout: 0ms is less than 1ms; \
+                 give it a value from 1ms to 24h",
+            ),
+            (
+                "limits.idle_timeout = '9999999h'",
+                "/etc/c.toml:1:23: limits.idle_timeout: '9999999h' is too long; \
+ write at most 86400s",
+            ),
+            (
+                "limits.body_bytes = '8KB'",
+                "/etc/c.toml:1:21: limits.body_bytes: '8KB' is not a size; ",
+            ),
+            (
+                "limits.field_lines = -1",
+                "/etc/c.toml:1:22: limits.field_lines: '-1' is not a count; write a whole number",
+            ),
+            (
+                "limits.connections = 'none'",
+                "/etc/c.toml:1:22: limits.connections: 'none' is not a count; ",
+            ),
+            (
+                "limits.requests_per_connection = ''",
+                "/etc/c.toml:1:34: limits.requests_per_connection: '' is not a count; \
+                 write a whole number, or none",
+            ),
+            (
+                "limits.bodybytes = 1",
+                "/etc/c.toml:1:20: limits.bodybytes: 'bodybytes' is not a limit; \
+                 name one of request_line_bytes, ",
+            ),
+            (
+                "limits.trailer_bytes = '64KiB'",
+                "/etc/c.toml:1:24: limits.trailer_bytes: field_section_bytes: 32KiB is less than \
+                 trailer_bytes, 64KiB; raise it, or lower trailer_bytes",
+            ),
+            (
+                "listen = ['[::1]:1', '[::1]:2']\nlimits.connections = 1",
+                "/etc/c.toml:2:22: limits.connections: 1 is less than one for each of 2 addresses; ",
+            ),
+        ];
+        for (text, start) in table {
+            let faults = config(text).unwrap_err();
+            assert_eq!(faults.len(), 1, "{faults:?}");
+            assert!(faults[0].starts_with(start), "{faults:?}");
+        }
+        let both = "limits.trailer_bytes = '64KiB'\nlimits.field_section_bytes = '64KiB'";
+        assert_eq!(
+            config(both).map(|config| config.limits.trailer_bytes),
+            Ok(65_536)
+        );
+        let twice = "[limits]\nbody_bytes = 'x'\nhead_timeout = 'x'";
+        assert_eq!(config(twice).unwrap_err().len(), 2);
+    }
+
+    #[test]
+    fn the_server_field_is_a_value_or_none() {
+        let of = |text: &str| {
+            config(&format!("server_header = {text}")).map(|config| config.server_header)
+        };
+        assert_eq!(of("false"), Ok(None));
+        assert_eq!(of("'none'"), Ok(None));
+        assert_eq!(of("'a'"), Ok(Some(HeaderValue::from_static("a"))));
+        for text in ["''", "' a'", "'a\t'", "\"a\\n\"", "'\u{e9}'", "true", "1"] {
+            assert_eq!(of(text).unwrap_err().len(), 1, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_configuration_made_by_hand_is_proved_as_well() {
+        let mut config = Config::default();
+        assert_eq!(config.prove(), Ok(()));
+        config.limits.connections = 1;
+        assert_eq!(config.prove(), Ok(()));
+        config.listen.push("127.0.0.1:1".parse().unwrap());
+        let failure = config.prove().unwrap_err();
+        assert!(
+            failure.what().starts_with("connections: 1 is less"),
+            "{failure}"
+        );
+        config.limits.head_timeout = Duration::ZERO;
+        let failure = config.prove().unwrap_err();
+        assert!(failure.what().starts_with("head_timeout: 0ms"), "{failure}");
+        config.listen.clear();
+        assert_eq!(
+            config.prove().unwrap_err().what(),
+            "listen: the list is empty"
+        );
     }
 
     #[test]

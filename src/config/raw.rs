@@ -1,6 +1,7 @@
 //! The configuration as it was written, each value with the place where it stands: in a TOML file,
 //! or on the command line over it. Nothing is understood here beyond the file's own grammar.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -28,6 +29,10 @@ pub struct RawConfig {
     pub stats_enabled: Option<bool>,
     /// `[stats] allow = "CIDR"` or a list of them; `--stats-allow`.
     pub stats_allow: Option<Vec<Written>>,
+    /// `[limits] NAME = VALUE`, by name; `--limit`.
+    pub limits: BTreeMap<String, Written>,
+    /// `server_header = "NAME"`, or `false`, which is the text `none`; `--server-header`.
+    pub server_header: Option<Written>,
 }
 
 /// A text and where it was written.
@@ -89,10 +94,22 @@ impl RawConfig {
             busy_poll: table.busy_poll,
             stats_enabled: stats.enabled,
             stats_allow: stats.allow.map(|texts| file.all("stats.allow", texts)),
+            limits: table
+                .limits
+                .into_iter()
+                .map(|(name, value)| {
+                    let written = file.written(&format!("limits.{name}"), value);
+                    (name, written)
+                })
+                .collect(),
+            server_header: table
+                .server_header
+                .map(|name| file.written("server_header", name)),
         })
     }
 
-    /// Lays `over` over this: what it has replaces what is here, whole lists included.
+    /// Lays `over` over this: what it has replaces what is here, whole lists included, and limits
+    /// one by one.
     #[must_use]
     pub fn overlaid_by(self, over: Self) -> Self {
         Self {
@@ -103,6 +120,8 @@ impl RawConfig {
             busy_poll: over.busy_poll.or(self.busy_poll),
             stats_enabled: over.stats_enabled.or(self.stats_enabled),
             stats_allow: over.stats_allow.or(self.stats_allow),
+            limits: self.limits.into_iter().chain(over.limits).collect(),
+            server_header: over.server_header.or(self.server_header),
         }
     }
 }
@@ -117,6 +136,9 @@ struct FileTable {
     shutdown_timeout: Option<Spanned<Text>>,
     busy_poll: Option<bool>,
     stats: Option<StatsTable>,
+    #[serde(default)]
+    limits: BTreeMap<String, Spanned<Text>>,
+    server_header: Option<Spanned<NameOrFalse>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -128,6 +150,9 @@ struct StatsTable {
 
 /// A string, or a whole number as its digits: `cores = 2` is as plain as `cores = "2"`.
 struct Text(String);
+
+/// A string, or `false` as the text `none`.
+struct NameOrFalse(String);
 
 /// One string or a list of strings.
 enum Texts {
@@ -154,6 +179,43 @@ impl<'de> Deserialize<'de> for Text {
             }
         }
         deserializer.deserialize_any(TextVisitor)
+    }
+}
+
+impl<'de> Deserialize<'de> for NameOrFalse {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NameVisitor;
+        impl Visitor<'_> for NameVisitor {
+            type Value = NameOrFalse;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a string or false")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<NameOrFalse, E> {
+                Ok(NameOrFalse(text.into()))
+            }
+
+            fn visit_bool<E: de::Error>(self, wanted: bool) -> Result<NameOrFalse, E> {
+                if wanted {
+                    return Err(E::invalid_type(de::Unexpected::Bool(true), &self));
+                }
+                Ok(NameOrFalse("none".into()))
+            }
+        }
+        deserializer.deserialize_any(NameVisitor)
+    }
+}
+
+impl From<Text> for String {
+    fn from(text: Text) -> Self {
+        text.0
+    }
+}
+
+impl From<NameOrFalse> for String {
+    fn from(name: NameOrFalse) -> Self {
+        name.0
     }
 }
 
@@ -190,10 +252,10 @@ struct File<'a> {
 }
 
 impl File<'_> {
-    fn written(&self, key: &str, text: Spanned<Text>) -> Written {
+    fn written(&self, key: &str, text: Spanned<impl Into<String>>) -> Written {
         let place = format!("{}: {key}", self.place(text.span().start));
         Written {
-            text: text.into_inner().0,
+            text: text.into_inner().into(),
             place,
         }
     }

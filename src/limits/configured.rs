@@ -174,7 +174,7 @@ pub(crate) struct Limit {
     pub(crate) name: &'static str,
     pub(crate) unit: Unit,
     least: u64,
-    most: u64,
+    pub(crate) most: u64,
     slot: fn(&mut Limits) -> Slot<'_>,
 }
 

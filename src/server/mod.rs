@@ -14,10 +14,11 @@ use crate::app::{App, Error, Result};
 use crate::config::Config;
 use crate::cores;
 use crate::failure::Failure;
-use crate::limits::{CONNECTIONS, RESERVED_DESCRIPTORS};
+use crate::limits::{Limits, RESERVED_DESCRIPTORS};
 use crate::preflight::{Machine, SHARD_LOCKED_BYTES};
 use crate::ring::RingOptions;
 use crate::shard::{Factory, Report, Shard};
+use http::HeaderValue;
 use std::io::{self, Write as _};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
@@ -92,6 +93,20 @@ impl Server {
         self
     }
 
+    /// The limits that every shard keeps. Default: [`Limits::default`]. One that is out of its range
+    /// is told when the server is started.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.config.limits = limits;
+        self
+    }
+
+    /// The value of the Server field of responses that have none of their own; `None` for no such
+    /// field. Default: `corelane`.
+    pub fn server_header(mut self, value: Option<HeaderValue>) -> Self {
+        self.config.server_header = value;
+        self
+    }
+
     /// Serves what `factory` makes, until the process gets SIGTERM or SIGINT: then it stops
     /// accepting, finishes what it has begun, and returns. A second signal cuts that short.
     ///
@@ -152,7 +167,8 @@ impl Server {
         if let Some(fault) = self.fault {
             return Err(fault);
         }
-        let config = self.config;
+        let mut config = self.config;
+        config.prove()?;
         let machine = Machine::read();
         let cpus = cores::select(&config.cores, &machine.available, machine.quota)?;
         machine.admits(cpus.len(), SHARD_LOCKED_BYTES)?;
@@ -162,12 +178,18 @@ impl Server {
             ..RingOptions::default()
         };
         let (reports, inbox) = channel();
-        let credit = credit(machine.open_files, cpus.len(), config.listen.len());
+        config.limits.connections = credit(
+            machine.open_files,
+            cpus.len(),
+            config.listen.len(),
+            config.limits.connections,
+        );
         let supervisor = Supervisor::new(supervisor::Plan {
             cpus,
             listening,
-            credit,
             options,
+            limits: config.limits,
+            server_header: config.server_header,
             access: config.stats,
             shutdown_timeout: config.shutdown_timeout,
             factory,
@@ -230,35 +252,39 @@ fn forward_signals(reports: Sender<Report>) -> std::result::Result<(), Failure> 
     thread.map(drop).map_err(failed)
 }
 
-/// Connections that each listening socket may have at once, so that all together leave enough
-/// descriptors for files, rings and logs.
-fn credit(open_files: Option<u64>, shards: usize, addresses: usize) -> usize {
+/// Connections that each shard may have at once: `connections`, or fewer, so that all together leave
+/// enough descriptors for files, rings and logs. Each of its listening sockets gets one at least.
+fn credit(open_files: Option<u64>, shards: usize, addresses: usize, connections: usize) -> usize {
     let Some(open_files) = open_files else {
-        return CONNECTIONS;
+        return connections;
     };
     let reserved = RESERVED_DESCRIPTORS * (1 + shards) + shards * addresses;
     let left = usize::try_from(open_files)
         .unwrap_or(usize::MAX)
         .saturating_sub(reserved);
-    (left / (shards * addresses)).clamp(1, CONNECTIONS)
+    (left / shards).clamp(addresses, connections)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::CONNECTIONS;
 
     #[test]
     fn credit_leaves_descriptors_for_the_rest() {
         let table = [
-            (None, 2, 1, CONNECTIONS),
-            (Some(20_000), 2, 1, (20_000 - 64 * 3 - 2) / 2),
-            (Some(1024), 1, 2, (1024 - 64 * 2 - 2) / 2),
-            (Some(64), 4, 1, 1),
-            (Some(u64::MAX), 1, 1, CONNECTIONS),
+            (None, 2, 1, CONNECTIONS, CONNECTIONS),
+            (Some(20_000), 2, 1, CONNECTIONS, (20_000 - 64 * 3 - 2) / 2),
+            (Some(1024), 1, 2, CONNECTIONS, 1024 - 64 * 2 - 2),
+            (Some(64), 4, 1, CONNECTIONS, 1),
+            (Some(u64::MAX), 1, 1, CONNECTIONS, CONNECTIONS),
+            (None, 2, 3, 8, 8),
+            (Some(20_000), 2, 1, 100, 100),
+            (Some(64), 4, 2, 100, 2),
         ];
-        for (open_files, shards, addresses, expected) in table {
+        for (open_files, shards, addresses, connections, expected) in table {
             assert_eq!(
-                credit(open_files, shards, addresses),
+                credit(open_files, shards, addresses, connections),
                 expected,
                 "{open_files:?}"
             );

@@ -6,10 +6,11 @@ use super::listen::{Listening, no_thread};
 use crate::config::StatsAccess;
 use crate::failure::Failure;
 use crate::http::CloseReason;
-use crate::limits::{FRESH_TIMEOUT, SNAPSHOT_INTERVAL};
+use crate::limits::{FRESH_TIMEOUT, Limits, SNAPSHOT_INTERVAL};
 use crate::ring::RingOptions;
 use crate::shard::{self, Factory, Order, Post, Report, Setup};
 use crate::stats::{ServerInfo, Snapshot, Totals};
+use http::HeaderValue;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,8 +21,9 @@ use std::time::{Duration, Instant, SystemTime};
 pub(super) struct Plan {
     pub(super) cpus: Vec<usize>,
     pub(super) listening: Listening,
-    pub(super) credit: usize,
     pub(super) options: RingOptions,
+    pub(super) limits: Limits,
+    pub(super) server_header: Option<HeaderValue>,
     pub(super) access: StatsAccess,
     pub(super) shutdown_timeout: Duration,
     pub(super) factory: Factory,
@@ -94,8 +96,9 @@ impl Supervisor {
                 index,
                 cpu,
                 sockets: self.plan.listening.by_shard[index].clone(),
-                credit: self.plan.credit,
                 options: self.plan.options,
+                limits: self.plan.limits,
+                server_header: self.plan.server_header.clone(),
                 access: self.plan.access.clone(),
                 info: info.clone(),
                 view: Arc::clone(&view),

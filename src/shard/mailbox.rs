@@ -6,11 +6,12 @@ use crate::config::StatsAccess;
 use crate::connection::{Flag, Service, Transport};
 use crate::failure::Failure;
 use crate::http::CloseReason;
-use crate::limits::{DRAIN_GRACE, SNAPSHOT_INTERVAL};
+use crate::limits::{DRAIN_GRACE, Limits, SNAPSHOT_INTERVAL};
 use crate::preflight;
 use crate::ring::{self, Deadline, Listener, Notified, Notifier, Ring, RingOptions, StartError};
 use crate::stats::{Recorder, ServerInfo, Snapshot, View};
 use futures_lite::future::{or, yield_now};
+use http::HeaderValue;
 use std::cell::{Cell, RefCell};
 use std::ffi::CString;
 use std::os::fd::OwnedFd;
@@ -27,9 +28,9 @@ pub(crate) struct Setup {
     pub(crate) cpu: usize,
     /// Listening sockets of this shard alone, one for each address.
     pub(crate) sockets: Vec<Arc<OwnedFd>>,
-    /// Connections that may be had at once on each of them.
-    pub(crate) credit: usize,
     pub(crate) options: RingOptions,
+    pub(crate) limits: Limits,
+    pub(crate) server_header: Option<HeaderValue>,
     pub(crate) access: StatsAccess,
     pub(crate) info: ServerInfo,
     pub(crate) view: Arc<View>,
@@ -144,8 +145,8 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
         cpu: setup.cpu,
         service: Service::new(
             Recorder::new(setup.cpu, CloseReason::NAMES),
-            Default::default(),
-            Some(http::HeaderValue::from_static("corelane")),
+            setup.limits,
+            setup.server_header,
         ),
         connections: RefCell::default(),
         accepting: Cell::new(0),
@@ -175,7 +176,6 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
         ticked_ns: shard.ring.now_ns(),
         spare: None,
         sockets: setup.sockets,
-        credit: setup.credit,
         orders: setup.orders,
         shard,
     };
@@ -194,7 +194,6 @@ struct Mailbox {
     ticked_ns: u64,
     spare: Option<Snapshot>,
     sockets: Vec<Arc<OwnedFd>>,
-    credit: usize,
 }
 
 impl Mailbox {
@@ -252,8 +251,10 @@ impl Mailbox {
     }
 
     fn serve(&self) {
+        // The listening sockets share what the shard may have.
+        let credit = self.shard.service.limits().connections / self.sockets.len().max(1);
         for socket in &self.sockets {
-            let listener = Listener::new(&self.shard.ring, Arc::clone(socket), self.credit);
+            let listener = Listener::new(&self.shard.ring, Arc::clone(socket), credit);
             self.shard.accepting.set(self.shard.accepting.get() + 1);
             let accept = acceptor::accept(Rc::clone(&self.shard), Rc::new(listener));
             glommio::spawn_local(accept).detach();

@@ -68,6 +68,22 @@ fn wrong_arguments() {
             "--stats-allow: '10.0.0.1/8'".to_owned(),
         ),
         (
+            "demo --limit head_timeout=0s".to_owned(),
+            "--limit head_timeout: 0ms is less than 1ms; give it".to_owned(),
+        ),
+        (
+            "demo --limit head_timeout".to_owned(),
+            "--limit head_timeout: '' is not a duration".to_owned(),
+        ),
+        (
+            "demo --limit heads=1".to_owned(),
+            "--limit heads: 'heads' is not a limit; name one of request_line_bytes,".to_owned(),
+        ),
+        (
+            "demo --server-header \u{e9}".to_owned(),
+            "--server-header: '\u{e9}' cannot be".to_owned(),
+        ),
+        (
             format!("demo --config {file}"),
             format!("{file}:1:9: cores: 'many'"),
         ),

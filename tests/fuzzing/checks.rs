@@ -12,7 +12,7 @@ use corelane::http::{
     BodyDecoder, BodyLimits, Framing, HeadLimits, HeadParser, HttpDate, Refusal, RequestHead,
     TargetForm, chunk, last_chunk,
 };
-use corelane::limits;
+use corelane::limits::{self, Limits};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
@@ -376,11 +376,54 @@ fn write_config(config: &Config) -> String {
         stats,
         ..
     } = config;
+    // A value, visible ASCII and tabs, is escaped alike in Rust and in TOML.
+    let server = match &config.server_header {
+        Some(value) => format!("{:?}", value.to_str().expect("it is ASCII")),
+        None => "false".to_owned(),
+    };
     let timeout: Duration = config.shutdown_timeout;
     format!(
         "listen = [\"{listen}\"]\ncores = \"{cores}\"\nshutdown_timeout = \"{}ms\"\n\
-         busy_poll = {busy_poll}\n[stats]\nenabled = {}\nallow = {allow}\n",
+         busy_poll = {busy_poll}\nserver_header = {server}\n\
+         [stats]\nenabled = {}\nallow = {allow}\n{}",
         timeout.as_millis(),
         stats.enabled,
+        write_limits(&config.limits),
     )
+}
+
+fn write_limits(limits: &Limits) -> String {
+    let ms = |time: Duration| format!("'{}ms'", time.as_millis());
+    let requests = limits.requests_per_connection;
+    let values = [
+        (
+            "request_line_bytes",
+            limits.head.request_line_bytes.to_string(),
+        ),
+        (
+            "field_section_bytes",
+            limits.head.field_section_bytes.to_string(),
+        ),
+        ("field_lines", limits.head.field_lines.to_string()),
+        ("body_bytes", limits.body_bytes.to_string()),
+        ("chunk_line_bytes", limits.chunk_line_bytes.to_string()),
+        ("chunk_excess_bytes", limits.chunk_excess_bytes.to_string()),
+        ("trailer_bytes", limits.trailer_bytes.to_string()),
+        ("head_timeout", ms(limits.head_timeout)),
+        ("idle_timeout", ms(limits.idle_timeout)),
+        ("body_timeout", ms(limits.body_timeout)),
+        ("body_rate_bytes", limits.body_rate_bytes.to_string()),
+        ("write_timeout", ms(limits.write_timeout)),
+        ("linger_timeout", ms(limits.linger_timeout)),
+        ("linger_bytes", limits.linger_bytes.to_string()),
+        ("unread_body_bytes", limits.unread_body_bytes.to_string()),
+        (
+            "requests_per_connection",
+            requests.map_or("'none'".to_owned(), |most| format!("'{most}'")),
+        ),
+        ("connections", limits.connections.to_string()),
+        ("pipelined_requests", limits.pipelined_requests.to_string()),
+    ];
+    let lines = values.map(|(name, value)| format!("{name} = {value}\n"));
+    "[limits]\n".to_owned() + &lines.concat()
 }

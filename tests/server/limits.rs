@@ -1,11 +1,14 @@
 //! The limits of a message, each met at N and at N + 1.
 
 use super::app::Served;
-use super::support::Client;
+use super::app::app;
+use super::support::{Client, number, scrape};
 use corelane::limits::{
     CHUNK_EXCESS_BYTES, CHUNK_LINE_BYTES, FIELD_LINES, FIELD_SECTION_BYTES, REQUEST_LINE_BYTES,
     TRAILER_BYTES,
 };
+use corelane::{Limits, Server};
+use http::HeaderValue;
 
 /// What is answered to `request`; the connection goes on or ends as the status asks for.
 fn status_of(served: &Served, request: &str) -> u16 {
@@ -102,4 +105,49 @@ fn chunks_and_trailers() {
             "row {row}"
         );
     }
+}
+
+#[test]
+fn connections_of_a_shard() {
+    let mut limits = Limits::default();
+    limits.connections = 2;
+    let server = Server::bind("127.0.0.1:0").cores("1".parse().expect("one core"));
+    let served = Served::on(server.limits(limits), app);
+    let mut first = Client::connect(served.address);
+    first.assert_alive();
+    let mut second = Client::connect(served.address);
+    second.assert_alive();
+    // The kernel takes it into the accept queue, and there it stays.
+    let mut third = Client::connect(served.address);
+    third.get("/third");
+    let stats = scrape(&mut second);
+    assert_eq!(number(&stats, "/connections/accepted_total"), 2, "{stats}");
+    drop(first);
+    assert_eq!(third.response().text(), "Hello, third");
+    second.assert_alive();
+}
+
+#[test]
+fn the_server_field_is_as_configured() {
+    let table = [None, Some(HeaderValue::from_static("a/1 (b)"))];
+    for value in table {
+        let server = Server::bind("127.0.0.1:0").server_header(value.clone());
+        let served = Served::on(server, app);
+        let mut client = Client::connect(served.address);
+        client.get("/a");
+        let expected = value.as_ref().and_then(|value| value.to_str().ok());
+        assert_eq!(client.response().field("server"), expected);
+    }
+}
+
+#[test]
+fn limits_that_cannot_be_kept_do_not_start() {
+    let mut limits = Limits::default();
+    limits.head_timeout = std::time::Duration::ZERO;
+    let server = Server::bind("127.0.0.1:0").limits(limits);
+    let error = server.start(app).expect_err("no server");
+    assert!(
+        error.to_string().contains("head_timeout: 0ms is less"),
+        "{error}"
+    );
 }

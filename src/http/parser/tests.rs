@@ -2,7 +2,6 @@
 
 use super::super::deliveries::{head, head_in_steps};
 use super::*;
-use crate::limits;
 
 /// Asserts that `bytes` are refused with `expected` however they arrive.
 fn refused(bytes: &[u8], limits: &HeadLimits, expected: Refusal) {
@@ -216,7 +215,7 @@ fn the_field_section_at_the_limit_and_one_over() {
 #[test]
 fn the_number_of_fields_at_the_limit_and_one_over() {
     // More than fit without an allocation, too.
-    for field_lines in [0, 1, limits::FIELD_LINES, 300] {
+    for field_lines in [0, 1, crate::limits::FIELD_LINES, 300] {
         let limits = HeadLimits {
             field_lines,
             ..HeadLimits::default()
