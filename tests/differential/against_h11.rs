@@ -7,8 +7,8 @@ use std::io::{BufRead, BufReader, Lines, Write};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::thread::{self, JoinHandle};
 
-/// The version whose differences are explained; `.ci/run` installs it.
-const VERSION: &str = "0.16.0";
+/// `h11==` and the version whose differences are explained; `.ci/run` installs it.
+const REQUIREMENT: &str = include_str!("requirements.txt");
 
 const SCRIPT: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
@@ -26,19 +26,13 @@ impl H11 {
     /// Starts reading `messages`; says so and returns none where h11 is not to be had.
     pub(crate) fn start(messages: impl Iterator<Item = Vec<u8>> + Send + 'static) -> Option<Self> {
         let python = std::env::var("DIFFERENTIAL_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-        let asked = Command::new(&python)
-            .args(["-c", "import h11; print(h11.__version__)"])
-            .output();
-        let version = match asked {
-            Ok(output) if output.status.success() => output.stdout,
-            _ => {
-                not_run(&format!("{python} has no h11"));
-                return None;
-            }
-        };
-        let version = String::from_utf8_lossy(&version).trim().to_owned();
-        if version != VERSION {
-            not_run(&format!("{python} has h11 {version}, not {VERSION}"));
+        let print = "import h11; print('h11==' + h11.__version__)";
+        let asked = Command::new(&python).args(["-c", print]).output();
+        let found = asked.map_or(Vec::new(), |output| output.stdout);
+        if found != REQUIREMENT.as_bytes() {
+            let found = String::from_utf8_lossy(&found);
+            let (wanted, found) = (REQUIREMENT.trim(), found.trim());
+            not_run(&format!("{python} has no {wanted}, but \"{found}\""));
             return None;
         }
         let started = Command::new(&python)

@@ -104,11 +104,14 @@ fn are_encoded(octets: &[u8], may: impl Fn(u8) -> bool) -> bool {
 
 /// `chunk-size [ chunk-ext ]` (RFC 9112 §7.1), with the white space that §7.1.1 allows.
 pub(crate) fn is_chunk_line(line: &[u8]) -> bool {
-    let digits = line
-        .iter()
-        .take_while(|octet| octet.is_ascii_hexdigit())
-        .count();
+    let digits = hex_digits(line);
     digits > 0 && are_extensions(&line[digits..])
+}
+
+/// How many hexadecimal digits `line` begins with.
+pub(crate) fn hex_digits(line: &[u8]) -> usize {
+    let digits = line.iter().take_while(|octet| octet.is_ascii_hexdigit());
+    digits.count()
 }
 
 fn are_extensions(mut rest: &[u8]) -> bool {

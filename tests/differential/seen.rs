@@ -1,6 +1,8 @@
 //! A message taken apart by its line ends and separators alone, for recognising what is odd about
 //! it. It refuses nothing, and shares no code with the parser.
 
+use super::grammar;
+
 /// The first request in some bytes, as far as it can be made out.
 pub(crate) struct Seen<'a> {
     /// Lines without content before the request line.
@@ -58,10 +60,7 @@ impl<'a> Seen<'a> {
         while let Some(line) = take_line(&mut rest) {
             let line = without_end(line);
             self.chunk_lines.push(line);
-            let digits = line
-                .iter()
-                .take_while(|octet| octet.is_ascii_hexdigit())
-                .count();
+            let digits = grammar::hex_digits(line);
             let text = std::str::from_utf8(&line[..digits]).unwrap_or_default();
             match usize::from_str_radix(text, 16) {
                 Ok(0) => break,

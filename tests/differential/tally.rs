@@ -1,6 +1,6 @@
 //! Holds two readings of a message together, and counts the differences by their class.
 
-use super::classes::{Class, Side};
+use super::classes::{Class, Kind};
 use super::reading::{self, Reading, Request};
 use super::seen::Seen;
 
@@ -43,40 +43,40 @@ impl Tally {
             let read = ours.requests.get(index);
             let retold = read.map(|(_, request)| (self.retold)(request.clone()));
             let start = read.map_or(ours.end, |(start, _)| *start);
-            let side = match (retold, theirs.get(index)) {
+            let kind = match (retold, theirs.get(index)) {
                 (None, None) => break,
                 (Some(one), Some(other)) => difference(&one, other),
-                (None, Some(_)) => Some(Side::OursRefuses),
-                (Some(_), None) => Some(Side::TheirsRefuses),
+                (None, Some(_)) => Some(Kind::OursRefuses),
+                (Some(_), None) => Some(Kind::TheirsRefuses),
             };
             let seen = Seen::new(&bytes[start..]);
             for class in self.classes {
                 // What a class says that a side refuses, that side never reads.
-                let is_read = match class.side {
-                    Side::OursRefuses => read.is_some(),
-                    Side::TheirsRefuses => theirs.len() > index,
+                let is_read = match class.kind {
+                    Kind::OursRefuses => read.is_some(),
+                    Kind::TheirsRefuses => theirs.len() > index,
                     _ => false,
                 };
                 assert!(
                     !(is_read && (class.is)(&seen)),
                     "{}: {:?} is not so\n{}",
                     class.name,
-                    class.side,
+                    class.kind,
                     self.told(bytes, start, &ours, theirs)
                 );
             }
-            let Some(side) = side else {
+            let Some(kind) = kind else {
                 self.requests += 1;
                 continue;
             };
             let of: Vec<usize> = (0..self.classes.len())
                 .filter(|&place| {
-                    self.classes[place].side == side && (self.classes[place].is)(&seen)
+                    self.classes[place].kind == kind && (self.classes[place].is)(&seen)
                 })
                 .collect();
             assert!(
                 !of.is_empty(),
-                "{side:?}, of no known class\n{}",
+                "{kind:?}, of no known class\n{}",
                 self.told(bytes, start, &ours, theirs)
             );
             self.differing += 1;
@@ -85,7 +85,7 @@ impl Tally {
                 self.counts[place].1 += u64::from(of.len() == 1);
             }
             // Otherwise they no longer stand at the same place.
-            if side != Side::Version {
+            if kind != Kind::Version {
                 break;
             }
         }
@@ -116,7 +116,7 @@ impl Tally {
         for (class, (all, alone)) in self.classes.iter().zip(&self.counts) {
             eprintln!(
                 "{all:8} {alone:8} alone  {:?}: {} ({})",
-                class.side, class.name, class.why
+                class.kind, class.name, class.why
             );
         }
     }
@@ -135,19 +135,19 @@ impl Tally {
 }
 
 /// What is different about a request that both read.
-fn difference(ours: &Request, theirs: &Request) -> Option<Side> {
+fn difference(ours: &Request, theirs: &Request) -> Option<Kind> {
     let like_theirs = Request {
         minor: theirs.minor,
         persists: theirs.persists,
         ..ours.clone()
     };
     if like_theirs != *theirs {
-        return Some(Side::Content);
+        return Some(Kind::Content);
     }
     match (ours.minor == theirs.minor, ours.persists == theirs.persists) {
         (true, true) => None,
-        (false, true) => Some(Side::Version),
-        (true, false) => Some(Side::Persistence),
-        (false, false) => Some(Side::Content),
+        (false, true) => Some(Kind::Version),
+        (true, false) => Some(Kind::Persistence),
+        (false, false) => Some(Kind::Content),
     }
 }
