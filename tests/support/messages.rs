@@ -149,6 +149,7 @@ const ODD_CHUNKS: &[&str] = &[
     "1;a\u{1}\r\nx\r\n",
     "1\nx\r\n",
     "1\r\nx\n",
+    "1\r\nx \n",
     "1\r\nxx\r\n",
     "0x1\r\nx\r\n",
     "+1\r\nx\r\n",

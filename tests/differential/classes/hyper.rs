@@ -88,11 +88,15 @@ pub(crate) const HYPER: &[Class] = &[
     },
 ];
 
-/// The authority that the target names; empty where it names none.
+/// The authority that the target names; empty where it names no valid one.
 fn authority<'a>(seen: &Seen<'a>) -> &'a [u8] {
-    match absolute(seen.target) {
+    let authority = match absolute(seen.target) {
         _ if seen.method == b"CONNECT" => seen.target,
         Some((_, rest)) if !seen.target.starts_with(b"/") => &rest[..authority_len(rest)],
         _ => b"",
+    };
+    match grammar::is_authority(authority) {
+        true => authority,
+        false => b"",
     }
 }
