@@ -5,13 +5,12 @@
 
 mod checks;
 mod conversation;
-mod mutate;
-mod seeds;
-#[path = "../support/transcript.rs"]
-mod transcript;
+#[path = "../support/mod.rs"]
+mod support;
 
-use mutate::Mutator;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use support::mutate::Mutator;
+use support::{seeds, setting, transcript};
 
 /// Mutated inputs for each check if `FUZZ_ITERATIONS` is not set: a few seconds in a debug build.
 const ITERATIONS: u64 = 40_000;
@@ -21,8 +20,8 @@ const INPUT_BYTES: usize = 4096;
 
 /// Checks every seed, then mutations of them. A failure names the input.
 fn fuzz(check: fn(&[u8]), seeds: &[&[u8]]) {
-    let iterations = number("FUZZ_ITERATIONS").unwrap_or(ITERATIONS);
-    let start = number("FUZZ_SEED").unwrap_or(1);
+    let iterations = setting("FUZZ_ITERATIONS").unwrap_or(ITERATIONS);
+    let start = setting("FUZZ_SEED").unwrap_or(1);
     let run = |input: &[u8]| {
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| check(input))) {
             eprintln!("the input was b\"{}\"", input.escape_ascii());
@@ -37,14 +36,6 @@ fn fuzz(check: fn(&[u8]), seeds: &[&[u8]]) {
         input.truncate(INPUT_BYTES);
         run(&input);
     }
-}
-
-fn number(name: &str) -> Option<u64> {
-    let text = std::env::var(name).ok()?;
-    Some(
-        text.parse()
-            .unwrap_or_else(|_| panic!("{name}={text}: give a whole number")),
-    )
 }
 
 #[test]

@@ -1,11 +1,16 @@
-//! What the test binaries share: a client that speaks raw bytes, the server as a process, and the
-//! programs of others that it is tried against. There are no tests here.
+//! What the test binaries share: a client that speaks raw bytes, the server as a process, the
+//! programs of others that it is tried against, and where generated inputs come from. There are no
+//! tests here.
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 pub(crate) mod client;
+pub(crate) mod messages;
+pub(crate) mod mutate;
 pub(crate) mod outside;
 pub(crate) mod process;
+pub(crate) mod seeds;
+pub(crate) mod transcript;
 
 use serde_json::Value;
 use std::net::SocketAddr;
@@ -15,6 +20,15 @@ pub(crate) use client::Client;
 
 /// Longest wait for anything. What takes this long does not come.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
+
+/// The whole number in the environment variable `name`, if it is set.
+pub(crate) fn setting(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(
+        text.parse()
+            .unwrap_or_else(|_| panic!("{name}={text}: give a whole number")),
+    )
+}
 
 /// Asks `done` again and again until it says yes; fails the test when it never does.
 pub(crate) fn wait_until(what: &str, mut done: impl FnMut() -> bool) {

@@ -54,6 +54,11 @@ impl<'a> Mutator<'a> {
     pub(crate) fn mutate(&mut self, input: &mut Vec<u8>) {
         input.clear();
         input.extend_from_slice(self.seed());
+        self.disturb(input);
+    }
+
+    /// Changes `input` in a place, or in some.
+    pub(crate) fn disturb(&mut self, input: &mut Vec<u8>) {
         // Mostly one change or two: many at once rarely leave anything that is accepted.
         self.change(input);
         while self.random.bool() {
