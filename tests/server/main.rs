@@ -11,6 +11,7 @@ mod counterparts;
 mod deadlines;
 mod files;
 mod limits;
+mod mutated;
 mod robustness;
 mod stats;
 mod streams;
