@@ -204,6 +204,15 @@ impl<'a> Visit<'a> {
         }
     }
 
+    /// Whether the request whose head is being received is HEAD, so far as it came.
+    pub(super) fn is_head(&self) -> bool {
+        let partial = &self.work.partial;
+        match &*self.wire.lease.borrow() {
+            Some(lease) if partial.is_empty() => self.work.parser.is_head(lease),
+            _ => self.work.parser.is_head(partial),
+        }
+    }
+
     /// Waits for more of a head. One that is late is refused here.
     async fn receive_head(&mut self) -> Result<(), Event> {
         if let Err(event) = self.flush(Bytes::new()).await {
@@ -222,7 +231,8 @@ impl<'a> Visit<'a> {
                 }
                 Err(Event::Stopped) => {}
                 Err(Event::Late) => {
-                    self.refuse(Refusal::HEAD_TIMEOUT, false, self.shard.ring().now_ns());
+                    let now_ns = self.shard.ring().now_ns();
+                    self.refuse(Refusal::HEAD_TIMEOUT, self.is_head(), now_ns);
                     return Err(Event::Late);
                 }
                 Err(event) => return Err(event),
