@@ -111,13 +111,23 @@ impl Files {
         }
     }
 
+    /// The second that the response will be dated at the earliest. RFC 9110 §8.8.2.1: no file may
+    /// claim to be younger than its response, whatever its time says.
+    fn message_seconds(&self) -> u64 {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
+        let now_ns = now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64;
+        // Responses are dated by the ring's clock, which stands still while its tasks run.
+        let behind_ns = self.ring.clock_ns().saturating_sub(self.ring.now_ns());
+        now_ns.saturating_sub(behind_ns) / 1_000_000_000
+    }
+
     async fn send(&self, found: Found, relative: &CStr, request: &Request) -> Response {
         let Found { file, stat } = found;
         let length = u64::try_from(stat.st_size).unwrap_or(0);
         let media = HeaderValue::from_static(media_type(relative.to_bytes()));
         let mut response = Response::new(StatusCode::OK).with_header(CONTENT_TYPE, media);
         if let Ok(seconds) = u64::try_from(stat.st_mtime) {
-            let date = HttpDate::from_unix_seconds(seconds);
+            let date = HttpDate::from_unix_seconds(seconds.min(self.message_seconds()));
             if let Ok(date) = HeaderValue::try_from(date.as_str()) {
                 response = response.with_header(LAST_MODIFIED, date);
             }

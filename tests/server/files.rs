@@ -379,6 +379,24 @@ fn files_that_change_are_served_as_they_are() {
 }
 
 #[test]
+fn a_file_from_the_future_is_no_younger_than_its_response() {
+    let tree = Tree::new();
+    let served = tree.serve("/");
+    let tomorrow = SystemTime::now() + Duration::from_secs(24 * 60 * 60);
+    let file = fs::File::options()
+        .write(true)
+        .open(tree.root().join("a.txt"))
+        .expect("the file");
+    file.set_modified(tomorrow).expect("its time");
+    let response = get(&mut Client::connect(served.address), "/a.txt");
+    let date = |name| {
+        let text = response.field(name).expect("a date");
+        httpdate::parse_http_date(text).expect("an HTTP-date")
+    };
+    assert!(date("last-modified") <= date("date"), "{response:?}");
+}
+
+#[test]
 fn an_app_whose_folder_is_missing_does_not_start() {
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("file"), "").expect("a file");
