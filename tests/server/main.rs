@@ -7,11 +7,13 @@ mod support;
 
 mod app;
 mod bodies;
+mod cases;
 mod counterparts;
 mod deadlines;
 mod files;
 mod limits;
 mod robustness;
+mod smuggling;
 mod stats;
 mod streams;
 mod wire;
