@@ -3,6 +3,7 @@
 
 mod fields;
 mod framing;
+mod pace;
 mod request_line;
 mod responses;
 
