@@ -8,7 +8,8 @@
 //!                                           response_head, chunk, last_chunk ─→ bytes
 //! ```
 //!
-//! Every limit it enforces comes from [`crate::limits`].
+//! Every limit it enforces comes from [`crate::limits`]; which requirement of the RFCs is held by
+//! which test is told in [`conformance`].
 
 mod body;
 mod chars;
@@ -26,6 +27,9 @@ mod parser;
 mod properties;
 mod refusal;
 mod target;
+
+#[doc = include_str!("CONFORMANCE.md")]
+pub mod conformance {}
 
 pub use body::{BodyDecoder, Decoded};
 pub use cycle::{CloseReason, Event, State};
