@@ -14,6 +14,7 @@
 mod body;
 mod chars;
 mod chunked;
+mod conditions;
 mod cycle;
 mod date;
 #[cfg(test)]
@@ -32,6 +33,7 @@ mod target;
 pub mod conformance {}
 
 pub use body::{BodyDecoder, Decoded};
+pub use conditions::{Validators, Verdict};
 pub use cycle::{CloseReason, Event, State};
 pub use date::HttpDate;
 pub use encode::{
