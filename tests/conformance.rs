@@ -24,22 +24,25 @@ struct Row<'a> {
     held_by: &'a str,
 }
 
-/// The rows of the tables with four columns.
+/// The rows of the tables of requirements: those that begin with the number of a section.
 fn rows(text: &str) -> Vec<Row<'_>> {
-    let lines = text.lines().filter_map(|line| {
-        let cells = line.strip_prefix("| ")?.strip_suffix(" |")?;
-        let cells: Vec<_> = cells.split(" | ").collect();
+    let lines = text.lines().filter(|line| {
+        let cell = line.strip_prefix("| ").unwrap_or_default();
+        cell.starts_with(|first: char| first.is_ascii_digit())
+    });
+    let rows = lines.map(|line| {
+        let cells: Vec<_> = line.trim_matches('|').split('|').map(str::trim).collect();
         let [section, requirement, keyword, held_by] = cells[..] else {
-            return None;
+            panic!("not four columns: {line}");
         };
-        Some(Row {
+        Row {
             section,
             requirement,
             keyword,
             held_by,
-        })
+        }
     });
-    lines.filter(|row| row.section != "section").collect()
+    rows.collect()
 }
 
 /// What stands between backticks and looks like a function: `module::function`.
