@@ -64,7 +64,7 @@ impl<H: Host> Visit<'_, H> {
                 Ok(Some(parsed)) => parsed,
                 Ok(None) => return Stop::NeedsBytes,
                 Err((refusal, arrived_ns)) => {
-                    self.refuse(refusal, false, arrived_ns);
+                    self.refuse(refusal, self.is_head(), arrived_ns);
                     self.advance(Event::Refused);
                     return Stop::Advanced;
                 }
@@ -225,9 +225,14 @@ impl<H: Host> Visit<'_, H> {
 
     fn frame(&self, asked: Asked, response: &Response) -> Framed {
         let status = response.status;
-        // RFC 9110 §15.3.5, §15.4.5: these have no content whatever the handler gave.
-        let may_have = status != StatusCode::NO_CONTENT && status != StatusCode::NOT_MODIFIED;
+        // RFC 9110 §15.3.5, §15.3.6, §15.4.5: these have no content whatever the handler gave.
+        let may_have = !matches!(
+            status,
+            StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED
+        );
         let framing = match response.body.length() {
+            // RFC 9112 §6.3: the status alone does not end this one.
+            _ if status == StatusCode::RESET_CONTENT => BodyFraming::Length(0),
             _ if !may_have => BodyFraming::None,
             Some(length) => BodyFraming::Length(length),
             None if asked.version == Version::HTTP_11 => BodyFraming::Chunked,
@@ -266,8 +271,9 @@ impl<H: Host> Visit<'_, H> {
 
     /// Gathers the response if it is small enough for that.
     fn gather(&mut self, asked: Asked, response: &mut Response) -> Option<Event> {
-        if response.status.is_informational() {
-            // RFC 9110 §15.2: an interim response is not an answer, so the handler gave none.
+        if !matches!(response.status.as_u16(), 200..=599) {
+            // RFC 9110 §15, §15.2: an interim response is not an answer, and other numbers are no
+            // statuses, so the handler gave none.
             return self.gather(asked, &mut panicked());
         }
         response.explain(|| self.work.error_form());

@@ -192,6 +192,15 @@ impl<'a, H: Host> Visit<'a, H> {
         }
     }
 
+    /// Whether the request whose head is being received is HEAD, so far as it came.
+    pub(super) fn is_head(&self) -> bool {
+        let partial = &self.work.partial;
+        match &*self.wire.received.borrow() {
+            Some(received) if partial.is_empty() => self.work.parser.is_head(received),
+            _ => self.work.parser.is_head(partial),
+        }
+    }
+
     /// Waits for more of a head. One that is late is refused here.
     async fn receive_head(&mut self) -> Result<(), Event> {
         if let Err(event) = self.flush(Bytes::new()).await {
@@ -211,7 +220,8 @@ impl<'a, H: Host> Visit<'a, H> {
                 }
                 Err(Event::Stopped) => {}
                 Err(Event::Late) => {
-                    self.refuse(Refusal::HEAD_TIMEOUT, false, self.wire.transport.now_ns());
+                    let now_ns = self.wire.transport.now_ns();
+                    self.refuse(Refusal::HEAD_TIMEOUT, self.is_head(), now_ns);
                     return Err(Event::Late);
                 }
                 Err(event) => return Err(event),

@@ -5,6 +5,9 @@
 //! when the server started. A folder without its last slash is redirected to, a folder with it is
 //! its `index.html`. What may not be opened is not told apart from what is not there.
 //!
+//! What a request makes conditional is judged by the time at which the file was changed last; there
+//! are no entity tags.
+//!
 //! A small file is read whole before the response begins. A larger one is read piece by piece
 //! while it is sent; if it turns out shorter than it was, the connection is closed, so that nobody
 //! takes a part for the whole.
@@ -12,8 +15,8 @@
 use super::media::media_type;
 use super::path::{Located, PathRefusal, directory_location, locate};
 use crate::app::{Answer, Body, BodyError, BodySource, Handler, Request, Response};
-use crate::http::HttpDate;
-use crate::limits::{FILE_PIECE_BYTES, INLINE_BODY_BYTES};
+use crate::http::{HttpDate, Validators, Verdict};
+use crate::limits::{FILE_PIECE_BYTES, INLINE_BODY_BYTES, REQUEST_LINE_BYTES};
 use crate::ring::{File, Ring};
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE, LAST_MODIFIED, LOCATION};
@@ -27,9 +30,13 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::{Duration, SystemTime};
 
 /// What a folder serves when it is asked for itself.
 const INDEX: &CStr = c"index.html";
+
+/// What a request line has beside its target.
+const AROUND_TARGET_BYTES: usize = "HEAD  HTTP/1.1\r\n".len();
 
 /// A folder being served on one core.
 #[derive(Clone, Debug)]
@@ -89,6 +96,10 @@ impl Files {
             Ok(Target::Folder) if !is_folder => {
                 let query = request.query_str().map(str::as_bytes);
                 let location = self.prefix.to_string() + &directory_location(&relative, query);
+                // RFC 9110 §2.3: what is generated can be taken, too.
+                if location.len() + AROUND_TARGET_BYTES > REQUEST_LINE_BYTES {
+                    return Response::error(StatusCode::URI_TOO_LONG, "");
+                }
                 match HeaderValue::try_from(location) {
                     Ok(location) => Response::error(StatusCode::MOVED_PERMANENTLY, "")
                         .with_header(LOCATION, location),
@@ -111,16 +122,34 @@ impl Files {
         }
     }
 
+    /// The second that the response will be dated at the earliest. RFC 9110 §8.8.2.1: no file may
+    /// claim to be younger than its response, whatever its time says.
+    fn message_seconds(&self) -> u64 {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
+        let now_ns = now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64;
+        // Responses are dated by the ring's clock, which stands still while its tasks run.
+        let behind_ns = self.ring.clock_ns().saturating_sub(self.ring.now_ns());
+        now_ns.saturating_sub(behind_ns) / 1_000_000_000
+    }
+
     async fn send(&self, found: Found, relative: &CStr, request: &Request) -> Response {
         let Found { file, stat } = found;
         let length = u64::try_from(stat.st_size).unwrap_or(0);
         let media = HeaderValue::from_static(media_type(relative.to_bytes()));
-        let mut response = Response::new(StatusCode::OK).with_header(CONTENT_TYPE, media);
+        let mut response = Response::new(StatusCode::OK);
+        let mut validators = Validators::default();
         if let Ok(seconds) = u64::try_from(stat.st_mtime) {
+            let seconds = seconds.min(self.message_seconds());
+            validators.modified = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds));
             let date = HttpDate::from_unix_seconds(seconds);
             if let Ok(date) = HeaderValue::try_from(date.as_str()) {
                 response = response.with_header(LAST_MODIFIED, date);
             }
+        }
+        match validators.judge(request.head()) {
+            Verdict::Perform => response = response.with_header(CONTENT_TYPE, media),
+            Verdict::NotModified => return response.with_status(StatusCode::NOT_MODIFIED),
+            Verdict::Failed => return Response::error(StatusCode::PRECONDITION_FAILED, ""),
         }
         let is_small = length <= INLINE_BODY_BYTES as u64;
         if is_small && request.method() == Method::GET {

@@ -5,7 +5,9 @@
 
 use std::num::NonZeroU64;
 
-use ::http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE, SERVER, TRANSFER_ENCODING};
+use ::http::header::{
+    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE, SERVER, TRANSFER_ENCODING, UPGRADE,
+};
 use ::http::{HeaderName, HeaderValue, StatusCode};
 
 use super::date::HttpDate;
@@ -44,7 +46,8 @@ pub const CHUNK_END: &[u8] = b"\r\n";
 /// Appends the status line and all fields of a response, to the empty line.
 ///
 /// Content-Length, Transfer-Encoding, Connection and Date are this function's to write; such
-/// fields among `fields` are skipped. A Server among them takes the place of the preamble's.
+/// fields among `fields` are skipped. A Server among them takes the place of the preamble's; an
+/// Upgrade among them is named in Connection.
 /// A 1xx or 204 gets no framing fields, whatever `framing` is (RFC 9110 §8.6, RFC 9112 §6.1).
 pub fn response_head<'a>(
     out: &mut Vec<u8>,
@@ -60,6 +63,7 @@ pub fn response_head<'a>(
     // RFC 9110 §5.3: control data goes first.
     let start = out.len();
     out.extend_from_slice(&preamble.fields);
+    let mut has_upgrade = false;
     for (name, value) in fields {
         if *name == CONTENT_TYPE {
             // Nearly every response has this one.
@@ -70,6 +74,7 @@ pub fn response_head<'a>(
         match *name {
             CONTENT_LENGTH | TRANSFER_ENCODING | CONNECTION | DATE => continue,
             SERVER => remove_server(out, start, preamble),
+            UPGRADE => has_upgrade = true,
             _ => {}
         }
         out.extend_from_slice(b"\r\n");
@@ -82,11 +87,15 @@ pub fn response_head<'a>(
         BodyFraming::UntilClose => Connection::Close,
         _ => connection,
     };
-    match connection {
-        Connection::Default => {}
-        Connection::Close => out.extend_from_slice(b"\r\nConnection: close"),
-        Connection::KeepAlive => out.extend_from_slice(b"\r\nConnection: keep-alive"),
-    }
+    // RFC 9110 §7.8: a sender of Upgrade also sends it as a connection option.
+    out.extend_from_slice(match (connection, has_upgrade) {
+        (Connection::Default, false) => b"",
+        (Connection::Default, true) => b"\r\nConnection: upgrade",
+        (Connection::Close, false) => b"\r\nConnection: close",
+        (Connection::Close, true) => b"\r\nConnection: close, upgrade",
+        (Connection::KeepAlive, false) => b"\r\nConnection: keep-alive",
+        (Connection::KeepAlive, true) => b"\r\nConnection: keep-alive, upgrade",
+    });
     let has_framing = !status.is_informational() && status != StatusCode::NO_CONTENT;
     match framing {
         BodyFraming::Length(length) if has_framing => {
@@ -369,6 +378,24 @@ mod tests {
             text,
             format!("HTTP/1.1 200 OK\r\n{DATE}Server: mine\r\n\r\n")
         );
+    }
+
+    #[test]
+    fn an_upgrade_is_named_as_a_connection_option() {
+        for (connection, options) in [
+            (Connection::Default, "upgrade"),
+            (Connection::Close, "close, upgrade"),
+            (Connection::KeepAlive, "keep-alive, upgrade"),
+        ] {
+            let text = head(426, &[(UPGRADE, "h2c")], BodyFraming::Length(0), connection);
+            let fields = format!("Upgrade: h2c\r\nConnection: {options}\r\nContent-Length: 0");
+            assert_eq!(
+                text,
+                format!(
+                    "HTTP/1.1 426 Upgrade Required\r\n{DATE}Server: corelane\r\n{fields}\r\n\r\n"
+                )
+            );
+        }
     }
 
     #[test]

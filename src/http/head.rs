@@ -117,7 +117,7 @@ impl RequestHead {
 
     /// HTTP/1.0 or HTTP/1.1, never another.
     ///
-    /// A higher minor version is HTTP/1.1 to us (RFC 9110 §2.5).
+    /// A higher minor version is HTTP/1.1 to us (RFC 9110 §6.2).
     #[inline]
     pub fn version(&self) -> Version {
         if self.0.is_http_10 {
@@ -296,7 +296,7 @@ pub(crate) fn build(
     request_line_bytes: usize,
     field_lines: usize,
 ) -> Result<Option<RequestHead>, Refusal> {
-    // RFC 9110 §2.5: a higher minor version is processed as the highest one that we implement,
+    // RFC 9110 §6.2: a higher minor version is processed as the highest one that we implement,
     // and httparse knows no higher one.
     let mut lowered;
     let mut head = received;

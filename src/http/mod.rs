@@ -8,12 +8,14 @@
 //!                                           response_head, chunk, last_chunk ─→ bytes
 //! ```
 //!
-//! Every limit it enforces comes from [`crate::limits`].
+//! Every limit it enforces comes from [`crate::limits`]; which requirement of the RFCs is held by
+//! which test is told in [`conformance`].
 
 mod accept;
 mod body;
 mod chars;
 mod chunked;
+mod conditions;
 mod cycle;
 mod date;
 #[cfg(test)]
@@ -29,9 +31,13 @@ mod refusal;
 mod target;
 mod trailers;
 
+#[doc = include_str!("CONFORMANCE.md")]
+pub mod conformance {}
+
 pub use crate::limits::HeadLimits;
 pub use accept::ErrorForm;
 pub use body::{BodyDecoder, BodyLimits, Decoded};
+pub use conditions::{Validators, Verdict};
 pub use cycle::{CloseReason, Event, State};
 pub use date::HttpDate;
 pub use encode::{

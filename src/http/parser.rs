@@ -66,8 +66,8 @@ impl HeadParser {
     /// linear, even when this is called after every byte.
     ///
     /// # Errors
-    /// The [`Refusal`] does not depend on how the bytes were split. The parser is of no use after
-    /// one.
+    /// The [`Refusal`] does not depend on how the bytes were split. After one, the parser is of no
+    /// use but for [`Self::is_head`].
     pub fn parse(
         &mut self,
         received: &[u8],
@@ -108,6 +108,13 @@ impl HeadParser {
                 Err(refusal)
             }
         }
+    }
+
+    /// Whether the request that begins in `received`, and was parsed so far as it came, is HEAD:
+    /// even when it is refused, its response has no content (RFC 9110 §9.3.2).
+    pub fn is_head(&self, received: &[u8]) -> bool {
+        let request = received.get(self.start..).unwrap_or_default();
+        request.starts_with(b"HEAD ")
     }
 
     /// Finds the line ends that were not found yet and holds the lines against the limits.

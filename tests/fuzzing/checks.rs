@@ -10,7 +10,7 @@ use corelane::cores::{CoreSelection, select};
 use corelane::files::path::{Located, directory_location, locate};
 use corelane::http::{
     BodyDecoder, BodyLimits, Framing, HeadLimits, HeadParser, HttpDate, Refusal, RequestHead,
-    TargetForm, chunk, last_chunk,
+    TargetForm, Validators, Verdict, chunk, last_chunk,
 };
 use corelane::limits::{self, Limits};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -312,6 +312,15 @@ fn check_head(head: &RequestHead) {
         Framing::Length(_) => assert!(has("content-length") && !has("transfer-encoding")),
         Framing::None => assert!(!has("content-length") && !has("transfer-encoding")),
     }
+    let validators = Validators {
+        entity_tag: Some("\"a\""),
+        modified: Some(UNIX_EPOCH + Duration::from_secs(784_111_777)),
+    };
+    let verdict = validators.judge(head);
+    let by_tag = has("if-match") || has("if-none-match");
+    let by_date = has("if-modified-since") || has("if-unmodified-since");
+    assert!(verdict == Verdict::Perform || by_tag || by_date);
+    assert!(verdict != Verdict::NotModified || matches!(head.method().as_str(), "GET" | "HEAD"));
 }
 
 fn write_head(head: &RequestHead) -> Vec<u8> {

@@ -3,7 +3,8 @@
 use corelane::app::{BodyError, BodySource, demo::demo};
 use corelane::ring::{Deadline, Ring};
 use corelane::{App, Body, Error, Request, Response, Running, Server, Shard};
-use http::StatusCode;
+use http::header::UPGRADE;
+use http::{HeaderValue, StatusCode};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -111,6 +112,24 @@ pub(crate) fn app(shard: &Shard) -> App {
         .get("/not-modified", async |_| {
             (StatusCode::NOT_MODIFIED, "no content")
         })
+        .get("/status/{n}", async |request: Request| {
+            (status(&request), "content")
+        })
+        .get("/stream-status/{n}", async |request: Request| {
+            streamed(7, Told::Nothing).with_status(status(&request))
+        })
+        .get("/upgrade", async |_| {
+            Response::new(StatusCode::UPGRADE_REQUIRED)
+                .with_header(UPGRADE, HeaderValue::from_static("h2c"))
+        })
+        .get("/host", async |request: Request| {
+            request.host().unwrap_or("no host").to_owned()
+        })
+        .get("/x", async |request: Request| {
+            let value = request.header_bytes("x").unwrap_or_default();
+            format!("[{}]", String::from_utf8_lossy(value))
+        })
+        .post("/names", names)
         .get("/timer", async |_| {
             glommio::timer::sleep(Duration::from_millis(1)).await;
             "after a timer"
@@ -138,6 +157,17 @@ async fn panicking<T>(_: T) -> &'static str {
 async fn first_piece(mut request: Request) -> corelane::Result<&'static str> {
     request.body_mut().next().await.transpose()?;
     Ok("had some")
+}
+
+/// The names of the fields, told after the content was read.
+async fn names(mut request: Request) -> corelane::Result<String> {
+    request.bytes().await?;
+    let names: Vec<_> = request.headers().map(|(name, _)| name).collect();
+    Ok(names.join(","))
+}
+
+fn status(request: &Request) -> StatusCode {
+    StatusCode::from_u16(number(request) as u16).expect("a status")
 }
 
 fn number(request: &Request) -> usize {

@@ -4,7 +4,7 @@ use super::app::{Served, pattern};
 use super::support::Client;
 use super::support::client::Response;
 use corelane::App;
-use corelane::limits::{FILE_PIECE_BYTES, INLINE_BODY_BYTES, NAME_BYTES};
+use corelane::limits::{FILE_PIECE_BYTES, INLINE_BODY_BYTES, NAME_BYTES, REQUEST_LINE_BYTES};
 use rustix::fs::{CWD, FileType, Mode};
 use std::ffi::OsStr;
 use std::fs;
@@ -243,6 +243,29 @@ fn a_folder_without_its_slash_is_redirected_to() {
 }
 
 #[test]
+fn a_redirect_leads_to_no_longer_target_than_is_taken() {
+    let tree = Tree::new();
+    let served = tree.serve("/");
+    let mut client = Client::connect(served.address);
+    let longest = REQUEST_LINE_BYTES - "HEAD  HTTP/1.1\r\n".len();
+    for (query, status) in [
+        ("q".repeat(longest - "/sub/?".len()), 301),
+        ("q".repeat(longest - "/sub?".len()), 414),
+        // Written in three bytes each where it is sent back.
+        ("{".repeat((longest - "/sub/?".len()) / 3), 301),
+        ("{".repeat(longest / 3), 414),
+    ] {
+        let response = get(&mut client, &format!("/sub?{query}"));
+        assert_eq!(response.status, status, "{} bytes", query.len());
+        if let Some(location) = response.field("location") {
+            let location = location.to_owned();
+            client.send(format!("HEAD {location} HTTP/1.1\r\nHost: a\r\n\r\n"));
+            assert_eq!(client.head_response().status, 200);
+        }
+    }
+}
+
+#[test]
 fn below_a_prefix() {
     let tree = Tree::new();
     let served = tree.serve("/static");
@@ -376,6 +399,77 @@ fn files_that_change_are_served_as_they_are() {
     }
     fs::remove_file(tree.root().join("changes.txt")).expect("removed");
     assert_eq!(get(&mut client, "/changes.txt").status, 404);
+}
+
+#[test]
+fn conditions_are_met() {
+    const BEFORE: &str = "Sun, 06 Nov 1994 08:49:36 GMT";
+    const AFTER: &str = "Sun, 06 Nov 1994 08:49:38 GMT";
+    let tree = Tree::new();
+    let served = tree.serve("/");
+    let mut client = Client::connect(served.address);
+    let table = [
+        ("/a.txt", format!("If-Modified-Since: {CHANGED_TEXT}"), 304),
+        ("/a.txt", format!("If-Modified-Since: {AFTER}"), 304),
+        ("/a.txt", format!("If-Modified-Since: {BEFORE}"), 200),
+        ("/a.txt", "If-Modified-Since: today".to_owned(), 200),
+        (
+            "/a.txt",
+            format!("If-Unmodified-Since: {CHANGED_TEXT}"),
+            200,
+        ),
+        ("/a.txt", format!("If-Unmodified-Since: {BEFORE}"), 412),
+        ("/a.txt", "If-Match: *".to_owned(), 200),
+        ("/a.txt", "If-Match: \"x\"".to_owned(), 412),
+        ("/a.txt", "If-None-Match: *".to_owned(), 304),
+        ("/a.txt", "If-None-Match: \"x\"".to_owned(), 200),
+        (
+            "/a.txt",
+            format!("If-None-Match: \"x\"\r\nIf-Modified-Since: {AFTER}"),
+            200,
+        ),
+        // Conditions are met after everything else.
+        ("/none", "If-Match: \"x\"".to_owned(), 404),
+        ("/sub", "If-None-Match: *".to_owned(), 301),
+    ];
+    for (target, condition, status) in table {
+        for method in ["GET", "HEAD"] {
+            client.send(format!(
+                "{method} {target} HTTP/1.1\r\nHost: a\r\n{condition}\r\n\r\n"
+            ));
+            let response = client.try_response(method == "HEAD").expect("a response");
+            assert_eq!(response.status, status, "{method} {target} {condition}");
+            let has_date = matches!(status, 200 | 304);
+            assert_eq!(
+                response.field("last-modified"),
+                has_date.then_some(CHANGED_TEXT),
+                "{method} {target} {condition}"
+            );
+        }
+    }
+    client.send(format!(
+        "POST /a.txt HTTP/1.1\r\nHost: a\r\nIf-Unmodified-Since: {BEFORE}\r\n\r\n"
+    ));
+    assert_eq!(client.response().status, 405);
+    assert_eq!(get(&mut client, "/a.txt").text(), "a.txt");
+}
+
+#[test]
+fn a_file_from_the_future_is_no_younger_than_its_response() {
+    let tree = Tree::new();
+    let served = tree.serve("/");
+    let tomorrow = SystemTime::now() + Duration::from_secs(24 * 60 * 60);
+    let file = fs::File::options()
+        .write(true)
+        .open(tree.root().join("a.txt"))
+        .expect("the file");
+    file.set_modified(tomorrow).expect("its time");
+    let response = get(&mut Client::connect(served.address), "/a.txt");
+    let date = |name| {
+        let text = response.field(name).expect("a date");
+        httpdate::parse_http_date(text).expect("an HTTP-date")
+    };
+    assert!(date("last-modified") <= date("date"), "{response:?}");
 }
 
 #[test]

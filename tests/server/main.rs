@@ -7,12 +7,14 @@ mod support;
 
 mod app;
 mod bodies;
+mod cases;
 mod counterparts;
 mod deadlines;
 mod files;
 mod limits;
 mod mutated;
 mod robustness;
+mod smuggling;
 mod stats;
 mod streams;
 mod wire;

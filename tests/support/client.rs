@@ -154,7 +154,7 @@ impl Client {
                 response.body = self.exactly(length.parse().expect("a length"))?;
             }
             (None, None) => {
-                assert_eq!(response.field("connection"), Some("close"), "{response:?}");
+                assert!(response.closes(), "{response:?}");
                 response.body = match self.rest() {
                     Broken::Closed(rest) => rest,
                     Broken::Reset => return Err(Broken::Reset),
@@ -249,7 +249,8 @@ impl Response {
 
     /// Whether the server will close after it.
     pub(crate) fn closes(&self) -> bool {
-        self.field("connection") == Some("close")
+        let options = self.field("connection").unwrap_or_default();
+        options.split(", ").any(|option| option == "close")
     }
 }
 

@@ -13,6 +13,8 @@ pub(crate) const HEADS: &[&[u8]] = &[
     b"CONNECT h:443 HTTP/1.1\r\nHost: h:443\r\n\r\n",
     b"CONNECT le\r\nConnecth:443 HTTP/1.1\r\nHost: h:443\r\n\r\n",
     b"HEAD /%41%2f HTTP/1.0\r\nConnection: Keep-Alive\r\nX:\r\nY: \xff \t\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: h\r\nIf-None-Match: W/\"x\" ,, \"a,\", \"a\"\r\nIf-Match: *\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: h\r\nIf-Modified-Since: Sun Nov  6 08:49:37 1994\r\n\r\n",
     b"GET / HTTP/1.7\r\nhOST:h\r\nA: b\r\n c\r\n\r\n",
     b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",

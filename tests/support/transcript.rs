@@ -42,11 +42,17 @@ impl Transcript {
     pub(crate) fn of(bytes: &[u8]) -> Self {
         let (mut answers, mut rest) = (Vec::new(), bytes);
         while !rest.is_empty() {
-            let (head, consumed) = match HeadParser::new().parse(rest, &HeadLimits::default()) {
+            let mut parser = HeadParser::new();
+            let parsed = parser.parse(rest, &HeadLimits::default());
+            let failed = |status| Answer {
+                is_head: parser.is_head(rest),
+                ..Answer::failed(status, None)
+            };
+            let (head, consumed) = match parsed {
                 Ok(Some(parsed)) => parsed,
-                Ok(None) => return Self::with_late(answers, Answer::failed(408, None)),
+                Ok(None) => return Self::with_late(answers, failed(408)),
                 Err(refusal) => {
-                    answers.push(Answer::failed(refusal.status.as_u16(), None));
+                    answers.push(failed(refusal.status.as_u16()));
                     break;
                 }
             };
