@@ -1,20 +1,26 @@
 //! The request parser against those of others: the same bytes to both, and every difference
 //! explained.
 //!
-//! Messages are up to three requests in a row, valid ones, ones with faults, and ones with changed
+//! Messages are up to three requests in a row: valid ones, ones with faults, and ones with changed
 //! octets. What is read out of them is compared: how many requests, and of each the method, the
-//! target, the version, the fields, the content, and whether the connection goes on. A difference
-//! is of a class (`classes.rs`), which is recognised by the message's bytes, or fails the test. So
-//! does a class of which the fixed run has no example.
+//! target, the version, the fields, the content, and whether the connection goes on. A request that
+//! is refused and one that is not complete are the same here: neither is read.
+//!
+//! A difference is of a class (`classes.rs`), which is recognised by the message's bytes, or it
+//! fails the test. So does a request of which a class says that one side refuses it and which that
+//! side reads, and a class without a difference in the fixed run that is of it alone.
 //!
 //! The run is the same every time. `DIFFERENTIAL_MESSAGES` sets how many messages each parser
-//! gets, `DIFFERENTIAL_SEED` where the random numbers start; a long run is
+//! gets, `DIFFERENTIAL_SEED` where the random numbers start. A long run, which is seconds for
+//! hyper and minutes for h11:
 //!
 //! ```text
-//! DIFFERENTIAL_MESSAGES=1000000 DIFFERENTIAL_SEED=2 cargo test --release --test differential -- --nocapture
+//! DIFFERENTIAL_MESSAGES=1000000 DIFFERENTIAL_SEED=2 \
+//!     cargo test --release --test differential -- --nocapture
 //! ```
 //!
-//! h11 is taken from `DIFFERENTIAL_PYTHON`, a Python that has it, or else from `python3`.
+//! h11 is taken from `python3`, or from the Python that `DIFFERENTIAL_PYTHON` names;
+//! `pip install -r tests/differential/requirements.txt` brings it.
 
 mod against_h11;
 mod against_hyper;
@@ -33,10 +39,10 @@ use support::setting;
 use tally::Tally;
 
 /// Messages for hyper if `DIFFERENTIAL_MESSAGES` is not set: a few seconds in a debug build.
-const HYPER_MESSAGES: u64 = 80_000;
+const HYPER_MESSAGES: u64 = 60_000;
 
 /// The same for h11, which takes ten times as long.
-const H11_MESSAGES: u64 = 20_000;
+const H11_MESSAGES: u64 = 15_000;
 
 /// The messages of this run, so many if nothing else is set.
 fn messages(count: u64) -> impl Iterator<Item = Message> + Send {
@@ -51,8 +57,11 @@ fn compare(mut tally: Tally, count: u64, mut theirs: impl FnMut(&[u8]) -> Vec<Re
         tally.compare(&message.bytes, &theirs(&message.bytes));
     }
     tally.report();
-    // A shorter run need not come across all of them.
-    if setting("DIFFERENTIAL_MESSAGES").is_none_or(|set| set >= count) {
+    // Another run may be too short or unlucky to come across all of them.
+    if setting("DIFFERENTIAL_MESSAGES")
+        .or(setting("DIFFERENTIAL_SEED"))
+        .is_none()
+    {
         tally.assert_every_class_occurs();
     }
 }

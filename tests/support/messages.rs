@@ -265,7 +265,7 @@ impl Messages {
         }
         match self.random.u8(..4) {
             0 | 1 => out.extend(b"\r\n"),
-            2 if minor > 0 || self.is_odd() => {
+            2 if minor > 0 || self.odd => {
                 let coding =
                     self.pick(&["Transfer-Encoding: chunked", "transfer-encoding:\tChunked "]);
                 if self.is_odd() {
