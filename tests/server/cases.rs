@@ -13,8 +13,8 @@ pub(crate) struct Case {
     pub(crate) request: &'static [u8],
     answers: &'static [Answer],
     refusal: Option<Refusal>,
-    /// Whether the connection goes on.
-    pub(crate) stays: bool,
+    /// What becomes of the connection.
+    pub(crate) fate: Fate,
     /// Fields that the last response must have (`name: value`), or must not (`!name`).
     fields: &'static [&'static str],
 }
@@ -22,15 +22,25 @@ pub(crate) struct Case {
 /// Status and content of a response.
 pub(crate) type Answer = (u16, &'static str);
 
-/// The connection goes on after the case.
-pub(crate) const STAYS: bool = true;
-/// The connection ends after the case.
-pub(crate) const CLOSES: bool = false;
+/// What becomes of a connection after a case.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Fate {
+    /// It goes on.
+    Stays,
+    /// It ends, and the last response says so.
+    Closes,
+    /// It ends, which the last response could not know.
+    Breaks,
+}
+
+pub(crate) const STAYS: Fate = Fate::Stays;
+pub(crate) const CLOSES: Fate = Fate::Closes;
+pub(crate) const BREAKS: Fate = Fate::Breaks;
 
 /// A request that is answered once.
 pub(crate) const fn case(
     request: &'static [u8],
-    stays: bool,
+    fate: Fate,
     answer: &'static [Answer; 1],
     fields: &'static [&'static str],
 ) -> Case {
@@ -39,7 +49,7 @@ pub(crate) const fn case(
         request,
         answers: answer,
         refusal: None,
-        stays,
+        fate,
         fields,
     }
 }
@@ -51,19 +61,19 @@ pub(crate) const fn refused(request: &'static [u8], refusal: Refusal) -> Case {
         request,
         answers: &[],
         refusal: Some(refusal),
-        stays: CLOSES,
+        fate: CLOSES,
         fields: &[],
     }
 }
 
 /// Bytes that are these requests, and nothing else.
-pub(crate) const fn read(request: &'static [u8], stays: bool, answers: &'static [Answer]) -> Case {
+pub(crate) const fn read(request: &'static [u8], fate: Fate, answers: &'static [Answer]) -> Case {
     Case {
         title: "",
         request,
         answers,
         refusal: None,
-        stays,
+        fate,
         fields: &[],
     }
 }
@@ -116,7 +126,7 @@ impl Case {
             assert_general_fields(&response, &name);
             assert_eq!(
                 response.closes(),
-                is_last && !self.stays,
+                is_last && self.fate == CLOSES,
                 "{name}: {response:?}"
             );
             if is_last {
@@ -139,7 +149,7 @@ impl Case {
     /// After the responses the connection is what the case says.
     fn assert_fate(&self, client: &mut Client, delivery: &str) {
         let name = format!("{delivery}: {}", self.name());
-        if self.stays {
+        if self.fate == STAYS {
             client.send(GOOD);
             assert_good(client, &name);
         } else {
@@ -181,7 +191,7 @@ pub(crate) fn assert_all_cut(cases: &[Case]) {
             }
             // A refusal may be out, and the connection gone, before all is sent.
             let sent = client.try_send(second);
-            assert!(sent.is_ok() || !case.stays, "{cut}: {}", case.name());
+            assert!(sent.is_ok() || case.fate != STAYS, "{cut}: {}", case.name());
             case.assert_answered(&mut client, "cut");
         }
     }
@@ -207,7 +217,7 @@ fn between(served: &Served, case: &Case) {
     client.send([GOOD, case.request, GOOD].concat());
     assert_good(&mut client, "ahead");
     case.assert_answered(&mut client, "between good requests");
-    if case.stays {
+    if case.fate == STAYS {
         assert_good(&mut client, &case.name());
     }
     case.assert_fate(&mut client, "between good requests");

@@ -5,7 +5,7 @@
 //! finds is never answered. Bytes are those of the advisory where it shows any, else the plainest
 //! that have the fault it names.
 
-use super::cases::{CLOSES, Case, STAYS, assert_all, read, refused};
+use super::cases::{BREAKS, CLOSES, Case, STAYS, assert_all, read, refused};
 use corelane::http::Refusal as R;
 
 /// A request that only a wrong reading finds.
@@ -239,8 +239,8 @@ static UNREAD: &[Case] = &[
     read(concat!("POST /ignore HTTP/1.1\r\nHost: a\r\nContent-Length: 35\r\n\r\n", smuggled!()).as_bytes(), STAYS, &[(200, "ignored")]).titled("CVE-2025-4366 Pingora: content that nobody reads"),
     read(concat!("POST /none/such HTTP/1.1\r\nHost: a\r\nContent-Length: 35\r\n\r\n", smuggled!()).as_bytes(), STAYS, &[(404, "404 Not Found\n")]).titled("CVE-2019-20372 nginx: content before an error page"),
     read(concat!("POST /first HTTP/1.1\r\nHost: a\r\nContent-Length: 35\r\n\r\n", smuggled!()).as_bytes(), STAYS, &[(200, "had some")]).titled("CVE-2022-23959 Varnish: content behind an answer that did not wait for it"),
-    read(concat!("POST /ignore HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n23\r\n", smuggled!(), "\r\n0\r\n\r\n").as_bytes(), CLOSES, &[(200, "ignored")]).titled("CVE-2022-22720 Apache httpd: content that is not discarded ends the connection"),
-    read(concat!("POST /none/such HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n", smuggled!()).as_bytes(), CLOSES, &[(404, "404 Not Found\n")]).titled("CVE-2022-22720 Apache httpd: content that cannot be discarded ends the connection"),
+    read(concat!("POST /ignore HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n23\r\n", smuggled!(), "\r\n0\r\n\r\n").as_bytes(), STAYS, &[(200, "ignored")]).titled("CVE-2022-22720 Apache httpd: content is discarded whole"),
+    read(concat!("POST /none/such HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n", smuggled!()).as_bytes(), BREAKS, &[(404, "404 Not Found\n")]).titled("CVE-2022-22720 Apache httpd: content that cannot be discarded ends the connection"),
     read(get!("Host: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\nContent-Length: 35\r\n", smuggled!()), STAYS, &[(200, "Hello, World!")]).titled("CVE-2026-2833 Pingora: an upgrade that was not accepted"),
     read(concat!("CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\nContent-Length: 35\r\n\r\n", smuggled!()).as_bytes(), STAYS, &[(501, "501 Not Implemented\n")]).titled("CVE-2026-2833 Pingora: a tunnel that was not made"),
     read(concat!("POST /ignore HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 35\r\n\r\n", smuggled!()).as_bytes(), CLOSES, &[(200, "ignored")]).titled("CVE-2025-32094 Akamai: content that was not invited"),

@@ -1,6 +1,6 @@
 //! Where a request's body ends: lengths, codings, chunks, and bodies that nobody reads.
 
-use crate::cases::{CLOSES, Case, STAYS, assert_all, assert_all_cut, case, refused};
+use crate::cases::{BREAKS, CLOSES, Case, STAYS, assert_all, assert_all_cut, case, refused};
 use corelane::http::Refusal as R;
 
 const ABC: (u16, &str) = (200, "abc");
@@ -53,7 +53,7 @@ static LENGTHS: &[Case] = &[
 static CODINGS: &[Case] = &[
     case(b"POST /collect HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", STAYS, &[ABC], &["content-length: 3"]),
     case(b"POST /collect HTTP/1.1\r\nHost: a\r\ntransfer-encoding:\t CHUNKED \t\r\n\r\n3\r\nabc\r\n0\r\n\r\n", STAYS, &[ABC], &[]),
-    case(b"GET /plaintext HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", CLOSES, &[(200, "Hello, World!")], &[]),
+    case(b"GET /plaintext HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", STAYS, &[(200, "Hello, World!")], &[]),
     refused(b"POST /collect HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", R::CODING_NOT_CHUNKED),
     refused(b"POST /collect HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: identity\r\n\r\n", R::CODING_NOT_CHUNKED),
     refused(b"POST /collect HTTP/1.1\r\nHost: a\r\nTransfer-Encoding:\r\n\r\n", R::CODING_NOT_CHUNKED),
@@ -178,8 +178,8 @@ static UNREAD: &[Case] = &[
     case(b"POST /none/such HTTP/1.1\r\nHost: a\r\nContent-Length: 36\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\nx", STAYS, &[(404, "404 Not Found\n")], &[]),
     case(b"DELETE /plaintext HTTP/1.1\r\nHost: a\r\nContent-Length: 36\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\nx", STAYS, &[(405, "405 Method Not Allowed\n")], &[]),
     case(b"CONNECT a:80 HTTP/1.1\r\nHost: a\r\nContent-Length: 36\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: a\r\n\r\nx", STAYS, &[(501, "501 Not Implemented\n")], &[]),
-    case(b"POST /ignore HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", CLOSES, &[(200, "ignored")], &[]),
-    case(b"POST /none/such HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n", CLOSES, &[(404, "404 Not Found\n")], &[]),
+    case(b"POST /ignore HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", STAYS, &[(200, "ignored")], &[]),
+    case(b"POST /none/such HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n", BREAKS, &[(404, "404 Not Found\n")], &[]),
 ];
 
 #[test]

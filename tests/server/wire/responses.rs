@@ -130,5 +130,5 @@ fn expectations() {
 fn all_that_stay_on_one_connection_in_one_write() {
     let tables = [CONTENT, CONNECTIONS, EXPECTATIONS];
     let all = tables.into_iter().flatten();
-    assert_all_in_a_row(&all.filter(|case| case.stays).collect::<Vec<_>>());
+    assert_all_in_a_row(&all.filter(|case| case.fate == STAYS).collect::<Vec<_>>());
 }
