@@ -329,7 +329,7 @@ impl<H: Host> Visit<'_, H> {
         let body_read = self.wire.body_is_read();
         if framed.keep && self.can_reach_next() {
             Event::Answered { body_read }
-        } else if body_read && !asked.keep_alive {
+        } else if body_read && !asked.keep_alive && !self.may_be_followed(asked) {
             // The peer asked for the end and has nothing more to say.
             Event::AnsweredLast
         } else if asked.keep_alive && !self.wire.body_has_failed() && !self.can_reach_next() {
@@ -337,6 +337,12 @@ impl<H: Host> Visit<'_, H> {
         } else {
             Event::AnsweredEarly
         }
+    }
+
+    /// Whether bytes may come behind a request that was the last. RFC 9112 §2.2: old HTTP/1.0
+    /// clients send a CR LF behind a body, and a reset must not cost them the response.
+    fn may_be_followed(&self, asked: Asked) -> bool {
+        asked.version == Version::HTTP_10 && self.wire.inbound.borrow().is_some()
     }
 
     /// Whether the next request may be found behind what is left of this one's body.

@@ -176,7 +176,8 @@ pub(crate) fn assert_all(cases: &[Case]) {
     }
 }
 
-/// Tries every case in two pieces, cut everywhere.
+/// Tries every case in two pieces, cut everywhere: for what is read beyond the head, whose every cut
+/// the parser's own tests try.
 pub(crate) fn assert_all_cut(cases: &[Case]) {
     let served = Served::new();
     let mut good = Client::connect(served.address);

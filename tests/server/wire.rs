@@ -81,6 +81,19 @@ fn a_client_that_has_closed_its_side_is_answered() {
 }
 
 #[test]
+fn an_old_client_may_send_a_line_end_behind_a_body() {
+    let served = Served::new();
+    let mut client = Client::connect(served.address);
+    client.send("POST /collect HTTP/1.0\r\nContent-Length: 3\r\n\r\nabc");
+    let response = client.response();
+    assert_eq!((response.text(), response.closes()), ("abc", true));
+    client.assert_closed();
+    // Both are taken; a connection that was closed for good would have been reset by the first.
+    client.send("\r");
+    client.send("\n");
+}
+
+#[test]
 fn a_client_that_closes_in_the_middle_gets_no_answer() {
     let served = Served::new();
     for request in [
