@@ -14,44 +14,45 @@ use crate::limits::{
 };
 use crate::ring::{Message, Stream};
 use bytes::Bytes;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::net::Shutdown;
 use std::rc::Rc;
 use std::task::Poll;
 
 /// Serves `stream` to its end and counts how it ended.
-pub(super) async fn serve(shard: &Rc<Shard>, stream: Stream) {
+///
+/// Every connection at rest has this future, and so it is one block and no async function, which
+/// would keep what it was called with beside what it made of it.
+pub(super) fn serve(shard: &Rc<Shard>, stream: Stream) -> impl Future<Output = ()> {
     let wire = Rc::new(Wire::new(shard.ring(), stream));
     let place = shard.enter(&wire);
-    let reason = live(shard, &wire).await;
-    shard.leave(place, reason);
-}
-
-async fn live(shard: &Rc<Shard>, wire: &Rc<Wire>) -> CloseReason {
-    loop {
-        if wire.stopped.take() {
-            // The shutdown came while a request was under way. Now the connection ends, unless
-            // another request has come already.
-            wire.stream.interrupt();
-        }
-        let event = match wire.receive(Some(IDLE_TIMEOUT)).await {
-            Ok(lease) => {
-                shard.recorder().received(lease.len() as u64);
-                *wire.lease.borrow_mut() = Some(lease);
-                Event::FirstByte
+    async move {
+        let reason = loop {
+            if wire.stopped.take() {
+                // The shutdown came while a request was under way. Now the connection ends, unless
+                // another request has come already.
+                wire.stream.interrupt();
             }
-            Err(event) => event,
+            let event = match wire.receive(Some(IDLE_TIMEOUT)).await {
+                Ok(lease) => {
+                    shard.recorder().received(lease.len() as u64);
+                    *wire.lease.borrow_mut() = Some(lease);
+                    Event::FirstByte
+                }
+                Err(event) => event,
+            };
+            let mut state = State::Idle.advance(event);
+            if state == State::Head {
+                shard.recorder().connection_busy();
+                // Boxed, so that a connection at rest does not pay for the size of one at work.
+                state = Box::pin(Visit::new(shard, &wire).run()).await;
+                shard.recorder().connection_idle();
+            }
+            if let State::Closed(reason) = state {
+                break reason;
+            }
         };
-        let mut state = State::Idle.advance(event);
-        if state == State::Head {
-            shard.recorder().connection_busy();
-            // Boxed, so that a connection at rest does not pay for the size of one at work.
-            state = Box::pin(Visit::new(shard, wire).run()).await;
-            shard.recorder().connection_idle();
-        }
-        if let State::Closed(reason) = state {
-            return reason;
-        }
+        shard.leave(place, reason);
     }
 }
 

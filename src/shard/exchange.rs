@@ -187,7 +187,7 @@ impl Visit<'_> {
             Framing::Chunked => None,
         };
         let decoder = BodyDecoder::new(framing, BODY_BYTES)?;
-        self.wire.body.replace(Some(decoder));
+        self.wire.body.replace(Some(Box::new(decoder)));
         let (shard, wire) = (Rc::clone(self.shard), Rc::clone(self.wire));
         let incoming = Incoming::new(shard, wire, head.expects_continue());
         Ok(Body::stream(incoming, length))
@@ -290,7 +290,7 @@ impl Visit<'_> {
     /// Whether the next request can be found behind what is left of this one's body.
     fn can_reach_next(&self) -> bool {
         let body = self.wire.body.borrow();
-        let left = body.as_ref().map_or(Some(0), BodyDecoder::remaining_hint);
+        let left = body.as_ref().map_or(Some(0), |body| body.remaining_hint());
         !self.wire.body_failed.get() && left.is_some_and(|left| left <= UNREAD_BODY_BYTES)
     }
 

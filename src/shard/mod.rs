@@ -33,7 +33,7 @@ use http::HeaderValue;
 use slab::Slab;
 use std::cell::{Cell, OnceCell, Ref, RefCell, RefMut};
 use std::collections::VecDeque;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
@@ -241,12 +241,25 @@ impl Tasks {
     }
 }
 
-/// A task that serves one connection after the other.
-async fn work(shard: Rc<Shard>) {
-    while let Some(Accepted { stream, listener }) = shard.tasks.next().await {
-        connection::serve(&shard, stream).await;
-        if let Some(listener) = listener {
-            listener.add_credit(1);
+/// A task that serves one connection after the other. As long as one is open it costs memory, and so
+/// nothing outlives the start of serving but what its end needs.
+#[expect(
+    clippy::manual_async_fn,
+    reason = "an async function would keep its argument twice"
+)]
+fn work(shard: Rc<Shard>) -> impl Future<Output = ()> {
+    async move {
+        loop {
+            let next = shard.tasks.next().await;
+            let Some((serving, listener)) =
+                next.map(|next| (connection::serve(&shard, next.stream), next.listener))
+            else {
+                break;
+            };
+            serving.await;
+            if let Some(listener) = listener {
+                listener.add_credit(1);
+            }
         }
     }
 }

@@ -25,14 +25,15 @@ pub(super) struct Wire {
     /// Received bytes that nobody has taken.
     pub(super) lease: RefCell<Option<Lease>>,
     /// Where the reading of the current request's body stands.
-    pub(super) body: RefCell<Option<BodyDecoder>>,
+    pub(super) body: RefCell<Option<Box<BodyDecoder>>>,
     /// The body cannot be read on: it is malformed, late, or the peer is gone.
     pub(super) body_failed: Cell<bool>,
     /// A wait was ended for a shutdown, and the connection had to go on.
     pub(super) stopped: Cell<bool>,
     /// Which request it is whose body may be read. It changes when a request begins and when it
-    /// is answered: what still holds an older one's body reads nothing of the next.
-    turn: Cell<u64>,
+    /// is answered: what still holds an older one's body reads nothing of the next. It starts again
+    /// after so many requests that no body is held for as long.
+    turn: Cell<u32>,
     peer: OnceCell<SocketAddr>,
 }
 
@@ -60,11 +61,15 @@ impl Wire {
     }
 
     /// The next bytes, or what happened instead within `limit`: the caller counts them.
-    pub(super) async fn receive(&self, limit: Option<Duration>) -> Result<Lease, Event> {
+    pub(super) fn receive(
+        &self,
+        limit: Option<Duration>,
+    ) -> impl Future<Output = Result<Lease, Event>> {
         if let Some(limit) = limit {
             self.deadline.arm(limit);
         }
-        std::future::poll_fn(|cx| self.poll_receive(cx)).await
+        // Not an async function, whose future would keep the limit beside what it needs.
+        std::future::poll_fn(|cx| self.poll_receive(cx))
     }
 
     /// [`Wire::receive`] against the deadline as it is armed.
@@ -83,7 +88,7 @@ impl Wire {
 
     /// Ends the turn of the current request's body.
     pub(super) fn end_turn(&self) {
-        self.turn.set(self.turn.get() + 1);
+        self.turn.set(self.turn.get().wrapping_add(1));
     }
 
     /// Whether nothing of the current request's body is left to read.
@@ -91,7 +96,7 @@ impl Wire {
         self.body
             .borrow()
             .as_ref()
-            .is_none_or(BodyDecoder::is_complete)
+            .is_none_or(|body| body.is_complete())
     }
 }
 
@@ -102,7 +107,7 @@ pub(super) struct Incoming {
     /// The peer waits for `100 Continue` before it sends the body.
     invitation: Invitation,
     waiting: bool,
-    turn: u64,
+    turn: u32,
 }
 
 enum Invitation {
