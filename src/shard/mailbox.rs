@@ -5,11 +5,12 @@ use crate::app::App;
 use crate::config::StatsAccess;
 use crate::failure::Failure;
 use crate::http::CloseReason;
-use crate::limits::{DRAIN_GRACE, SNAPSHOT_INTERVAL};
+use crate::limits::{DRAIN_GRACE, RESERVED_CONNECTIONS, SNAPSHOT_INTERVAL};
 use crate::preflight;
 use crate::ring::{self, Deadline, Listener, Notified, Notifier, Ring, RingOptions, StartError};
-use crate::stats::{Recorder, ServerInfo, Snapshot, View};
+use crate::stats::{ReceiveBuffers, Recorder, ServerInfo, Snapshot, View};
 use futures_lite::future::{or, yield_now};
+use slab::Slab;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::ffi::CString;
 use std::os::fd::OwnedFd;
@@ -144,7 +145,7 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
         preamble: RefCell::new(CachedPreamble::read(ring.now_ns())),
         router: OnceCell::new(),
         recorder: RefCell::new(Recorder::new(setup.cpu, CloseReason::NAMES)),
-        connections: RefCell::default(),
+        connections: RefCell::new(Slab::with_capacity(RESERVED_CONNECTIONS)),
         accepting: Cell::new(0),
         tasks: super::Tasks::default(),
         work: RefCell::default(),
@@ -268,6 +269,10 @@ impl Mailbox {
         let mut recorder = self.shard.recorder();
         recorder.waited(waited);
         recorder.ran((now_ns - self.ticked_ns).saturating_sub(waited));
+        recorder.receive_buffers(ReceiveBuffers {
+            held: self.shard.ring.buffers_held() as u64,
+            bytes: self.shard.ring.buffer_bytes() as u64,
+        });
         (self.ticked_ns, self.waited_ns) = (now_ns, waited_ns);
         let snapshot = match self.spare.take() {
             Some(mut spare) => {
