@@ -101,7 +101,12 @@ pub const ACCEPT_BACKLOG: i32 = 4096;
 /// Pause after accepting failed for want of descriptors or memory.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Tasks without a connection that a shard keeps for the next ones. Cost: under 512 bytes each.
+/// Connections for which a shard's tables have room from the start. Cost: 128 bytes of address space
+/// each, which become memory as connections come. Beyond it the tables grow by moving, and leave to
+/// the allocator as much as they had.
+pub const RESERVED_CONNECTIONS: usize = 64 * 1024;
+
+/// Tasks without a connection that a shard keeps for the next ones. Cost: 128 bytes each.
 pub const SPARE_TASKS: usize = 1024;
 
 /// Working sets without a request that a shard keeps for the next ones.

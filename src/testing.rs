@@ -80,7 +80,7 @@ impl Conversation {
             bench,
             wire,
             line,
-            serving: Box::pin(async move { connection::serve(&host, &served).await }),
+            serving: Box::pin(async move { connection::serve(&host, served).await }),
             ended: None,
             woken: Arc::default(),
         };

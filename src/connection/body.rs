@@ -18,7 +18,7 @@ pub(super) struct Incoming<H: Host> {
     wire: Rc<Wire<H::Transport>>,
     /// The peer waits for `100 Continue` before it sends the body.
     invitation: Invitation,
-    turn: u64,
+    turn: u32,
 }
 
 enum Invitation {

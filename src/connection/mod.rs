@@ -33,41 +33,46 @@ use crate::http::{CloseReason, Event, State};
 use std::rc::Rc;
 
 /// Serves a connection to its end, and counts it.
-pub(crate) async fn serve<H: Host>(host: &Rc<H>, wire: &Rc<Wire<H::Transport>>) -> CloseReason {
+///
+/// Every connection at rest has this future, and so it is one block and no async function, which
+/// would keep what it was called with beside what it made of it.
+pub(crate) fn serve<H: Host>(
+    host: &Rc<H>,
+    wire: Rc<Wire<H::Transport>>,
+) -> impl Future<Output = CloseReason> {
     let service = host.service();
     service.recorder().accepted();
     service.recorder().connection_idle();
-    let reason = live(host, wire).await;
-    service.recorder().connection_busy();
-    service.recorder().closed(reason.index());
-    reason
-}
-
-async fn live<H: Host>(host: &Rc<H>, wire: &Rc<Wire<H::Transport>>) -> CloseReason {
-    let service = host.service();
-    loop {
-        if wire.stopped.take() {
-            // The shutdown came while a request was under way. Now the connection ends, unless
-            // another request has come already.
-            wire.transport.interrupt();
-        }
-        let event = match wire.receive(Some(service.limits().idle_timeout)).await {
-            Ok(received) => {
-                service.recorder().received(received.len() as u64);
-                *wire.received.borrow_mut() = Some(received);
-                Event::FirstByte
+    async move {
+        let reason = loop {
+            if wire.stopped.take() {
+                // The shutdown came while a request was under way. Now the connection ends, unless
+                // another request has come already.
+                wire.transport.interrupt();
             }
-            Err(event) => event,
+            let service = host.service();
+            let event = match wire.receive(Some(service.limits().idle_timeout)).await {
+                Ok(received) => {
+                    host.service().recorder().received(received.len() as u64);
+                    *wire.received.borrow_mut() = Some(received);
+                    Event::FirstByte
+                }
+                Err(event) => event,
+            };
+            let mut state = State::Idle.advance(event);
+            if state == State::Head {
+                host.service().recorder().connection_busy();
+                // Boxed, so that a connection at rest does not pay for the size of one at work.
+                state = Box::pin(Visit::new(host, &wire).run()).await;
+                host.service().recorder().connection_idle();
+            }
+            if let State::Closed(reason) = state {
+                break reason;
+            }
         };
-        let mut state = State::Idle.advance(event);
-        if state == State::Head {
-            service.recorder().connection_busy();
-            // Boxed, so that a connection at rest does not pay for the size of one at work.
-            state = Box::pin(Visit::new(host, wire).run()).await;
-            service.recorder().connection_idle();
-        }
-        if let State::Closed(reason) = state {
-            return reason;
-        }
+        let mut recorder = host.service().recorder();
+        recorder.connection_busy();
+        recorder.closed(reason.index());
+        reason
     }
 }

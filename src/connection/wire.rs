@@ -23,8 +23,9 @@ pub(crate) struct Wire<T: Transport> {
     /// A wait was ended for a shutdown, and the connection had to go on.
     pub(super) stopped: Cell<bool>,
     /// Which request it is whose body may be read. It changes when a request begins and when it
-    /// is answered: what still holds an older one's body reads nothing of the next.
-    pub(super) turn: Cell<u64>,
+    /// is answered: what still holds an older one's body reads nothing of the next. It starts again
+    /// after so many requests that no body is held for as long.
+    pub(super) turn: Cell<u32>,
     /// Requests that have begun on it.
     pub(super) requests: Cell<u64>,
     peer: OnceCell<SocketAddr>,
@@ -53,11 +54,15 @@ impl<T: Transport> Wire<T> {
     }
 
     /// The next bytes, or what happened instead within `limit`: the caller counts them.
-    pub(super) async fn receive(&self, limit: Option<Duration>) -> Result<T::Received, Event> {
+    pub(super) fn receive(
+        &self,
+        limit: Option<Duration>,
+    ) -> impl Future<Output = Result<T::Received, Event>> {
         if let Some(limit) = limit {
             self.transport.arm(limit);
         }
-        std::future::poll_fn(|cx| self.poll_receive(cx)).await
+        // Not an async function, whose future would keep the limit beside what it needs.
+        std::future::poll_fn(|cx| self.poll_receive(cx))
     }
 
     /// [`Wire::receive`] against the deadline as it is armed.
@@ -76,7 +81,7 @@ impl<T: Transport> Wire<T> {
 
     /// Ends the turn of the current request's body.
     pub(super) fn end_turn(&self) {
-        self.turn.set(self.turn.get() + 1);
+        self.turn.set(self.turn.get().wrapping_add(1));
     }
 
     /// Whether nothing of the current request's body is left to read.

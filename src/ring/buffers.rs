@@ -229,8 +229,15 @@ pub(super) struct Chunk {
 pub(super) enum ChunkBytes {
     /// In a buffer of the pool.
     Pooled { id: u16, len: u32 },
-    /// Copied out of it, because the pool was scarce.
-    Copied(Box<[u8]>),
+    /// Copied out of it, because the pool was scarce. Boxed twice, because every socket has
+    /// room for a chunk and this is rare.
+    Copied(Box<Box<[u8]>>),
+}
+
+impl ChunkBytes {
+    pub(super) fn copied(bytes: &[u8]) -> Self {
+        Self::Copied(Box::new(bytes.into()))
+    }
 }
 
 /// Received bytes, on loan from the ring's buffer pool.
@@ -274,9 +281,9 @@ impl Lease {
     /// that others need.
     pub fn settle(&mut self) {
         if matches!(self.bytes, ChunkBytes::Pooled { .. }) && self.shared.pool.is_scarce() {
-            let copy = ChunkBytes::Copied(self[..].into());
+            let copy = ChunkBytes::copied(self);
             self.shared
-                .release(std::mem::replace(&mut self.bytes, copy));
+                .release(&std::mem::replace(&mut self.bytes, copy));
             self.consumed = 0;
         }
     }
@@ -296,8 +303,7 @@ impl Deref for Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let bytes = std::mem::replace(&mut self.bytes, ChunkBytes::Copied(Box::default()));
-        self.shared.release(bytes);
+        self.shared.release(&self.bytes);
     }
 }
 

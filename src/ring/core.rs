@@ -9,7 +9,7 @@ use super::op::{Payload, Slot};
 use super::probe::StartError;
 use super::socket::{Received, Socket};
 use super::wheel::Wheel;
-use crate::limits::{RING_COMPLETIONS, RING_ENTRIES};
+use crate::limits::{RESERVED_CONNECTIONS, RING_COMPLETIONS, RING_ENTRIES};
 use io_uring::{IoUring, cqueue, opcode, squeue, types};
 use slab::Slab;
 use std::cell::{Cell, RefCell};
@@ -144,9 +144,9 @@ impl Shared {
     }
 
     /// Gives the buffer of a chunk back.
-    pub(super) fn release(&self, bytes: ChunkBytes) {
+    pub(super) fn release(&self, bytes: &ChunkBytes) {
         if let ChunkBytes::Pooled { id, .. } = bytes {
-            self.pool.recycle(id);
+            self.pool.recycle(*id);
             self.kick_if_parked();
         }
     }
@@ -279,7 +279,7 @@ impl State {
         Self {
             queue: VecDeque::with_capacity(RING_ENTRIES as usize),
             ops: Slab::new(),
-            sockets: Slab::new(),
+            sockets: Slab::with_capacity(RESERVED_CONNECTIONS),
             listeners: Slab::new(),
             wheel: Wheel::new(monotonic_ns()),
             starved: VecDeque::new(),

@@ -9,6 +9,7 @@ use super::buffers::Lease;
 use super::op::Op;
 use super::stream::{Stream, sent};
 use futures_io::{AsyncBufRead, AsyncRead, AsyncWrite};
+use std::cell::{OnceCell, RefCell};
 use std::future::Future;
 use std::io;
 use std::net::Shutdown;
@@ -20,7 +21,7 @@ const WRITE_BYTES: usize = 64 * 1024;
 
 /// What the traits keep between calls. Boxed when used: a stream that serves HTTP needs none.
 #[derive(Debug, Default)]
-pub(super) struct Adapter(Option<Box<Pending>>);
+pub(super) struct Adapter(OnceCell<Box<RefCell<Pending>>>);
 
 #[derive(Debug, Default)]
 struct Pending {
@@ -31,33 +32,33 @@ struct Pending {
 impl Adapter {
     /// Whether bytes were shown that nobody consumed.
     pub(super) fn is_reading(&self) -> bool {
-        self.0
-            .as_ref()
-            .is_some_and(|pending| pending.reading.is_some())
+        let pending = self.0.get();
+        pending.is_some_and(|pending| pending.borrow().reading.is_some())
     }
 
     /// Takes the bytes that were shown and not consumed.
-    pub(super) fn take_reading(&mut self) -> Option<Lease> {
-        self.0.as_mut()?.reading.take()
-    }
-
-    /// Where the write in flight is kept, once there was one.
-    fn writing(&mut self) -> Option<&mut Option<Op>> {
-        Some(&mut self.0.as_mut()?.writing)
+    pub(super) fn take_reading(&self) -> Option<Lease> {
+        self.0.get()?.borrow_mut().reading.take()
     }
 }
 
 impl Stream {
     fn pending(&mut self) -> &mut Pending {
-        self.adapter.get_mut().0.get_or_insert_default()
+        self.adapter.0.get_or_init(Box::default);
+        match self.adapter.0.get_mut() {
+            Some(pending) => pending.get_mut(),
+            None => unreachable!("made above"),
+        }
     }
 
     /// Waits until the last write has been taken whole. When it fails its rest is lost, and so
     /// nothing more can be sent.
     pub(super) fn poll_written(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut adapter = self.adapter.borrow_mut();
-        while let Some(writing) = adapter.writing() {
-            let Some(op) = writing else { break };
+        let Some(pending) = self.adapter.0.get() else {
+            return Poll::Ready(Ok(()));
+        };
+        let writing = &mut pending.borrow_mut().writing;
+        while let Some(op) = writing {
             let (result, payload) = ready!(Pin::new(op).poll(cx));
             *writing = None;
             let (outcome, message) = sent(result, payload);

@@ -20,7 +20,8 @@ use std::task::{Context, Poll, Waker};
 /// multishot receive), three of them on Linux 6.18, as far as the socket's buffer has bytes.
 pub(super) const QUEUE_CHUNKS: usize = 8;
 
-/// An entry of the ring's table of sockets.
+/// An entry of the ring's table of sockets. It is most of what the ring keeps for a connection that
+/// waits, so what is rare in it is boxed.
 #[derive(Debug)]
 pub(super) struct Socket {
     generation: u32,
@@ -34,6 +35,8 @@ pub(super) struct Socket {
     pub(super) broken: bool,
 }
 
+const _: () = assert!(size_of::<Socket>() == 80);
+
 #[derive(Debug, Default)]
 struct Receive {
     armed: bool,
@@ -44,7 +47,8 @@ struct Receive {
     interrupted: bool,
     /// The oldest chunk; apart from `rest` so that the common case needs no allocation.
     first: Option<Chunk>,
-    rest: VecDeque<Chunk>,
+    #[expect(clippy::box_collection, reason = "most sockets never have one")]
+    rest: Option<Box<VecDeque<Chunk>>>,
     end: Option<End>,
     waker: Option<Waker>,
 }
@@ -85,22 +89,25 @@ impl Socket {
 
 impl Receive {
     fn queued(&self) -> usize {
-        usize::from(self.first.is_some()) + self.rest.len()
+        let rest = self.rest.as_ref().map_or(0, |rest| rest.len());
+        usize::from(self.first.is_some()) + rest
     }
 
     fn push(&mut self, chunk: Chunk) {
         if self.first.is_none() {
             self.first = Some(chunk);
         } else {
-            self.rest.push_back(chunk);
+            self.rest.get_or_insert_default().push_back(chunk);
         }
     }
 
     fn pop(&mut self) -> Option<Chunk> {
         let chunk = self.first.take()?;
-        self.first = self.rest.pop_front();
-        if self.first.is_none() && self.rest.capacity() > 0 {
-            self.rest = VecDeque::new();
+        if let Some(rest) = &mut self.rest {
+            self.first = rest.pop_front();
+            if rest.is_empty() {
+                self.rest = None;
+            }
         }
         Some(chunk)
     }
@@ -193,9 +200,9 @@ impl State {
             (1.., Some(id)) => {
                 let len = result as u32;
                 let bytes = if pool.is_scarce() {
-                    let copy = pool.bytes_of(id, len).into();
+                    let copy = ChunkBytes::copied(pool.bytes_of(id, len));
                     pool.recycle(id);
-                    ChunkBytes::Copied(copy)
+                    copy
                 } else {
                     ChunkBytes::Pooled { id, len }
                 };

@@ -5,7 +5,6 @@ use super::message::Message;
 use super::op::{Op, Payload, SendVector};
 use super::{Key, Ring};
 use io_uring::{opcode, squeue, types};
-use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
 use std::net::{Shutdown, SocketAddr};
@@ -25,7 +24,7 @@ use std::time::Duration;
 pub struct Stream {
     pub(super) ring: Ring,
     pub(super) key: Key,
-    pub(super) adapter: RefCell<super::rw::Adapter>,
+    pub(super) adapter: super::rw::Adapter,
 }
 
 impl Stream {
@@ -81,7 +80,7 @@ impl Stream {
     /// [`Stream::receive`] for hand-written futures.
     pub fn poll_receive(&self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Lease>>> {
         // What `AsyncBufRead` has shown and nobody consumed comes first.
-        if let Some(lease) = self.adapter.borrow_mut().take_reading() {
+        if let Some(lease) = self.adapter.take_reading() {
             return Poll::Ready(Ok(Some(lease)));
         }
         let (outcome, _displaced) = self.ring.0.with(|state| state.poll_receive(self.key, cx));
@@ -98,7 +97,7 @@ impl Stream {
 
     /// Whether [`Stream::receive`] would return at once.
     pub fn has_received(&self) -> bool {
-        self.adapter.borrow().is_reading() || self.ring.0.with(|state| state.has_received(self.key))
+        self.adapter.is_reading() || self.ring.0.with(|state| state.has_received(self.key))
     }
 
     /// Sends what it can of `message` and returns it with the number of bytes the kernel took:
@@ -178,6 +177,11 @@ impl Stream {
         self.ring
             .0
             .with(|state| state.sockets[self.key.index as usize].broken = true);
+    }
+
+    /// The ring that it is on.
+    pub fn ring(&self) -> &Ring {
+        &self.ring
     }
 
     /// The peer's address.

@@ -8,6 +8,7 @@
 //! Deadlines are rounded up: to a tick, and beyond [`COARSE_AFTER_TICKS`] to a whole second, so
 //! that thousands of idle connections share their wake-ups. A timer is never early.
 
+use crate::limits::RESERVED_CONNECTIONS;
 use slab::Slab;
 
 /// Length of a tick in nanoseconds.
@@ -25,7 +26,7 @@ const KEPT_ENTRIES: usize = 64;
 
 const TICKS_PER_SECOND: u64 = 1_000_000_000 / TICK_NS;
 
-const _: () = assert!(SLOTS.is_power_of_two());
+const _: () = assert!(SLOTS.is_power_of_two() && SLOTS < NOWHERE as usize);
 const _: () = assert!((SLOTS as u64) > COARSE_AFTER_TICKS + TICKS_PER_SECOND);
 
 /// A timer of one [`Wheel`], valid until it is removed.
@@ -44,15 +45,26 @@ pub(super) struct Wheel<W> {
     stamp: u32,
 }
 
+/// Every connection has one, so it is packed.
 #[derive(Debug)]
 struct Timer<W> {
-    /// The tick it is due at; `None` while it is disarmed.
-    deadline: Option<u64>,
-    /// Where its valid entry stands, and that entry's stamp; `None` while it stands nowhere.
-    entry: Option<(u64, u32)>,
+    /// The tick it is due at; [`DISARMED`] while it is not armed.
+    deadline: u64,
     waiter: Option<W>,
+    /// The stamp of its valid entry.
+    stamp: u32,
+    /// The slot in which that entry stands; [`NOWHERE`] while there is none.
+    slot: u16,
     fired: bool,
 }
+
+const _: () = assert!(size_of::<Timer<std::task::Waker>>() == 32);
+
+/// The deadline of a timer that is not armed.
+const DISARMED: u64 = u64::MAX;
+
+/// The slot of a timer that stands in none.
+const NOWHERE: u16 = u16::MAX;
 
 /// A timer's place in a slot. It is outdated once the timer carries another stamp.
 #[derive(Clone, Copy, Debug)]
@@ -67,7 +79,7 @@ impl<W> Wheel<W> {
         Self {
             now: now_ns / TICK_NS,
             slots: (0..SLOTS).map(|_| Vec::new()).collect(),
-            timers: Slab::new(),
+            timers: Slab::with_capacity(RESERVED_CONNECTIONS),
             queued: 0,
             stamp: 0,
         }
@@ -76,9 +88,10 @@ impl<W> Wheel<W> {
     /// Adds a disarmed timer.
     pub(super) fn insert(&mut self) -> TimerKey {
         let timer = Timer {
-            deadline: None,
-            entry: None,
+            deadline: DISARMED,
             waiter: None,
+            stamp: 0,
+            slot: NOWHERE,
             fired: false,
         };
         TimerKey(self.timers.insert(timer) as u32)
@@ -94,10 +107,10 @@ impl<W> Wheel<W> {
     pub(super) fn arm(&mut self, key: TimerKey, deadline_ns: u64, now_ns: u64) {
         let due = round_up(self.now.max(now_ns / TICK_NS), deadline_ns);
         let timer = &mut self.timers[key.0 as usize];
-        timer.deadline = Some(due);
+        timer.deadline = due;
         timer.fired = false;
         // An entry at or before the deadline will move the timer on when its tick comes.
-        if !matches!(timer.entry, Some((tick, _)) if tick <= due) {
+        if timer.slot == NOWHERE || tick_of(timer.slot, self.now) > due {
             self.enqueue(key.0, due);
         }
     }
@@ -105,7 +118,7 @@ impl<W> Wheel<W> {
     /// Disarms a timer: it will not fire until it is armed again.
     pub(super) fn disarm(&mut self, key: TimerKey) {
         let timer = &mut self.timers[key.0 as usize];
-        timer.deadline = None;
+        timer.deadline = DISARMED;
         timer.fired = false;
     }
 
@@ -162,36 +175,41 @@ impl<W> Wheel<W> {
         let Some(timer) = self.timers.get_mut(entry.timer as usize) else {
             return 0;
         };
-        if timer.entry.map(|(_, stamp)| stamp) != Some(entry.stamp) {
+        if timer.slot == NOWHERE || timer.stamp != entry.stamp {
             return 0;
         }
-        timer.entry = None;
+        timer.slot = NOWHERE;
         match timer.deadline {
-            Some(deadline) if deadline <= self.now => {
-                timer.deadline = None;
+            DISARMED => 0,
+            deadline if deadline <= self.now => {
+                timer.deadline = DISARMED;
                 timer.fired = true;
                 due.extend(timer.waiter.take());
                 1
             }
-            Some(deadline) => {
+            deadline => {
                 self.enqueue(entry.timer, deadline);
                 0
             }
-            None => 0,
         }
     }
 
     /// Gives the timer a fresh entry at `due`, or as far towards it as the wheel reaches.
     fn enqueue(&mut self, timer: u32, due: u64) {
         let tick = due.min(self.now + SLOTS as u64 - 1).max(self.now + 1);
+        let slot = (tick as usize) % SLOTS;
         self.stamp = self.stamp.wrapping_add(1);
-        self.timers[timer as usize].entry = Some((tick, self.stamp));
-        self.slots[(tick as usize) % SLOTS].push(Entry {
-            timer,
-            stamp: self.stamp,
-        });
+        let stamp = self.stamp;
+        let queued = &mut self.timers[timer as usize];
+        (queued.slot, queued.stamp) = (slot as u16, stamp);
+        self.slots[slot].push(Entry { timer, stamp });
         self.queued += 1;
     }
+}
+
+/// The tick of a slot in which something stands at `now`: the next one that falls on it.
+fn tick_of(slot: u16, now: u64) -> u64 {
+    now + 1 + u64::from(slot).wrapping_sub(now + 1) % SLOTS as u64
 }
 
 /// The tick at which a deadline is due: rounded up, and coarse when it is far away.

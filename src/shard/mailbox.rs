@@ -6,12 +6,13 @@ use crate::config::StatsAccess;
 use crate::connection::{Flag, Service, Transport};
 use crate::failure::Failure;
 use crate::http::CloseReason;
-use crate::limits::{DRAIN_GRACE, Limits, SNAPSHOT_INTERVAL};
+use crate::limits::{DRAIN_GRACE, Limits, RESERVED_CONNECTIONS, SNAPSHOT_INTERVAL};
 use crate::preflight;
 use crate::ring::{self, Deadline, Listener, Notified, Notifier, Ring, RingOptions, StartError};
-use crate::stats::{Recorder, ServerInfo, Snapshot, View};
+use crate::stats::{ReceiveBuffers, Recorder, ServerInfo, Snapshot, View};
 use futures_lite::future::{or, yield_now};
 use http::HeaderValue;
+use slab::Slab;
 use std::cell::{Cell, RefCell};
 use std::ffi::CString;
 use std::os::fd::OwnedFd;
@@ -148,7 +149,7 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
             setup.limits,
             setup.server_header,
         ),
-        connections: RefCell::default(),
+        connections: RefCell::new(Slab::with_capacity(RESERVED_CONNECTIONS)),
         accepting: Cell::new(0),
         tasks: super::Tasks::default(),
         ending: Cell::new(false),
@@ -269,6 +270,10 @@ impl Mailbox {
         let mut recorder = self.shard.recorder();
         recorder.waited(waited);
         recorder.ran((now_ns - self.ticked_ns).saturating_sub(waited));
+        recorder.receive_buffers(ReceiveBuffers {
+            held: self.shard.ring.buffers_held() as u64,
+            bytes: self.shard.ring.buffer_bytes() as u64,
+        });
         (self.ticked_ns, self.waited_ns) = (now_ns, waited_ns);
         let snapshot = match self.spare.take() {
             Some(mut spare) => {

@@ -28,7 +28,7 @@ use crate::stats::{Recorder, ServerInfo, View};
 use slab::Slab;
 use std::cell::{Cell, RefCell, RefMut};
 use std::collections::VecDeque;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -206,17 +206,37 @@ impl Tasks {
     }
 }
 
-/// A task that serves one connection after the other.
-async fn work(shard: Rc<Shard>) {
-    while let Some(Accepted { stream, listener }) = shard.tasks.next().await {
-        let wire = Rc::new(Wire::new(Socket::new(&shard.ring, stream)));
-        let place = shard.enter(&wire);
-        connection::serve(&shard, &wire).await;
-        shard.leave(place);
-        drop(wire);
-        if let Some(listener) = listener {
-            listener.add_credit(1);
+/// A task that serves one connection after the other. As long as one is open it costs memory, and so
+/// nothing outlives the start of serving but what its end needs.
+#[expect(
+    clippy::manual_async_fn,
+    reason = "an async function would keep its argument twice"
+)]
+fn work(shard: Rc<Shard>) -> impl Future<Output = ()> {
+    async move {
+        loop {
+            let next = shard.tasks.next().await;
+            let Some((serving, listener)) =
+                next.map(|next| (serve(&shard, next.stream), next.listener))
+            else {
+                break;
+            };
+            serving.await;
+            if let Some(listener) = listener {
+                listener.add_credit(1);
+            }
         }
+    }
+}
+
+/// Serves `stream` to its end, as a connection of the shard.
+fn serve(shard: &Rc<Shard>, stream: Stream) -> impl Future<Output = ()> {
+    let wire = Rc::new(Wire::new(Socket::new(stream)));
+    let place = shard.enter(&wire);
+    let serving = connection::serve(shard, wire);
+    async move {
+        serving.await;
+        shard.leave(place);
     }
 }
 

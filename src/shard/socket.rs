@@ -1,7 +1,7 @@
 //! A connection's transport on a core: a socket of the core's ring, with a deadline on its wheel.
 
 use crate::connection::{Received, Transport};
-use crate::ring::{Deadline, Lease, Message, Ring, Stream};
+use crate::ring::{Deadline, Lease, Message, Stream};
 use std::io;
 use std::net::{Shutdown, SocketAddr};
 use std::task::{Context, Poll};
@@ -10,18 +10,14 @@ use std::time::Duration;
 /// An accepted socket.
 #[derive(Debug)]
 pub(crate) struct Socket {
-    ring: Ring,
     stream: Stream,
     deadline: Deadline,
 }
 
 impl Socket {
-    pub(super) fn new(ring: &Ring, stream: Stream) -> Self {
-        Self {
-            ring: ring.clone(),
-            stream,
-            deadline: Deadline::new(ring),
-        }
+    pub(super) fn new(stream: Stream) -> Self {
+        let deadline = Deadline::new(stream.ring());
+        Self { stream, deadline }
     }
 }
 
@@ -53,7 +49,7 @@ impl Transport for Socket {
     }
 
     fn now_ns(&self) -> u64 {
-        self.ring.now_ns()
+        self.stream.ring().now_ns()
     }
 
     fn arm(&self, after: Duration) {

@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 
 use super::latency::LatencySummary;
 use super::rfc3339::rfc3339;
+use super::snapshot::ReceiveBuffers;
 use super::status::StatusCounts;
 use super::view::{Connections, CoreView, View};
 
@@ -112,10 +113,18 @@ struct Core<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     accept_queue: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    receive_buffers: Option<Buffers>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     busy_ratio: Option<f64>,
     snapshot_age_ms: u64,
     #[serde(flatten)]
     latency: &'a LatencySummary,
+}
+
+#[derive(Serialize)]
+struct Buffers {
+    held: u64,
+    bytes: u64,
 }
 
 impl<'a> Document<'a> {
@@ -192,10 +201,18 @@ impl<'a> Core<'a> {
             requests_total: core.requests_total,
             connections_active: core.connections_active,
             accept_queue: core.accept_queue,
+            receive_buffers: core.receive_buffers.map(Buffers::new),
             busy_ratio: core.busy_ratio.map(to_thousandths),
             snapshot_age_ms: now_ns.saturating_sub(core.snapshot_at_ns) / 1_000_000,
             latency: &core.latency,
         }
+    }
+}
+
+impl Buffers {
+    fn new(buffers: ReceiveBuffers) -> Buffers {
+        let ReceiveBuffers { held, bytes } = buffers;
+        Buffers { held, bytes }
     }
 }
 

@@ -47,7 +47,10 @@
 //! - `connections.closed` has every reason a connection can end for, those that never happened
 //!   included.
 //! - `cores[].busy_ratio` is the share of the same interval in which the core ran instead of
-//!   waiting, from 0 to 1. It is left out while nothing is known of it, as is `accept_queue`.
+//!   waiting, from 0 to 1. It is left out while nothing is known of it, as are `accept_queue`
+//!   and `receive_buffers`.
+//! - `cores[].receive_buffers` are those that held received bytes when the snapshot was taken, and the
+//!   bytes of memory behind all that were ever needed at the same time.
 //! - `cores[].snapshot_age_ms` says how old the core's figures are when the answer is written. A
 //!   core that is late is served as it was, never left out.
 //!
@@ -67,7 +70,7 @@ mod view;
 pub use json::{ServerInfo, json};
 pub use latency::LatencySummary;
 pub use recorder::Recorder;
-pub use snapshot::Snapshot;
+pub use snapshot::{ReceiveBuffers, Snapshot};
 pub use status::StatusCounts;
 pub use totals::Totals;
 pub use view::{Connections, CoreView, View};

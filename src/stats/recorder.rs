@@ -1,7 +1,7 @@
 //! What a core does, counted while it does it: the hot path of the statistics. It has one owner,
 //! uses no atomics, allocates nothing once it is made, and is told every time it needs.
 
-use super::snapshot::{Counters, Snapshot};
+use super::snapshot::{Counters, ReceiveBuffers, Snapshot};
 
 /// The counters of one core.
 ///
@@ -11,6 +11,7 @@ use super::snapshot::{Counters, Snapshot};
 pub struct Recorder {
     core: usize,
     accept_queue: Option<u32>,
+    receive_buffers: Option<ReceiveBuffers>,
     counters: Counters,
 }
 
@@ -21,6 +22,7 @@ impl Recorder {
         Recorder {
             core,
             accept_queue: None,
+            receive_buffers: None,
             counters: Counters::new(close_reasons),
         }
     }
@@ -107,6 +109,13 @@ impl Recorder {
         self.accept_queue = Some(waiting);
     }
 
+    /// The core's receive buffers are these now. Until it is said for the first time, `/stats` leaves
+    /// `receive_buffers` out.
+    #[inline]
+    pub fn receive_buffers(&mut self, buffers: ReceiveBuffers) {
+        self.receive_buffers = Some(buffers);
+    }
+
     /// The core ran for this many nanoseconds.
     #[inline]
     pub fn ran(&mut self, ns: u64) {
@@ -125,6 +134,7 @@ impl Recorder {
             core: self.core,
             at_ns,
             accept_queue: self.accept_queue,
+            receive_buffers: self.receive_buffers,
             counters: self.counters.clone(),
         }
     }
@@ -135,6 +145,7 @@ impl Recorder {
         snapshot.core = self.core;
         snapshot.at_ns = at_ns;
         snapshot.accept_queue = self.accept_queue;
+        snapshot.receive_buffers = self.receive_buffers;
         snapshot.counters.copy_from(&self.counters);
     }
 }
@@ -152,6 +163,10 @@ mod tests {
     use super::*;
 
     const REASONS: &[&str] = &["peer_closed", "head_timeout"];
+    const BUFFERS: ReceiveBuffers = ReceiveBuffers {
+        held: 3,
+        bytes: 8_192,
+    };
 
     /// A recorder that has seen something of everything.
     fn busy() -> Recorder {
@@ -175,6 +190,7 @@ mod tests {
         recorder.sent(22);
         recorder.accept_paused();
         recorder.accept_queue(7);
+        recorder.receive_buffers(BUFFERS);
         recorder.ran(30);
         recorder.waited(70);
         recorder
@@ -186,6 +202,7 @@ mod tests {
         assert_eq!(snapshot.core(), 3);
         assert_eq!(snapshot.at_ns(), 99);
         assert_eq!(snapshot.accept_queue, Some(7));
+        assert_eq!(snapshot.receive_buffers, Some(BUFFERS));
         let counters = &snapshot.counters;
         assert_eq!(counters.latency.count(), 3);
         assert_eq!(counters.latency.summary().max_ns, 404_000);

@@ -10,7 +10,17 @@ pub struct Snapshot {
     pub(super) core: usize,
     pub(super) at_ns: u64,
     pub(super) accept_queue: Option<u32>,
+    pub(super) receive_buffers: Option<ReceiveBuffers>,
     pub(super) counters: Counters,
+}
+
+/// The buffers of one core that bytes are received into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReceiveBuffers {
+    /// Those that hold received bytes, taken or not; the others are the kernel's to fill.
+    pub held: u64,
+    /// Bytes of all that were needed at the same time so far.
+    pub bytes: u64,
 }
 
 impl Snapshot {

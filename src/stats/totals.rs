@@ -102,6 +102,7 @@ impl Core {
             requests_total: counters.latency.count(),
             connections_active: counters.active(),
             accept_queue: self.newest.accept_queue,
+            receive_buffers: self.newest.receive_buffers,
             busy_ratio: self.rate.busy_ratio(),
             latency: counters.latency.summary(),
         }

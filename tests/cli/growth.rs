@@ -13,21 +13,6 @@ fn descriptors(process: &Process) -> usize {
         .count()
 }
 
-/// Resident memory in bytes.
-fn resident(process: &Process) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", process.id())).expect("its status");
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .expect("its memory");
-    let kib: u64 = line
-        .trim()
-        .trim_end_matches(" kB")
-        .parse()
-        .expect("a number");
-    kib * 1024
-}
-
 /// The `n`th of many connections, each of which lives and ends in another way.
 fn live(address: SocketAddr, n: usize) {
     let mut client = Client::connect(address);
@@ -104,9 +89,9 @@ fn memory_stays_flat() {
         }
     };
     ask(40);
-    let before = resident(&process);
+    let before = process.resident_bytes();
     ask(200);
-    let after = resident(&process);
+    let after = process.resident_bytes();
     assert!(
         after < before + 8 * 1024 * 1024,
         "from {before} to {after} bytes"

@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod footprint;
 mod growth;
 mod refusals;
 mod shape;

@@ -2,8 +2,10 @@
 
 use super::PATIENCE;
 use std::ffi::OsStr;
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 
@@ -74,6 +76,26 @@ impl Process {
                 return address.expect("an address");
             }
         }
+    }
+
+    /// Its resident memory. Counted page by page: the sum that the kernel keeps is late by some.
+    pub(crate) fn resident_bytes(&self) -> u64 {
+        let rollup = fs::read_to_string(format!("/proc/{}/smaps_rollup", self.id()));
+        let rollup = rollup.expect("its memory");
+        let kib = rollup.lines().find_map(|line| line.strip_prefix("Rss:"));
+        let kib = kib.and_then(|kib| kib.trim().strip_suffix(" kB"));
+        1024 * kib.expect("Rss").parse::<u64>().expect("a number")
+    }
+
+    /// The threads that serve, one for each core.
+    pub(crate) fn shards(&self) -> Vec<PathBuf> {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.id())).expect("its threads");
+        let paths = tasks.map(|task| task.expect("a thread").path());
+        let is_shard = |path: &PathBuf| {
+            let name = fs::read_to_string(path.join("comm")).expect("its name");
+            name.starts_with("shard-")
+        };
+        paths.filter(is_shard).collect()
     }
 
     /// Sends it a signal by name.

@@ -41,8 +41,8 @@ pub struct Sample {
 }
 
 /// What wrk counted.
-struct Counted {
-    requests: u64,
+pub struct Counted {
+    pub requests: u64,
     duration_us: u64,
     p99_us: u64,
 }
@@ -68,7 +68,7 @@ pub fn measure(server: &Server, case: Case, seconds: u64, site: &Site) -> Result
 }
 
 /// Runs wrk once; any error that it counts is an error.
-fn wrk(serving: &Serving, case: Case, seconds: u64, site: &Site) -> Result<Counted> {
+pub fn wrk(serving: &Serving, case: Case, seconds: u64, site: &Site) -> Result<Counted> {
     let mut command = pinned(LOAD_CPU, "wrk");
     command.args([
         "--threads",

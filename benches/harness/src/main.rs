@@ -1,10 +1,11 @@
-//! The comparison: builds the servers, checks each, measures them in turn, prints the tables. It
-//! prints tables to standard output and what it is doing to standard error.
+//! The comparison: builds the servers, checks each, measures them in turn, prints the tables; and the
+//! way into `footprint`. It prints tables to standard output and what it is doing to standard error.
 
 mod builds;
 mod cases;
 mod check;
 mod cpu;
+mod footprint;
 mod load;
 mod options;
 mod process;
@@ -15,22 +16,26 @@ mod site;
 use std::fs;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use clap::Parser;
 use serde_json::json;
 
 use crate::cases::Case;
-use crate::options::Options;
+use crate::options::{Asked, Options};
 use crate::report::{CaseReport, Entry, Outcome};
 use crate::servers::Server;
 use crate::site::Site;
 
 fn main() -> ExitCode {
-    match run(&Options::parse()) {
+    let (name, outcome) = match Asked::parse() {
+        Asked::Compare(options) => ("compare", run(&options)),
+        Asked::Footprint(options) => ("footprint", footprint::run(&options).map(|()| true)),
+    };
+    match outcome {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("compare: {error:#}");
+            eprintln!("{name}: {error:#}");
             ExitCode::FAILURE
         }
     }
@@ -38,16 +43,11 @@ fn main() -> ExitCode {
 
 /// Runs the comparison; returns whether everything that had to work worked.
 fn run(options: &Options) -> Result<bool> {
-    ensure!(
-        process::exists("wrk"),
-        "wrk is missing: apt-get install wrk nginx-light"
-    );
-    for tool in ["taskset", "setpriv"] {
-        ensure!(
-            process::exists(tool),
-            "{tool} is missing: apt-get install util-linux"
-        );
-    }
+    process::need(&[
+        ("wrk", "wrk"),
+        ("taskset", "util-linux"),
+        ("setpriv", "util-linux"),
+    ])?;
     let site = Site::new()?;
     let servers = servers::prepare(options)?;
 

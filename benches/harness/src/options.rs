@@ -2,17 +2,43 @@
 
 use std::path::PathBuf;
 
-use clap::Parser;
+use clap::{Args, Parser};
 
 use crate::cases::Case;
 use crate::servers::Name;
+
+/// What the program is asked to do; `benches/compare` and `benches/footprint` ask for one each.
+#[derive(Parser)]
+#[command(bin_name = "benches")]
+pub enum Asked {
+    Compare(Options),
+    Footprint(Footprint),
+}
+
+/// Counts what corelane takes: memory for an idle connection, receive buffers held, wake-ups of an
+/// idle core, and system calls for a request.
+///
+/// Builds what it runs. Needs wrk, strace, taskset and setpriv, and two CPUs of its own.
+#[derive(Args)]
+pub struct Footprint {
+    /// How many connections are idle.
+    #[arg(long, default_value_t = 15_000, value_parser = clap::value_parser!(u64).range(1..=20_000))]
+    pub connections: u64,
+
+    /// How long the idle server is watched, and the busy one loaded.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=30))]
+    pub seconds: u64,
+
+    /// Runs this binary of corelane instead of building one.
+    #[arg(long, value_name = "PATH")]
+    pub corelane: Option<PathBuf>,
+}
 
 /// Compares corelane with two minimal servers (the floor) and with other servers: CPU time per
 /// request, requests per second and 99th percentile, on one core each.
 ///
 /// Builds what it runs. Needs wrk, nginx, taskset and setpriv, and two CPUs of its own.
-#[derive(Parser)]
-#[command(name = "compare")]
+#[derive(Args)]
 pub struct Options {
     /// How often each server is measured in each case, in turn.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]

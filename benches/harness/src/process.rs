@@ -6,7 +6,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::cpu;
@@ -39,6 +39,17 @@ pub fn exists(program: impl AsRef<Path>) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     program.is_absolute() && program.exists()
         || std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
+
+/// Insists on programs, each named with the package that it comes in.
+pub fn need(programs: &[(&str, &str)]) -> Result<()> {
+    for (program, package) in programs {
+        ensure!(
+            exists(program),
+            "{program} is missing: apt-get install {package}"
+        );
+    }
+    Ok(())
 }
 
 impl Running {

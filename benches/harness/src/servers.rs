@@ -2,7 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -108,27 +108,15 @@ pub fn prepare(options: &Options) -> Result<Vec<Server>> {
         let label = name.text();
         match name {
             Name::Corelane if options.corelane()?.is_empty() => {
-                servers.push(Server {
-                    label,
-                    name,
-                    program: builds::corelane()?,
-                });
+                servers.push(Server::corelane(None)?);
             }
             Name::Corelane => {
                 for (number, path) in options.corelane()?.iter().enumerate() {
-                    let label = if number == 0 {
-                        label.clone()
-                    } else {
-                        format!("{label}-2")
-                    };
-                    let program = path
-                        .canonicalize()
-                        .with_context(|| path.display().to_string())?;
-                    servers.push(Server {
-                        label,
-                        name,
-                        program,
-                    });
+                    let mut server = Server::corelane(Some(path))?;
+                    if number > 0 {
+                        server.label.push_str("-2");
+                    }
+                    servers.push(server);
                 }
             }
             Name::Nginx => {
@@ -155,6 +143,22 @@ pub fn prepare(options: &Options) -> Result<Vec<Server>> {
 }
 
 impl Server {
+    /// corelane as it is built at `program`, or now.
+    pub fn corelane(program: Option<&Path>) -> Result<Server> {
+        let program = match program {
+            Some(path) => path
+                .canonicalize()
+                .with_context(|| path.display().to_string())?,
+            None => builds::corelane()?,
+        };
+        let name = Name::Corelane;
+        Ok(Server {
+            label: name.text(),
+            name,
+            program,
+        })
+    }
+
     /// Why the server has no part in a case, if it has none.
     pub fn lacks(&self, case: Case) -> Option<&'static str> {
         let serves_no_files = matches!(self.name, Name::Hyper | Name::MayMinihttp);

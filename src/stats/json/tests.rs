@@ -40,6 +40,10 @@ fn view() -> View {
     recorder.received(300);
     recorder.sent(4_000);
     recorder.accept_queue(9);
+    recorder.receive_buffers(ReceiveBuffers {
+        held: 5,
+        bytes: 4_096,
+    });
     recorder.ran(1);
     recorder.waited(2);
     let mut totals = Totals::new(&[0, 3], REASONS, 5 * SECOND);
@@ -61,6 +65,7 @@ fn the_text_has_the_names_and_the_order_of_the_contract() {
         r#""closed":{"peer_closed":0,"head_timeout":1}},"#,
         r#""bytes":{"received_total":300,"sent_total":4000},"#,
         r#""cores":[{"core":0,"requests_total":4,"connections_active":2,"accept_queue":9,"#,
+        r#""receive_buffers":{"held":5,"bytes":4096},"#,
         r#""busy_ratio":0.333,"snapshot_age_ms":1250,"count":4,"min_ns":100,"mean_ns":140,"#,
         r#""p50_ns":120,"p90_ns":200,"p99_ns":200,"p99_9_ns":200,"p99_99_ns":200,"max_ns":200},"#,
         r#"{"core":3,"requests_total":0,"connections_active":0,"snapshot_age_ms":3250,"#,
@@ -119,6 +124,8 @@ fn every_field_has_its_type() {
         "/cores/0/requests_total",
         "/cores/0/connections_active",
         "/cores/0/accept_queue",
+        "/cores/0/receive_buffers/held",
+        "/cores/0/receive_buffers/bytes",
         "/cores/0/snapshot_age_ms",
     ];
     for path in integers {

@@ -1,0 +1,184 @@
+//! What serving costs, counted from outside: the memory of a connection that waits, the wake-ups of
+//! a server that has nothing to do, and the system calls of one that is busy.
+
+use super::support::process::Process;
+use super::support::{Client, fresh_stats, number, outside, wait_until};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Raises the soft limit on descriptors of this process, and of those that it starts, to `needed`.
+fn has_descriptors(needed: u64) -> bool {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current.is_none_or(|current| current >= needed) {
+        return true;
+    }
+    let raised = Rlimit {
+        current: Some(needed),
+        ..limit
+    };
+    setrlimit(Resource::Nofile, raised).is_ok()
+        || outside::not_run(&format!("{needed} descriptors are not to be had"))
+}
+
+#[test]
+fn an_idle_connection_costs_little_memory_and_no_buffer() {
+    const CONNECTIONS: u64 = 15_000;
+    /// What nginx takes for the same.
+    const MOST_BYTES: u64 = 555;
+    if !has_descriptors(CONNECTIONS + 1_000) {
+        return;
+    }
+    let mut process = Process::start(["demo", "--listen", "127.0.0.1:0", "--cores", "1"]);
+    let address = process.listening();
+    let cold = process.resident_bytes();
+    let connections: Vec<_> = (0..CONNECTIONS)
+        .map(|_| {
+            let mut client = Client::connect(address);
+            client.assert_alive();
+            client
+        })
+        .collect();
+    let mut stats = fresh_stats(address);
+    wait_until("all connections wait", || {
+        stats = fresh_stats(address);
+        number(&stats, "/connections/idle") >= CONNECTIONS
+    });
+    let grown = process.resident_bytes() - cold;
+    // Buffers are filled in turn, so after more requests than there are each is resident.
+    let pool = number(&stats, "/cores/0/receive_buffers/bytes");
+    assert_eq!(
+        number(&stats, "/cores/0/receive_buffers/held"),
+        0,
+        "{stats}"
+    );
+    assert!(grown > pool, "{grown} bytes, of which {pool} are buffers");
+    let each = (grown - pool) / CONNECTIONS;
+    eprintln!("{each} bytes for each of {CONNECTIONS} connections, beside {pool} of buffers");
+    assert!(each < MOST_BYTES, "{each} bytes for each connection");
+    drop(connections);
+}
+
+/// How often a thread gave up its CPU to wait, and its time on the CPU.
+fn waits(thread: &Path) -> (u64, Duration) {
+    let status = fs::read_to_string(thread.join("status")).expect("its status");
+    let waits = status
+        .lines()
+        .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+    let ran = fs::read_to_string(thread.join("schedstat")).expect("its time");
+    let ran_ns = ran.split_whitespace().next().map(str::parse);
+    (
+        waits.expect("a count").trim().parse().expect("a number"),
+        Duration::from_nanos(ran_ns.expect("a time").expect("a number")),
+    )
+}
+
+#[test]
+fn an_idle_core_sleeps() {
+    const WATCHED: Duration = Duration::from_secs(4);
+    const MOST_WAKE_UPS_PER_SECOND: f64 = 5.0;
+    let mut process = Process::start(["demo", "--listen", "127.0.0.1:0"]);
+    let address = process.listening();
+    let mut connections: Vec<_> = (0..16).map(|_| Client::connect(address)).collect();
+    connections.iter_mut().for_each(Client::assert_alive);
+    let shards = process.shards();
+    assert!(!shards.is_empty());
+    let look = || -> Vec<_> { shards.iter().map(|shard| waits(shard)).collect() };
+    // A core that has just been busy waits in steps of a millisecond first.
+    let mut before = look();
+    wait_until("the cores sleep", || {
+        let seen = std::mem::replace(&mut before, look());
+        seen == before
+    });
+    let began = Instant::now();
+    // The length of the observation, and nothing that anything waits for.
+    std::thread::sleep(WATCHED);
+    for (shard, (woken, ran)) in shards.iter().zip(before) {
+        let (woken_now, ran_now) = waits(shard);
+        let seconds = began.elapsed().as_secs_f64();
+        let per_second = (woken_now - woken) as f64 / seconds;
+        let busy = (ran_now - ran).as_secs_f64() / seconds;
+        eprintln!(
+            "{per_second:.2} wake-ups a second, {:.3} % CPU",
+            busy * 100.0
+        );
+        assert!(
+            per_second < MOST_WAKE_UPS_PER_SECOND,
+            "{per_second} wake-ups a second"
+        );
+        // 0 % in whole percent.
+        assert!(busy < 0.005, "busy for {busy} of the time");
+    }
+}
+
+#[test]
+fn a_request_costs_a_share_of_one_system_call() {
+    const CONNECTIONS: u64 = 64;
+    /// On an idle machine it is less than a tenth (`benches/footprint`). Tracing makes every call
+    /// slow, and a machine that runs other tests besides gives each turn of the ring less to do.
+    const MOST_ENTERS: f64 = 0.25;
+    const MOST_OTHERS: f64 = 0.01;
+    /// Beside the requests the ring steps aside for glommio's timers, by the clock: about a hundred
+    /// times a second while it is busy. In a fast build that is lost among the requests.
+    const MOST_PER_SECOND: f64 = 250.0;
+    const SECONDS: u32 = 3;
+    if !outside::has("strace") || !outside::has("wrk") {
+        return;
+    }
+    let mut process = Process::start(["demo", "--listen", "127.0.0.1:0", "--cores", "1"]);
+    let address = process.listening();
+    let shard = process.shards().remove(0);
+    let thread = shard.file_name().expect("its number").to_string_lossy();
+    let folder = tempfile::tempdir().expect("a folder");
+    let counts = folder.path().join("counts");
+    let mut strace = Command::new("strace")
+        .args(["-c", "-U", "calls,name", "-p", &thread, "-o"])
+        .arg(&counts)
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("strace");
+    let mut said = BufReader::new(strace.stderr.take().expect("piped")).lines();
+    let attached = said.next().expect("a line").expect("text");
+    if !attached.contains("attached") {
+        let _ = strace.wait();
+        outside::not_run(&attached);
+        return;
+    }
+    let load = format!("-t1 -c{CONNECTIONS} -d{SECONDS}s http://{address}/plaintext");
+    outside::run(Command::new("wrk").args(load.split(' ')));
+    let stop = Command::new("sh")
+        .args(["-c", "kill -s INT \"$0\"", &strace.id().to_string()])
+        .status();
+    assert!(stop.expect("sh").success());
+    let _ = strace.wait().expect("it is our child");
+
+    let requests = number(&fresh_stats(address), "/requests/total") as f64;
+    let counts = fs::read_to_string(&counts).expect("what was counted");
+    eprintln!("{requests} requests\n{counts}");
+    let calls: Vec<(f64, &str)> = counts
+        .lines()
+        .filter_map(|line| {
+            let (calls, name) = line.trim().split_once(' ')?;
+            Some((calls.parse().ok()?, name.trim()))
+        })
+        .filter(|(_, name)| *name != "total")
+        .collect();
+    let enters = calls.iter().find(|(_, name)| *name == "io_uring_enter");
+    let (enters, _) = enters.expect("requests come through the ring");
+    assert!(
+        enters / requests <= MOST_ENTERS,
+        "{enters} io_uring_enter for {requests} requests"
+    );
+    for (calls, name) in &calls {
+        // Each connection may ask for something once, as for its peer's address.
+        let beside = CONNECTIONS as f64 + MOST_PER_SECOND * f64::from(SECONDS);
+        let others = (calls - beside) / requests;
+        assert!(
+            *name == "io_uring_enter" || others < MOST_OTHERS,
+            "{calls} {name} for {requests} requests"
+        );
+    }
+}
