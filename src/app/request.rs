@@ -23,12 +23,19 @@ pub struct Request {
     head: RequestHead,
     body: Body,
     peer: SocketAddr,
-    /// The most that [`Request::bytes`] accepts, in bytes.
-    body_limit: u64,
     /// The route that the request matched.
     route: Option<Rc<Route>>,
+    /// Apart, because most requests have none of it and all are moved into their handlers.
+    rare: Option<Box<Rare>>,
+}
+
+/// What few requests have.
+#[derive(Debug)]
+struct Rare {
     /// Where the route's parameters lie, if it has any.
-    located: Option<Box<Located>>,
+    located: Option<Located>,
+    /// The most that [`Request::bytes`] accepts, in bytes.
+    body_limit: u64,
 }
 
 /// Where the parameters of a route lie in a request's path.
@@ -39,6 +46,15 @@ pub(super) struct Located {
     pub(super) normal_path: Option<Box<str>>,
 }
 
+impl Default for Rare {
+    fn default() -> Rare {
+        Rare {
+            located: None,
+            body_limit: BODY_BYTES,
+        }
+    }
+}
+
 impl Request {
     /// The request with `head` and `body`, sent from `peer`.
     #[inline]
@@ -47,9 +63,8 @@ impl Request {
             head,
             body,
             peer,
-            body_limit: BODY_BYTES,
             route: None,
-            located: None,
+            rare: None,
         }
     }
 
@@ -185,7 +200,7 @@ impl Request {
     /// Accepts up to `bytes` of content in [`Request::bytes`] and [`Request::text`], instead of
     /// the default of 1 MiB, which the connection does not exceed either.
     pub fn set_body_limit(&mut self, bytes: u64) {
-        self.body_limit = bytes;
+        self.rare.get_or_insert_default().body_limit = bytes;
     }
 
     /// All of the content. It is kept, so asking again gives the same.
@@ -194,7 +209,9 @@ impl Request {
     /// 413 if it is larger than the limit, 400 if it is malformed, 408 if it comes too slowly.
     pub async fn bytes(&mut self) -> Result<Bytes> {
         let body = std::mem::take(&mut self.body);
-        let bytes = body.collect(self.body_limit).await?;
+        let rare = self.rare.as_ref();
+        let limit = rare.map_or(BODY_BYTES, |rare| rare.body_limit);
+        let bytes = body.collect(limit).await?;
         self.body = Body::Bytes(bytes.clone());
         Ok(bytes)
     }
@@ -217,14 +234,16 @@ impl Request {
 
     /// Remembers what the router found.
     #[inline]
-    pub(super) fn set_route(&mut self, route: Rc<Route>, located: Option<Box<Located>>) {
+    pub(super) fn set_route(&mut self, route: Rc<Route>, located: Option<Located>) {
         self.route = Some(route);
-        self.located = located;
+        if self.rare.is_some() || located.is_some() {
+            self.rare.get_or_insert_default().located = located;
+        }
     }
 
     /// The value at `index` of the route's parameters, as it stands in the path.
     fn parameter(&self, index: usize) -> Option<&str> {
-        let located = self.located.as_ref()?;
+        let located = self.rare.as_ref()?.located.as_ref()?;
         let path = located.normal_path.as_deref().unwrap_or(self.head.path());
         located.params.get(path, index)
     }

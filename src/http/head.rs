@@ -2,12 +2,13 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::rc::Rc;
 
 use ::http::{Method, Version};
 use httparse::{Header, Status};
 use memchr::memchr;
 
-use super::fields::{self, Fields, RECORD_BYTES};
+use super::fields::{Fields, Place, Span};
 use super::framing::{Decided, Facts, Framing};
 use super::parser::HeadLimits;
 use super::refusal::Refusal;
@@ -19,22 +20,40 @@ const PLAIN_FIELDS: usize = 24;
 /// Where the space after the method of such a head is looked for.
 const PLAIN_METHOD_BYTES: usize = 16;
 
-/// Length of what follows the target in a request line.
-const VERSION_BYTES: usize = " HTTP/1.1\r\n".len();
+/// What follows the target in the request line of such a head. Compared as arrays, which are a few
+/// words and not a call or a byte at a time.
+const HTTP_11: &[u8; 11] = b" HTTP/1.1\r\n";
+const HTTP_10: &[u8; 11] = b" HTTP/1.0\r\n";
+
+/// Most memory of a head that is kept for the next one, in bytes.
+const SPARE_BYTES: usize = 4 * 1024;
 
 /// The head of one request: request line and fields.
 ///
-/// It owns the head's bytes as received, and behind them where each field lies. What the server
-/// must know of every request is decided once, when the head is parsed. It is one pointer, because
-/// it is handed on from the parser through the router to the handler.
-pub struct RequestHead(Box<Parts>);
+/// It owns the head's bytes as received. What the server must know of every request is decided
+/// once, when the head is parsed. It is one pointer, because it is handed on from the parser
+/// through the router to the handler.
+pub struct RequestHead(Rc<Parts>);
+
+/// What a parser keeps of its last head for the next one.
+#[derive(Default)]
+pub(super) struct Last {
+    /// The head itself, unless it was long. If nobody else has it by then, its memory becomes that
+    /// of the next head, which saves three allocations for nearly every request.
+    parts: Option<Rc<Parts>>,
+    /// Where the next head's fields lie is noted here first.
+    fields: Vec<Place>,
+    /// The last valid Host: the next request is likely for the same.
+    host: Vec<u8>,
+}
 
 /// What was decided about a head, and where in its bytes the parts lie.
+#[derive(Clone)]
 struct Parts {
-    /// The head, from the method to the empty line, then the records of its fields.
-    bytes: Box<[u8]>,
-    /// The length of the head, and so where the records begin.
-    head_bytes: u32,
+    /// The head, from the method to the empty line.
+    bytes: Vec<u8>,
+    /// Where its fields lie.
+    fields: Vec<Place>,
     target: Span,
     /// Empty where there is none; `path()` says what stands for it.
     path: Span,
@@ -46,23 +65,6 @@ struct Parts {
     decided: Decided,
     form: TargetForm,
     is_http_10: bool,
-}
-
-/// A range of a head's bytes in 32-bit offsets; heads are bounded far below 4 GiB.
-#[derive(Clone, Copy, Default)]
-struct Span {
-    start: u32,
-    end: u32,
-}
-
-impl From<Range<usize>> for Span {
-    #[inline]
-    fn from(range: Range<usize>) -> Self {
-        Self {
-            start: range.start as u32,
-            end: range.end as u32,
-        }
-    }
 }
 
 impl RequestHead {
@@ -130,8 +132,7 @@ impl RequestHead {
     /// All fields in the order received.
     #[inline]
     pub fn fields(&self) -> Fields<'_> {
-        let (head, records) = self.0.bytes.split_at(self.0.head_bytes as usize);
-        Fields::new(head, records)
+        Fields::new(&self.0.bytes, &self.0.fields)
     }
 
     /// The first value of the field `name`, compared without regard to case.
@@ -157,12 +158,6 @@ impl RequestHead {
     #[inline]
     pub fn host(&self) -> Option<&str> {
         Some(self.text(self.0.host)).filter(|host| !host.is_empty())
-    }
-
-    /// The octets of [`Self::host`]; empty where there is none.
-    #[inline]
-    pub(crate) fn host_octets(&self) -> &[u8] {
-        self.octets(self.0.host)
     }
 
     /// How long the body is.
@@ -194,8 +189,7 @@ impl RequestHead {
 
     #[inline]
     fn octets(&self, span: Span) -> &[u8] {
-        let octets = self.0.bytes.get(span.start as usize..span.end as usize);
-        octets.unwrap_or_default()
+        span.of(&self.0.bytes)
     }
 }
 
@@ -212,9 +206,18 @@ impl fmt::Debug for RequestHead {
     }
 }
 
+impl fmt::Debug for Last {
+    /// Leaves everything out, for it may be secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Last").finish_non_exhaustive()
+    }
+}
+
 /// The parts of a head, found but not decided upon.
 struct Found<'a> {
     head: &'a [u8],
+    /// The length of the request line.
+    line_bytes: usize,
     method: &'a [u8],
     target: &'a [u8],
     is_http_10: bool,
@@ -224,77 +227,58 @@ struct Found<'a> {
 /// Builds the head of a request that stands whole and plain at the start of `received`, as nearly
 /// all do, in one pass. `None` says nothing about it: the careful way decides.
 ///
-/// What httparse is lenient about is proved from where it found the fields: nothing stands between
-/// them but the colon, white space around values, and CR LF. Reading the request line here and not
-/// there, and looking at the host only when it is another than `known_host`, saves a third of the
-/// time.
+/// Reading the request line here and not in httparse saves a tenth of the time.
 #[inline]
-pub(crate) fn build_plain(
+pub(super) fn build_plain(
     received: &[u8],
     limits: &HeadLimits,
-    known_host: &[u8],
+    last: &mut Last,
 ) -> Option<(RequestHead, usize)> {
-    let method = &received[..memchr(b' ', received.get(..PLAIN_METHOD_BYTES)?)?];
+    let beginning = received.get(..PLAIN_METHOD_BYTES)?;
+    let method = &received[..beginning.iter().position(|&octet| octet == b' ')?];
     let after_method = &received[method.len() + 1..];
     let target = &after_method[..memchr(b' ', after_method)?];
-    let is_http_10 = match after_method[target.len()..].get(..VERSION_BYTES)? {
-        b" HTTP/1.1\r\n" => false,
-        b" HTTP/1.0\r\n" => true,
-        _ => return None,
-    };
-    let line_bytes = method.len() + 1 + target.len() + VERSION_BYTES;
-    let section = &received[line_bytes..];
+    let version = after_method[target.len()..].first_chunk()?;
+    let is_http_10 = version == HTTP_10;
+    if !is_http_10 && version != HTTP_11 {
+        return None;
+    }
+    let line_bytes = method.len() + 1 + target.len() + version.len();
 
     let mut fields = [httparse::EMPTY_HEADER; PLAIN_FIELDS];
     let Ok(Status::Complete((section_bytes, fields))) =
-        httparse::parse_headers(section, &mut fields)
+        httparse::parse_headers(&received[line_bytes..], &mut fields)
     else {
         return None;
     };
-    let section = &section[..section_bytes];
-    let mut at = 0;
-    for field in fields {
-        let name = range_in(section, field.name.as_bytes());
-        let value = range_in(section, field.value);
-        if name.start != at || value.start <= name.end {
-            return None;
-        }
-        let trailing = section.get(value.end..)?.iter();
-        let trailing = trailing.take_while(|octet| matches!(octet, b' ' | b'\t'));
-        at = value.end + trailing.count() + 2;
-        if !section.get(..at)?.ends_with(b"\r\n") {
-            return None;
-        }
-    }
-    let is_plain = section.len() == at + 2
-        && section.ends_with(b"\r\n")
-        && line_bytes <= limits.request_line_bytes
-        && section.len() <= limits.field_section_bytes
+    let is_within = line_bytes <= limits.request_line_bytes
+        && section_bytes <= limits.field_section_bytes
         && fields.len() <= limits.field_lines;
-    if !is_plain {
+    if !is_within {
         return None;
     }
-    let end = line_bytes + section.len();
-    let head = &received[..end];
+    let end = line_bytes + section_bytes;
     let found = Found {
-        head,
+        head: &received[..end],
+        line_bytes,
         method,
         target,
         is_http_10,
         fields,
     };
     // What is wrong with a refused one, the careful way says: the same however it is delivered.
-    Some((keep(&found, known_host).ok()??, end))
+    Some((last.keep(&found).ok()??, end))
 }
 
 /// Builds the head from the bytes of a complete one, which has `field_lines` fields after the
 /// `request_line_bytes` of its first line, each line ended by CR LF.
 ///
 /// `None` says that httparse refused a line, without saying which.
-pub(crate) fn build(
+pub(super) fn build(
     received: &[u8],
     request_line_bytes: usize,
     field_lines: usize,
+    last: &mut Last,
 ) -> Result<Option<RequestHead>, Refusal> {
     // RFC 9110 §2.5: a higher minor version is processed as the highest one that we implement,
     // and httparse knows no higher one.
@@ -319,63 +303,120 @@ pub(crate) fn build(
     };
     let found = Found {
         head,
+        line_bytes: request_line_bytes,
         method: method.as_bytes(),
         target: target.as_bytes(),
         is_http_10: minor == 0,
         fields: request.headers,
     };
-    keep(&found, b"")
+    last.keep(&found)
 }
 
-/// Decides what a head says, and copies it.
-#[inline]
-fn keep(found: &Found<'_>, known_host: &[u8]) -> Result<Option<RequestHead>, Refusal> {
-    let Found {
-        head,
-        method,
-        target,
-        is_http_10,
-        fields,
-    } = *found;
-    let Ok(known_method) = Method::from_bytes(method) else {
-        return Ok(None);
-    };
-    let parsed = target::parse(method, target)?;
+impl Last {
+    /// Decides what a head says, and copies it. `None` if there is something in it that httparse
+    /// is lenient about: it is proved from where the fields were found that nothing stands between
+    /// them but the colon, white space around values, and CR LF.
+    #[inline]
+    fn keep(&mut self, found: &Found<'_>) -> Result<Option<RequestHead>, Refusal> {
+        let Found {
+            head,
+            line_bytes,
+            target,
+            is_http_10,
+            ..
+        } = *found;
+        let Ok(method) = Method::from_bytes(found.method) else {
+            return Ok(None);
+        };
+        let parsed = target::parse(found.method, target)?;
+        let mut facts = Facts::new(&self.host);
+        self.fields.clear();
+        let mut at = line_bytes;
+        for field in found.fields {
+            let name = range_in(head, field.name.as_bytes());
+            let value = range_in(head, field.value);
+            let end = line_end(head, value.end);
+            let (true, Some(end)) = (name.start == at && value.start > name.end, end) else {
+                return Ok(None);
+            };
+            at = end;
+            facts.note(field.name, field.value)?;
+            self.fields.push(Place {
+                name: name.into(),
+                value: value.into(),
+            });
+        }
+        if head.get(at..) != Some(b"\r\n") {
+            return Ok(None);
+        }
+        let decided = facts.decide(is_http_10)?;
 
-    let mut bytes = Vec::with_capacity(head.len() + fields.len() * RECORD_BYTES);
-    bytes.extend_from_slice(head);
-    let mut facts = Facts::new(known_host);
-    for field in fields {
-        let (name, value) = (field.name.as_bytes(), field.value);
-        let record = fields::record(range_in(head, name), range_in(head, value));
-        bytes.extend_from_slice(&record);
-        facts.note(field.name, value)?;
-    }
-    let decided = facts.decide(is_http_10)?;
-
-    let target_start = range_in(head, target).start;
-    let within =
-        |range: Range<usize>| Span::from(target_start + range.start..target_start + range.end);
-    Ok(Some(RequestHead(Box::new(Parts {
-        bytes: bytes.into_boxed_slice(),
-        head_bytes: head.len() as u32,
-        target: within(0..target.len()),
-        path: within(parsed.path),
-        query: parsed
+        let mut shared = self.parts.take().unwrap_or_default();
+        // One that somebody still has is copied first, which is of no use, but rare.
+        let parts = Rc::make_mut(&mut shared);
+        parts.bytes.clear();
+        parts.bytes.extend_from_slice(head);
+        std::mem::swap(&mut parts.fields, &mut self.fields);
+        let target_start = found.method.len() + 1;
+        let within =
+            |range: Range<usize>| Span::from(target_start + range.start..target_start + range.end);
+        parts.target = within(0..target.len());
+        parts.path = within(parsed.path);
+        parts.query = parsed
             .query
             .map(|query| within(query.start - 1..query.end))
-            .unwrap_or_default(),
+            .unwrap_or_default();
         // RFC 9112 §3.2.2: with absolute-form the received Host is ignored.
-        host: match (parsed.authority, facts.host()) {
+        parts.host = match (parsed.authority, facts.host()) {
             (Some(authority), _) => within(authority),
             (None, Some(host)) => range_in(head, host).into(),
             (None, None) => Span::default(),
-        },
-        method: known_method,
-        decided,
-        form: parsed.form,
-        is_http_10,
-    }))))
+        };
+        parts.method = method;
+        parts.decided = decided;
+        parts.form = parsed.form;
+        parts.is_http_10 = is_http_10;
+
+        if let Some(host) = facts.new_host() {
+            self.host.clear();
+            self.host.extend_from_slice(host);
+        }
+        if parts.bytes.capacity() <= SPARE_BYTES {
+            self.parts = Some(Rc::clone(&shared));
+        }
+        Ok(Some(RequestHead(shared)))
+    }
+}
+
+/// Where the line ends of which nothing but white space and CR LF is left at `at`.
+#[inline]
+fn line_end(head: &[u8], at: usize) -> Option<usize> {
+    let mut end = at;
+    while let Some(b' ' | b'\t') = head.get(end) {
+        end += 1;
+    }
+    (head.get(end..end + 2)? == b"\r\n").then_some(end + 2)
+}
+
+impl Default for Parts {
+    fn default() -> Self {
+        Self {
+            bytes: Vec::new(),
+            fields: Vec::new(),
+            target: Span::default(),
+            path: Span::default(),
+            query: Span::default(),
+            host: Span::default(),
+            method: Method::GET,
+            decided: Decided {
+                framing: Framing::None,
+                keep_alive: false,
+                expects_continue: false,
+            },
+            form: TargetForm::Origin,
+            is_http_10: false,
+        }
+    }
 }
 
 /// Where `part`, a slice of `head`, lies in it.
