@@ -14,18 +14,18 @@ use super::refusal::Refusal;
 /// A value is octets: it may hold tabs and obs-text (RFC 9110 §5.5), never other controls.
 #[derive(Debug, Clone)]
 pub struct Fields<'a> {
-    head: &'a [u8],
+    section: &'a [u8],
     places: slice::Iter<'a, Place>,
 }
 
-/// Where one field lies in its head.
+/// Where one field lies in its section.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place {
     pub(super) name: Span,
     pub(super) value: Span,
 }
 
-/// A range of a head's bytes in 32-bit offsets; heads are bounded far below 4 GiB.
+/// A range of bytes in 32-bit offsets; heads are bounded far below 4 GiB.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Span {
     start: u32,
@@ -33,11 +33,11 @@ pub(super) struct Span {
 }
 
 impl<'a> Fields<'a> {
-    /// The fields of `head` that lie at `places`.
+    /// The fields of `section` that lie at `places`.
     #[inline]
-    pub(super) fn new(head: &'a [u8], places: &'a [Place]) -> Self {
+    pub(super) fn new(section: &'a [u8], places: &'a [Place]) -> Self {
         Self {
-            head,
+            section,
             places: places.iter(),
         }
     }
@@ -45,11 +45,11 @@ impl<'a> Fields<'a> {
     /// The values of the fields named `name`, in order, without building any name.
     #[inline]
     pub(super) fn values_of(self, name: &[u8]) -> impl Iterator<Item = &'a [u8]> {
-        let head = self.head;
+        let section = self.section;
         self.places.filter_map(move |place| {
             // Most names differ in length, which is told without touching the text.
-            (place.name.len() == name.len() && place.name.of(head).eq_ignore_ascii_case(name))
-                .then(|| place.value.of(head))
+            (place.name.len() == name.len() && place.name.of(section).eq_ignore_ascii_case(name))
+                .then(|| place.value.of(section))
         })
     }
 }
@@ -61,8 +61,8 @@ impl<'a> Iterator for Fields<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         let place = self.places.next()?;
         // Names are tokens and so ASCII; the default is never taken.
-        let name = std::str::from_utf8(place.name.of(self.head)).unwrap_or_default();
-        Some((name, place.value.of(self.head)))
+        let name = std::str::from_utf8(place.name.of(self.section)).unwrap_or_default();
+        Some((name, place.value.of(self.section)))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -73,10 +73,10 @@ impl<'a> Iterator for Fields<'a> {
 impl ExactSizeIterator for Fields<'_> {}
 
 impl Span {
-    /// The part of `head` that it names.
+    /// The part of `bytes` that it is.
     #[inline]
-    pub(super) fn of(self, head: &[u8]) -> &[u8] {
-        let part = head.get(self.start as usize..self.end as usize);
+    pub(super) fn of(self, bytes: &[u8]) -> &[u8] {
+        let part = bytes.get(self.start as usize..self.end as usize);
         part.unwrap_or_default()
     }
 
