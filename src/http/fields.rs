@@ -46,11 +46,12 @@ impl<'a> Fields<'a> {
     #[inline]
     pub(super) fn values_of(self, name: &[u8]) -> impl Iterator<Item = &'a [u8]> {
         let section = self.section;
-        self.places.filter_map(move |place| {
-            // Most names differ in length, which is told without touching the text.
-            (place.name.len() == name.len() && place.name.of(section).eq_ignore_ascii_case(name))
-                .then(|| place.value.of(section))
-        })
+        // Most names differ in length, which is told without touching the text.
+        let is_named = move |place: &&Place| {
+            place.name.len() == name.len() && place.name.of(section).eq_ignore_ascii_case(name)
+        };
+        let places = self.places.filter(is_named);
+        places.map(move |place| place.value.of(section))
     }
 }
 
