@@ -24,14 +24,21 @@ pub struct Request {
     head: RequestHead,
     body: Body,
     peer: SocketAddr,
+    /// The route that the request matched.
+    route: Option<Rc<Route>>,
+    /// Apart, because most requests have none of it and all are moved into their handlers.
+    rare: Option<Box<Rare>>,
+}
+
+/// What few requests have.
+#[derive(Debug)]
+struct Rare {
+    /// Where the route's parameters lie, if it has any.
+    located: Option<Located>,
     /// The most that [`Request::bytes`] accepts, in bytes.
     body_limit: u64,
     /// What followed the content, once that was taken in one piece.
     trailers: Option<Box<Headers>>,
-    /// The route that the request matched.
-    route: Option<Rc<Route>>,
-    /// Where the route's parameters lie, if it has any.
-    located: Option<Box<Located>>,
 }
 
 /// Where the parameters of a route lie in a request's path.
@@ -42,6 +49,16 @@ pub(super) struct Located {
     pub(super) normal_path: Option<Box<str>>,
 }
 
+impl Default for Rare {
+    fn default() -> Rare {
+        Rare {
+            located: None,
+            body_limit: BODY_BYTES,
+            trailers: None,
+        }
+    }
+}
+
 impl Request {
     /// The request with `head` and `body`, sent from `peer`.
     #[inline]
@@ -50,10 +67,8 @@ impl Request {
             head,
             body,
             peer,
-            body_limit: BODY_BYTES,
-            trailers: None,
             route: None,
-            located: None,
+            rare: None,
         }
     }
 
@@ -192,7 +207,7 @@ impl Request {
     /// It can only be less: the connection delivers no more than the route accepts, which
     /// [`with_body_limit`](super::with_body_limit) sets.
     pub fn set_body_limit(&mut self, bytes: u64) {
-        self.body_limit = bytes;
+        self.rare.get_or_insert_default().body_limit = bytes;
     }
 
     /// All of the content. It is kept, so asking again gives the same.
@@ -200,10 +215,12 @@ impl Request {
     /// # Errors
     /// 413 if it is larger than the limit, 400 if it is malformed, 408 if it comes too slowly.
     pub async fn bytes(&mut self) -> Result<Bytes> {
-        let bytes = self.body.take(self.body_limit).await?;
+        let rare = self.rare.as_ref();
+        let limit = rare.map_or(BODY_BYTES, |rare| rare.body_limit);
+        let bytes = self.body.take(limit).await?;
         if let Body::Ended(trailers) = std::mem::replace(&mut self.body, Body::Bytes(bytes.clone()))
         {
-            self.trailers = Some(trailers);
+            self.rare.get_or_insert_default().trailers = Some(trailers);
         }
         Ok(bytes)
     }
@@ -213,7 +230,8 @@ impl Request {
     /// Fields that may not stand there, such as those that frame or route a message or
     /// authenticate its sender, were dropped.
     pub fn trailers(&self) -> Option<&Headers> {
-        self.trailers.as_deref().or(self.body.trailers())
+        let taken = self.rare.as_ref().and_then(|rare| rare.trailers.as_deref());
+        taken.or(self.body.trailers())
     }
 
     /// All of the content as UTF-8 text.
@@ -240,14 +258,16 @@ impl Request {
 
     /// Remembers what the router found.
     #[inline]
-    pub(super) fn set_route(&mut self, route: Rc<Route>, located: Option<Box<Located>>) {
+    pub(super) fn set_route(&mut self, route: Rc<Route>, located: Option<Located>) {
         self.route = Some(route);
-        self.located = located;
+        if self.rare.is_some() || located.is_some() {
+            self.rare.get_or_insert_default().located = located;
+        }
     }
 
     /// The value at `index` of the route's parameters, as it stands in the path.
     fn parameter(&self, index: usize) -> Option<&str> {
-        let located = self.located.as_ref()?;
+        let located = self.rare.as_ref()?.located.as_ref()?;
         let path = located.normal_path.as_deref().unwrap_or(self.head.path());
         located.params.get(path, index)
     }

@@ -174,7 +174,7 @@ impl Router {
             params,
             normal_path,
         };
-        request.set_route(Rc::clone(route), Some(Box::new(parameters)));
+        request.set_route(Rc::clone(route), Some(parameters));
         Ok(route)
     }
 

@@ -59,10 +59,16 @@ pub fn response_head<'a>(
 ) {
     // One growth for a typical head, not one for each of its parts.
     out.reserve(TYPICAL_HEAD_BYTES);
-    status_line(out, status);
     // RFC 9110 §5.3: control data goes first.
-    let start = out.len();
-    out.extend_from_slice(&preamble.fields);
+    let start;
+    if status == StatusCode::OK {
+        out.extend_from_slice(&preamble.bytes);
+        start = out.len() - preamble.fields().len();
+    } else {
+        status_line(out, status);
+        start = out.len();
+        out.extend_from_slice(preamble.fields());
+    }
     let mut has_upgrade = false;
     for (name, value) in fields {
         if *name == CONTENT_TYPE {
@@ -111,32 +117,46 @@ pub fn response_head<'a>(
 }
 
 /// The fields that are the same in every response of a second, Date and Server: written once, and
-/// copied as one.
+/// copied as one. So is the status line of most responses, 200 (OK).
 #[derive(Debug, Clone)]
 pub struct Preamble {
     /// Without the end of the last line.
-    fields: Vec<u8>,
+    bytes: Vec<u8>,
+    /// Where the fields begin, after the status line.
+    fields_start: usize,
     date_bytes: usize,
 }
 
 impl Preamble {
     /// The fields for `date` and, if there is one, the value of Server.
     pub fn new(date: &HttpDate, server: Option<&HeaderValue>) -> Self {
-        let mut fields = b"Date: ".to_vec();
-        fields.extend_from_slice(date.as_bytes());
-        let date_bytes = fields.len();
+        let mut bytes = Vec::new();
+        status_line(&mut bytes, StatusCode::OK);
+        let fields_start = bytes.len();
+        bytes.extend_from_slice(b"Date: ");
+        bytes.extend_from_slice(date.as_bytes());
+        let date_bytes = bytes.len() - fields_start;
         if let Some(server) = server {
-            fields.extend_from_slice(b"\r\nServer: ");
-            fields.extend_from_slice(server.as_bytes());
+            bytes.extend_from_slice(b"\r\nServer: ");
+            bytes.extend_from_slice(server.as_bytes());
         }
-        Self { fields, date_bytes }
+        Self {
+            bytes,
+            fields_start,
+            date_bytes,
+        }
+    }
+
+    #[inline]
+    fn fields(&self) -> &[u8] {
+        &self.bytes[self.fields_start..]
     }
 }
 
 /// Takes the preamble's Server out of a head, from `start` on, that has one of its own.
 #[cold]
 fn remove_server(out: &mut Vec<u8>, start: usize, preamble: &Preamble) {
-    let ours = &preamble.fields[preamble.date_bytes..];
+    let ours = &preamble.fields()[preamble.date_bytes..];
     let at = start + preamble.date_bytes;
     // It is gone already when a second one comes.
     if out[at..].starts_with(ours) {

@@ -3,13 +3,10 @@
 //! It does not know what any field means; that is `framing.rs`.
 
 use std::ops::Range;
-use std::slice::ChunksExact;
+use std::slice;
 
 use super::chars;
 use super::refusal::Refusal;
-
-/// What one field costs beside its text: four offsets of four bytes.
-pub(crate) const RECORD_BYTES: usize = 16;
 
 /// The fields of a request in the order received: the name as it was written, and the value
 /// without the white space around it.
@@ -17,30 +14,44 @@ pub(crate) const RECORD_BYTES: usize = 16;
 /// A value is octets: it may hold tabs and obs-text (RFC 9110 §5.5), never other controls.
 #[derive(Debug, Clone)]
 pub struct Fields<'a> {
-    head: &'a [u8],
-    records: ChunksExact<'a, u8>,
+    section: &'a [u8],
+    places: slice::Iter<'a, Place>,
+}
+
+/// Where one field lies in its section.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub(super) name: Span,
+    pub(super) value: Span,
+}
+
+/// A range of bytes in 32-bit offsets; heads are bounded far below 4 GiB.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Span {
+    start: u32,
+    end: u32,
 }
 
 impl<'a> Fields<'a> {
-    /// The fields of `head`, as the records that [`record`] made of them say.
+    /// The fields of `section` that lie at `places`.
     #[inline]
-    pub(crate) fn new(head: &'a [u8], records: &'a [u8]) -> Self {
+    pub(super) fn new(section: &'a [u8], places: &'a [Place]) -> Self {
         Self {
-            head,
-            records: records.chunks_exact(RECORD_BYTES),
+            section,
+            places: places.iter(),
         }
     }
 
     /// The values of the fields named `name`, in order, without building any name.
     #[inline]
-    pub(crate) fn values_of(self, name: &[u8]) -> impl Iterator<Item = &'a [u8]> {
-        let head = self.head;
-        self.records.filter_map(move |record| {
-            // Most names differ in length, which is told without touching the text.
-            let range = name_range(record);
-            (range.len() == name.len() && slice(head, range).eq_ignore_ascii_case(name))
-                .then(|| slice(head, value_range(record)))
-        })
+    pub(super) fn values_of(self, name: &[u8]) -> impl Iterator<Item = &'a [u8]> {
+        let section = self.section;
+        // Most names differ in length, which is told without touching the text.
+        let is_named = move |place: &&Place| {
+            place.name.len() == name.len() && place.name.of(section).eq_ignore_ascii_case(name)
+        };
+        let places = self.places.filter(is_named);
+        places.map(move |place| place.value.of(section))
     }
 }
 
@@ -49,53 +60,41 @@ impl<'a> Iterator for Fields<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        let record = self.records.next()?;
-        let name = slice(self.head, name_range(record));
+        let place = self.places.next()?;
         // Names are tokens and so ASCII; the default is never taken.
-        let name = std::str::from_utf8(name).unwrap_or_default();
-        Some((name, slice(self.head, value_range(record))))
+        let name = std::str::from_utf8(place.name.of(self.section)).unwrap_or_default();
+        Some((name, place.value.of(self.section)))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.records.size_hint()
+        self.places.size_hint()
     }
 }
 
 impl ExactSizeIterator for Fields<'_> {}
 
-/// Notes where in the head a name and a value lie; heads are bounded far below 4 GiB.
-#[inline]
-pub(crate) fn record(name: Range<usize>, value: Range<usize>) -> [u8; RECORD_BYTES] {
-    let mut record = [0; RECORD_BYTES];
-    let offsets = [name.start, name.end, value.start, value.end];
-    for (place, offset) in record.chunks_exact_mut(4).zip(offsets) {
-        place.copy_from_slice(&(offset as u32).to_ne_bytes());
+impl Span {
+    /// The part of `bytes` that it is.
+    #[inline]
+    pub(super) fn of(self, bytes: &[u8]) -> &[u8] {
+        let part = bytes.get(self.start as usize..self.end as usize);
+        part.unwrap_or_default()
     }
-    record
+
+    #[inline]
+    fn len(self) -> usize {
+        (self.end - self.start) as usize
+    }
 }
 
-#[inline]
-fn name_range(record: &[u8]) -> Range<usize> {
-    offset(record, 0)..offset(record, 1)
-}
-
-#[inline]
-fn value_range(record: &[u8]) -> Range<usize> {
-    offset(record, 2)..offset(record, 3)
-}
-
-#[inline]
-fn offset(record: &[u8], index: usize) -> usize {
-    record
-        .as_chunks::<4>()
-        .0
-        .get(index)
-        .map_or(0, |bytes| u32::from_ne_bytes(*bytes) as usize)
-}
-
-#[inline]
-fn slice(head: &[u8], range: Range<usize>) -> &[u8] {
-    head.get(range).unwrap_or_default()
+impl From<Range<usize>> for Span {
+    #[inline]
+    fn from(range: Range<usize>) -> Self {
+        Self {
+            start: range.start as u32,
+            end: range.end as u32,
+        }
+    }
 }
 
 /// Checks one complete field line, without its CR LF.

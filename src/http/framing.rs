@@ -28,10 +28,11 @@ pub(crate) struct Decided {
 
 /// What the fields seen so far said.
 #[derive(Debug, Default)]
-pub(crate) struct Facts<'a> {
+pub(crate) struct Facts<'known, 'a> {
     /// A Host that was proved before: the same need not be proved again.
-    known_host: &'a [u8],
+    known_host: &'known [u8],
     host: Option<&'a [u8]>,
+    is_known_host: bool,
     length: Option<u64>,
     coding: Option<Coding>,
     close: bool,
@@ -50,10 +51,10 @@ enum Coding {
     Unknown,
 }
 
-impl<'a> Facts<'a> {
+impl<'known, 'a> Facts<'known, 'a> {
     /// Nothing seen yet. `known_host` is a valid Host, or empty.
     #[inline]
-    pub(crate) fn new(known_host: &'a [u8]) -> Self {
+    pub(crate) fn new(known_host: &'known [u8]) -> Self {
         Self {
             known_host,
             ..Self::default()
@@ -64,17 +65,17 @@ impl<'a> Facts<'a> {
     #[inline]
     pub(crate) fn note(&mut self, name: &str, value: &'a [u8]) -> Result<(), Refusal> {
         match name.len() {
-            4 if name.eq_ignore_ascii_case("host") => self.note_host(value),
-            6 if name.eq_ignore_ascii_case("expect") => {
+            4 if is_named(name, "Host") => self.note_host(value),
+            6 if is_named(name, "Expect") => {
                 self.note_expect(value);
                 Ok(())
             }
-            10 if name.eq_ignore_ascii_case("connection") => {
+            10 if is_named(name, "Connection") => {
                 self.note_connection(value);
                 Ok(())
             }
-            14 if name.eq_ignore_ascii_case("content-length") => self.note_length(value),
-            17 if name.eq_ignore_ascii_case("transfer-encoding") => self.note_coding(value),
+            14 if is_named(name, "Content-Length") => self.note_length(value),
+            17 if is_named(name, "Transfer-Encoding") => self.note_coding(value),
             _ => Ok(()),
         }
     }
@@ -83,6 +84,12 @@ impl<'a> Facts<'a> {
     #[inline]
     pub(crate) fn host(&self) -> Option<&'a [u8]> {
         self.host
+    }
+
+    /// That Host, if it is not the one that was proved before.
+    #[inline]
+    pub(crate) fn new_host(&self) -> Option<&'a [u8]> {
+        self.host.filter(|_| !self.is_known_host)
     }
 
     /// Decides, once every field was noted. `is_http_10` says which of the two versions it is.
@@ -138,8 +145,8 @@ impl<'a> Facts<'a> {
             return Err(Refusal::HOST_REPEATED);
         }
         // RFC 9112 §3.3: where the http scheme needs an authority, an empty Host may be rejected.
-        let is_known = !value.is_empty() && value == self.known_host;
-        if !is_known && !target::is_valid_authority(value) {
+        self.is_known_host = !value.is_empty() && value == self.known_host;
+        if !self.is_known_host && !target::is_valid_authority(value) {
             return Err(Refusal::HOST_INVALID);
         }
         self.host = Some(value);
@@ -196,6 +203,13 @@ impl<'a> Facts<'a> {
             }
         }
     }
+}
+
+/// Whether `name` is `usual`, which is how most peers write it: that takes one comparison, and
+/// not one for each letter.
+#[inline]
+fn is_named(name: &str, usual: &str) -> bool {
+    name == usual || name.eq_ignore_ascii_case(usual)
 }
 
 /// The members of a comma-separated list; empty ones are skipped (RFC 9110 §5.6.1.2).

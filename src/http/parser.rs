@@ -7,7 +7,7 @@ use memchr::memchr;
 
 use super::chars;
 use super::fields;
-use super::head::{self, RequestHead};
+use super::head::{self, Last, RequestHead};
 use super::refusal::Refusal;
 use super::target;
 use crate::limits::HeadLimits;
@@ -20,7 +20,7 @@ fn cap(limit_bytes: usize) -> usize {
 /// Where the scan of one request's head stands.
 ///
 /// Of the head it keeps offsets, never bytes: `checked ≤ line_start ≤ scanned ≤ received.len()`.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct HeadParser {
     /// Where the request line begins: after the empty line that may precede it.
     start: usize,
@@ -33,8 +33,7 @@ pub struct HeadParser {
     /// Where the first line begins whose syntax was not checked yet.
     checked: usize,
     field_lines: usize,
-    /// The host of the last request, which is valid: the next one is likely for the same.
-    host: Vec<u8>,
+    last: Last,
 }
 
 /// What a scan ended with.
@@ -52,9 +51,8 @@ impl HeadParser {
 
     /// Stands at the first byte of a request again, whatever was scanned.
     pub fn reset(&mut self) {
-        let host = std::mem::take(&mut self.host);
         *self = Self {
-            host,
+            last: std::mem::take(&mut self.last),
             ..Self::default()
         };
     }
@@ -74,13 +72,9 @@ impl HeadParser {
         limits: &HeadLimits,
     ) -> Result<Option<(RequestHead, usize)>, Refusal> {
         if self.scanned == 0
-            && let Some((head, end)) = head::build_plain(received, limits, &self.host)
+            && let Some(plain) = head::build_plain(received, limits, &mut self.last)
         {
-            if head.host_octets() != self.host {
-                self.host.clear();
-                self.host.extend_from_slice(head.host_octets());
-            }
-            return Ok(Some((head, end)));
+            return Ok(Some(plain));
         }
         match self.scan(received, limits) {
             Scan::Complete => {
@@ -89,6 +83,7 @@ impl HeadParser {
                     &received[self.start..end],
                     self.section_start - self.start,
                     self.field_lines,
+                    &mut self.last,
                 )?
                 else {
                     // httparse found a fault that is now named.

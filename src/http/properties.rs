@@ -198,6 +198,36 @@ proptest! {
     }
 
     #[test]
+    fn a_head_does_not_depend_on_the_one_before(
+        before in prop_oneof![wild_head(), valid_head().prop_map(|made| made.bytes)],
+        edit in proptest::option::of((any::<Index>(), any::<u8>())),
+        line in proptest::option::of(select(vec!["GET /other HTTP/1.1", "OPTIONS * HTTP/1.0", "GET http://a/ HTTP/1.1", "CONNECT a:1 HTTP/1.0"])),
+        limits in prop_oneof![Just(HeadLimits::default()), small_limits()],
+        is_held in any::<bool>(),
+    ) {
+        // The same fields again, mostly, in another request.
+        let mut bytes = before.clone();
+        if let (Some(line), Some(end)) = (line, before.windows(2).position(|pair| pair == b"\r\n")) {
+            bytes = [line.as_bytes(), &before[end..]].concat();
+        }
+        if let Some((place, octet)) = edit {
+            let at = place.index(bytes.len());
+            bytes[at] = octet;
+        }
+        let mut parser = HeadParser::new();
+        let first = parser.parse(&before, &HeadLimits::default());
+        prop_assume!(matches!(first, Ok(Some(_))));
+        let held = is_held.then_some(first);
+        let outcome = described(parser.parse(&bytes, &limits));
+        prop_assert_eq!(outcome, described(head_in_steps(&bytes, &limits, [])));
+        // Nor does one that is kept see anything of the next.
+        if let Some(first) = held {
+            let again = head_in_steps(&before, &HeadLimits::default(), []);
+            prop_assert_eq!(described(first), described(again));
+        }
+    }
+
+    #[test]
     fn the_line_check_and_httparse_agree(
         name in "[A-Za-z0-9!#$%&'*+.^_`|~ -]{0,70}:?",
         value in vec(select(values()), 0..100),
@@ -228,7 +258,7 @@ proptest! {
         }
         prop_assume!(!line.contains(&b'\n') && !line.starts_with(b"\r") && !line.is_empty());
         let bytes = [&line[..], b"\r\nHost: h\r\n\r\n"].concat();
-        let theirs = head::build(&bytes, line.len() + 2, 1);
+        let theirs = head::build(&bytes, line.len() + 2, 1, &mut head::Last::default());
         let is_accepted = matches!(theirs, Ok(Some(_)));
         prop_assert_eq!(parser::check_request_line(&line).is_ok(), is_accepted, "{}", line.escape_ascii());
     }
