@@ -45,6 +45,8 @@ pub struct Files {
     /// What stands before the folder's own paths in the request path; empty or `/…`, no last slash.
     prefix: Rc<str>,
     root: Arc<OwnedFd>,
+    /// Longest request line that the server takes, in bytes.
+    request_line_bytes: usize,
 }
 
 /// A file that was found, and what the file system says of it.
@@ -73,7 +75,15 @@ impl Files {
             ring: ring.clone(),
             prefix,
             root: Arc::new(root),
+            request_line_bytes: REQUEST_LINE_BYTES,
         })
+    }
+
+    /// Redirects to nothing for which the server would not take the request line. Default:
+    /// [`REQUEST_LINE_BYTES`].
+    pub fn request_line_bytes(mut self, bytes: usize) -> Self {
+        self.request_line_bytes = bytes;
+        self
     }
 
     async fn respond(self, request: Request) -> Response {
@@ -97,7 +107,7 @@ impl Files {
                 let query = request.query_str().map(str::as_bytes);
                 let location = self.prefix.to_string() + &directory_location(&relative, query);
                 // RFC 9110 §2.3: what is generated can be taken, too.
-                if location.len() + AROUND_TARGET_BYTES > REQUEST_LINE_BYTES {
+                if location.len() + AROUND_TARGET_BYTES > self.request_line_bytes {
                     return Response::error(StatusCode::URI_TOO_LONG, "");
                 }
                 match HeaderValue::try_from(location) {

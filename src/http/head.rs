@@ -6,7 +6,7 @@ use std::rc::Rc;
 use ::http::{Method, Version};
 
 use super::fields::{Fields, Place, Span};
-use super::framing::{Decided, Framing};
+use super::framing::{Decided, Framing, members};
 use super::target::TargetForm;
 
 mod build;
@@ -131,6 +131,23 @@ impl RequestHead {
         N: AsRef<str> + ?Sized,
     {
         self.fields().values_of(name.as_ref().as_bytes())
+    }
+
+    /// Whether the field `name` is about this connection alone, and so not for whoever a request
+    /// is passed on to: Connection names it (RFC 9110 §7.6.1), or it always is.
+    pub fn is_hop_by_hop(&self, name: impl AsRef<str>) -> bool {
+        const ALWAYS: [&str; 6] = [
+            "connection",
+            "keep-alive",
+            "proxy-connection",
+            "te",
+            "transfer-encoding",
+            "upgrade",
+        ];
+        let name = name.as_ref();
+        let is_name = |other: &[u8]| other.eq_ignore_ascii_case(name.as_bytes());
+        let mut named = self.field_values("connection").flat_map(members);
+        ALWAYS.iter().any(|other| is_name(other.as_bytes())) || named.any(is_name)
     }
 
     /// The host that the request is for, with its port if one was sent.

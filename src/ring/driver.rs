@@ -24,6 +24,7 @@ use super::enter::Wait;
 use super::probe::StartError;
 use super::{Ring, RingOptions};
 use crate::limits::{GLOMMIO_MEMORY_BYTES, GLOMMIO_RING_DEPTH};
+use futures_lite::future::poll_once;
 use glommio::io::BufferedFile;
 use glommio::{LocalExecutorBuilder, Placement};
 use std::future::{Future, poll_fn};
@@ -75,13 +76,16 @@ where
         .make()
         .map_err(|error| StartError::Executor(error.to_string()))?;
     let work = async {
+        // Before anything stands in the run queue that glommio could sleep over.
+        let mut awake = Box::pin(stay_awake());
+        let _ = poll_once(&mut awake).await;
         let ring = Ring::new(options)?;
         let bell = ring.0.bell().map_err(StartError::Memory)?.into_raw_fd();
         // SAFETY: the descriptor was made for the sentinel alone.
         let bell = unsafe { BufferedFile::from_raw_fd(bell) };
         let sentinel = glommio::spawn_local(listen(bell, Rc::clone(&ring.0))).detach();
         let driver = glommio::spawn_local(drive(Rc::clone(&ring.0), options)).detach();
-        glommio::spawn_local(stay_awake()).detach();
+        glommio::spawn_local(awake).detach();
         let main = glommio::spawn_local(main(ring.clone())).detach();
         let output = futures_lite::future::or(async { Ok(main.await) }, async {
             match driver.await {

@@ -111,7 +111,8 @@ impl Shard {
                 let what = format!("the folder {} cannot be opened: {error}", path.display());
                 Failure::operator(what, "make it readable for this user, or name another")
             })?;
-            app = app.mount(&prefix, files);
+            let line_bytes = self.service.limits().head.request_line_bytes;
+            app = app.mount(&prefix, files.request_line_bytes(line_bytes));
         }
         app.build()
             .map_err(|error| Failure::operator(error.to_string(), "change the routes"))

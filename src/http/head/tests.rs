@@ -141,3 +141,17 @@ fn debug_output_hides_values() {
         assert!(!text.contains("secret"), "{text}");
     });
 }
+
+#[test]
+fn fields_about_the_connection_alone() {
+    let bytes = b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close, X-A\r\nX-A: 1\r\nX-B: 2\r\n\
+        Connection:,x-c ,\r\nTE: trailers\r\n\r\n";
+    with(bytes, |head| {
+        for name in ["Connection", "x-a", "X-C", "te", "Keep-Alive", "Upgrade"] {
+            assert!(head.is_hop_by_hop(name), "{name}");
+        }
+        for name in ["Host", "X-B", "x", "", "x-a, x-b"] {
+            assert!(!head.is_hop_by_hop(name), "{name}");
+        }
+    });
+}
