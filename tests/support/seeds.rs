@@ -40,6 +40,7 @@ pub(crate) const CONNECTIONS: &[&[u8]] = &[
     b"\x05GET /a HTTP/1.0\r\nConnection: keep-alive\r\n\r\nGET /b HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\nGET /c HTTP/1.1\r\nHost: h\r\n\r\n",
     b"\x08OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\nCONNECT h:443 HTTP/1.1\r\nHost: h\r\n\r\nGET http://a/b HTTP/1.1\r\nHost: h\r\n\r\n",
     b"\x03POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 48\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: h\r\n\r\n",
+    b"\x08OPTIONS * HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\nGET /b HTTP/1.1\r\nHost: h\r\n\r\n",
     b"\x09POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 1048577\r\n\r\n",
 ];
 

@@ -4,6 +4,7 @@
 
 use corelane::app::{App, Request};
 use corelane::http::{BodyDecoder, BodyLimits, Framing, HeadLimits, HeadParser, RequestHead};
+use corelane::limits::{BODY_BYTES, UNREAD_BODY_BYTES};
 
 /// One response that is expected.
 #[derive(Debug, PartialEq, Eq)]
@@ -58,15 +59,13 @@ impl Transcript {
             };
             rest = &rest[consumed..];
             if head.path() == "*" {
-                // Nobody reads the content of a request that names no resource; how much of it
-                // is thrown away is not told here.
                 let status = if head.method() == "OPTIONS" { 204 } else { 501 };
                 answers.push(Answer::failed(status, Some(&head)));
-                if !matches!(head.framing(), Framing::None | Framing::Length(0)) {
+                if !is_skipped(&head, &mut rest) {
                     break;
                 }
             } else {
-                match read_body(&head, &mut rest) {
+                match read_body(&head, &mut rest, BODY_BYTES) {
                     Ok(Some(content)) => answers.push(Answer {
                         content: Some(describe(&head, &content)),
                         ..Answer::failed(200, Some(&head))
@@ -128,10 +127,19 @@ impl Transcript {
     }
 }
 
+/// Whether the content that nobody reads is thrown away and the next request read behind it.
+/// Content that was not invited ends the connection, and so does much of it.
+fn is_skipped(head: &RequestHead, rest: &mut &[u8]) -> bool {
+    let is_long = matches!(head.framing(), Framing::Length(length) if length > UNREAD_BODY_BYTES);
+    let is_expected = !head.expects_continue() && !is_long;
+    is_expected && matches!(read_body(head, rest, u64::MAX), Ok(Some(_)))
+}
+
 /// The content of a request, `None` if it is not all there, or the status that refuses it.
-fn read_body(head: &RequestHead, rest: &mut &[u8]) -> Result<Option<Vec<u8>>, u16> {
-    let mut decoder = BodyDecoder::new(head.framing(), &BodyLimits::default())
-        .map_err(|refusal| refusal.status.as_u16())?;
+fn read_body(head: &RequestHead, rest: &mut &[u8], limit: u64) -> Result<Option<Vec<u8>>, u16> {
+    let limits = BodyLimits::default().with_content_bytes(limit);
+    let mut decoder =
+        BodyDecoder::new(head.framing(), &limits).map_err(|refusal| refusal.status.as_u16())?;
     let mut content = Vec::new();
     while !decoder.is_complete() {
         if rest.is_empty() {
