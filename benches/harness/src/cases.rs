@@ -17,6 +17,9 @@ pub enum Case {
     /// 16 requests in one write on each of 64 connections.
     #[value(name = "pipeline-16")]
     Pipeline16,
+    /// The same, and no request has the fields of the one before it.
+    #[value(name = "varied-16")]
+    Varied16,
     /// A new connection for each request, 64 at a time.
     #[value(name = "close")]
     Close,
@@ -27,10 +30,11 @@ pub enum Case {
 
 impl Case {
     /// Every case, in the order of the report.
-    pub const ALL: [Case; 5] = [
+    pub const ALL: [Case; 6] = [
         Case::KeepAlive64,
         Case::KeepAlive256,
         Case::Pipeline16,
+        Case::Varied16,
         Case::Close,
         Case::File10k,
     ];
@@ -41,6 +45,7 @@ impl Case {
             Case::KeepAlive64 => "keepalive-64",
             Case::KeepAlive256 => "keepalive-256",
             Case::Pipeline16 => "pipeline-16",
+            Case::Varied16 => "varied-16",
             Case::Close => "close",
             Case::File10k => "file-10k",
         }
@@ -52,6 +57,7 @@ impl Case {
             Case::KeepAlive64 => "Keep-alive, 64 connections",
             Case::KeepAlive256 => "Keep-alive, 256 connections",
             Case::Pipeline16 => "16 requests pipelined, 64 connections",
+            Case::Varied16 => "16 requests pipelined, each with other fields, 64 connections",
             Case::Close => "A new connection for each request, 64 at a time",
             Case::File10k => "A file of 10 KiB, 64 connections (the floor answers from memory)",
         }
@@ -64,7 +70,15 @@ impl Case {
 
     /// How many requests one write carries.
     pub fn pipelined(self) -> usize {
-        if self == Case::Pipeline16 { 16 } else { 1 }
+        match self {
+            Case::Pipeline16 | Case::Varied16 => 16,
+            _ => 1,
+        }
+    }
+
+    /// Whether each request has fields that the one before it had not.
+    pub fn varies(self) -> bool {
+        self == Case::Varied16
     }
 
     /// Whether each request asks to close its connection.

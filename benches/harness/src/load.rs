@@ -83,6 +83,7 @@ pub fn wrk(serving: &Serving, case: Case, seconds: u64, site: &Site) -> Result<C
     }
     command.arg(format!("http://{}{}", serving.address, case.path()));
     command.args(["--", &case.pipelined().to_string()]);
+    command.args(case.varies().then_some("varied"));
     let mut run = Running::start(command.stdout(Stdio::piped()).stderr(Stdio::piped()))?;
 
     let limit = Duration::from_secs(seconds);

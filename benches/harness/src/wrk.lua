@@ -1,11 +1,30 @@
--- Sends `args[1]` requests in one write when that is above 1, and ends with one line of JSON.
+-- Sends `args[1]` requests in one write when that is above 1, and ends with one line of JSON. With
+-- `args[2]` each request has an id that the one before it had not.
 
 function init(args)
     local depth = tonumber(args[1])
-    if depth > 1 then
+    if depth == 1 then
+        return
+    end
+    -- Only defined here: a request function is slower than wrk's own request.
+    if not args[2] then
         local batch = string.rep(wrk.format(), depth)
-        -- Only defined here: a request function is slower than wrk's own request.
         request = function() return batch end
+        return
+    end
+    local batches = {}
+    for batch = 1, 64 do
+        local requests = {}
+        for place = 1, depth do
+            wrk.headers["X-Request-Id"] = string.format("%08x", batch * depth + place)
+            requests[place] = wrk.format()
+        end
+        batches[batch] = table.concat(requests)
+    end
+    local next = 0
+    request = function()
+        next = next % #batches + 1
+        return batches[next]
     end
 end
 
