@@ -1,7 +1,8 @@
 //! Why the program stops, in one line for whoever runs it. It is about operators alone: what goes
 //! wrong with a peer or a handler never becomes a [`Failure`].
 
-use std::fmt::{self, Write as _};
+use crate::printable::Printable;
+use std::fmt;
 use std::io::{self, Write as _};
 
 /// Whose it is to mend a [`Failure`]; decides the exit code.
@@ -77,24 +78,12 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_escaped(f, &self.what)?;
-        f.write_str("; ")?;
-        write_escaped(f, &self.mend)
+        let (what, mend) = (Printable::new(&self.what), Printable::new(&self.mend));
+        write!(f, "{what}; {mend}")
     }
 }
 
 impl std::error::Error for Failure {}
-
-fn write_escaped(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
-    for c in text.chars() {
-        if c.is_control() {
-            write!(f, "{}", c.escape_default())?;
-        } else {
-            f.write_char(c)?;
-        }
-    }
-    Ok(())
-}
 
 #[cfg(test)]
 mod tests {
