@@ -1,7 +1,9 @@
 //! Why the program stops, in one line for whoever runs it. It is about operators alone: what goes
 //! wrong with a peer or a handler never becomes a [`Failure`].
 
+use crate::limits::LOG_FLUSH;
 use crate::printable::Printable;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::fmt;
 use std::io::{self, Write as _};
 
@@ -44,6 +46,12 @@ impl Failure {
         }
     }
 
+    /// The failure for a thread that could not be started.
+    pub(crate) fn no_thread(error: &io::Error) -> Self {
+        let what = format!("a thread could not be started: {error}");
+        Self::run(what, "raise TasksMax= in the systemd unit, or ulimit -u")
+    }
+
     /// Whose it is to mend.
     pub fn blame(&self) -> Blame {
         self.blame
@@ -69,10 +77,20 @@ impl Failure {
 
     /// Writes `corelane: WHAT; MEND` to standard error.
     pub fn report(&self) {
+        let mut stderr = io::stderr();
+        // A pipe that is full, and that nobody reads, does not keep the program from its end.
+        let patience = Timespec::try_from(LOG_FLUSH).ok();
+        let poll = poll(
+            &mut [PollFd::new(&stderr, PollFlags::OUT)],
+            patience.as_ref(),
+        );
+        if poll == Ok(0) {
+            return;
+        }
         // One write, so that lines of several processes on one log do not mix. If standard error
         // is closed there is nobody left to tell, and the exit code still tells.
         let line = format!("corelane: {self}\n");
-        let _ = io::stderr().write_all(line.as_bytes());
+        let _ = stderr.write_all(line.as_bytes());
     }
 }
 

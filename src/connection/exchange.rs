@@ -144,11 +144,7 @@ impl<H: Host> Visit<'_, H> {
     }
 
     /// Finds who answers `request`, gives it its body, and begins the answer.
-    fn route(
-        &self,
-        taken: &mut Option<RouteId>,
-        mut request: Request,
-    ) -> Result<Answer, Refusal> {
+    fn route(&self, taken: &mut Option<RouteId>, mut request: Request) -> Result<Answer, Refusal> {
         let service = self.host.service();
         match service.router().find(&mut request) {
             Ok(route) => {

@@ -207,8 +207,7 @@ impl Log {
                     "a response broke off"
                 );
             }
-        } else if enabled!(target: HANDLER, Level::DEBUG)
-            && self.admits(Kind::Interrupted, now_ns)
+        } else if enabled!(target: HANDLER, Level::DEBUG) && self.admits(Kind::Interrupted, now_ns)
         {
             let about = about();
             debug!(

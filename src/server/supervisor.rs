@@ -2,7 +2,7 @@
 //! shards down. It runs on a thread of its own that is pinned nowhere, and no request waits for it
 //! but one that asks for fresh statistics.
 
-use super::listen::{Listening, no_thread};
+use super::listen::Listening;
 use crate::config::StatsAccess;
 use crate::failure::Failure;
 use crate::http::CloseReason;
@@ -110,7 +110,7 @@ impl Supervisor {
             let thread = std::thread::Builder::new().name(format!("blocking-{index}"));
             if let Err(error) = thread.spawn(move || shard::run(setup)) {
                 self.abort();
-                return Err(no_thread(&error));
+                return Err(Failure::no_thread(&error));
             }
             self.running += 1;
         }
