@@ -54,3 +54,31 @@ pub(crate) fn message(payload: &(dyn Any + Send)) -> String {
     };
     Printable::within(LOG_TEXT_BYTES, text).to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::panic::{catch_unwind, set_hook, take_hook};
+
+    #[test]
+    fn whoever_catches_a_panic_learns_where_it_began() {
+        let before = take_hook();
+        set_hook(Box::new(hook));
+        let caught = std::thread::spawn(|| {
+            are_caught();
+            assert!(catch_unwind(|| panic!("a\n{}", 1)).is_err());
+            (take_noted(), take_noted())
+        });
+        let uncaught = std::thread::spawn(|| {
+            assert!(catch_unwind(|| panic!("a")).is_err());
+            take_noted()
+        });
+        let (caught, uncaught) = (caught.join(), uncaught.join());
+        set_hook(before);
+        let (first, second) = caught.expect("no other panic");
+        let noted = first.expect("a note");
+        assert_eq!(noted.message, r"a\n1");
+        assert!(noted.place.contains("src/log/panic.rs:"), "{noted:?}");
+        assert!(second.is_none() && uncaught.expect("no other panic").is_none());
+    }
+}

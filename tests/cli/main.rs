@@ -5,6 +5,7 @@
 mod support;
 
 mod growth;
+mod log;
 mod refusals;
 mod shape;
 mod shutdown;
