@@ -118,7 +118,7 @@ pub const FRESH_TIMEOUT: Duration = Duration::from_millis(50);
 pub const DRAIN_GRACE: Duration = Duration::from_millis(200);
 
 /// Most events of one kind that a shard tells its log in a second. Beyond it they are counted, and
-/// one more event tells how many were left out. Cost: 8 kinds of so many lines a second.
+/// one more event tells how many were left out. Cost: seven kinds of so many lines a second.
 pub const LOG_EVENTS: u32 = 10;
 
 /// Longest text of others in an event of the log, in bytes. Beyond it: cut off.
