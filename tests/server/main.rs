@@ -11,6 +11,7 @@ mod counterparts;
 mod deadlines;
 mod files;
 mod limits;
+mod log;
 mod robustness;
 mod stats;
 mod streams;
