@@ -1,7 +1,10 @@
 //! Why the program stops, in one line for whoever runs it. It is about operators alone: what goes
 //! wrong with a peer or a handler never becomes a [`Failure`].
 
-use std::fmt::{self, Write as _};
+use crate::limits::LOG_FLUSH;
+use crate::printable::Printable;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use std::fmt;
 use std::io::{self, Write as _};
 
 /// Whose it is to mend a [`Failure`]; decides the exit code.
@@ -43,6 +46,12 @@ impl Failure {
         }
     }
 
+    /// The failure for a thread that could not be started.
+    pub(crate) fn no_thread(error: &io::Error) -> Self {
+        let what = format!("a thread could not be started: {error}");
+        Self::run(what, "raise TasksMax= in the systemd unit, or ulimit -u")
+    }
+
     /// Whose it is to mend.
     pub fn blame(&self) -> Blame {
         self.blame
@@ -68,33 +77,31 @@ impl Failure {
 
     /// Writes `corelane: WHAT; MEND` to standard error.
     pub fn report(&self) {
+        let mut stderr = io::stderr();
+        // A pipe that is full, and that nobody reads, does not keep the program from its end.
+        let patience = Timespec::try_from(LOG_FLUSH).ok();
+        let poll = poll(
+            &mut [PollFd::new(&stderr, PollFlags::OUT)],
+            patience.as_ref(),
+        );
+        if poll == Ok(0) {
+            return;
+        }
         // One write, so that lines of several processes on one log do not mix. If standard error
         // is closed there is nobody left to tell, and the exit code still tells.
         let line = format!("corelane: {self}\n");
-        let _ = io::stderr().write_all(line.as_bytes());
+        let _ = stderr.write_all(line.as_bytes());
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_escaped(f, &self.what)?;
-        f.write_str("; ")?;
-        write_escaped(f, &self.mend)
+        let (what, mend) = (Printable::new(&self.what), Printable::new(&self.mend));
+        write!(f, "{what}; {mend}")
     }
 }
 
 impl std::error::Error for Failure {}
-
-fn write_escaped(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
-    for c in text.chars() {
-        if c.is_control() {
-            write!(f, "{}", c.escape_default())?;
-        } else {
-            f.write_char(c)?;
-        }
-    }
-    Ok(())
-}
 
 #[cfg(test)]
 mod tests {

@@ -40,6 +40,7 @@
 //! | [`files`] | serving a folder |
 //! | [`http`] | HTTP/1.1 as pure code |
 //! | [`stats`] | what `/stats` says, and what a latency is |
+//! | [`log`] | which events there are for a [`tracing`](https://docs.rs/tracing) subscriber |
 //! | [`testing`] | an app served in memory |
 //! | [`config`], [`cores`], [`limits`], [`preflight`], [`failure`] | running it on a node |
 //! | [`cli`] | the program |
@@ -54,7 +55,9 @@ pub mod failure;
 pub mod files;
 pub mod http;
 pub mod limits;
+pub mod log;
 pub mod preflight;
+mod printable;
 pub mod ring;
 pub mod server;
 pub mod shard;

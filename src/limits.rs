@@ -122,6 +122,24 @@ pub const FRESH_TIMEOUT: Duration = Duration::from_millis(50);
 /// on its way is answered.
 pub const DRAIN_GRACE: Duration = Duration::from_millis(200);
 
+/// Most events of one kind that a shard tells its log in a second. Beyond it they are counted, and
+/// one more event tells how many were left out. Cost: seven kinds of so many lines a second.
+pub const LOG_EVENTS: u32 = 10;
+
+/// Longest text of others in an event of the log, in bytes. Beyond it: cut off.
+pub const LOG_TEXT_BYTES: usize = 1024;
+
+/// Lines of the program's log that wait for standard error. Beyond it: left out and counted.
+/// Cost: about [`LOG_TEXT_BYTES`] each, while a reader of standard error is slow.
+pub const LOG_LINES: usize = 1024;
+
+/// Longest wait at the program's end for the lines of its log to be written.
+pub const LOG_FLUSH: Duration = Duration::from_millis(500);
+
+/// How long accepting has to go well, after it failed for want of descriptors or memory, before
+/// that is over.
+pub const ACCEPT_CALM: Duration = Duration::from_secs(1);
+
 /// Longest latency that the histograms tell apart, in nanoseconds (60 s). A longer one is counted
 /// as this long in percentiles, and once more as an overflow; minimum, mean and maximum stay exact.
 pub const LATENCY_MAX_NS: u64 = 60_000_000_000;
@@ -178,3 +196,4 @@ const _: () = assert!(RING_BUFFERS.is_power_of_two() && RING_BUFFERS <= 1 << 15)
 const _: () = assert!(RING_ENTRIES <= RING_COMPLETIONS);
 const _: () = assert!(FILE_PIECE_BYTES > INLINE_BODY_BYTES);
 const _: () = assert!(INLINE_BODY_BYTES < GATHER_BYTES);
+const _: () = assert!(ACCEPT_CALM.as_nanos() > ACCEPT_PAUSE.as_nanos());

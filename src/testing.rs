@@ -21,6 +21,7 @@ use crate::app::{Answer, App, AppError};
 use crate::connection::{self, Host, Received, Service, Transport, Wire};
 use crate::http::{CloseReason, RequestHead};
 use crate::limits::Limits;
+use crate::log::Log;
 use crate::ring::Message;
 use crate::stats::Recorder;
 use std::cell::RefCell;
@@ -68,7 +69,8 @@ impl Conversation {
             room: usize::MAX,
             ..Line::default()
         }));
-        let service = Service::new(Recorder::new(0, CloseReason::NAMES), limits, None);
+        let recorder = Recorder::new(0, CloseReason::NAMES);
+        let service = Service::new(recorder, Log::new(0), limits, None);
         service.route_by(app.build()?);
         let bench = Rc::new(Bench {
             service,

@@ -280,6 +280,10 @@ impl Route {
         self.handler.body_limit()
     }
 
+    pub(crate) fn id(&self) -> RouteId {
+        self.id
+    }
+
     pub(crate) fn template(&self) -> &str {
         &self.template
     }

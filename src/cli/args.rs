@@ -72,6 +72,10 @@ pub(super) struct NodeArgs {
     #[arg(long, value_name = "NAME|none")]
     server_header: Option<String>,
 
+    /// What to tell on standard error: off, error, warn, info or debug [default: warn]
+    #[arg(long, value_name = "LEVEL")]
+    log_level: Option<String>,
+
     /// Network that may read /stats beside this machine, repeatable
     #[arg(long, value_name = "CIDR", conflicts_with = "no_stats")]
     stats_allow: Vec<String>,
@@ -98,6 +102,9 @@ impl NodeArgs {
             server_header: self
                 .server_header
                 .map(|text| Written::argument("--server-header", text)),
+            log_level: self
+                .log_level
+                .map(|text| Written::argument("--log-level", text)),
         }
     }
 }

@@ -8,6 +8,7 @@ mod args;
 pub mod check;
 pub mod demo;
 pub mod doctor;
+mod log;
 pub mod serve;
 
 use std::ffi::OsString;
@@ -55,12 +56,20 @@ fn dispatch(command: Command) -> Result<(), Vec<Failure>> {
                 root: folder,
                 ..RawConfig::default()
             };
-            serve::run(configure(node, over)?).map_err(one)
+            logged(configure(node, over)?, serve::run)
         }
-        Command::Demo { node } => demo::run(configure(node, RawConfig::default())?).map_err(one),
+        Command::Demo { node } => logged(configure(node, RawConfig::default())?, demo::run),
         Command::Check { config } => check::run(&config),
         Command::Doctor => doctor::run().map_err(one),
     }
+}
+
+/// Runs `command` with a log, which is written to its end before a failure is reported.
+fn logged(config: Config, command: fn(Config) -> Result<(), Failure>) -> Result<(), Vec<Failure>> {
+    let log = log::start(config.log_level).map_err(|failure| vec![failure])?;
+    let outcome = command(config);
+    log.iter().for_each(log::Lines::flush);
+    outcome.map_err(|failure| vec![failure])
 }
 
 /// The file if one is named, the options over it, and `over` over both; then the proof.
@@ -150,10 +159,12 @@ mod tests {
                 },
             ),
             (
-                "demo --limit field_lines=50 --limit field_lines=60 --server-header none",
+                "demo --limit field_lines=50 --limit field_lines=60 --server-header none \
+                 --log-level info",
                 Config {
                     limits,
                     server_header: None,
+                    log_level: crate::config::log_level::LogLevel::Info,
                     ..default()
                 },
             ),
@@ -175,6 +186,10 @@ mod tests {
             (
                 "demo --stats-allow x",
                 "--stats-allow: 'x' is not a network; ",
+            ),
+            (
+                "demo --log-level loud",
+                "--log-level: 'loud' is not a level of the log; ",
             ),
             (
                 "serve --config /none/c.toml",

@@ -6,6 +6,7 @@ pub mod cidr;
 pub mod duration;
 mod limit;
 pub mod listen;
+pub mod log_level;
 pub mod raw;
 pub mod size;
 
@@ -18,6 +19,7 @@ use crate::cores::CoreSelection;
 use crate::failure::Failure;
 use crate::limits::{self, Limits};
 use cidr::Cidr;
+use log_level::LogLevel;
 use raw::{RawConfig, Written};
 
 /// A configuration in which every value has been understood and lies within its limits.
@@ -41,6 +43,9 @@ pub struct Config {
     pub limits: Limits,
     /// The value of the Server field, or none. Default: `corelane`.
     pub server_header: Option<HeaderValue>,
+    /// What the program's log tells. A [`Server`](crate::Server) has no log of its own: see
+    /// [`crate::log`].
+    pub log_level: LogLevel,
 }
 
 /// Who may read `/stats`; everyone else gets the 404 of an unknown path.
@@ -81,6 +86,7 @@ impl Default for Config {
             stats: StatsAccess::default(),
             limits: Limits::default(),
             server_header: Some(HeaderValue::from_static("corelane")),
+            log_level: LogLevel::default(),
         }
     }
 }
@@ -164,6 +170,8 @@ impl TryFrom<RawConfig> for Config {
                 Some(written) => prove(Some(written), &mut faults, prove_server).flatten(),
                 None => default.server_header,
             },
+            log_level: prove(raw.log_level.as_ref(), &mut faults, log_level::parse)
+                .unwrap_or(default.log_level),
         };
         let config = Self {
             limits: limit::prove(&raw.limits, config.listen.len(), &mut faults),
@@ -276,6 +284,7 @@ mod tests {
             shutdown_timeout = "1500ms"
             busy_poll = true
             server_header = "a/1 (b)"
+            log_level = "debug"
             [stats]
             enabled = false
             allow = ["10.0.0.0/8"]
@@ -304,6 +313,7 @@ mod tests {
             },
             limits,
             server_header: Some(HeaderValue::from_static("a/1 (b)")),
+            log_level: LogLevel::Debug,
         };
         assert_eq!(config(text), Ok(expected));
     }
@@ -414,6 +424,25 @@ mod tests {
         for text in ["''", "' a'", "'a\t'", "\"a\\n\"", "'\u{e9}'", "true", "1"] {
             assert_eq!(of(text).unwrap_err().len(), 1, "{text}");
         }
+    }
+
+    #[test]
+    fn the_log_has_levels() {
+        let of =
+            |text: &str| config(&format!("log_level = '{text}'")).map(|config| config.log_level);
+        let table = [
+            ("off", LogLevel::Off),
+            ("error", LogLevel::Error),
+            ("warn", LogLevel::Warn),
+            ("info", LogLevel::Info),
+            ("debug", LogLevel::Debug),
+        ];
+        for (text, level) in table {
+            assert_eq!(of(text), Ok(level));
+        }
+        let expected = "/etc/c.toml:1:13: log_level: 'WARN' is not a level of the log; \
+                        write off, error, warn, info or debug";
+        assert_eq!(of("WARN").unwrap_err(), [expected]);
     }
 
     #[test]

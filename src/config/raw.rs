@@ -33,6 +33,8 @@ pub struct RawConfig {
     pub limits: BTreeMap<String, Written>,
     /// `server_header = "NAME"`, or `false`, which is the text `none`; `--server-header`.
     pub server_header: Option<Written>,
+    /// `log_level = "warn"`; `--log-level`.
+    pub log_level: Option<Written>,
 }
 
 /// A text and where it was written.
@@ -105,6 +107,9 @@ impl RawConfig {
             server_header: table
                 .server_header
                 .map(|name| file.written("server_header", name)),
+            log_level: table
+                .log_level
+                .map(|level| file.written("log_level", level)),
         })
     }
 
@@ -122,6 +127,7 @@ impl RawConfig {
             stats_allow: over.stats_allow.or(self.stats_allow),
             limits: self.limits.into_iter().chain(over.limits).collect(),
             server_header: over.server_header.or(self.server_header),
+            log_level: over.log_level.or(self.log_level),
         }
     }
 }
@@ -139,6 +145,7 @@ struct FileTable {
     #[serde(default)]
     limits: BTreeMap<String, Spanned<Text>>,
     server_header: Option<Spanned<NameOrFalse>>,
+    log_level: Option<Spanned<String>>,
 }
 
 #[derive(Default, Deserialize)]

@@ -95,7 +95,10 @@ impl<H: Host> Incoming<H> {
             };
             let decoded = match inbound.decoder.decode(&received) {
                 Ok(decoded) => decoded,
-                Err(refusal) => return Poll::Ready(Some(Err(BodyError::Refused(refusal)))),
+                Err(refusal) => {
+                    self.wire.tell_refusal(service, refusal);
+                    return Poll::Ready(Some(Err(BodyError::Refused(refusal))));
+                }
             };
             let piece = Bytes::copy_from_slice(&received[decoded.data]);
             received.consume(decoded.consumed);

@@ -5,12 +5,13 @@ use super::body::Incoming;
 use super::transport::{Host, Received, Transport};
 use super::visit::{Answered, Visit};
 use super::wire::Inbound;
-use crate::app::{Answer, Body, Headers, Request, Response};
+use crate::app::{Answer, Body, Error, Headers, IntoResponse, Request, Response, RouteId};
 use crate::http::{
     BodyDecoder, BodyFraming, BodyLimits, CHUNK_END, Connection, Event, Framing, Refusal,
     RequestHead, State, chunk, chunk_head, last_chunk, response_head,
 };
 use crate::limits::{GATHER_BYTES, INLINE_BODY_BYTES};
+use crate::log::Cause;
 use bytes::Bytes;
 use futures_lite::FutureExt;
 use futures_lite::future::poll_once;
@@ -25,9 +26,12 @@ use std::task::{Context, Poll};
 /// What the response has to know of its request, which belongs to the handler by then.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Asked {
-    is_head: bool,
+    pub(super) is_head: bool,
     version: Version,
     keep_alive: bool,
+    /// Whose handler it has gone to, for the log: its text is the handler's by then, and may hold
+    /// secrets anyway.
+    pub(super) route: Option<RouteId>,
     arrived_ns: u64,
 }
 
@@ -73,13 +77,14 @@ impl<H: Host> Visit<'_, H> {
             self.work.head_timed = false;
             self.begin();
             self.work.note_accept(&head);
-            let asked = Asked {
+            let mut asked = Asked {
                 is_head: head.method() == Method::HEAD,
                 version: head.version(),
                 keep_alive: head.keep_alive(),
+                route: None,
                 arrived_ns,
             };
-            let mut response = match self.begin_answer(asked, head, cx) {
+            let mut response = match self.begin_answer(&mut asked, head, cx) {
                 Ok(Begun::Answered(response)) => response,
                 Ok(Begun::Waiting(answer)) => return Stop::Waiting(asked, answer),
                 Err(event) => {
@@ -103,7 +108,7 @@ impl<H: Host> Visit<'_, H> {
     /// Calls the handler and sees whether it has its response at once.
     fn begin_answer(
         &mut self,
-        asked: Asked,
+        asked: &mut Asked,
         head: RequestHead,
         cx: &mut Context<'_>,
     ) -> Result<Begun, Event> {
@@ -118,7 +123,7 @@ impl<H: Host> Visit<'_, H> {
                     self.frame_body(&head, u64::MAX)?;
                     answer
                 }
-                None => self.route(Request::new(head, Body::Empty, peer))?,
+                None => self.route(&mut asked.route, Request::new(head, Body::Empty, peer))?,
             };
             if has_to_wait {
                 return Ok(Begun::Waiting(answer));
@@ -134,15 +139,16 @@ impl<H: Host> Visit<'_, H> {
                 self.refuse(refusal, asked.is_head, asked.arrived_ns);
                 Err(Event::Refused)
             }
-            Err(_) => Ok(Begun::Answered(panicked())),
+            Err(payload) => Ok(Begun::Answered(self.panicked(*asked, &*payload))),
         }
     }
 
     /// Finds who answers `request`, gives it its body, and begins the answer.
-    fn route(&self, mut request: Request) -> Result<Answer, Refusal> {
+    fn route(&self, taken: &mut Option<RouteId>, mut request: Request) -> Result<Answer, Refusal> {
         let service = self.host.service();
         match service.router().find(&mut request) {
             Ok(route) => {
+                *taken = Some(route.id());
                 // A declared length over the limit is refused here, before any of it is read.
                 let limit = route.body_limit().unwrap_or(service.limits().body_bytes);
                 if let Some(length) = self.frame_body(request.head(), limit)? {
@@ -172,7 +178,7 @@ impl<H: Host> Visit<'_, H> {
             return event;
         }
         let answered = AssertUnwindSafe(answer).catch_unwind().await;
-        let mut response = answered.unwrap_or_else(|_| panicked());
+        let mut response = answered.unwrap_or_else(|payload| self.panicked(asked, &*payload));
         match self.gather(asked, &mut response) {
             Some(event) => event,
             None => self.send_long(asked, response).await,
@@ -185,6 +191,7 @@ impl<H: Host> Visit<'_, H> {
         if !self.open {
             self.begin();
         }
+        self.wire.tell_refusal(self.host.service(), refusal);
         let mut response = Response::error(refusal.status, refusal.detail);
         response.explain(|| self.work.error_form());
         let framing = BodyFraming::Length(response.body.length().unwrap_or(0));
@@ -274,7 +281,11 @@ impl<H: Host> Visit<'_, H> {
         if !matches!(response.status.as_u16(), 200..=599) {
             // RFC 9110 §15, §15.2: an interim response is not an answer, and other numbers are no
             // statuses, so the handler gave none.
-            return self.gather(asked, &mut panicked());
+            let failure = Error::from(NoAnswer(response.status));
+            return self.gather(asked, &mut failure.into_response());
+        }
+        if let Some(failure) = response.failure() {
+            self.tell_failure(asked, response.status, failure);
         }
         response.explain(|| self.work.error_form());
         let framed = self.frame(asked, response);
@@ -303,7 +314,17 @@ impl<H: Host> Visit<'_, H> {
             body => {
                 let announced: Vec<_> = response.headers.get_all(&TRAILER).cloned().collect();
                 let streamed = self.stream(body, framed.framing, &announced).await;
-                streamed.map(|()| self.answered(status, asked.arrived_ns))
+                match streamed {
+                    Ok(()) => {
+                        self.answered(status, asked.arrived_ns);
+                        Ok(())
+                    }
+                    Err(Broken::Wire(event)) => Err(event),
+                    Err(Broken::Source(cause)) => {
+                        self.tell_truncated(asked, status, &cause);
+                        Err(Event::Truncated)
+                    }
+                }
             }
         };
         match sent {
@@ -362,7 +383,7 @@ impl<H: Host> Visit<'_, H> {
         mut body: Body,
         framing: BodyFraming,
         announced: &[HeaderValue],
-    ) -> Result<(), Event> {
+    ) -> Result<(), Broken> {
         let mut left = match framing {
             BodyFraming::Length(length) => Some(length),
             _ => None,
@@ -376,7 +397,7 @@ impl<H: Host> Visit<'_, H> {
                 // More than was declared would be read as the next response.
                 *left = left
                     .checked_sub(piece_bytes.get())
-                    .ok_or(Event::Truncated)?;
+                    .ok_or(Broken::Source(Cause::TooLong))?;
             }
             match (piece.len() <= INLINE_BODY_BYTES, is_chunked) {
                 (true, true) => chunk(&mut self.work.out, &piece),
@@ -393,7 +414,7 @@ impl<H: Host> Visit<'_, H> {
             }
         }
         if left.is_some_and(|left| left > 0) {
-            return Err(Event::Truncated);
+            return Err(Broken::Source(Cause::TooShort));
         }
         if is_chunked {
             let trailers = body.trailers().into_iter().flat_map(Headers::iter);
@@ -404,7 +425,7 @@ impl<H: Host> Visit<'_, H> {
     }
 
     /// The next piece of a body; what is gathered does not wait with it.
-    async fn next_piece(&mut self, body: &mut Body) -> Result<Option<Bytes>, Event> {
+    async fn next_piece(&mut self, body: &mut Body) -> Result<Option<Bytes>, Broken> {
         let mut next = pin!(AssertUnwindSafe(body.next()).catch_unwind());
         let piece = match poll_once(&mut next).await {
             Some(piece) => piece,
@@ -414,9 +435,10 @@ impl<H: Host> Visit<'_, H> {
             }
         };
         match piece {
-            Ok(None) => Ok(None),
-            Ok(Some(Ok(piece))) => Ok(Some(piece)),
-            Ok(Some(Err(_))) | Err(_) => Err(Event::Truncated),
+            Ok(piece) => piece
+                .transpose()
+                .map_err(|error| Broken::Source(Cause::Source(error))),
+            Err(payload) => Err(Broken::Source(Cause::Panic(payload))),
         }
     }
 
@@ -463,8 +485,21 @@ enum Begun {
     Waiting(Answer),
 }
 
-/// The response of a handler that panicked, or answered what is no answer. The panic hook has
-/// told the operator; the peer learns that it was not at fault.
-fn panicked() -> Response {
-    Response::error(StatusCode::INTERNAL_SERVER_ERROR, "")
+/// Why a body was not sent to its end.
+enum Broken {
+    /// The connection failed.
+    Wire(Event),
+    /// The body itself did.
+    Source(Cause),
 }
+
+impl From<Event> for Broken {
+    fn from(event: Event) -> Self {
+        Broken::Wire(event)
+    }
+}
+
+/// A handler answered what is no answer.
+#[derive(Debug, thiserror::Error)]
+#[error("a handler answered {0}, which is an interim status and no answer")]
+struct NoAnswer(StatusCode);

@@ -19,6 +19,7 @@ mod body;
 mod exchange;
 mod flag;
 mod service;
+mod tell;
 mod transport;
 mod visit;
 mod wire;

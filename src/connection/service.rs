@@ -6,6 +6,7 @@ use super::visit::Work;
 use crate::app::Router;
 use crate::http::{HttpDate, Preamble};
 use crate::limits::{Limits, SPARE_WORK};
+use crate::log::Log;
 use crate::stats::Recorder;
 use http::HeaderValue;
 use std::cell::{OnceCell, Ref, RefCell, RefMut};
@@ -18,6 +19,8 @@ pub(crate) struct Service {
     router: OnceCell<Router>,
     recorder: RefCell<Recorder>,
     limits: Limits,
+    /// What is told of the connections.
+    pub(crate) log: Log,
     /// The value of the Server field.
     server: Option<HeaderValue>,
     preamble: RefCell<CachedPreamble>,
@@ -35,11 +38,17 @@ struct CachedPreamble {
 }
 
 impl Service {
-    /// A service without routes, which counts what it does with `recorder`.
-    pub(crate) fn new(recorder: Recorder, limits: Limits, server: Option<HeaderValue>) -> Self {
+    /// A service without routes, which counts what it does with `recorder` and tells it to `log`.
+    pub(crate) fn new(
+        recorder: Recorder,
+        log: Log,
+        limits: Limits,
+        server: Option<HeaderValue>,
+    ) -> Self {
         Self {
             router: OnceCell::new(),
             recorder: RefCell::new(recorder),
+            log,
             limits,
             server,
             preamble: RefCell::new(CachedPreamble::outdated()),

@@ -281,8 +281,12 @@ impl<'a, H: Host> Visit<'a, H> {
             };
             let mut inbound = self.wire.inbound.borrow_mut();
             let Some(inbound) = &mut *inbound else { break };
-            let Ok(decoded) = inbound.decoder.decode(&received) else {
-                return Event::Refused;
+            let decoded = match inbound.decoder.decode(&received) {
+                Ok(decoded) => decoded,
+                Err(refusal) => {
+                    self.wire.tell_refusal(service, refusal);
+                    return Event::Refused;
+                }
             };
             discarded += decoded.consumed as u64;
             if discarded > service.limits().unread_body_bytes {

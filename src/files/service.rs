@@ -14,7 +14,9 @@
 
 use super::media::media_type;
 use super::path::{Located, PathRefusal, directory_location, locate};
-use crate::app::{Answer, Body, BodyError, BodySource, Handler, Request, Response};
+use crate::app::{
+    Answer, Body, BodyError, BodySource, Error, Handler, IntoResponse, Request, Response,
+};
 use crate::http::{HttpDate, Validators, Verdict};
 use crate::limits::{FILE_PIECE_BYTES, INLINE_BODY_BYTES, REQUEST_LINE_BYTES};
 use crate::ring::{File, Ring};
@@ -117,7 +119,7 @@ impl Files {
                 }
             }
             Ok(Target::Folder) => not_found(),
-            Err(error) => refused(&error),
+            Err(error) => refused(error, &relative),
         }
     }
 
@@ -165,7 +167,7 @@ impl Files {
         if is_small && request.method() == Method::GET {
             return match read_whole(&file, length as usize).await {
                 Ok(content) => response.with_body(content),
-                Err(error) => refused(&error),
+                Err(error) => refused(error, relative),
             };
         }
         let source = FileBody {
@@ -221,17 +223,22 @@ fn not_allowed(method: &Method) -> Response {
 }
 
 /// The response to a path that could not be opened or read.
-fn refused(error: &io::Error) -> Response {
+fn refused(error: io::Error, relative: &CStr) -> Response {
     use rustix::io::Errno;
-    match Errno::from_io_error(error) {
+    match Errno::from_io_error(&error) {
         // The server is out of descriptors or memory: the file may well be there.
         Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM) => {
-            Response::error(StatusCode::SERVICE_UNAVAILABLE, "")
+            Error::new(StatusCode::SERVICE_UNAVAILABLE, "").with_source(error)
         }
-        Some(Errno::IO) => Response::error(StatusCode::INTERNAL_SERVER_ERROR, ""),
+        Some(Errno::IO) => {
+            let file = relative.to_string_lossy();
+            Error::new(StatusCode::INTERNAL_SERVER_ERROR, "")
+                .with_source(format!("{file} cannot be read: {error}"))
+        }
         // Missing, hidden by permissions, or a way out of the folder: the peer learns no more.
-        _ => not_found(),
+        _ => return not_found(),
     }
+    .into_response()
 }
 
 /// A file's content, read as it is sent.

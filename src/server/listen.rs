@@ -101,12 +101,6 @@ fn local_address(socket: &Socket) -> io::Result<SocketAddr> {
         .ok_or_else(|| io::ErrorKind::Unsupported.into())
 }
 
-/// A thread could not be made.
-pub(super) fn no_thread(error: &io::Error) -> Failure {
-    let what = format!("a thread could not be started: {error}");
-    Failure::run(what, "raise TasksMax= in the systemd unit, or ulimit -u")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

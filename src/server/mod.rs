@@ -150,7 +150,7 @@ impl Server {
                 let thread = std::thread::Builder::new()
                     .name("supervisor".to_owned())
                     .spawn(move || supervisor.supervise())
-                    .map_err(|error| listen::no_thread(&error))?;
+                    .map_err(|error| Failure::no_thread(&error))?;
                 Ok(Running {
                     addresses,
                     reports,

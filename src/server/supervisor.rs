@@ -2,11 +2,12 @@
 //! shards down. It runs on a thread of its own that is pinned nowhere, and no request waits for it
 //! but one that asks for fresh statistics.
 
-use super::listen::{Listening, no_thread};
+use super::listen::Listening;
 use crate::config::StatsAccess;
 use crate::failure::Failure;
 use crate::http::CloseReason;
 use crate::limits::{FRESH_TIMEOUT, Limits, SNAPSHOT_INTERVAL};
+use crate::log;
 use crate::ring::RingOptions;
 use crate::shard::{self, Factory, Order, Post, Report, Setup};
 use crate::stats::{ServerInfo, Snapshot, Totals};
@@ -109,7 +110,7 @@ impl Supervisor {
             let thread = std::thread::Builder::new().name(format!("blocking-{index}"));
             if let Err(error) = thread.spawn(move || shard::run(setup)) {
                 self.abort();
-                return Err(no_thread(&error));
+                return Err(Failure::no_thread(&error));
             }
             self.running += 1;
         }
@@ -149,6 +150,7 @@ impl Supervisor {
             }
             self.close_rounds(now);
             if self.draining_until.is_some_and(|until| now >= until) {
+                log::shutdown_is_cut_short(self.running);
                 self.abort();
                 break;
             }
@@ -174,6 +176,7 @@ impl Supervisor {
                 Err(RecvTimeoutError::Disconnected) => unreachable!("the plan holds a sender"),
             }
         }
+        log::shutdown_is_over();
         self.failure.map_or(Ok(()), Err)
     }
 
@@ -186,6 +189,7 @@ impl Supervisor {
                 self.running -= 1;
                 self.posts[shard] = None;
                 if let Err(failure) = outcome {
+                    log::shard_failed(shard, &failure);
                     // One core less would be a server that quietly serves less: stop instead.
                     self.failure.get_or_insert(failure);
                     self.drain();
@@ -257,6 +261,7 @@ impl Supervisor {
     fn drain(&mut self) {
         if self.draining_until.is_none() {
             self.draining_until = Some(Instant::now() + self.plan.shutdown_timeout);
+            log::shutdown_begins(self.running);
             self.plan.listening.refuse_new();
             self.send_all(|| Order::Drain);
         }

@@ -1,36 +1,55 @@
 //! Takes connections from one listener and gives each to a task.
 
 use super::Shard;
-use crate::limits::ACCEPT_PAUSE;
+use crate::limits::{ACCEPT_CALM, ACCEPT_PAUSE};
+use crate::log;
 use crate::ring::{Deadline, Listener, Stream};
-use futures_lite::future::or;
+use futures_lite::future::{or, pending};
 use std::io;
 use std::rc::Rc;
 
 /// What an acceptor is woken by.
 enum Next {
     Accepted(io::Result<Stream>),
+    /// It has gone well for so long that what was wrong is over.
+    Calm,
     Drain,
 }
 
 /// Accepts until the shard drains, and then takes what the kernel still has queued.
 pub(super) async fn accept(shard: Rc<Shard>, listener: Rc<Listener>) {
     let pause = Deadline::new(shard.ring());
+    let calm = Deadline::new(shard.ring());
+    // Since accepting began to fail; none when that is over, and was told.
+    let mut pauses = 0;
     loop {
         let accepted = async { Next::Accepted(listener.accept().await) };
         let drain = async {
             shard.service.draining.wait().await;
             Next::Drain
         };
-        match or(drain, accepted).await {
+        let is_over = async {
+            match pauses {
+                0 => pending().await,
+                _ => calm.passed().await,
+            }
+            Next::Calm
+        };
+        match or(drain, or(accepted, is_over)).await {
             Next::Accepted(Ok(stream)) => shard.serve(stream, Some(Rc::clone(&listener))),
-            Next::Accepted(Err(_)) => {
+            Next::Accepted(Err(error)) => {
                 // Out of descriptors or memory: trying at once would spin. The connections wait in
                 // the kernel's queue meanwhile.
                 shard.recorder().accept_paused();
+                if pauses == 0 {
+                    log::accepting_pauses(shard.index, &error);
+                }
+                pauses += 1;
                 pause.arm(ACCEPT_PAUSE);
                 or(pause.passed(), shard.service.draining.wait()).await;
+                calm.arm(ACCEPT_CALM);
             }
+            Next::Calm => log::accepting_goes_on(shard.index, std::mem::take(&mut pauses)),
             Next::Drain => break,
         }
     }

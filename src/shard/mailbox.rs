@@ -7,6 +7,7 @@ use crate::connection::{Flag, Service, Transport};
 use crate::failure::Failure;
 use crate::http::CloseReason;
 use crate::limits::{DRAIN_GRACE, Limits, RESERVED_CONNECTIONS, SNAPSHOT_INTERVAL};
+use crate::log::{self, Log};
 use crate::preflight;
 use crate::ring::{self, Deadline, Listener, Notified, Notifier, Ring, RingOptions, StartError};
 use crate::stats::{ReceiveBuffers, Recorder, ServerInfo, Snapshot, View};
@@ -117,15 +118,23 @@ impl Post {
 pub(crate) fn run(setup: Setup) {
     let (shard, reports) = (setup.index, setup.reports.clone());
     let (cpu, options) = (setup.cpu, setup.options);
+    log::panic::are_caught();
     let outcome = match ring::run(Some(cpu), options, |ring| live(ring, setup)) {
         Ok(outcome) => outcome,
         Err(StartError::Setup(error) | StartError::Buffers(error)) => {
             Err(preflight::ring_error(&error))
         }
-        Err(error) => Err(Failure::run(
-            format!("the shard of CPU {cpu} could not run: {error}"),
-            "run corelane doctor",
-        )),
+        Err(error) => {
+            let panic = log::panic::take_noted().filter(|_| matches!(error, StartError::Panicked));
+            let panic = panic.map(|panic| format!(": {}, at {}", panic.message, panic.place));
+            Err(Failure::run(
+                format!(
+                    "the shard of CPU {cpu} could not run: {error}{}",
+                    panic.unwrap_or_default()
+                ),
+                "run corelane doctor",
+            ))
+        }
     };
     // Without a supervisor there is nobody to tell.
     let _ = reports.send(Report::Ended { shard, outcome });
@@ -146,6 +155,7 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
         cpu: setup.cpu,
         service: Service::new(
             Recorder::new(setup.cpu, CloseReason::NAMES),
+            Log::new(setup.index),
             setup.limits,
             setup.server_header,
         ),
@@ -182,6 +192,7 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
     };
     mailbox.tick.arm(SNAPSHOT_INTERVAL);
     mailbox.run(notified).await;
+    log::shard_ended(mailbox.shard.index, mailbox.shard.cpu);
     Ok(())
 }
 
@@ -225,6 +236,7 @@ impl Mailbox {
             if self.tick.has_passed() {
                 self.tick.arm(SNAPSHOT_INTERVAL);
                 self.report(None);
+                self.shard.service.log.tick(self.shard.ring.now_ns());
             }
         }
     }
@@ -252,6 +264,7 @@ impl Mailbox {
     }
 
     fn serve(&self) {
+        log::shard_serves(self.shard.index, self.shard.cpu);
         // The listening sockets share what the shard may have.
         let credit = self.shard.service.limits().connections / self.sockets.len().max(1);
         for socket in &self.sockets {

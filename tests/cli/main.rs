@@ -6,6 +6,7 @@ mod support;
 
 mod footprint;
 mod growth;
+mod log;
 mod refusals;
 mod shape;
 mod shutdown;

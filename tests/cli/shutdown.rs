@@ -163,6 +163,11 @@ fn the_timeout_cuts_off_what_does_not_end() {
     process.signal("TERM");
     let end = process.end();
     assert_eq!(end.code, Some(0), "{end:?}");
+    let [line] = &end.lines[..] else {
+        panic!("not one line: {end:?}");
+    };
+    assert!(line.contains(" WARN corelane::server: "), "{line}");
+    assert!(line.contains("raise --shutdown-timeout"), "{line}");
     active
         .try_response(false)
         .expect_err("all of what was cut off");

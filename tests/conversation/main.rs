@@ -4,6 +4,7 @@
 mod deadlines;
 mod errors;
 mod limits;
+mod log;
 mod trailers;
 
 use corelane::testing::Conversation;

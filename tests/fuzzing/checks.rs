@@ -383,6 +383,7 @@ fn write_config(config: &Config) -> String {
         cores,
         busy_poll,
         stats,
+        log_level,
         ..
     } = config;
     // A value, visible ASCII and tabs, is escaped alike in Rust and in TOML.
@@ -393,7 +394,7 @@ fn write_config(config: &Config) -> String {
     let timeout: Duration = config.shutdown_timeout;
     format!(
         "listen = [\"{listen}\"]\ncores = \"{cores}\"\nshutdown_timeout = \"{}ms\"\n\
-         busy_poll = {busy_poll}\nserver_header = {server}\n\
+         busy_poll = {busy_poll}\nserver_header = {server}\nlog_level = \"{log_level}\"\n\
          [stats]\nenabled = {}\nallow = {allow}\n{}",
         timeout.as_millis(),
         stats.enabled,

@@ -12,6 +12,7 @@ mod counterparts;
 mod deadlines;
 mod files;
 mod limits;
+mod log;
 mod mutated;
 mod robustness;
 mod smuggling;

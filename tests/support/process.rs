@@ -64,16 +64,15 @@ impl Process {
         self.child.id()
     }
 
-    /// The next address that it says it listens on.
-    pub(crate) fn listening(&mut self) -> SocketAddr {
+    /// The next line of its standard error that contains `text`.
+    pub(crate) fn line(&mut self, text: &str) -> String {
         loop {
             let Ok(line) = self.lines.recv_timeout(PATIENCE) else {
-                panic!("it does not listen: {:?}", self.seen);
+                panic!("it does not say {text:?}: {:?}", self.seen);
             };
-            let address = line.strip_prefix("listening on http://").map(str::parse);
-            self.seen.push(line);
-            if let Some(address) = address {
-                return address.expect("an address");
+            self.seen.push(line.clone());
+            if line.contains(text) {
+                return line;
             }
         }
     }
@@ -96,6 +95,14 @@ impl Process {
             name.starts_with("shard-")
         };
         paths.filter(is_shard).collect()
+    }
+
+    /// The next address that it says it listens on.
+    pub(crate) fn listening(&mut self) -> SocketAddr {
+        let line = self.line("listening on ");
+        let address = line.strip_prefix("listening on http://").map(str::parse);
+        let address = address.unwrap_or_else(|| panic!("no line of its own: {line}"));
+        address.expect("an address")
     }
 
     /// Sends it a signal by name.

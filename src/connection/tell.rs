@@ -1,0 +1,58 @@
+//! What a connection tells the log: only of what went wrong, so nothing here is on the way of a
+//! request that is served.
+
+use super::exchange::Asked;
+use super::service::Service;
+use super::transport::{Host, Transport};
+use super::visit::Visit;
+use super::wire::Wire;
+use crate::app::{Error, Response};
+use crate::http::Refusal;
+use crate::log::{About, Cause};
+use http::StatusCode;
+use std::any::Any;
+
+impl<T: Transport> Wire<T> {
+    /// A message of the peer is refused, its head or its body.
+    #[cold]
+    pub(super) fn tell_refusal(&self, service: &Service, refusal: Refusal) {
+        let now_ns = self.transport.now_ns();
+        service.log.refused(refusal, now_ns, || self.peer().ok());
+    }
+}
+
+impl<H: Host> Visit<'_, H> {
+    /// The handler of what was `asked` returned `failure`.
+    #[cold]
+    pub(super) fn tell_failure(&self, asked: Asked, status: StatusCode, failure: &Error) {
+        let (log, now_ns) = (&self.host.service().log, self.wire.transport.now_ns());
+        log.failed(status, failure, now_ns, || self.about(asked));
+    }
+
+    /// The response with `status` to what was `asked` is out in part, and its rest cannot be had.
+    #[cold]
+    pub(super) fn tell_truncated(&self, asked: Asked, status: StatusCode, cause: &Cause) {
+        let (log, now_ns) = (&self.host.service().log, self.wire.transport.now_ns());
+        log.truncated(status, cause, now_ns, || self.about(asked));
+    }
+
+    /// The response of a handler that panicked. The operator is told why; the peer learns that it
+    /// was not at fault.
+    #[cold]
+    pub(super) fn panicked(&self, asked: Asked, payload: &(dyn Any + Send)) -> Response {
+        let (log, now_ns) = (&self.host.service().log, self.wire.transport.now_ns());
+        log.panicked(payload, now_ns, || self.about(asked));
+        Response::error(StatusCode::INTERNAL_SERVER_ERROR, "")
+    }
+
+    fn about(&self, asked: Asked) -> About<'_> {
+        let mut routes = self.host.service().router().routes();
+        About {
+            peer: self.wire.peer().ok(),
+            is_head: asked.is_head,
+            route: asked
+                .route
+                .and_then(|id| routes.find(|route| route.id == id)),
+        }
+    }
+}
