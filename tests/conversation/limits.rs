@@ -177,3 +177,19 @@ fn pipelined_requests_of_a_turn() {
         assert_eq!(statuses(&sent(&mut peer)).len(), requests);
     }
 }
+
+#[test]
+fn what_comes_behind_the_last_request_costs_it_nothing() {
+    let last = request("GET", "/", "Connection: close\r\n");
+    let mut peer = with(|_| {});
+    peer.deliver(&last);
+    assert_eq!(statuses(&sent(&mut peer)), [200]);
+    assert_eq!(peer.ended(), Some(CloseReason::Completed));
+    // Closing over bytes that nobody read would reset the connection before it is read.
+    let mut peer = with(|_| {});
+    peer.deliver(&[last, get()].concat());
+    assert_eq!(statuses(&sent(&mut peer)), [200]);
+    assert!(peer.is_shut() && peer.ended().is_none());
+    peer.close();
+    assert_eq!(peer.ended(), Some(CloseReason::Completed));
+}
