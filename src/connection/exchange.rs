@@ -1,5 +1,5 @@
-//! One request and its response: runs the handler, frames what it answers, and says what may
-//! follow on the connection.
+//! One request: finds its handler, makes its body ready to be read, and begins the answer. How that is
+//! written is in `respond.rs`.
 
 use super::body::Incoming;
 use super::transport::{Host, Received};
