@@ -303,7 +303,8 @@ impl Transport for Pipe {
     }
 
     fn arm(&self, after: Duration) {
-        let after_ns = u64::try_from(after.as_nanos()).unwrap_or(u64::MAX);
+        // As on a core, none passes at the moment it is armed.
+        let after_ns = u64::try_from(after.as_nanos()).unwrap_or(u64::MAX).max(1);
         let mut line = self.0.borrow_mut();
         line.deadline_ns = Some(line.now_ns.saturating_add(after_ns));
     }

@@ -89,13 +89,24 @@ impl App {
     /// Unlike other handlers it gets paths that are not UTF-8, too.
     #[track_caller]
     pub fn mount(self, prefix: &str, handler: impl Handler) -> App {
+        self.mount_for(None, prefix, handler)
+    }
+
+    /// [`App::mount`] for one method, or for all of them.
+    #[track_caller]
+    pub(crate) fn mount_for(
+        self,
+        method: Option<Method>,
+        prefix: &str,
+        handler: impl Handler,
+    ) -> App {
         let prefix = prefix.trim_end_matches('/');
         let below = format!("{prefix}/{{*rest}}");
         let mut places = vec![format!("{prefix}/"), below.clone()];
         if !prefix.is_empty() {
             places.push(prefix.to_owned());
         }
-        self.add(None, &below, places, handler)
+        self.add(method, &below, places, handler)
     }
 
     /// Serves the files of `folder` below `prefix` to GET and HEAD; `/` for everything that has

@@ -1,13 +1,10 @@
 //! The content of a request as its handler reads it off the connection.
 
-use super::transport::{Host, Received, Transport};
+use super::transport::{Host, Received};
 use super::wire::Wire;
 use crate::app::{BodyError, BodySource, Headers};
-use crate::http::{CONTINUE, Event};
-use crate::ring::Message;
+use crate::http::Event;
 use bytes::Bytes;
-use std::future::Future;
-use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -16,59 +13,20 @@ use std::task::{Context, Poll, ready};
 pub(super) struct Incoming<H: Host> {
     host: Rc<H>,
     wire: Rc<Wire<H::Transport>>,
-    /// The peer waits for `100 Continue` before it sends the body.
-    invitation: Invitation,
     turn: u32,
 }
 
-enum Invitation {
-    /// The peer sends without being asked, or has been asked.
-    Done,
-    /// It is sent when the body is first asked for (RFC 9110 §10.1.1).
-    Due,
-    Sending(Pin<Box<dyn Future<Output = io::Result<()>>>>),
-}
-
 impl<H: Host> Incoming<H> {
-    pub(super) fn new(host: Rc<H>, wire: Rc<Wire<H::Transport>>, expects_continue: bool) -> Self {
-        let invitation = if expects_continue {
-            Invitation::Due
-        } else {
-            Invitation::Done
-        };
+    pub(super) fn new(host: Rc<H>, wire: Rc<Wire<H::Transport>>) -> Self {
         Self {
             turn: wire.turn.get(),
             host,
             wire,
-            invitation,
         }
     }
 
     fn is_its_turn(&self) -> bool {
         self.turn == self.wire.turn.get()
-    }
-
-    fn poll_invitation(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        loop {
-            match &mut self.invitation {
-                Invitation::Done => return Poll::Ready(Ok(())),
-                Invitation::Due => {
-                    let wire = Rc::clone(&self.wire);
-                    self.host.service().recorder().sent(CONTINUE.len() as u64);
-                    self.invitation = Invitation::Sending(Box::pin(async move {
-                        send_all(&wire.transport, Message::from(CONTINUE.to_vec())).await
-                    }));
-                }
-                Invitation::Sending(sending) => {
-                    let sent = ready!(sending.as_mut().poll(cx));
-                    self.invitation = Invitation::Done;
-                    if sent.is_ok() {
-                        self.wire.expect_body();
-                    }
-                    return Poll::Ready(sent);
-                }
-            }
-        }
     }
 
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
@@ -80,7 +38,8 @@ impl<H: Host> Incoming<H> {
             if self.wire.body_is_read() {
                 return Poll::Ready(None);
             }
-            if ready!(self.poll_invitation(cx)).is_err() {
+            ready!(self.wire.poll_invited(cx));
+            if self.wire.body_has_failed() {
                 return Poll::Ready(Some(Err(BodyError::Disconnected)));
             }
             let service = self.host.service();
@@ -93,7 +52,7 @@ impl<H: Host> Incoming<H> {
             let Some(inbound) = &mut *inbound else {
                 return Poll::Ready(None);
             };
-            let decoded = match inbound.decoder.decode(&received) {
+            let decoded = match inbound.decode(&received) {
                 Ok(decoded) => decoded,
                 Err(refusal) => {
                     self.wire.tell_refusal(service, refusal);
@@ -136,14 +95,4 @@ impl<H: Host> BodySource for Incoming<H> {
         }
         trailers
     }
-}
-
-/// Sends the whole of `message`.
-async fn send_all(transport: &impl Transport, mut message: Message) -> io::Result<()> {
-    while message.remaining() > 0 {
-        let (outcome, rest) = transport.send(message).await;
-        outcome?;
-        message = rest;
-    }
-    Ok(())
 }

@@ -2,19 +2,21 @@
 //! written is in `respond.rs`.
 
 use super::body::Incoming;
+use super::inbound::Inbound;
 use super::transport::{Host, Received};
 use super::visit::{Answered, Visit};
-use super::wire::Inbound;
 use crate::app::{Answer, Body, Request, Response, RouteId};
 use crate::http::{
-    BodyDecoder, BodyFraming, BodyLimits, Connection, Event, Framing, Refusal, RequestHead, State,
+    BodyDecoder, BodyFraming, BodyLimits, CONTINUE, Connection, Event, Framing, Refusal,
+    RequestHead, State,
 };
 use crate::limits::GATHER_BYTES;
 use bytes::Bytes;
 use futures_lite::FutureExt;
 use http::{Method, StatusCode, Version};
+use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
@@ -138,8 +140,7 @@ impl<H: Host> Visit<'_, H> {
                 let limit = route.body_limit().unwrap_or(service.limits().body_bytes);
                 if let Some(length) = self.frame_body(request.head(), limit)? {
                     let (host, wire) = (Rc::clone(self.host), Rc::clone(self.wire));
-                    let incoming = Incoming::new(host, wire, request.head().expects_continue());
-                    request.set_body(Body::stream(incoming, length));
+                    request.set_body(Body::stream(Incoming::new(host, wire), length));
                     request.set_body_limit(limit);
                 }
                 Ok(route.call(request))
@@ -162,7 +163,23 @@ impl<H: Host> Visit<'_, H> {
         if let Err(event) = self.flush(Bytes::new()).await {
             return event;
         }
-        let answered = AssertUnwindSafe(answer).catch_unwind().await;
+        let mut answer = pin!(AssertUnwindSafe(answer).catch_unwind());
+        let answered = loop {
+            let polled = poll_fn(|cx| match answer.as_mut().poll(cx) {
+                Poll::Pending if self.wire.is_inviting() => Poll::Ready(None),
+                polled => polled.map(Some),
+            });
+            match polled.await {
+                Some(answered) => break answered,
+                None => {
+                    self.work.out.extend_from_slice(CONTINUE);
+                    if let Err(event) = self.flush(Bytes::new()).await {
+                        return event;
+                    }
+                    self.wire.invited();
+                }
+            }
+        };
         let mut response = answered.unwrap_or_else(|payload| self.panicked(asked, &*payload));
         match self.gather(asked, &mut response) {
             Some(event) => event,
@@ -208,9 +225,8 @@ impl<H: Host> Visit<'_, H> {
             chunk_excess_bytes: limits.chunk_excess_bytes,
             trailer_bytes: limits.trailer_bytes,
         };
-        let mut inbound = Inbound::new(BodyDecoder::new(head.framing(), &limits)?);
-        // A peer that was not asked for its body must not be taken to be sending it.
-        inbound.failed = head.expects_continue();
+        let decoder = BodyDecoder::new(head.framing(), &limits)?;
+        let inbound = Inbound::new(decoder, head.expects_continue());
         self.wire.inbound.replace(Some(Box::new(inbound)));
         Ok(Some(length))
     }

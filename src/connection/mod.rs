@@ -18,6 +18,7 @@
 mod body;
 mod exchange;
 mod flag;
+mod inbound;
 mod respond;
 mod service;
 mod tell;

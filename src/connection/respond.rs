@@ -5,18 +5,20 @@ use super::transport::{Host, Transport};
 use super::visit::Visit;
 use crate::app::{Body, Error, Headers, IntoResponse, Response};
 use crate::http::{
-    BodyFraming, CHUNK_END, Connection, Event, chunk, chunk_head, last_chunk, response_head,
+    BodyFraming, CHUNK_END, CONTINUE, Connection, Event, chunk, chunk_head, last_chunk,
+    response_head,
 };
 use crate::limits::{GATHER_BYTES, INLINE_BODY_BYTES};
 use crate::log::Cause;
 use bytes::Bytes;
 use futures_lite::FutureExt;
-use futures_lite::future::poll_once;
 use http::header::{CONNECTION, TRAILER};
 use http::{HeaderValue, StatusCode, Version};
+use std::future::poll_fn;
 use std::num::NonZeroU64;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
+use std::task::Poll;
 
 /// How a response is to be written.
 #[derive(Clone, Copy, Debug)]
@@ -102,6 +104,13 @@ impl<H: Host> Visit<'_, H> {
 
     /// Sends a response that is too large to be gathered, or not known whole.
     pub(super) async fn send_long(&mut self, asked: Asked, response: Response) -> Event {
+        // The head of a streamed response may be held back, and those before it are not to wait.
+        if matches!(response.body, Body::Stream { .. })
+            && !self.work.out.is_empty()
+            && let Err(event) = self.flush(Bytes::new()).await
+        {
+            return event;
+        }
         let framed = self.frame(asked, &response);
         self.gather_framed(asked, framed, &response);
         let status = response.status;
@@ -112,13 +121,18 @@ impl<H: Host> Visit<'_, H> {
             }
             body => {
                 let announced: Vec<_> = response.headers.get_all(&TRAILER).cloned().collect();
-                let streamed = self.stream(body, framed.framing, &announced).await;
-                match streamed {
+                // Nothing of the response is out yet.
+                let mut is_held = true;
+                let streamed = self.stream(body, framed.framing, &announced, &mut is_held);
+                match streamed.await {
                     Ok(()) => {
                         self.answered(status, asked.arrived_ns);
                         Ok(())
                     }
                     Err(Broken::Wire(event)) => Err(event),
+                    Err(Broken::Source(cause)) if is_held => {
+                        return self.answer_instead(asked, status, cause);
+                    }
                     Err(Broken::Source(cause)) => {
                         self.tell_truncated(asked, status, &cause);
                         Err(Event::Truncated)
@@ -141,6 +155,21 @@ impl<H: Host> Visit<'_, H> {
             }
             Err(event) => event,
         }
+    }
+
+    /// Gathers an error in place of a response with `status` of which nothing is out.
+    fn answer_instead(&mut self, asked: Asked, status: StatusCode, cause: Cause) -> Event {
+        self.work.out.clear();
+        let mut response = match cause {
+            Cause::Source(error) => Error::from(error).into_response(),
+            Cause::Panic(payload) => self.panicked(asked, &*payload),
+            cause => {
+                self.tell_truncated(asked, status, &cause);
+                Response::error(StatusCode::INTERNAL_SERVER_ERROR, "")
+            }
+        };
+        // It is short enough to be gathered.
+        self.gather(asked, &mut response).unwrap_or(Event::Failed)
     }
 
     /// What may follow a response.
@@ -173,7 +202,7 @@ impl<H: Host> Visit<'_, H> {
         inbound.as_ref().is_none_or(|inbound| {
             // How much is left of chunks shows when they are thrown away.
             let left = inbound.decoder.remaining_hint().unwrap_or(0);
-            !inbound.failed && left <= self.limits().unread_body_bytes
+            inbound.will_come() && left <= self.limits().unread_body_bytes
         })
     }
 
@@ -184,13 +213,15 @@ impl<H: Host> Visit<'_, H> {
         mut body: Body,
         framing: BodyFraming,
         announced: &[HeaderValue],
+        is_held: &mut bool,
     ) -> Result<(), Broken> {
         let mut left = match framing {
             BodyFraming::Length(length) => Some(length),
             _ => None,
         };
         let is_chunked = framing == BodyFraming::Chunked;
-        while let Some(piece) = self.next_piece(&mut body).await? {
+        while let Some(piece) = self.next_piece(&mut body, is_held).await? {
+            *is_held = false;
             let Some(piece_bytes) = NonZeroU64::new(piece.len() as u64) else {
                 continue;
             };
@@ -208,7 +239,9 @@ impl<H: Host> Visit<'_, H> {
                     self.flush(piece).await?;
                     self.work.out.extend_from_slice(CHUNK_END);
                 }
-                (false, false) => self.flush(piece).await?,
+                (false, false) => {
+                    self.flush(piece).await?;
+                }
             }
             if self.work.out.len() >= GATHER_BYTES {
                 self.flush(Bytes::new()).await?;
@@ -226,14 +259,43 @@ impl<H: Host> Visit<'_, H> {
     }
 
     /// The next piece of a body; what is gathered does not wait with it.
-    async fn next_piece(&mut self, body: &mut Body) -> Result<Option<Bytes>, Broken> {
+    ///
+    /// While a response waits for the first of what it makes of its request, its head `is_held`, for
+    /// the request may still be refused. And its peer may wait to be invited: it is, unless the
+    /// head is out, for an interim response cannot follow a final one.
+    async fn next_piece(
+        &mut self,
+        body: &mut Body,
+        is_held: &mut bool,
+    ) -> Result<Option<Bytes>, Broken> {
         let mut next = pin!(AssertUnwindSafe(body.next()).catch_unwind());
-        let piece = match poll_once(&mut next).await {
-            Some(piece) => piece,
-            None => {
-                self.flush(Bytes::new()).await?;
-                next.await
+        let piece = loop {
+            let polled = poll_fn(|cx| {
+                let (polled, is_awaited) = self.wire.watch_body(|| next.as_mut().poll(cx));
+                let is_gathered = !self.work.out.is_empty();
+                let has_to_wait = *is_held && is_awaited;
+                let is_due = is_gathered && !has_to_wait || self.wire.is_inviting();
+                match polled {
+                    Poll::Pending if is_due => Poll::Ready(None),
+                    polled => polled.map(Some),
+                }
+            });
+            if let Some(piece) = polled.await {
+                break piece;
             }
+            if !self.wire.is_inviting() {
+                *is_held = false;
+                self.flush(Bytes::new()).await?;
+                continue;
+            }
+            if *is_held {
+                let head = std::mem::replace(&mut self.work.out, CONTINUE.to_vec());
+                self.flush(Bytes::new()).await?;
+                self.work.out.extend(head);
+            } else {
+                self.wire.fail_body();
+            }
+            self.wire.invited();
         };
         match piece {
             Ok(piece) => piece

@@ -4,12 +4,11 @@
 use super::service::Service;
 use crate::app::Answer;
 use crate::http::RequestHead;
-use crate::ring::Message;
-use std::future::{Future, poll_fn};
+use crate::ring::{self, Message};
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::ops::Deref;
-use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -75,12 +74,7 @@ pub(crate) trait Transport: 'static {
 
     /// Runs `work` against the deadline as it is armed: `None` when that passes first.
     async fn limit<T>(&self, work: impl Future<Output = T>) -> Option<T> {
-        let mut work = pin!(work);
-        poll_fn(|cx| match work.as_mut().poll(cx) {
-            Poll::Ready(output) => Poll::Ready(Some(output)),
-            Poll::Pending => self.poll_passed(cx).map(|()| None),
-        })
-        .await
+        ring::limit(work, |cx| self.poll_passed(cx)).await
     }
 }
 

@@ -14,6 +14,9 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::Poll;
 
+/// What may precede a request, once.
+const EMPTY_LINE: &[u8] = b"\r\n";
+
 /// Buffers for answering requests; kept by the service between visits.
 #[derive(Debug, Default)]
 pub(super) struct Work {
@@ -82,7 +85,10 @@ pub(super) struct Visit<'a, H: Host> {
 
 impl<'a, H: Host> Visit<'a, H> {
     pub(super) fn new(host: &'a Rc<H>, wire: &'a Rc<Wire<H::Transport>>) -> Self {
-        let work = host.service().take_work();
+        let mut work = host.service().take_work();
+        if wire.empty_line.take() {
+            work.partial.extend_from_slice(EMPTY_LINE);
+        }
         Self {
             host,
             wire,
@@ -149,6 +155,13 @@ impl<'a, H: Host> Visit<'a, H> {
     async fn resolve(&mut self, stop: Stop) -> Option<Event> {
         match stop {
             Stop::Advanced => None,
+            Stop::NeedsBytes if self.work.partial == EMPTY_LINE => {
+                // It is no beginning of a request, whose head would have to be complete in time.
+                self.work.partial.clear();
+                self.work.parser.reset();
+                self.wire.empty_line.set(true);
+                Some(Event::EmptyLine)
+            }
             Stop::NeedsBytes => self.receive_head().await.err(),
             // Boxed, so that a visit stays small enough for the allocator's quick way.
             Stop::Waiting(asked, answer) => Some(Box::pin(self.wait_for(asked, answer)).await),
@@ -281,7 +294,7 @@ impl<'a, H: Host> Visit<'a, H> {
             };
             let mut inbound = self.wire.inbound.borrow_mut();
             let Some(inbound) = &mut *inbound else { break };
-            let decoded = match inbound.decoder.decode(&received) {
+            let decoded = match inbound.decode(&received) {
                 Ok(decoded) => decoded,
                 Err(refusal) => {
                     self.wire.tell_refusal(service, refusal);

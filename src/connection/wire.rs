@@ -1,14 +1,14 @@
 //! What a connection consists of while nothing happens on it, and what its request bodies and
 //! its responses share: the transport, and the bytes that came and were not taken.
 
+use super::inbound::Inbound;
 use super::service::Service;
-use super::transport::Transport;
-use crate::http::{BodyDecoder, Event};
-use crate::limits::Limits;
+use super::transport::{Received, Transport};
+use crate::http::Event;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::io;
 use std::net::SocketAddr;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 /// A connection at rest. Everything else is made when bytes come, and gone when they are answered.
@@ -20,6 +20,8 @@ pub(crate) struct Wire<T: Transport> {
     pub(super) received: RefCell<Option<T::Received>>,
     /// The current request's body; `None` without one.
     pub(super) inbound: RefCell<Option<Box<Inbound>>>,
+    /// The empty line that may precede a request has come, and nothing of the request.
+    pub(super) empty_line: Cell<bool>,
     /// A wait was ended for a shutdown, and the connection had to go on.
     pub(super) stopped: Cell<bool>,
     /// Which request it is whose body may be read. It changes when a request begins and when it
@@ -37,6 +39,7 @@ impl<T: Transport> Wire<T> {
             transport,
             received: RefCell::new(None),
             inbound: RefCell::new(None),
+            empty_line: Cell::new(false),
             stopped: Cell::new(false),
             turn: Cell::new(0),
             requests: Cell::new(0),
@@ -92,24 +95,52 @@ impl<T: Transport> Wire<T> {
             .is_none_or(|inbound| inbound.decoder.is_complete())
     }
 
-    /// Whether the current request's body cannot be read on.
+    /// Whether the current request's body cannot be read on, or not yet.
     pub(super) fn body_has_failed(&self) -> bool {
         let inbound = self.inbound.borrow();
-        inbound.as_ref().is_some_and(|inbound| inbound.failed)
-    }
-
-    /// The peer was asked for the body, and sends it.
-    pub(super) fn expect_body(&self) {
-        if let Some(inbound) = &mut *self.inbound.borrow_mut() {
-            inbound.failed = false;
-        }
+        inbound.as_ref().is_some_and(|inbound| !inbound.will_come())
     }
 
     /// The body cannot be read on: it is malformed, late, or the peer is gone.
     pub(super) fn fail_body(&self) {
         if let Some(inbound) = &mut *self.inbound.borrow_mut() {
-            inbound.failed = true;
+            inbound.fail();
         }
+    }
+
+    /// Ready when the peer has been invited to send the body, if it waits for that.
+    pub(super) fn poll_invited(&self, cx: &mut Context<'_>) -> Poll<()> {
+        match &mut *self.inbound.borrow_mut() {
+            Some(inbound) => inbound.poll_invited(cx),
+            None => Poll::Ready(()),
+        }
+    }
+
+    /// Runs `poll`, and tells whether it asked for the body meanwhile and got none.
+    pub(super) fn watch_body<R>(&self, poll: impl FnOnce() -> R) -> (R, bool) {
+        if let Some(inbound) = &mut *self.inbound.borrow_mut() {
+            inbound.is_awaited = false;
+        }
+        let outcome = poll();
+        let inbound = self.inbound.borrow();
+        let is_awaited = inbound.as_ref().is_some_and(|inbound| inbound.is_awaited);
+        (outcome, is_awaited)
+    }
+
+    /// Whether somebody waits for the peer to be invited.
+    pub(super) fn is_inviting(&self) -> bool {
+        let inbound = self.inbound.borrow();
+        inbound
+            .as_ref()
+            .is_some_and(|inbound| inbound.is_inviting())
+    }
+
+    /// The peer has been invited, and may take its time from now on.
+    pub(super) fn invited(&self) {
+        let mut inbound = self.inbound.borrow_mut();
+        let waker = inbound.as_mut().and_then(|inbound| inbound.invited());
+        drop(inbound);
+        waker.into_iter().for_each(Waker::wake);
     }
 
     /// Bytes of the current request's body, or what happened instead within the time that its peer
@@ -123,68 +154,26 @@ impl<T: Transport> Wire<T> {
             return Poll::Ready(Ok(received));
         }
         let now_ns = self.transport.now_ns();
-        if let Some(inbound) = &mut *self.inbound.borrow_mut()
-            && inbound.waits_since_ns.is_none()
-        {
-            inbound.waits_since_ns = Some(now_ns);
-            self.transport.arm(inbound.patience(service.limits()));
-        }
+        let time_left = |inbound: &mut Box<Inbound>| inbound.time_left(now_ns, service.limits());
+        let left = self.inbound.borrow_mut().as_mut().map(time_left);
+        let left = left.unwrap_or_default();
+        // Other waits may have had the deadline since the last time.
+        self.transport.arm(left);
         let outcome = loop {
-            match ready!(self.poll_receive(cx)) {
+            match self.poll_receive(cx) {
                 // A shutdown lets requests finish.
-                Err(Event::Stopped) => {}
-                outcome => break outcome,
+                Poll::Ready(Err(Event::Stopped)) => {}
+                Poll::Ready(outcome) => break outcome,
+                Poll::Pending if left.is_zero() => break Err(Event::Late),
+                Poll::Pending => return Poll::Pending,
             }
         };
-        if let Some(inbound) = &mut *self.inbound.borrow_mut()
-            && let Some(since_ns) = inbound.waits_since_ns.take()
-        {
-            inbound.waited_ns += self.transport.now_ns().saturating_sub(since_ns);
-        }
         if let Ok(received) = &outcome {
             service.recorder().received(received.len() as u64);
             if let Some(inbound) = &mut *self.inbound.borrow_mut() {
-                inbound.received_bytes += received.len() as u64;
+                inbound.received(received.arrived_ns());
             }
         }
         Poll::Ready(outcome)
-    }
-}
-
-/// Where the reading of a request's body stands.
-#[derive(Debug)]
-pub(super) struct Inbound {
-    pub(super) decoder: BodyDecoder,
-    /// It cannot be read, or not yet: a peer that waits to be asked for it may never send it.
-    pub(super) failed: bool,
-    /// What has been received since its head, in bytes.
-    received_bytes: u64,
-    /// How long its peer was waited for in all. A handler that is slow to read is not its fault.
-    waited_ns: u64,
-    /// When the wait that is going on began, on the transport's clock.
-    waits_since_ns: Option<u64>,
-}
-
-impl Inbound {
-    pub(super) fn new(decoder: BodyDecoder) -> Self {
-        Self {
-            decoder,
-            failed: false,
-            received_bytes: 0,
-            waited_ns: 0,
-            waits_since_ns: None,
-        }
-    }
-
-    /// How long the next bytes may take: no longer than a pause, and than the least rate allows.
-    fn patience(&self, limits: &Limits) -> Duration {
-        let pause = limits.body_timeout;
-        if limits.body_rate_bytes == 0 {
-            return pause;
-        }
-        let worth = u128::from(self.received_bytes) * 1_000_000_000;
-        let worth_ns = u64::try_from(worth / u128::from(limits.body_rate_bytes));
-        let earned = Duration::from_nanos(worth_ns.unwrap_or(u64::MAX)).saturating_add(pause);
-        pause.min(earned.saturating_sub(Duration::from_nanos(self.waited_ns)))
     }
 }

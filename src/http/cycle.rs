@@ -35,6 +35,8 @@ pub enum State {
 pub enum Event {
     /// The first byte of a request came.
     FirstByte,
+    /// What came is the empty line that may precede a request (RFC 9112 §2.2), and nothing of one.
+    EmptyLine,
     /// The head of a request was read and understood.
     HeadRead,
     /// The peer's bytes were refused, and the response that says so is out.
@@ -133,6 +135,7 @@ impl State {
             (S::Idle, E::Late) => S::Closed(Why::IdleTimeout),
             (S::Idle, E::Stopped) => S::Closed(Why::Stopped),
 
+            (S::Head, E::EmptyLine) => S::Idle,
             (S::Head, E::HeadRead) => S::Exchange,
             (S::Head, E::Refused) => S::Linger(Why::Refused),
             (S::Head, E::Late) => S::Linger(Why::HeadTimeout),

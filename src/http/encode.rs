@@ -11,6 +11,7 @@ use ::http::header::{
 use ::http::{HeaderName, HeaderValue, StatusCode};
 
 use super::date::HttpDate;
+use super::framing::members;
 use super::trailers::is_forbidden_trailer;
 
 /// How the end of a response's content is marked (RFC 9112 §6.3).
@@ -46,8 +47,9 @@ pub const CHUNK_END: &[u8] = b"\r\n";
 /// Appends the status line and all fields of a response, to the empty line.
 ///
 /// Content-Length, Transfer-Encoding, Connection and Date are this function's to write; such
-/// fields among `fields` are skipped. A Server among them takes the place of the preamble's; an
-/// Upgrade among them is named in Connection.
+/// fields among `fields` are skipped, but for options of Connection that are not about its end. A
+/// Server among them takes the place of the preamble's; an Upgrade among them is named in
+/// Connection.
 /// A 1xx or 204 gets no framing fields, whatever `framing` is (RFC 9110 §8.6, RFC 9112 §6.1).
 pub fn response_head<'a>(
     out: &mut Vec<u8>,
@@ -69,7 +71,8 @@ pub fn response_head<'a>(
         start = out.len();
         out.extend_from_slice(preamble.fields());
     }
-    let mut has_upgrade = false;
+    // The handler's own connection options, which are few responses'.
+    let mut options = Vec::new();
     for (name, value) in fields {
         if *name == CONTENT_TYPE {
             // Nearly every response has this one.
@@ -78,9 +81,14 @@ pub fn response_head<'a>(
             continue;
         }
         match *name {
-            CONTENT_LENGTH | TRANSFER_ENCODING | CONNECTION | DATE => continue,
+            CONTENT_LENGTH | TRANSFER_ENCODING | DATE => continue,
+            CONNECTION => {
+                add_options(&mut options, value);
+                continue;
+            }
             SERVER => remove_server(out, start, preamble),
-            UPGRADE => has_upgrade = true,
+            // RFC 9110 §7.8: a sender of Upgrade also sends it as a connection option.
+            UPGRADE => add_options(&mut options, &HeaderValue::from_static("upgrade")),
             _ => {}
         }
         out.extend_from_slice(b"\r\n");
@@ -93,15 +101,18 @@ pub fn response_head<'a>(
         BodyFraming::UntilClose => Connection::Close,
         _ => connection,
     };
-    // RFC 9110 §7.8: a sender of Upgrade also sends it as a connection option.
-    out.extend_from_slice(match (connection, has_upgrade) {
-        (Connection::Default, false) => b"",
-        (Connection::Default, true) => b"\r\nConnection: upgrade",
-        (Connection::Close, false) => b"\r\nConnection: close",
-        (Connection::Close, true) => b"\r\nConnection: close, upgrade",
-        (Connection::KeepAlive, false) => b"\r\nConnection: keep-alive",
-        (Connection::KeepAlive, true) => b"\r\nConnection: keep-alive, upgrade",
+    out.extend_from_slice(match connection {
+        Connection::Default => b"",
+        Connection::Close => b"\r\nConnection: close",
+        Connection::KeepAlive => b"\r\nConnection: keep-alive",
     });
+    for (index, option) in options.iter().enumerate() {
+        out.extend_from_slice(match (connection, index) {
+            (Connection::Default, 0) => b"\r\nConnection: ",
+            _ => b", ",
+        });
+        out.extend_from_slice(option);
+    }
     let has_framing = !status.is_informational() && status != StatusCode::NO_CONTENT;
     match framing {
         BodyFraming::Length(length) if has_framing => {
@@ -114,6 +125,18 @@ pub fn response_head<'a>(
         _ => {}
     }
     out.extend_from_slice(b"\r\n\r\n");
+}
+
+/// Adds the connection options in `value` (RFC 9110 §7.6.1) that are not the connection's own to
+/// decide, each once.
+#[cold]
+fn add_options(options: &mut Vec<Vec<u8>>, value: &HeaderValue) {
+    for option in members(value.as_bytes()) {
+        let option = option.to_ascii_lowercase();
+        if option != b"close" && option != b"keep-alive" && !options.contains(&option) {
+            options.push(option);
+        }
+    }
 }
 
 /// The fields that are the same in every response of a second, Date and Server: written once, and
@@ -371,7 +394,8 @@ mod tests {
             (CONTENT_LENGTH, "999"),
             (CONTENT_TYPE, "text/plain"),
             (TRANSFER_ENCODING, "gzip"),
-            (CONNECTION, "upgrade"),
+            (CONNECTION, "close, X-1"),
+            (CONNECTION, "x-1,,x-2, Keep-Alive"),
             (header::DATE, "now"),
             (header::SET_COOKIE, "a=b"),
             (header::SET_COOKIE, ""),
@@ -381,7 +405,7 @@ mod tests {
             head(200, &fields, BodyFraming::Length(1), Connection::Default),
             format!(
                 "HTTP/1.1 200 OK\r\n{DATE}Server: corelane\r\nContent-Type: text/plain\r\n\
-                 Set-Cookie: a=b\r\nSet-Cookie: \r\nX--1: y\r\nContent-Length: 1\r\n\r\n"
+                 Set-Cookie: a=b\r\nSet-Cookie: \r\nX--1: y\r\nConnection: x-1, x-2\r\nContent-Length: 1\r\n\r\n"
             )
         );
     }

@@ -76,18 +76,27 @@ impl Deadline {
     /// # Errors
     /// [`Elapsed`] when the deadline passed.
     pub async fn limit<T>(&self, work: impl Future<Output = T>) -> Result<T, Elapsed> {
-        let mut work = pin!(work);
-        poll_fn(|cx| match work.as_mut().poll(cx) {
-            Poll::Ready(output) => Poll::Ready(Ok(output)),
-            Poll::Pending => self.poll_passed(cx).map(|()| Err(Elapsed)),
-        })
-        .await
+        let outcome = limit(work, |cx| self.poll_passed(cx)).await;
+        outcome.ok_or(Elapsed)
     }
 
     /// Waits until it has passed.
     pub async fn passed(&self) {
         poll_fn(|cx| self.poll_passed(cx)).await;
     }
+}
+
+/// Runs `work` until it is done, or `passed` is ready: `None` then.
+pub(crate) async fn limit<T>(
+    work: impl Future<Output = T>,
+    mut passed: impl FnMut(&mut Context<'_>) -> Poll<()>,
+) -> Option<T> {
+    let mut work = pin!(work);
+    poll_fn(|cx| match work.as_mut().poll(cx) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => passed(cx).map(|()| None),
+    })
+    .await
 }
 
 impl Drop for Deadline {

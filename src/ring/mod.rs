@@ -58,6 +58,8 @@ use std::rc::Rc;
 use std::task::{Context, Waker};
 
 pub use self::buffers::Lease;
+pub(crate) use self::core::monotonic_ns;
+pub(crate) use self::deadline::limit;
 pub use self::deadline::{Deadline, Elapsed};
 pub use self::driver::{PREEMPTION, SHORT_WAIT, run};
 pub use self::file::File;
@@ -105,7 +107,7 @@ impl Ring {
 
     /// CLOCK_MONOTONIC now, in nanoseconds.
     pub fn clock_ns(&self) -> u64 {
-        core::monotonic_ns()
+        monotonic_ns()
     }
 
     /// Nanoseconds that the driver spent waiting since the ring was made; the rest it was busy.

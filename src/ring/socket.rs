@@ -27,7 +27,7 @@ pub(super) struct Socket {
     generation: u32,
     fd: OwnedFd,
     /// Operations in flight that name the socket, the receive not counted.
-    pub(super) ops: u16,
+    pub(super) ops: u32,
     receive: Receive,
     /// Its owner let go of it: nothing is delivered any more.
     closing: bool,
@@ -35,7 +35,7 @@ pub(super) struct Socket {
     pub(super) broken: bool,
 }
 
-const _: () = assert!(size_of::<Socket>() == 80);
+const _: () = assert!(size_of::<Socket>() <= 80);
 
 #[derive(Debug, Default)]
 struct Receive {

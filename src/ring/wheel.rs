@@ -5,6 +5,9 @@
 //! its tick comes and the timer is then moved on. That makes the common case, a connection that
 //! pushes its idle deadline back after each request, cost one store.
 //!
+//! A timer that is removed leaves its entry, 8 bytes, in its slot until the tick comes: with 20,000
+//! connections a second that live for one request each, some 8 MB.
+//!
 //! Deadlines are rounded up: to a tick, and beyond [`COARSE_AFTER_TICKS`] to a whole second, so
 //! that thousands of idle connections share their wake-ups. A timer is never early.
 
@@ -58,7 +61,7 @@ struct Timer<W> {
     fired: bool,
 }
 
-const _: () = assert!(size_of::<Timer<std::task::Waker>>() == 32);
+const _: () = assert!(size_of::<Timer<std::task::Waker>>() <= 32);
 
 /// The deadline of a timer that is not armed.
 const DISARMED: u64 = u64::MAX;

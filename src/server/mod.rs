@@ -24,7 +24,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// An HTTP server to be configured and run.
 ///
@@ -231,6 +231,10 @@ impl Running {
     }
 }
 
+/// Signals this close to each other count as one: timeout(1) sends its signal to the program and
+/// then to the whole group, and a terminal's Ctrl-C may come with that of a parent.
+const SAME_SIGNAL: Duration = Duration::from_millis(50);
+
 /// Sends SIGTERM and SIGINT to the supervisor, from a thread that waits for them.
 fn forward_signals(reports: Sender<Report>) -> std::result::Result<(), Failure> {
     use signal_hook::consts::{SIGINT, SIGTERM};
@@ -240,8 +244,13 @@ fn forward_signals(reports: Sender<Report>) -> std::result::Result<(), Failure> 
     };
     let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGINT]).map_err(failed)?;
     let forward = move || {
+        let mut last: Option<Instant> = None;
         for _ in signals.forever() {
-            if reports.send(Report::Signal).is_err() {
+            let now = Instant::now();
+            let is_same = last
+                .replace(now)
+                .is_some_and(|last| now - last < SAME_SIGNAL);
+            if !is_same && reports.send(Report::Signal).is_err() {
                 break;
             }
         }

@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::http::CloseReason;
 use crate::limits::{FRESH_TIMEOUT, Limits, SNAPSHOT_INTERVAL};
 use crate::log;
-use crate::ring::RingOptions;
+use crate::ring::{RingOptions, monotonic_ns};
 use crate::shard::{self, Factory, Order, Post, Report, Setup};
 use crate::stats::{ServerInfo, Snapshot, Totals};
 use http::HeaderValue;
@@ -277,9 +277,4 @@ impl Supervisor {
             .flatten()
             .for_each(|post| post.send(order()));
     }
-}
-
-fn monotonic_ns() -> u64 {
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
-    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }

@@ -25,6 +25,7 @@ use crate::limits::SPARE_TASKS;
 use crate::preflight;
 use crate::ring::{Listener, Ring, Stream};
 use crate::stats::{Recorder, ServerInfo, View};
+use http::Method;
 use slab::Slab;
 use std::cell::{Cell, RefCell, RefMut};
 use std::collections::VecDeque;
@@ -48,7 +49,7 @@ pub struct Shard {
     connections: RefCell<Slab<Rc<Wire<Socket>>>>,
     /// Acceptors that have not ended.
     accepting: Cell<usize>,
-    tasks: Tasks,
+    tasks: Tasks<Accepted>,
     /// Set in a shutdown when idle connections are no longer waited for.
     ending: Cell<bool>,
     /// Raised in a shutdown when the last connection has ended.
@@ -62,10 +63,17 @@ pub struct Shard {
 
 /// Tasks that serve connections. One that has finished waits for the next connection, because
 /// glommio takes a lock of the whole process to spawn one.
+#[derive(Debug)]
+struct Tasks<T> {
+    queue: RefCell<VecDeque<T>>,
+    waiting: RefCell<Waiting>,
+}
+
+/// Tasks without a connection, in the order of their tickets.
 #[derive(Debug, Default)]
-struct Tasks {
-    queue: RefCell<VecDeque<Accepted>>,
-    waiting: RefCell<Vec<Waker>>,
+struct Waiting {
+    last_ticket: u64,
+    tasks: Vec<(u64, Waker)>,
 }
 
 /// A connection on its way to its task, and the listener that has one less to give.
@@ -112,7 +120,8 @@ impl Shard {
                 Failure::operator(what, "make it readable for this user, or name another")
             })?;
             let line_bytes = self.service.limits().head.request_line_bytes;
-            app = app.mount(&prefix, files.request_line_bytes(line_bytes));
+            let files = files.request_line_bytes(line_bytes);
+            app = app.mount_for(Some(Method::GET), &prefix, files);
         }
         app.build()
             .map_err(|error| Failure::operator(error.to_string(), "change the routes"))
@@ -152,14 +161,8 @@ impl Shard {
 
     /// Serves a connection on a task that waits for one, or on a new one.
     fn serve(self: &Rc<Self>, stream: Stream, listener: Option<Rc<Listener>>) {
-        self.tasks
-            .queue
-            .borrow_mut()
-            .push_back(Accepted { stream, listener });
-        let waiting = self.tasks.waiting.borrow_mut().pop();
-        match waiting {
-            Some(task) => task.wake(),
-            None => drop(glommio::spawn_local(work(Rc::clone(self))).detach()),
+        if !self.tasks.give(Accepted { stream, listener }) {
+            glommio::spawn_local(work(Rc::clone(self))).detach();
         }
     }
 }
@@ -181,29 +184,64 @@ impl Host for Shard {
     }
 }
 
-impl Tasks {
+impl<T> Default for Tasks<T> {
+    fn default() -> Self {
+        Self {
+            queue: RefCell::default(),
+            waiting: RefCell::default(),
+        }
+    }
+}
+
+impl<T> Tasks<T> {
+    /// Queues a connection for the next task; false if none waits, so that one is to be made.
+    #[must_use]
+    fn give(&self, connection: T) -> bool {
+        self.queue.borrow_mut().push_back(connection);
+        let waiting = self.waiting.borrow_mut().tasks.pop();
+        waiting.map(|(_, task)| task.wake()).is_some()
+    }
+
     /// The next connection for a task, or `None` when enough tasks wait already.
-    async fn next(&self) -> Option<Accepted> {
-        let mut has_waited = false;
+    async fn next(&self) -> Option<T> {
+        let mut ticket = None;
         poll_fn(|cx| {
+            let mut waiting = self.waiting.borrow_mut();
+            // What a handler left behind may wake a task that was given no connection and still
+            // stands here. It must not stand here while it serves one, nor twice: it would be woken
+            // for a connection that nobody then serves.
+            let place = ticket.and_then(|ticket| waiting.place_of(ticket));
             if let Some(accepted) = self.queue.borrow_mut().pop_front() {
+                place.map(|place| waiting.tasks.remove(place));
                 return Poll::Ready(Some(accepted));
             }
-            let mut waiting = self.waiting.borrow_mut();
-            // What a handler left behind may wake its task when there is no connection. A task that
-            // stood here twice would be woken for a second connection while it serves the first,
-            // and nobody would serve that one.
-            if has_waited && waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
+            if place.is_some() {
                 return Poll::Pending;
             }
-            if waiting.len() >= SPARE_TASKS {
+            if waiting.tasks.len() >= SPARE_TASKS {
                 return Poll::Ready(None);
             }
-            has_waited = true;
-            waiting.push(cx.waker().clone());
+            ticket = Some(waiting.enter(cx.waker().clone()));
             Poll::Pending
         })
         .await
+    }
+}
+
+impl Waiting {
+    /// Enters a task; the ticket is never used again.
+    fn enter(&mut self, waker: Waker) -> u64 {
+        self.last_ticket += 1;
+        self.tasks.push((self.last_ticket, waker));
+        self.last_ticket
+    }
+
+    /// Where the task with `ticket` stands, if it still does.
+    fn place_of(&self, ticket: u64) -> Option<usize> {
+        let place = self
+            .tasks
+            .binary_search_by_key(&ticket, |(ticket, _)| *ticket);
+        place.ok()
     }
 }
 
@@ -248,18 +286,36 @@ mod tests {
     use std::pin::pin;
 
     #[test]
-    fn a_task_waits_in_one_place_however_often_it_is_woken() {
+    fn a_task_that_took_a_connection_unasked_is_not_asked_to_take_another() {
         let tasks = Tasks::default();
+        let (mut first, mut second) = (pin!(tasks.next()), pin!(tasks.next()));
+        block_on(async {
+            assert!(poll_once(&mut first).await.is_none());
+            assert!(poll_once(&mut second).await.is_none());
+            // The second is woken for it, but the first comes by before.
+            assert!(tasks.give(1));
+            assert_eq!(poll_once(&mut first).await, Some(Some(1)));
+            assert!(poll_once(&mut second).await.is_none());
+            assert!(tasks.give(2));
+            assert_eq!(poll_once(&mut second).await, Some(Some(2)));
+            // Nobody is left: one is to be made.
+            assert!(!tasks.give(3));
+        });
+    }
+
+    #[test]
+    fn a_task_waits_in_one_place_however_often_it_is_woken() {
+        let tasks = Tasks::<u32>::default();
         let mut next = pin!(tasks.next());
         block_on(async {
             for _ in 0..3 {
                 assert!(poll_once(&mut next).await.is_none());
-                assert_eq!(tasks.waiting.borrow().len(), 1);
+                assert_eq!(tasks.waiting.borrow().tasks.len(), 1);
             }
             // Woken for a connection that another task took: it waits again.
-            tasks.waiting.borrow_mut().clear();
+            tasks.waiting.borrow_mut().tasks.clear();
             assert!(poll_once(&mut next).await.is_none());
-            assert_eq!(tasks.waiting.borrow().len(), 1);
+            assert_eq!(tasks.waiting.borrow().tasks.len(), 1);
         });
     }
 }

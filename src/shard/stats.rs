@@ -57,9 +57,14 @@ pub(super) fn is_asked(shard: &Shard, head: &RequestHead, peer: SocketAddr) -> b
 
 /// Answers a request for the statistics.
 pub(super) fn answer(shard: &Rc<Shard>, head: &RequestHead) -> Answer {
-    if !matches!(*head.method(), Method::GET | Method::HEAD) {
-        let response = Response::error(StatusCode::METHOD_NOT_ALLOWED, "");
-        return Answer::ready(response.with_header(ALLOW, HeaderValue::from_static("GET, HEAD")));
+    let response = match *head.method() {
+        Method::GET | Method::HEAD => None,
+        Method::OPTIONS => Some(Response::new(StatusCode::NO_CONTENT)),
+        _ => Some(Response::error(StatusCode::METHOD_NOT_ALLOWED, "")),
+    };
+    if let Some(response) = response {
+        let allow = HeaderValue::from_static("GET, HEAD, OPTIONS");
+        return Answer::ready(response.with_header(ALLOW, allow));
     }
     let query = match Query::parse(head.query().unwrap_or_default()) {
         Ok(query) => query,

@@ -157,6 +157,15 @@ fn a_second_signal_ends_it_at_once() {
 }
 
 #[test]
+fn signals_that_come_together_are_one() {
+    let (process, address) = demo(&[]);
+    Client::connect(address).assert_alive();
+    process.signal("TERM");
+    process.signal("INT");
+    assert_eq!(process.end().code, Some(0));
+}
+
+#[test]
 fn the_timeout_cuts_off_what_does_not_end() {
     let (process, address) = demo(&["--shutdown-timeout", "300ms"]);
     let mut active = begin_echo(address);

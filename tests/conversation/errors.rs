@@ -94,7 +94,7 @@ fn a_handler_may_end_the_connection() {
     peer.deliver(&request("GET", "/", "").repeat(2));
     let answer = sent(&mut peer);
     assert_eq!(statuses(&answer), [200]);
-    assert!(answer.contains("\r\nConnection: close\r\n"), "{answer}");
+    assert!(answer.contains("\r\nConnection: close, x\r\n"), "{answer}");
     assert!(peer.is_shut());
     peer.close();
     assert_eq!(peer.ended(), Some(CloseReason::Completed));

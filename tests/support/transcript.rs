@@ -51,6 +51,8 @@ impl Transcript {
             };
             let (head, consumed) = match parsed {
                 Ok(Some(parsed)) => parsed,
+                // The empty line that may precede a request is none.
+                Ok(None) if rest == b"\r\n" => break,
                 Ok(None) => return Self::with_late(answers, failed(408)),
                 Err(refusal) => {
                     answers.push(failed(refusal.status.as_u16()));

@@ -26,6 +26,12 @@ const OTHER_DESCRIPTORS: u64 = 1_000;
 /// What the busy server is loaded with.
 const CASE: Case = Case::KeepAlive64;
 
+/// What corelane promises; more is an error.
+const MOST_BYTES: f64 = 1024.0;
+const MOST_WAKE_UPS: f64 = 5.0;
+const MOST_ENTERS: f64 = 0.1;
+const MOST_OTHERS: f64 = 0.01;
+
 /// How long a core that was busy may take to fall asleep.
 const SETTLING: Duration = Duration::from_millis(200);
 
@@ -92,7 +98,10 @@ fn idle(server: &Server, options: &Footprint, site: &Site) -> Result<()> {
         "| bytes for each of {count} idle connections, beyond the receive buffers | {each:.0} |"
     );
     println!("| bytes of receive buffers, for all | {pool} |");
-    println!("| receive buffers held | {} |", buffers("held")?);
+    let held = buffers("held")?;
+    println!("| receive buffers held | {held} |");
+    ensure!(each <= MOST_BYTES, "more than {MOST_BYTES} bytes");
+    ensure!(held == 0, "buffers are held by nobody who needs them");
 
     eprintln!("watching them for {} s", options.seconds);
     sleep(SETTLING);
@@ -104,6 +113,7 @@ fn idle(server: &Server, options: &Footprint, site: &Site) -> Result<()> {
     let share = (after.ran_ns - before.ran_ns) as f64 / 1e7 / seconds;
     println!("| wake-ups of the core each second meanwhile | {wake_ups:.1} |");
     println!("| CPU time of the core meanwhile | {share:.2} % |");
+    ensure!(wake_ups < MOST_WAKE_UPS, "{MOST_WAKE_UPS} wake-ups or more");
     drop(connections);
     Ok(())
 }
@@ -121,6 +131,11 @@ fn busy(server: &Server, options: &Footprint, site: &Site) -> Result<()> {
     for (name, calls) in read_counts(&fs::read_to_string(counts)?) {
         let each = calls as f64 / requests as f64;
         println!("| `{name}` for each request on {connections} connections | {each:.4} |");
+        let most = match name.as_str() {
+            "io_uring_enter" => MOST_ENTERS,
+            _ => MOST_OTHERS,
+        };
+        ensure!(each <= most, "more than {most} `{name}` for each request");
     }
     Ok(())
 }

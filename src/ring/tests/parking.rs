@@ -8,7 +8,7 @@ const MS: u64 = 1_000_000;
 
 /// A deadline on the wheel of a ring without a driver.
 fn deadline_in(shared: &Shared, ns: u64) -> wheel::TimerKey {
-    let now = core::monotonic_ns();
+    let now = monotonic_ns();
     shared.with(|state| {
         let key = state.wheel.insert();
         state.wheel.arm(key, now + ns, now);
@@ -25,7 +25,7 @@ fn no_park_after_the_alarm_rang_for_a_deadline_that_was_moved() {
     assert!(shared.may_park());
     // Moved later, as the idle deadline of a connection is: the alarm stays where it was.
     shared.with(|state| {
-        let now = core::monotonic_ns();
+        let now = monotonic_ns();
         state.wheel.arm(key, now + 60_000 * MS, now);
     });
     shared.disarm_bell();
