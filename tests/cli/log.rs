@@ -227,6 +227,9 @@ fn a_lack_of_descriptors_is_told_when_it_begins_and_when_it_is_over() {
     let common = ["demo", "--listen", "127.0.0.1:0"];
     let mut process = Process::start(common.iter().chain(&arguments));
     let address = process.listening();
+    // Once one is answered, the operation that accepts the next has begun.
+    let mut first = Client::connect(address);
+    first.assert_alive();
     limit_open_files(&process, 3);
     let mut taken = Client::connect(address);
     taken.assert_alive();
