@@ -16,8 +16,16 @@
 //!
 //! Handlers run whenever something was delivered or time has passed, until they wait for something
 //! else. Folders ([`App::files`]) and `/stats` need a core, and are not there.
+//!
+//! A [`TestClient`] speaks HTTP for the test: over a conversation, or to a server by its address.
 
-use crate::app::{Answer, App, AppError};
+mod client;
+mod clock;
+
+pub use self::client::{RequestBuilder, TestClient, TestResponse};
+
+use self::clock::Clock;
+use crate::app::{Answer, App, AppError, Time};
 use crate::connection::{self, Host, Received, Service, Transport, Wire};
 use crate::http::{CloseReason, RequestHead};
 use crate::limits::Limits;
@@ -65,17 +73,26 @@ impl Conversation {
     /// # Errors
     /// The problems of the app's routes.
     pub fn with_limits(app: App, limits: Limits) -> Result<Conversation, AppError> {
-        let line = Rc::new(RefCell::new(Line {
-            room: usize::MAX,
-            ..Line::default()
-        }));
+        let clock = Clock::default();
         let recorder = Recorder::new(0, CloseReason::NAMES);
         let service = Service::new(recorder, Log::new(0), limits, None);
-        service.route_by(app.build()?);
-        let bench = Rc::new(Bench {
-            service,
-            line: Rc::clone(&line),
-        });
+        service.route_by(app.timed_by(Time::new(clock.clone())).build()?);
+        Ok(Conversation::on(Rc::new(Bench { service, clock })))
+    }
+
+    /// Another connection to the same app, in the same time: it passes when either is told to let
+    /// it pass, but only what that one serves takes notice at once.
+    #[must_use]
+    pub fn reconnect(&self) -> Conversation {
+        Conversation::on(Rc::clone(&self.bench))
+    }
+
+    fn on(bench: Rc<Bench>) -> Conversation {
+        let line = Rc::new(RefCell::new(Line {
+            room: usize::MAX,
+            clock: bench.clock.clone(),
+            ..Line::default()
+        }));
         let wire = Rc::new(Wire::new(Pipe(Rc::clone(&line))));
         let (host, served) = (Rc::clone(&bench), Rc::clone(&wire));
         let mut conversation = Conversation {
@@ -87,14 +104,14 @@ impl Conversation {
             woken: Arc::default(),
         };
         conversation.run();
-        Ok(conversation)
+        conversation
     }
 
     /// Delivers `bytes` from the peer, at once and in one piece.
     pub fn deliver(&mut self, bytes: &[u8]) {
         if !bytes.is_empty() {
             let mut line = self.line.borrow_mut();
-            let now_ns = line.now_ns;
+            let now_ns = line.clock.now_ns();
             line.deliveries.push_back(Delivery {
                 bytes: bytes.to_vec(),
                 taken: 0,
@@ -118,11 +135,20 @@ impl Conversation {
 
     /// Lets `time` pass.
     pub fn pass(&mut self, time: Duration) {
-        let time_ns = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        let mut line = self.line.borrow_mut();
-        line.now_ns = line.now_ns.saturating_add(time_ns);
-        drop(line);
+        self.bench.clock.pass(time);
         self.run();
+    }
+
+    /// Lets time pass until the next of the waits of handlers ([`Time::sleep`]) is over; whether
+    /// there is any.
+    ///
+    /// [`Time::sleep`]: crate::app::Time::sleep
+    pub fn pass_next(&mut self) -> bool {
+        let has_passed = self.bench.clock.pass_next();
+        if has_passed {
+            self.run();
+        }
+        has_passed
     }
 
     /// How many more bytes the peer takes before the app has to wait; without limit at first.
@@ -192,7 +218,7 @@ impl fmt::Debug for Conversation {
 #[derive(Debug)]
 struct Bench {
     service: Service,
-    line: Rc<RefCell<Line>>,
+    clock: Clock,
 }
 
 impl Host for Bench {
@@ -203,7 +229,7 @@ impl Host for Bench {
     }
 
     fn wall_clock(&self) -> Duration {
-        EPOCH.saturating_add(Duration::from_nanos(self.line.borrow().now_ns))
+        EPOCH.saturating_add(Duration::from_nanos(self.clock.now_ns()))
     }
 
     fn reserved(self: &Rc<Self>, _: &RequestHead, _: SocketAddr) -> Option<Answer> {
@@ -219,7 +245,7 @@ struct Line {
     sent: Vec<u8>,
     /// Bytes that the peer still takes.
     room: usize,
-    now_ns: u64,
+    clock: Clock,
     deadline_ns: Option<u64>,
     is_interrupted: bool,
     is_shut: bool,
@@ -299,19 +325,19 @@ impl Transport for Pipe {
     }
 
     fn now_ns(&self) -> u64 {
-        self.0.borrow().now_ns
+        self.0.borrow().clock.now_ns()
     }
 
     fn arm(&self, after: Duration) {
         let after_ns = u64::try_from(after.as_nanos()).unwrap_or(u64::MAX);
         let mut line = self.0.borrow_mut();
-        line.deadline_ns = Some(line.now_ns.saturating_add(after_ns));
+        line.deadline_ns = Some(line.clock.now_ns().saturating_add(after_ns));
     }
 
     fn poll_passed(&self, _: &mut Context<'_>) -> Poll<()> {
         let line = self.0.borrow();
         match line.deadline_ns {
-            Some(deadline_ns) if deadline_ns <= line.now_ns => Poll::Ready(()),
+            Some(deadline_ns) if deadline_ns <= line.clock.now_ns() => Poll::Ready(()),
             _ => Poll::Pending,
         }
     }

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use http::Method;
 
 use super::handler::Handler;
+use super::layers::Layers;
 use super::plan::{Added, AppError, Plan};
 use super::router::Router;
 
@@ -32,10 +33,11 @@ use super::router::Router;
 #[derive(Default)]
 #[must_use = "an app does nothing before it is served"]
 pub struct App {
-    added: Vec<Added>,
-    fallback: Option<Added>,
+    pub(super) added: Vec<Added>,
+    pub(super) fallback: Option<Added>,
     folders: Vec<Folder>,
-    problems: Vec<String>,
+    pub(super) problems: Vec<String>,
+    pub(super) layers: Layers,
 }
 
 /// A folder of files to be mounted. Only a core can open it, so it becomes a route there.
@@ -133,6 +135,7 @@ impl App {
             places: Vec::new(),
             takes_octets: true,
             handler: Rc::new(handler),
+            layers: Rc::default(),
             at,
         });
         self
@@ -143,8 +146,9 @@ impl App {
     /// # Errors
     /// Two routes that take the same requests, templates that are malformed, more routes than
     /// [`ROUTES`](crate::limits::ROUTES): all problems at once.
-    pub fn build(self) -> Result<Router, AppError> {
-        Plan::new(self.problems).build(&self.added, self.fallback.as_ref())
+    pub fn build(mut self) -> Result<Router, AppError> {
+        let layers = self.seal();
+        Plan::new(self.problems).build(&self.added, self.fallback.as_ref(), layers)
     }
 
     #[track_caller]
@@ -161,6 +165,7 @@ impl App {
             takes_octets: places.len() > 1,
             places,
             handler: Rc::new(handler),
+            layers: Rc::default(),
             at: Location::caller(),
         });
         self

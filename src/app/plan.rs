@@ -8,6 +8,7 @@ use std::rc::Rc;
 use http::Method;
 
 use super::handler::Handler;
+use super::layers::Layers;
 use super::paths::Paths;
 use super::router::{Methods, Route, RouteId, Router, allow_value};
 use super::template::Template;
@@ -37,6 +38,8 @@ pub(super) struct Added {
     pub(super) places: Vec<String>,
     pub(super) takes_octets: bool,
     pub(super) handler: Rc<dyn Handler>,
+    /// What its app puts around it.
+    pub(super) layers: Rc<Layers>,
     pub(super) at: &'static Location<'static>,
 }
 
@@ -71,6 +74,7 @@ impl<'a> Plan<'a> {
         mut self,
         added: &'a [Added],
         fallback: Option<&'a Added>,
+        layers: Rc<Layers>,
     ) -> Result<Router, AppError> {
         if added.len() + usize::from(fallback.is_some()) > ROUTES {
             self.problems
@@ -89,6 +93,7 @@ impl<'a> Plan<'a> {
             paths,
             routes: self.routes,
             fallback,
+            layers,
         })
     }
 
@@ -119,6 +124,9 @@ impl<'a> Plan<'a> {
             template: added.template.as_str().into(),
             names,
             takes_octets: added.takes_octets,
+            body_limit: added.handler.body_limit().or(added.layers.body_limit),
+            is_wrapped: !added.layers.chain.is_empty(),
+            layers: Rc::clone(&added.layers),
             handler: Rc::clone(&added.handler),
         })
     }

@@ -9,7 +9,9 @@ use http::{Method, StatusCode, Version};
 
 use super::body::Body;
 use super::error::{Error, Result};
+use super::extensions::Extensions;
 use super::headers::Headers;
+use super::layers::Layers;
 use super::params::Params;
 use super::path;
 use super::router::Route;
@@ -39,6 +41,8 @@ struct Rare {
     body_limit: u64,
     /// What followed the content, once that was taken in one piece.
     trailers: Option<Box<Headers>>,
+    /// What middleware has put there.
+    extensions: Extensions,
 }
 
 /// Where the parameters of a route lie in a request's path.
@@ -55,6 +59,7 @@ impl Default for Rare {
             located: None,
             body_limit: BODY_BYTES,
             trailers: None,
+            extensions: Extensions::default(),
         }
     }
 }
@@ -181,6 +186,22 @@ impl Request {
             .checked_sub(1)
             .and_then(|last| self.parameter(last))
             .unwrap_or_default()
+    }
+
+    /// The value of type `T` that middleware has put into [`Request::extensions`].
+    pub fn extension<T: 'static>(&self) -> Option<&T> {
+        self.rare.as_ref()?.extensions.get()
+    }
+
+    /// Values that travel with this request, one of each type; a request without any has no
+    /// memory for them.
+    pub fn extensions(&mut self) -> &mut Extensions {
+        &mut self.rare.get_or_insert_default().extensions
+    }
+
+    /// What the app of its route has for all routes.
+    pub(super) fn layers(&self) -> Option<&Layers> {
+        self.route.as_deref().map(Route::layers)
     }
 
     /// The content.

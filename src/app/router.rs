@@ -11,6 +11,7 @@ use http::{HeaderValue, Method, StatusCode};
 
 use super::handler::{Answer, Handler};
 use super::into_response::IntoResponse;
+use super::layers::Layers;
 use super::path;
 use super::paths::Paths;
 use super::request::{Located, Request};
@@ -22,6 +23,8 @@ pub struct Router {
     pub(super) paths: Paths<Methods>,
     pub(super) routes: Vec<Rc<Route>>,
     pub(super) fallback: Option<Rc<Route>>,
+    /// What is around its own answers.
+    pub(super) layers: Rc<Layers>,
 }
 
 /// The number of a route in its app: routes count from 0 in the order in which they were added.
@@ -58,6 +61,10 @@ pub(crate) struct Route {
     pub(super) names: Vec<Box<str>>,
     /// Whether the handler wants paths that are not text, too.
     pub(super) takes_octets: bool,
+    pub(super) body_limit: Option<u64>,
+    /// Whether its layers have middleware.
+    pub(super) is_wrapped: bool,
+    pub(super) layers: Rc<Layers>,
     pub(super) handler: Rc<dyn Handler>,
 }
 
@@ -117,7 +124,7 @@ impl Router {
             }
             Err(refused) => Dispatch {
                 route: None,
-                answer: Answer::ready(refused.into_response()),
+                answer: self.refuse(refused, request),
             },
         }
     }
@@ -176,6 +183,16 @@ impl Router {
         };
         request.set_route(Rc::clone(route), Some(parameters));
         Ok(route)
+    }
+
+    /// The answer to `request`, which no handler takes.
+    #[cold]
+    pub(crate) fn refuse(&self, unrouted: Unrouted, request: Request) -> Answer {
+        let response = unrouted.into_response();
+        match self.layers.chain.is_empty() {
+            true => Answer::ready(response),
+            false => self.layers.refuse(request, response),
+        }
     }
 
     /// What becomes of a request whose path has no route.
@@ -271,13 +288,21 @@ impl Route {
     /// If the handler panics before it returns its future.
     #[inline]
     pub(crate) fn call(&self, request: Request) -> Answer {
-        self.handler.call(request)
+        match self.is_wrapped {
+            false => self.handler.call(request),
+            true => self.layers.call(request, &self.handler),
+        }
     }
 
-    /// See [`Handler::body_limit`].
+    /// See [`Handler::body_limit`]; its app's where it has none itself.
     #[inline]
     pub(crate) fn body_limit(&self) -> Option<u64> {
-        self.handler.body_limit()
+        self.body_limit
+    }
+
+    /// What its app has for all routes.
+    pub(super) fn layers(&self) -> &Layers {
+        &self.layers
     }
 
     pub(crate) fn id(&self) -> RouteId {

@@ -13,9 +13,11 @@ mod acceptor;
 mod mailbox;
 mod socket;
 mod stats;
+mod time;
 
 use self::socket::Socket;
-use crate::app::{Answer, App, Folder, Router};
+use self::time::RingTime;
+use crate::app::{Answer, App, Folder, Router, Time};
 use crate::config::StatsAccess;
 use crate::connection::{self, Flag, Host, Service, Transport, Wire};
 use crate::failure::Failure;
@@ -114,7 +116,8 @@ impl Shard {
             let line_bytes = self.service.limits().head.request_line_bytes;
             app = app.mount(&prefix, files.request_line_bytes(line_bytes));
         }
-        app.build()
+        app.timed_by(Time::new(RingTime(self.ring.clone())))
+            .build()
             .map_err(|error| Failure::operator(error.to_string(), "change the routes"))
     }
 

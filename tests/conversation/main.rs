@@ -1,10 +1,13 @@
 //! Connections in memory: limits at their value and one beyond, deadlines to the nanosecond, and
 //! what handlers and peers may say to each other. No socket and no clock is involved.
 
+mod client;
 mod deadlines;
 mod errors;
+mod layers;
 mod limits;
 mod log;
+mod middleware;
 mod trailers;
 
 use corelane::testing::Conversation;
