@@ -25,7 +25,7 @@ mod clock;
 pub use self::client::{RequestBuilder, TestClient, TestResponse};
 
 use self::clock::Clock;
-use crate::app::{Answer, App, AppError, Time};
+use crate::app::{Answer, App, AppError, Job, Life, Time};
 use crate::connection::{self, Host, Received, Service, Transport, Wire};
 use crate::http::{CloseReason, RequestHead};
 use crate::limits::Limits;
@@ -63,7 +63,7 @@ impl Conversation {
     /// A connection to `app` with the default limits, over which nothing was sent yet.
     ///
     /// # Errors
-    /// The problems of the app's routes.
+    /// The problems of the app, or why its [start](App::on_start) failed.
     pub fn new(app: App) -> Result<Conversation, AppError> {
         Conversation::with_limits(app, Limits::default())
     }
@@ -71,13 +71,21 @@ impl Conversation {
     /// A connection to `app` that keeps `limits`, over which nothing was sent yet.
     ///
     /// # Errors
-    /// The problems of the app's routes.
-    pub fn with_limits(app: App, limits: Limits) -> Result<Conversation, AppError> {
+    /// The problems of the app, or why its [start](App::on_start) failed.
+    pub fn with_limits(mut app: App, limits: Limits) -> Result<Conversation, AppError> {
+        let mut life = app.take_life();
         let clock = Clock::default();
         let recorder = Recorder::new(0, CloseReason::NAMES);
         let service = Service::new(recorder, Log::new(0), limits, None);
         service.route_by(app.timed_by(Time::new(clock.clone())).build()?);
-        Ok(Conversation::on(Rc::new(Bench { service, clock })))
+        for work in std::mem::take(&mut life.start) {
+            start(work, &clock)?;
+        }
+        Ok(Conversation::on(Rc::new(Bench {
+            service,
+            clock,
+            life: RefCell::new(life),
+        })))
     }
 
     /// Another connection to the same app, in the same time: it passes when either is told to let
@@ -161,6 +169,7 @@ impl Conversation {
     /// one ends now.
     pub fn drain(&mut self) {
         self.bench.service.draining.raise();
+        self.bench.close();
         self.wire.transport.interrupt();
         self.run();
     }
@@ -194,13 +203,34 @@ impl Conversation {
     fn run(&mut self) {
         let waker = Waker::from(Arc::clone(&self.woken));
         let mut cx = Context::from_waker(&waker);
-        while self.ended.is_none() {
+        loop {
             self.woken.0.store(false, Ordering::Relaxed);
-            match self.serving.as_mut().poll(&mut cx) {
-                Poll::Ready(reason) => self.ended = Some(reason),
-                Poll::Pending if self.woken.0.load(Ordering::Relaxed) => {}
-                Poll::Pending => return,
+            if self.ended.is_none()
+                && let Poll::Ready(reason) = self.serving.as_mut().poll(&mut cx)
+            {
+                self.ended = Some(reason);
             }
+            self.bench.run_tasks(&mut cx);
+            if !self.woken.0.load(Ordering::Relaxed) {
+                return;
+            }
+        }
+    }
+}
+
+/// Runs what an app does at its start.
+fn start(mut work: Job<crate::Result<()>>, clock: &Clock) -> Result<(), AppError> {
+    let woken = Arc::<Woken>::default();
+    let waker = Waker::from(Arc::clone(&woken));
+    let mut cx = Context::from_waker(&waker);
+    loop {
+        if let Poll::Ready(outcome) = work.as_mut().poll(&mut cx) {
+            let failed = |error| AppError::of(format!("it cannot start: {error:?}"));
+            return outcome.map_err(failed);
+        }
+        if !woken.0.swap(false, Ordering::Relaxed) && !clock.pass_next() {
+            let what = "its start waits for something that does not come in memory";
+            return Err(AppError::of(what.to_owned()));
         }
     }
 }
@@ -219,6 +249,21 @@ impl fmt::Debug for Conversation {
 struct Bench {
     service: Service,
     clock: Clock,
+    /// What the app has still to do beside answering requests.
+    life: RefCell<Life>,
+}
+
+impl Bench {
+    /// Begins with what the app does when a shutdown begins.
+    fn close(&self) {
+        let life = &mut *self.life.borrow_mut();
+        life.tasks.append(&mut life.drain);
+    }
+
+    fn run_tasks(&self, cx: &mut Context<'_>) {
+        let tasks = &mut self.life.borrow_mut().tasks;
+        tasks.retain_mut(|task| task.as_mut().poll(cx).is_pending());
+    }
 }
 
 impl Host for Bench {

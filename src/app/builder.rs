@@ -9,6 +9,7 @@ use http::Method;
 
 use super::handler::Handler;
 use super::layers::Layers;
+use super::life::Life;
 use super::plan::{Added, AppError, Plan};
 use super::router::Router;
 
@@ -38,6 +39,7 @@ pub struct App {
     folders: Vec<Folder>,
     pub(super) problems: Vec<String>,
     pub(super) layers: Layers,
+    pub(super) life: Life,
 }
 
 /// A folder of files to be mounted. Only a core can open it, so it becomes a route there.

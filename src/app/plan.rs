@@ -16,12 +16,19 @@ use crate::limits::ROUTES;
 
 /// Why an app cannot be built: every problem with its routes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the app's routes do not fit together: {}", .problems.join("; "))]
+#[error("the app does not fit together: {}", .problems.join("; "))]
 pub struct AppError {
     problems: Vec<String>,
 }
 
 impl AppError {
+    /// The one `problem` that an app has whose routes are good.
+    pub(crate) fn of(problem: String) -> AppError {
+        AppError {
+            problems: vec![problem],
+        }
+    }
+
     /// One sentence a problem, each with the places in the source where the routes were added.
     pub fn problems(&self) -> impl Iterator<Item = &str> {
         self.problems.iter().map(String::as_str)

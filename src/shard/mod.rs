@@ -17,7 +17,7 @@ mod time;
 
 use self::socket::Socket;
 use self::time::RingTime;
-use crate::app::{Answer, App, Folder, Router, Time};
+use crate::app::{Answer, App, Folder, Life, Router, Time};
 use crate::config::StatsAccess;
 use crate::connection::{self, Flag, Host, Service, Transport, Wire};
 use crate::failure::Failure;
@@ -51,6 +51,10 @@ pub struct Shard {
     /// Acceptors that have not ended.
     accepting: Cell<usize>,
     tasks: Tasks,
+    /// What the app has still to do beside answering requests.
+    life: RefCell<Life>,
+    /// How much of what it does in a shutdown is not done.
+    closings: Cell<usize>,
     /// Set in a shutdown when idle connections are no longer waited for.
     ending: Cell<bool>,
     /// Raised in a shutdown when the last connection has ended.
@@ -146,10 +150,25 @@ impl Shard {
     /// Notes when a shutdown has nothing left to wait for.
     fn check_drained(&self) {
         let is_quiet = self.accepting.get() == 0
+            && self.closings.get() == 0
             && self.connections.borrow().is_empty()
             && self.tasks.queue.borrow().is_empty();
         if self.is_draining() && is_quiet {
             self.drained.raise();
+        }
+    }
+
+    /// Has the app do what it does when a shutdown begins.
+    fn close(self: &Rc<Self>) {
+        for job in self.life.take().drain {
+            self.closings.set(self.closings.get() + 1);
+            let shard = Rc::clone(self);
+            let closing = async move {
+                job.await;
+                shard.closings.set(shard.closings.get() - 1);
+                shard.check_drained();
+            };
+            glommio::spawn_local(closing).detach();
         }
     }
 

@@ -78,7 +78,7 @@ impl TestClient {
     /// A client of `app`, in memory.
     ///
     /// # Panics
-    /// If the app's routes do not fit together; [`TestClient::try_new`] does not.
+    /// If the app does not fit together or cannot start; [`TestClient::try_new`] does not.
     #[track_caller]
     pub fn new(app: App) -> TestClient {
         match TestClient::try_new(app, Limits::default()) {
@@ -90,7 +90,7 @@ impl TestClient {
     /// A client of `app` that keeps `limits`, in memory.
     ///
     /// # Errors
-    /// The problems of the app's routes.
+    /// The problems of the app, or why its [start](App::on_start) failed.
     pub fn try_new(app: App, limits: Limits) -> Result<TestClient, AppError> {
         Ok(TestClient {
             way: Way::Memory(Box::new(Conversation::with_limits(app, limits)?)),

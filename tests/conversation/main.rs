@@ -5,6 +5,7 @@ mod client;
 mod deadlines;
 mod errors;
 mod layers;
+mod life;
 mod limits;
 mod log;
 mod middleware;
