@@ -10,6 +10,7 @@
 //! Whoever calls [`Router::dispatch`] catches the panics of handlers, enforces deadlines, leaves
 //! the content out of answers to HEAD, and writes the response down.
 
+mod added;
 mod body;
 mod builder;
 pub mod demo;
@@ -17,7 +18,10 @@ mod error;
 mod explanation;
 mod handler;
 mod headers;
+mod hosts;
 mod into_response;
+mod kind;
+mod methods;
 mod params;
 mod path;
 mod paths;
@@ -26,10 +30,11 @@ mod request;
 mod response;
 mod router;
 mod template;
+mod urls;
 
+pub use added::TrailingSlash;
 pub use body::{Body, BodyError, BodySource};
 pub use builder::App;
-pub(crate) use builder::Folder;
 pub use error::{Blame, Error, Result};
 pub use handler::{Answer, Handler, with_body_limit};
 pub use headers::Headers;
@@ -38,3 +43,4 @@ pub use plan::AppError;
 pub use request::Request;
 pub use response::Response;
 pub use router::{Dispatch, RouteId, RouteInfo, Router};
+pub use urls::UrlError;

@@ -1,8 +1,11 @@
 //! A request as handlers see it. Parsing it and receiving its content happen elsewhere.
 
 use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::str::FromStr;
 
 use bytes::Bytes;
 use http::{Method, StatusCode, Version};
@@ -13,6 +16,7 @@ use super::headers::Headers;
 use super::params::Params;
 use super::path;
 use super::router::Route;
+use super::urls::{UrlError, Urls};
 use crate::http::RequestHead;
 use crate::limits::BODY_BYTES;
 
@@ -168,6 +172,66 @@ impl Request {
         // A mount's own path has no rest.
         let value = self.parameter(index);
         Some(path::text(value.unwrap_or_default()))
+    }
+
+    /// The parameter `name` as a number, or whatever else can be read from text.
+    ///
+    /// ```
+    /// use corelane::app::{App, Request};
+    ///
+    /// async fn user(req: Request) -> corelane::Result<String> {
+    ///     let id: u64 = req.param_as("id")?;
+    ///     Ok(format!("user {id}"))
+    /// }
+    ///
+    /// let app = App::new().get("/users/{id}", user);
+    /// ```
+    ///
+    /// # Errors
+    /// 404 where the text cannot be read as a `T`, and not 400: the request is well-formed, its path
+    /// just names nothing that there is. So it is as with `{id:u64}`, where such a path has no route.
+    ///
+    /// # Panics
+    /// If the route has no parameter of that name, as [`Request::param`] does.
+    #[track_caller]
+    pub fn param_as<T>(&self, name: &str) -> Result<T>
+    where
+        T: FromStr<Err: Into<Box<dyn StdError + Send + Sync>>>,
+    {
+        self.param(name).parse().map_err(|error: T::Err| {
+            let message = format!("The `{name}` in the path is malformed.");
+            Error::new(StatusCode::NOT_FOUND, message).with_source(error)
+        })
+    }
+
+    /// The path of the route called `name`: [`Router::url_for`](super::Router::url_for), for
+    /// handlers.
+    ///
+    /// ```
+    /// use corelane::app::{App, Request};
+    ///
+    /// async fn index(req: Request) -> corelane::Result<String> {
+    ///     Ok(format!("<a href=\"{}\">first</a>", req.url_for("note", &[("id", &1)])?))
+    /// }
+    ///
+    /// let app = App::new()
+    ///     .get("/", index)
+    ///     .get("/notes/{id:u64}", async |_: Request| ())
+    ///     .name("note");
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Router::url_for`](super::Router::url_for). `?` makes them a 500: they are mistakes
+    /// in the program.
+    pub fn url_for(
+        &self,
+        name: &str,
+        parameters: &[(&str, &dyn Display)],
+    ) -> Result<String, UrlError> {
+        match &self.route {
+            Some(route) => route.urls().write(name, parameters),
+            None => Urls::default().write(name, parameters),
+        }
     }
 
     /// What follows the prefix of a [mount](super::App::mount): empty for the prefix itself, else
