@@ -292,15 +292,14 @@ impl App {
         self
     }
 
-    /// This app with its folders as routes, for each of which `open` gives the handler by prefix and
-    /// folder.
+    /// This app with its folders as routes, for each of which `open` gives the handler.
     pub(crate) fn open_folders<H: Handler, E>(
         mut self,
-        open: &impl Fn(&str, &Path) -> Result<H, E>,
+        open: &impl Fn(&Path) -> Result<H, E>,
     ) -> Result<App, E> {
         for added in &mut self.added {
             if let Source::Folder(folder) = &added.source {
-                added.source = Source::Handler(Rc::new(open(&added.path, folder)?));
+                added.source = Source::Handler(Rc::new(open(folder)?));
             }
         }
         let opened = |host: HostApp| {

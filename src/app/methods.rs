@@ -16,8 +16,9 @@ pub(super) struct Methods {
     pub(super) routes: Vec<(Method, Rc<Route>)>,
     /// The route for all other methods.
     pub(super) any: Option<Rc<Route>>,
-    /// The methods that are answered, as the Allow field has them.
-    pub(super) allow: HeaderValue,
+    /// The methods that are answered, as the Allow field has them. Boxed, as a path's routes lie in
+    /// the list that is searched, which is best short.
+    pub(super) allow: Box<HeaderValue>,
     /// The routes of the same shape with other kinds.
     pub(super) others: Option<Box<Methods>>,
 }
@@ -60,7 +61,7 @@ impl Methods {
     /// Why no handler takes `method`.
     #[cold]
     pub(super) fn unrouted(&self, method: &Method) -> Unrouted {
-        Unrouted::method(method, self.allow.clone())
+        Unrouted::method(method, HeaderValue::clone(&self.allow))
     }
 
     /// Why no handler of those that take the values takes `method`; `None` if there are none.

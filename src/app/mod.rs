@@ -29,6 +29,7 @@ mod plan;
 mod request;
 mod response;
 mod router;
+mod site;
 mod template;
 mod urls;
 

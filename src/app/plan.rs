@@ -10,7 +10,8 @@ use super::hosts::{Hosts, Pattern};
 use super::kind::Kind;
 use super::methods::{Methods, allow_value};
 use super::paths::Paths;
-use super::router::{Fallback, Route, RouteId, Router, Site};
+use super::router::{Route, RouteId, Router};
+use super::site::{Fallback, Site};
 use super::template::Template;
 use super::urls::Urls;
 use crate::limits::ROUTES;
@@ -314,7 +315,7 @@ impl Node<'_> {
         }
         Methods {
             kinds: kinds.to_vec(),
-            allow: allow_value(routes.iter().map(|(method, _)| method)),
+            allow: Box::new(allow_value(routes.iter().map(|(method, _)| method))),
             routes,
             any,
             others: others.map(Box::new),

@@ -247,6 +247,14 @@ impl Request {
             .unwrap_or_default()
     }
 
+    /// What stands before [`Request::rest`] and its leading slash, as received.
+    pub(crate) fn before_rest(&self) -> &str {
+        // No slash of a path in normal form was encoded before, nor the other way round.
+        let slashes = self.rest().matches('/').count();
+        let slash = self.path().rmatch_indices('/').nth(slashes);
+        slash.map_or("", |(slash, _)| &self.path()[..slash])
+    }
+
     /// The content.
     #[inline]
     pub fn body(&self) -> &Body {

@@ -105,9 +105,9 @@ impl Shard {
 
     /// Proves the routes of the core's application.
     fn build(&self, app: App) -> Result<Router, Failure> {
-        let app = app.open_folders(&|prefix, path| {
+        let app = app.open_folders(&|path| {
             preflight::folder(path)?;
-            let files = Files::open(&self.ring, prefix, path).map_err(|error| {
+            let files = Files::open(&self.ring, path).map_err(|error| {
                 let what = format!("the folder {} cannot be opened: {error}", path.display());
                 Failure::operator(what, "make it readable for this user, or name another")
             })?;

@@ -267,6 +267,27 @@ fn a_mount_takes_everything_below_its_prefix() {
 }
 
 #[test]
+fn what_stands_before_the_rest() {
+    async fn before(request: Request) -> String {
+        request.before_rest().to_owned()
+    }
+    let router = App::new()
+        .mount("/s/{a}", before)
+        .mount("/", before)
+        .build()
+        .unwrap();
+    check(
+        &router,
+        &[
+            ("GET", "/s/%2F/b%2fc/d", 200, None, "/s/%2F"),
+            ("GET", "/s/x/", 200, None, "/s/x"),
+            ("GET", "/b", 200, None, ""),
+            ("GET", "//b/c", 200, None, ""),
+        ],
+    );
+}
+
+#[test]
 fn a_dispatch_names_its_route() {
     let router = App::new()
         .get("/", named("get"))
