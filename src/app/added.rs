@@ -33,6 +33,12 @@ pub(super) enum Source {
     Folder(PathBuf),
 }
 
+impl Source {
+    pub(super) fn of(handler: impl Handler) -> Source {
+        Source::Handler(Rc::new(handler))
+    }
+}
+
 /// The name of a route.
 pub(super) struct Named {
     pub(super) name: String,

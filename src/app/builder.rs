@@ -34,7 +34,8 @@ use super::template::Template;
 /// match, so such a path has no route: 404. The kinds are `u32`, `u64`, `i64` (decimal numbers that
 /// fit), `alpha`, `alnum`, `slug` (ASCII letters; with digits; with `-` and `_`), `hex`, `uuid`, and
 /// words, as in `{size:small|large}`. Routes may differ in their kinds alone: one without kinds
-/// comes last, others in the order in which they were added.
+/// comes last, others in the order in which they were added. Where no kind fits, templates with other
+/// literal text or more parameters are not tried.
 ///
 /// ```
 /// # use corelane::app::{App, Request};
@@ -107,23 +108,13 @@ impl App {
     /// Answers `method` on `path` with `handler`.
     #[track_caller]
     pub fn route(self, method: Method, path: &str, handler: impl Handler) -> App {
-        self.add(
-            Some(method),
-            path,
-            Reach::Template,
-            Source::Handler(Rc::new(handler)),
-        )
+        self.add(Some(method), path, Reach::Template, Source::of(handler))
     }
 
     /// Answers all methods on `path` with `handler`, except those that have a route of their own.
     #[track_caller]
     pub fn any(self, path: &str, handler: impl Handler) -> App {
-        self.add(
-            None,
-            path,
-            Reach::Template,
-            Source::Handler(Rc::new(handler)),
-        )
+        self.add(None, path, Reach::Template, Source::of(handler))
     }
 
     /// Answers all methods on `prefix` and every path below it with `handler`, which finds what
@@ -132,12 +123,7 @@ impl App {
     /// Unlike other handlers it gets paths that are not UTF-8, too.
     #[track_caller]
     pub fn mount(self, prefix: &str, handler: impl Handler) -> App {
-        self.add(
-            None,
-            prefix,
-            Reach::Mount,
-            Source::Handler(Rc::new(handler)),
-        )
+        self.add(None, prefix, Reach::Mount, Source::of(handler))
     }
 
     /// Serves the files of `folder` below `prefix` to GET and HEAD; `/` for everything that has
@@ -316,7 +302,7 @@ impl App {
     /// A path that has routes, but none for the method, is still answered with 405.
     #[track_caller]
     pub fn fallback(mut self, handler: impl Handler) -> App {
-        let source = Source::Handler(Rc::new(handler));
+        let source = Source::of(handler);
         let fallback = Added::new(None, "", Reach::Fallback, source, Location::caller());
         self.fallbacks.push(fallback);
         self.last = Last::Nameless;
@@ -326,7 +312,8 @@ impl App {
     /// The router of this app.
     ///
     /// # Errors
-    /// Two routes that take the same requests, templates that are malformed, more routes than
+    /// Two routes that take the same requests, two with one name, templates and hosts that are
+    /// malformed, apps with hosts within others, more routes than
     /// [`ROUTES`](crate::limits::ROUTES): all problems at once.
     pub fn build(self) -> Result<Router, AppError> {
         plan::prove(&self)

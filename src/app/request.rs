@@ -53,6 +53,21 @@ pub(super) struct Located {
     pub(super) normal_path: Option<Box<str>>,
 }
 
+impl Located {
+    /// The parameters `params` in `path`, the normal form of a request's path.
+    #[inline]
+    pub(super) fn new(params: Params, path: Cow<'_, str>) -> Located {
+        let normal_path = match path {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(path) => Some(path.into_boxed_str()),
+        };
+        Located {
+            params,
+            normal_path,
+        }
+    }
+}
+
 impl Default for Rare {
     fn default() -> Rare {
         Rare {

@@ -204,20 +204,14 @@ impl Router {
                 None => self.find_elsewhere(site, request),
             };
         };
-        let normal_path = match path {
-            Cow::Borrowed(_) => None,
-            Cow::Owned(path) => {
-                if !route.reach.takes_octets() && !params.values(&path).all(path::is_text) {
-                    return Err(Unrouted::NotText);
-                }
-                Some(path.into_boxed_str())
-            }
-        };
-        let parameters = Located {
-            params,
-            normal_path,
-        };
-        request.set_route(Rc::clone(route), Some(parameters));
+        if let Cow::Owned(path) = &path
+            && !route.reach.takes_octets()
+            && !params.values(path).all(path::is_text)
+        {
+            return Err(Unrouted::NotText);
+        }
+        let located = Located::new(params, path);
+        request.set_route(Rc::clone(route), Some(located));
         Ok(route)
     }
 

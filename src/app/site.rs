@@ -1,6 +1,5 @@
 //! What one app has for its paths, and what becomes of paths that have no route there.
 
-use std::borrow::Cow;
 use std::rc::Rc;
 
 use http::HeaderValue;
@@ -70,14 +69,7 @@ impl Site {
                     if !kind::all_accept(kinds, params.values(&path)) {
                         continue;
                     }
-                    let normal_path = match path {
-                        Cow::Borrowed(_) => None,
-                        Cow::Owned(path) => Some(path.into_boxed_str()),
-                    };
-                    Some(Located {
-                        params,
-                        normal_path,
-                    })
+                    Some(Located::new(params, path))
                 }
             };
             request.set_route(Rc::clone(route), located);
