@@ -106,9 +106,10 @@ impl App {
     /// Puts `middleware` around everything that this app answers.
     ///
     /// The first that is added is the outermost: it sees requests first and responses last. Where
-    /// it stands among the routes does not matter; what is nested in this app is within it.
+    /// it stands among the routes does not matter; nested apps, and those of hosts, are within it.
     /// The app's own answers (404, 405, OPTIONS and so on) pass through it as well, which a request
-    /// without a [`Request::route`] shows, and are those of the outermost app. `/stats` does not,
+    /// without a [`Request::route`] shows; what a nested app has no route for, the one around it
+    /// answers. `/stats` does not,
     /// nor does a request that is refused before there is a handler: one that is malformed, or
     /// declares too much content.
     ///
@@ -158,12 +159,22 @@ impl App {
     /// routes of an app into another, or into a router, does this first.
     pub(super) fn seal(&mut self) -> Rc<Layers> {
         let layers = Rc::new(std::mem::take(&mut self.layers));
-        if !layers.is_empty() {
-            for added in self.added.iter_mut().chain(&mut self.fallback) {
-                added.layers = match added.layers.is_empty() {
-                    true => Rc::clone(&layers),
-                    false => Rc::new(layers.around(&added.layers)),
-                };
+        if layers.is_empty() {
+            return layers;
+        }
+        let put_around = |inner: &mut Rc<Layers>| {
+            *inner = match inner.is_empty() {
+                true => Rc::clone(&layers),
+                false => Rc::new(layers.around(inner)),
+            };
+        };
+        for added in self.added.iter_mut().chain(&mut self.fallbacks) {
+            put_around(&mut added.layers);
+        }
+        for host in &mut self.hosts {
+            put_around(&mut host.layers);
+            for added in host.app.added.iter_mut().chain(&mut host.app.fallbacks) {
+                put_around(&mut added.layers);
             }
         }
         layers

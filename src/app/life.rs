@@ -22,6 +22,15 @@ pub(crate) struct Life {
     pub(crate) drain: Vec<Job<()>>,
 }
 
+impl Life {
+    /// Takes over what `other` has, behind its own.
+    pub(super) fn append(&mut self, other: &mut Life) {
+        self.start.append(&mut other.start);
+        self.tasks.append(&mut other.tasks);
+        self.drain.append(&mut other.drain);
+    }
+}
+
 impl App {
     /// Runs `work` on the core before it serves requests; several one after the other. The server
     /// listens when all cores are done.

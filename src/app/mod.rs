@@ -10,6 +10,7 @@
 //! Whoever calls [`Router::dispatch`] catches the panics of handlers, enforces deadlines, leaves
 //! the content out of answers to HEAD, and writes the response down.
 
+mod added;
 mod body;
 mod builder;
 pub mod demo;
@@ -18,9 +19,12 @@ mod explanation;
 mod extensions;
 mod handler;
 mod headers;
+mod hosts;
 mod into_response;
+mod kind;
 mod layers;
 mod life;
+mod methods;
 pub mod middleware;
 mod params;
 mod path;
@@ -29,12 +33,14 @@ mod plan;
 mod request;
 mod response;
 mod router;
+mod site;
 mod template;
 mod time;
+mod urls;
 
+pub use added::TrailingSlash;
 pub use body::{Body, BodyError, BodySource};
 pub use builder::App;
-pub(crate) use builder::Folder;
 pub use error::{Blame, Error, Result};
 pub use extensions::Extensions;
 pub use handler::{Answer, Handler, with_body_limit};
@@ -48,3 +54,4 @@ pub use response::Response;
 pub use router::{Dispatch, RouteId, RouteInfo, Router};
 pub(crate) use time::Timer;
 pub use time::{Elapsed, Time};
+pub use urls::UrlError;

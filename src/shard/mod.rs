@@ -17,7 +17,7 @@ mod time;
 
 use self::socket::Socket;
 use self::time::RingTime;
-use crate::app::{Answer, App, Folder, Life, Router, Time};
+use crate::app::{Answer, App, Life, Router, Time};
 use crate::config::StatsAccess;
 use crate::connection::{self, Flag, Host, Service, Transport, Wire};
 use crate::failure::Failure;
@@ -110,16 +110,16 @@ impl Shard {
     }
 
     /// Proves the routes of the core's application.
-    fn build(&self, mut app: App) -> Result<Router, Failure> {
-        for Folder { prefix, path } in app.take_folders() {
-            preflight::folder(&path)?;
-            let files = Files::open(&self.ring, &prefix, &path).map_err(|error| {
+    fn build(&self, app: App) -> Result<Router, Failure> {
+        let app = app.open_folders(&|path| {
+            preflight::folder(path)?;
+            let files = Files::open(&self.ring, path).map_err(|error| {
                 let what = format!("the folder {} cannot be opened: {error}", path.display());
                 Failure::operator(what, "make it readable for this user, or name another")
             })?;
             let line_bytes = self.service.limits().head.request_line_bytes;
-            app = app.mount(&prefix, files.request_line_bytes(line_bytes));
-        }
+            Ok::<_, Failure>(files.request_line_bytes(line_bytes))
+        })?;
         app.timed_by(Time::new(RingTime(self.ring.clone())))
             .build()
             .map_err(|error| Failure::operator(error.to_string(), "change the routes"))

@@ -62,6 +62,53 @@ fn the_first_is_the_outermost_and_the_apps_own_answers_pass_through() {
 }
 
 #[test]
+fn apps_within_others_have_what_is_around_those() {
+    async fn tell(request: Request) -> String {
+        format!("{} {}", request.state::<u8>(), request.state::<u16>())
+    }
+    let notes = Rc::default();
+    let inner = || {
+        App::new()
+            .state(2u16)
+            .get("/", tell)
+            .wrap(noting("inner", &notes))
+    };
+    let app = App::new()
+        .nest("/in", inner())
+        .host("a.example", inner().state(3u8).body_limit(1))
+        .get("/", tell)
+        .state(1u8)
+        .state(1u16)
+        .wrap(noting("outer", &notes));
+    let mut client = TestClient::new(app);
+    let both = ["outer", "inner", "inner", "outer"].as_slice();
+    let outer = ["outer", "outer"].as_slice();
+    let table = [
+        ("b.example", "/", 200, "1 1", outer),
+        ("b.example", "/in", 200, "1 2", both),
+        ("b.example", "/in/none", 404, "404 Not Found\n", outer),
+        ("a.example", "/", 200, "3 2", both),
+        ("a.example", "/none", 404, "404 Not Found\n", both),
+    ];
+    for (host, path, status, content, passed) in table {
+        let answer = client.get(path).header("host", host).send();
+        let got = (answer.status().as_u16(), answer.text());
+        assert_eq!(got, (status, content), "{host}{path}");
+        let notes = notes.take();
+        let names = notes
+            .iter()
+            .map(|note| note.split(' ').next().unwrap_or_default());
+        assert!(names.eq(passed.iter().copied()), "{host}{path} {notes:?}");
+    }
+    let answer = client
+        .get("/")
+        .header("host", "a.example")
+        .body("ab")
+        .send();
+    assert_eq!(answer.status(), 413);
+}
+
+#[test]
 fn middleware_answers_fails_and_changes() {
     async fn guard(request: Request, next: Next) -> Result<Response> {
         match request.header("x-do") {
