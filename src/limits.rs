@@ -77,6 +77,10 @@ pub const INLINE_BODY_BYTES: usize = 16 * 1024;
 /// Bytes of a file read at a time while it is sent. Cost: that much memory per transfer.
 pub const FILE_PIECE_BYTES: usize = 128 * 1024;
 
+/// Bytes read at a time from a reader that is the content of a response. Cost: that much memory for
+/// each piece that the peer has not taken.
+pub const READER_PIECE_BYTES: usize = 32 * 1024;
+
 /// Responses gathered for one send, in bytes, from which on they are sent.
 pub const GATHER_BYTES: usize = 64 * 1024;
 
@@ -195,5 +199,6 @@ const _: () = assert!(NAME_BYTES < PATH_BYTES);
 const _: () = assert!(RING_BUFFERS.is_power_of_two() && RING_BUFFERS <= 1 << 15);
 const _: () = assert!(RING_ENTRIES <= RING_COMPLETIONS);
 const _: () = assert!(FILE_PIECE_BYTES > INLINE_BODY_BYTES);
+const _: () = assert!(READER_PIECE_BYTES > INLINE_BODY_BYTES);
 const _: () = assert!(INLINE_BODY_BYTES < GATHER_BYTES);
 const _: () = assert!(ACCEPT_CALM.as_nanos() > ACCEPT_PAUSE.as_nanos());

@@ -3,8 +3,10 @@
 
 mod deadlines;
 mod errors;
+mod extract;
 mod limits;
 mod log;
+mod streaming;
 mod trailers;
 
 use corelane::testing::Conversation;
