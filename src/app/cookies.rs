@@ -258,7 +258,8 @@ mod tests {
 
     #[test]
     fn cookie_fields_and_what_is_read_of_them() {
-        let cases: &[(&[u8], &[(&str, &str)])] = &[
+        type Case<'a> = (&'a [u8], &'a [(&'a str, &'a str)]);
+        let cases: &[Case<'_>] = &[
             (b"", &[]),
             (b"a=b", &[("a", "b")]),
             (b"a=b; c=d", &[("a", "b"), ("c", "d")]),

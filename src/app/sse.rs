@@ -33,17 +33,18 @@ type Written = Result<Bytes, Box<dyn StdError + Send + Sync>>;
 ///
 /// ```
 /// use corelane::app::{Sse, SseEvent};
-/// use corelane::{IntoResponse, Request};
-/// use futures_lite::stream;
+/// use corelane::{App, Request, Shard};
+/// use futures_lite::{StreamExt, stream};
 /// use std::time::Duration;
 ///
-/// async fn countdown(_: Request) -> impl IntoResponse {
-///     let events = stream::unfold(10u32, |left| async move {
-///         glommio::timer::sleep(Duration::from_secs(1)).await;
-///         let event = SseEvent::data(left.to_string()).event("tick");
-///         Some((event, left.checked_sub(1)?))
-///     });
-///     Sse::new(events)
+/// fn app(shard: &Shard) -> App {
+///     let ring = shard.ring().clone();
+///     App::new().get("/countdown", move |_: Request| {
+///         let seconds = ring.ticks(Duration::from_secs(1));
+///         let numbers = stream::iter((0..=10).rev()).zip(seconds);
+///         let events = numbers.map(|(number, ())| SseEvent::json(&number).event("tick"));
+///         async { Sse::new(events) }
+///     })
 /// }
 /// ```
 pub struct Sse(Pin<Box<dyn Stream<Item = Written>>>);
@@ -85,19 +86,8 @@ impl Sse {
         ))
     }
 
-    /// These events with an empty comment whenever `ticks` yields and there is no event to send.
-    ///
-    /// ```
-    /// # use corelane::app::{Sse, SseEvent};
-    /// # use futures_lite::stream;
-    /// # use std::time::Duration;
-    /// # let events = stream::pending::<SseEvent>();
-    /// let every_15_seconds = stream::unfold((), |()| async {
-    ///     glommio::timer::sleep(Duration::from_secs(15)).await;
-    ///     Some(((), ()))
-    /// });
-    /// let sse = Sse::new(events).heartbeat(every_15_seconds);
-    /// ```
+    /// These events with an empty comment whenever `ticks` yields and there is no event to send;
+    /// [`Ring::ticks`](crate::ring::Ring::ticks) makes such a stream.
     #[must_use]
     pub fn heartbeat(self, ticks: impl Stream<Item = ()> + 'static) -> Sse {
         Sse(Box::pin(Beating {

@@ -25,13 +25,12 @@ impl Body {
     ///
     /// ```
     /// use corelane::{Body, IntoResponse, Request};
-    /// use futures_lite::stream;
+    /// use futures_lite::{StreamExt, stream};
     ///
     /// async fn count(_: Request) -> impl IntoResponse {
     ///     let lines = stream::iter(1..=1000).map(|n| std::io::Result::Ok(format!("{n}\n")));
     ///     Body::from_stream(lines)
     /// }
-    /// # use futures_lite::StreamExt;
     /// ```
     pub fn from_stream<S, T, E>(stream: S) -> Body
     where

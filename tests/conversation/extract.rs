@@ -4,7 +4,7 @@ use super::{request, sent, statuses};
 use corelane::http::{Validators, Verdict};
 use corelane::limits::BODY_BYTES;
 use corelane::testing::Conversation;
-use corelane::{App, Json, Request, Result};
+use corelane::{App, Json, Request};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -27,7 +27,7 @@ fn app() -> App {
             Ok::<_, corelane::Error>(Json(wanted))
         })
         .post("/form", async |mut request: Request| {
-            Result::Ok(Json(request.form::<Wanted>().await?))
+            Ok::<_, corelane::Error>(Json(request.form::<Wanted>().await?))
         })
         .get("/cookies", async |request: Request| {
             let all: Vec<_> = request.cookies().map(|(name, _)| name).collect();

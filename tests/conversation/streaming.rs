@@ -274,7 +274,7 @@ fn events_go_out_one_by_one_and_ticks_in_between() {
         assert!(head.contains(&format!("\r\n{field}\r\n")), "{head}");
     }
     events.push(SseEvent::data("a\nb").event("c"));
-    let expected = "1b\r\ndata: a\ndata: b\nevent: c\n\n\r\n";
+    let expected = "1a\r\ndata: a\ndata: b\nevent: c\n\n\r\n";
     assert_eq!(look(&mut peer), expected);
     ticks.push(());
     assert_eq!(look(&mut peer), "3\r\n:\n\n\r\n");
