@@ -159,7 +159,7 @@ fn is_json(media_type: &str) -> bool {
 }
 
 #[cold]
-fn unsupported(wanted: &str) -> Error {
+pub(super) fn unsupported(wanted: &str) -> Error {
     let message = format!("The content must be {wanted}.");
     Error::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message)
 }

@@ -20,6 +20,8 @@ mod extract;
 mod handler;
 mod headers;
 mod into_response;
+#[cfg(feature = "multipart")]
+mod multipart;
 mod params;
 mod path;
 mod paths;
@@ -40,6 +42,8 @@ pub use error::{Blame, Error, Result};
 pub use handler::{Answer, Handler, with_body_limit};
 pub use headers::Headers;
 pub use into_response::{Html, IntoResponse, Json};
+#[cfg(feature = "multipart")]
+pub use multipart::{Multipart, Part};
 pub use plan::AppError;
 pub use redirect::Redirect;
 pub use request::Request;

@@ -6,6 +6,8 @@ mod errors;
 mod extract;
 mod limits;
 mod log;
+#[cfg(feature = "multipart")]
+mod multipart;
 mod streaming;
 mod trailers;
 
