@@ -1,5 +1,5 @@
 //! What a request says, as types of the program: its query, JSON and forms by serde, its path's
-//! segments, its conditions. Cookies are in `cookies.rs`.
+//! segments, its conditions and ranges. Cookies are in `cookies.rs`.
 
 use std::borrow::Cow;
 use std::fmt::Display;
@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use super::error::{Error, Result};
 use super::path;
 use super::request::Request;
-use crate::http::{Validators, Verdict};
+use crate::http::{Selection, Validators, Verdict};
 
 /// The most that a peer is told of why its content does not fit, in bytes: such texts repeat what
 /// it sent.
@@ -146,6 +146,36 @@ impl Request {
     /// ```
     pub fn judge(&self, validators: &Validators<'_>) -> Verdict {
         validators.judge(self.head())
+    }
+
+    /// Which of `length` bytes this request is to be given, by Range and If-Range (RFC 9110 §14),
+    /// once its conditions hold.
+    ///
+    /// ```
+    /// use corelane::http::{Selection, Validators};
+    /// use corelane::{IntoResponse, Request, Response};
+    /// use http::StatusCode;
+    /// use http::header::CONTENT_RANGE;
+    ///
+    /// async fn digits(request: Request) -> Response {
+    ///     let digits = "0123456789";
+    ///     let selection = request.select(&Validators::default(), 10);
+    ///     let response = match &selection {
+    ///         Selection::Whole => digits.into_response(),
+    ///         Selection::Part(part) => {
+    ///             let part = &digits[part.start as usize..part.end as usize];
+    ///             (StatusCode::PARTIAL_CONTENT, part).into_response()
+    ///         }
+    ///         Selection::Unsatisfiable => StatusCode::RANGE_NOT_SATISFIABLE.into_response(),
+    ///     };
+    ///     match selection.content_range(10) {
+    ///         Some(value) => response.with_header(CONTENT_RANGE, value),
+    ///         None => response,
+    ///     }
+    /// }
+    /// ```
+    pub fn select(&self, validators: &Validators<'_>, length: u64) -> Selection {
+        validators.select(self.head(), length)
     }
 }
 

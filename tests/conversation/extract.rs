@@ -36,6 +36,11 @@ fn app() -> App {
         .mount("/segments", async |request: Request| {
             format!("{:?}", request.segments().collect::<Vec<_>>())
         })
+        .any("/select", async |request: Request| {
+            let selection = request.select(&Validators::default(), 10);
+            let told = selection.content_range(10);
+            told.map_or_else(String::new, |value| format!("{value:?}"))
+        })
         .any("/judge", async |request: Request| {
             let tag = Validators {
                 entity_tag: Some("\"a\""),
@@ -234,6 +239,20 @@ fn conditions_are_judged() {
     ];
     for (method, fields, expected) in cases {
         let message = request(method, "/judge", fields);
+        assert_eq!(answer(&message), (200, expected.to_owned()));
+    }
+}
+
+#[test]
+fn ranges_are_selected() {
+    let cases = [
+        ("GET", "", ""),
+        ("GET", "Range: bytes=2-\r\n", "\"bytes 2-9/10\""),
+        ("GET", "Range: bytes=2-\r\nIf-Range: \"a\"\r\n", ""),
+        ("PUT", "Range: bytes=2-\r\n", ""),
+    ];
+    for (method, fields, expected) in cases {
+        let message = request(method, "/select", fields);
         assert_eq!(answer(&message), (200, expected.to_owned()));
     }
 }
