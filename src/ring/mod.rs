@@ -58,7 +58,7 @@ use std::rc::Rc;
 use std::task::{Context, Waker};
 
 pub use self::buffers::Lease;
-pub use self::deadline::{Deadline, Elapsed};
+pub use self::deadline::{Deadline, Elapsed, Ticks};
 pub use self::driver::{PREEMPTION, SHORT_WAIT, run};
 pub use self::file::File;
 pub use self::listener::{Listener, MULTISHOT_CREDIT};

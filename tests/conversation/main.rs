@@ -4,11 +4,15 @@
 mod client;
 mod deadlines;
 mod errors;
+mod extract;
 mod layers;
 mod life;
 mod limits;
 mod log;
 mod middleware;
+#[cfg(feature = "multipart")]
+mod multipart;
+mod streaming;
 mod trailers;
 
 use corelane::testing::Conversation;
