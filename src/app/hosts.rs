@@ -52,10 +52,6 @@ impl<T> Hosts<T> {
         }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.exact.is_empty() && self.below.is_empty()
-    }
-
     /// Adds `pattern`, which is not there yet.
     pub(super) fn insert(&mut self, pattern: Pattern, value: T) {
         let (list, name) = match pattern {

@@ -19,7 +19,7 @@ pub(super) struct Methods {
     /// The methods that are answered, as the Allow field has them. Boxed, as a path's routes lie in
     /// the list that is searched, which is best short.
     pub(super) allow: Box<HeaderValue>,
-    /// The routes of the same shape with other kinds.
+    /// The routes of the same shape with other kinds; none after those without kinds.
     pub(super) others: Option<Box<Methods>>,
 }
 
@@ -47,12 +47,20 @@ impl Methods {
         path: &str,
         params: &Params,
     ) -> Option<&Rc<Route>> {
+        // Those without kinds are the last, so there are no others.
+        if self.kinds.is_empty() {
+            return self.find(method);
+        }
+        self.choose_by_kind(method, path, params)
+    }
+
+    #[inline(never)]
+    fn choose_by_kind(&self, method: &Method, path: &str, params: &Params) -> Option<&Rc<Route>> {
         let mut accepting = self.accepting(path, params);
         accepting.find_map(|methods| methods.find(method))
     }
 
     /// These and the others, as far as they take the values.
-    #[inline]
     fn accepting(&self, path: &str, params: &Params) -> impl Iterator<Item = &Methods> {
         let all = std::iter::successors(Some(self), |methods| methods.others.as_deref());
         all.filter(|methods| kind::all_accept(&methods.kinds, params.values(path)))

@@ -54,7 +54,7 @@ pub(super) fn prove(app: &App, layers: Rc<Layers>) -> Result<Router, AppError> {
     plan.know_names(apps().flat_map(|app| &app.added));
     let policy = app.trailing_slash.unwrap_or_default();
     let site = plan.site(app, policy, None, layers);
-    let hosts = plan.hosts(app, policy);
+    let hosts = (!app.hosts.is_empty()).then(|| plan.hosts(app, policy));
     if !plan.problems.is_empty() {
         return Err(plan.into_error());
     }

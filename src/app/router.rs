@@ -25,7 +25,8 @@ use crate::http::ErrorForm;
 /// Answers requests with the handlers of an [`App`](super::App), on one core.
 pub struct Router {
     pub(super) site: Site,
-    pub(super) hosts: Hosts<Site>,
+    /// Those that have apps of their own; `None` if there are none.
+    pub(super) hosts: Option<Hosts<Site>>,
     /// Those of all sites, by number.
     pub(super) routes: Vec<Rc<Route>>,
     pub(super) urls: Rc<Urls>,
@@ -188,10 +189,9 @@ impl Router {
     /// The route of `request`, which learns of it.
     #[inline]
     pub(crate) fn find(&self, request: &mut Request) -> Result<&Route, Unrouted> {
-        let site = if self.hosts.is_empty() {
-            &self.site
-        } else {
-            self.site_of(request)
+        let site = match &self.hosts {
+            None => &self.site,
+            Some(hosts) => self.site_of(hosts, request),
         };
         if let Some(methods) = site.paths.find_literal(request.head().path_octets()) {
             let route = methods.find(request.method());
@@ -221,8 +221,9 @@ impl Router {
     }
 
     /// The site of the host of `request`.
-    fn site_of(&self, request: &Request) -> &Site {
-        let found = request.host().and_then(|host| self.hosts.find(host));
+    #[inline(never)]
+    fn site_of<'a>(&'a self, hosts: &'a Hosts<Site>, request: &Request) -> &'a Site {
+        let found = request.host().and_then(|host| hosts.find(host));
         found.unwrap_or(&self.site)
     }
 
@@ -230,7 +231,11 @@ impl Router {
     #[cold]
     pub(crate) fn refuse(&self, unrouted: Unrouted, request: Request) -> Answer {
         let response = unrouted.into_response();
-        let layers = &self.site_of(&request).layers;
+        let site = match &self.hosts {
+            None => &self.site,
+            Some(hosts) => self.site_of(hosts, &request),
+        };
+        let layers = &site.layers;
         match layers.chain.is_empty() {
             true => Answer::ready(response),
             false => layers.refuse(request, response),
@@ -238,6 +243,7 @@ impl Router {
     }
 
     /// What becomes of a request whose path has no route on `site`.
+    #[inline(never)]
     fn find_elsewhere<'a>(
         &self,
         site: &'a Site,
