@@ -27,6 +27,9 @@
 //! `Result<_, corelane::Error>`; `?` then turns any error into a 500 of which the peer reads
 //! nothing. A handler that computes for long, or blocks, holds up every connection of its core.
 //!
+//! Apps are made of others, by prefix ([`App::nest`]) and by host ([`App::host`]); parameters have
+//! kinds (`/users/{id:u64}`), and routes names, from which links are written ([`Request::url_for`]).
+//!
 //! Methods, status codes and header names come from the [`http`](https://docs.rs/http) crate.
 //!
 //! # Where things are

@@ -24,6 +24,17 @@ pub const FIELD_LINES: usize = 100;
 /// Largest request body, in bytes. Beyond it: 413.
 pub const BODY_BYTES: u64 = 1024 * 1024;
 
+/// Most parts of one form with files (`multipart/form-data`). Beyond it: 413.
+pub const PARTS: usize = 1000;
+
+/// Largest part of a form with files, in bytes, unless its handler says otherwise. Beyond it: 413.
+pub const PART_BYTES: u64 = BODY_BYTES;
+
+/// Bytes of a form with files in which the head of a part has to end, or begin behind what stands
+/// before the first. Beyond it, as soon as more would have to be read: 400. Cost: so much memory,
+/// and a delivery, while a form is read.
+pub const PART_HEAD_BYTES: usize = 8 * 1024;
+
 /// Longest chunk-size line of a chunked body, extensions and CRLF included, in bytes.
 pub const CHUNK_LINE_BYTES: usize = 1024;
 
@@ -76,6 +87,10 @@ pub const INLINE_BODY_BYTES: usize = 16 * 1024;
 
 /// Bytes of a file read at a time while it is sent. Cost: that much memory per transfer.
 pub const FILE_PIECE_BYTES: usize = 128 * 1024;
+
+/// Bytes read at a time from a reader that is the content of a response. Cost: that much memory for
+/// each piece that the peer has not taken.
+pub const READER_PIECE_BYTES: usize = 32 * 1024;
 
 /// Responses gathered for one send, in bytes, from which on they are sent.
 pub const GATHER_BYTES: usize = 64 * 1024;
@@ -192,8 +207,10 @@ const _: () = assert!(TRAILER_BYTES <= FIELD_SECTION_BYTES);
 // What an HDR histogram that begins at 1 ns can be made of.
 const _: () = assert!(LATENCY_MAX_NS >= 2 && LATENCY_DIGITS <= 5);
 const _: () = assert!(NAME_BYTES < PATH_BYTES);
+const _: () = assert!(PART_BYTES <= BODY_BYTES && PART_HEAD_BYTES as u64 <= PART_BYTES);
 const _: () = assert!(RING_BUFFERS.is_power_of_two() && RING_BUFFERS <= 1 << 15);
 const _: () = assert!(RING_ENTRIES <= RING_COMPLETIONS);
 const _: () = assert!(FILE_PIECE_BYTES > INLINE_BODY_BYTES);
+const _: () = assert!(READER_PIECE_BYTES > INLINE_BODY_BYTES);
 const _: () = assert!(INLINE_BODY_BYTES < GATHER_BYTES);
 const _: () = assert!(ACCEPT_CALM.as_nanos() > ACCEPT_PAUSE.as_nanos());

@@ -16,8 +16,16 @@
 //!
 //! Handlers run whenever something was delivered or time has passed, until they wait for something
 //! else. Folders ([`App::files`]) and `/stats` need a core, and are not there.
+//!
+//! A [`TestClient`] speaks HTTP for the test: over a conversation, or to a server by its address.
 
-use crate::app::{Answer, App, AppError};
+mod client;
+mod clock;
+
+pub use self::client::{RequestBuilder, TestClient, TestResponse};
+
+use self::clock::Clock;
+use crate::app::{Answer, App, AppError, Job, Life, Time};
 use crate::connection::{self, Host, Received, Service, Transport, Wire};
 use crate::http::{CloseReason, RequestHead};
 use crate::limits::Limits;
@@ -55,7 +63,7 @@ impl Conversation {
     /// A connection to `app` with the default limits, over which nothing was sent yet.
     ///
     /// # Errors
-    /// The problems of the app's routes.
+    /// The problems of the app, or why its [start](App::on_start) failed.
     pub fn new(app: App) -> Result<Conversation, AppError> {
         Conversation::with_limits(app, Limits::default())
     }
@@ -63,19 +71,36 @@ impl Conversation {
     /// A connection to `app` that keeps `limits`, over which nothing was sent yet.
     ///
     /// # Errors
-    /// The problems of the app's routes.
-    pub fn with_limits(app: App, limits: Limits) -> Result<Conversation, AppError> {
-        let line = Rc::new(RefCell::new(Line {
-            room: usize::MAX,
-            ..Line::default()
-        }));
+    /// The problems of the app, or why its [start](App::on_start) failed.
+    pub fn with_limits(mut app: App, limits: Limits) -> Result<Conversation, AppError> {
+        let mut life = app.take_life();
+        let clock = Clock::default();
         let recorder = Recorder::new(0, CloseReason::NAMES);
         let service = Service::new(recorder, Log::new(0), limits, None);
-        service.route_by(app.build()?);
-        let bench = Rc::new(Bench {
+        service.route_by(app.timed_by(Time::new(clock.clone())).build()?);
+        for work in std::mem::take(&mut life.start) {
+            start(work, &clock)?;
+        }
+        Ok(Conversation::on(Rc::new(Bench {
             service,
-            line: Rc::clone(&line),
-        });
+            clock,
+            life: RefCell::new(life),
+        })))
+    }
+
+    /// Another connection to the same app, in the same time: it passes when either is told to let
+    /// it pass, but only what that one serves takes notice at once.
+    #[must_use]
+    pub fn reconnect(&self) -> Conversation {
+        Conversation::on(Rc::clone(&self.bench))
+    }
+
+    fn on(bench: Rc<Bench>) -> Conversation {
+        let line = Rc::new(RefCell::new(Line {
+            room: usize::MAX,
+            clock: bench.clock.clone(),
+            ..Line::default()
+        }));
         let wire = Rc::new(Wire::new(Pipe(Rc::clone(&line))));
         let (host, served) = (Rc::clone(&bench), Rc::clone(&wire));
         let mut conversation = Conversation {
@@ -87,14 +112,14 @@ impl Conversation {
             woken: Arc::default(),
         };
         conversation.run();
-        Ok(conversation)
+        conversation
     }
 
     /// Delivers `bytes` from the peer, at once and in one piece.
     pub fn deliver(&mut self, bytes: &[u8]) {
         if !bytes.is_empty() {
             let mut line = self.line.borrow_mut();
-            let now_ns = line.now_ns;
+            let now_ns = line.clock.now_ns();
             line.deliveries.push_back(Delivery {
                 bytes: bytes.to_vec(),
                 taken: 0,
@@ -118,11 +143,20 @@ impl Conversation {
 
     /// Lets `time` pass.
     pub fn pass(&mut self, time: Duration) {
-        let time_ns = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        let mut line = self.line.borrow_mut();
-        line.now_ns = line.now_ns.saturating_add(time_ns);
-        drop(line);
+        self.bench.clock.pass(time);
         self.run();
+    }
+
+    /// Lets time pass until the next of the waits of handlers ([`Time::sleep`]) is over; whether
+    /// there is any.
+    ///
+    /// [`Time::sleep`]: crate::app::Time::sleep
+    pub fn pass_next(&mut self) -> bool {
+        let has_passed = self.bench.clock.pass_next();
+        if has_passed {
+            self.run();
+        }
+        has_passed
     }
 
     /// How many more bytes the peer takes before the app has to wait; without limit at first.
@@ -135,6 +169,7 @@ impl Conversation {
     /// one ends now.
     pub fn drain(&mut self) {
         self.bench.service.draining.raise();
+        self.bench.close();
         self.wire.transport.interrupt();
         self.run();
     }
@@ -168,13 +203,34 @@ impl Conversation {
     fn run(&mut self) {
         let waker = Waker::from(Arc::clone(&self.woken));
         let mut cx = Context::from_waker(&waker);
-        while self.ended.is_none() {
+        loop {
             self.woken.0.store(false, Ordering::Relaxed);
-            match self.serving.as_mut().poll(&mut cx) {
-                Poll::Ready(reason) => self.ended = Some(reason),
-                Poll::Pending if self.woken.0.load(Ordering::Relaxed) => {}
-                Poll::Pending => return,
+            if self.ended.is_none()
+                && let Poll::Ready(reason) = self.serving.as_mut().poll(&mut cx)
+            {
+                self.ended = Some(reason);
             }
+            self.bench.run_tasks(&mut cx);
+            if !self.woken.0.load(Ordering::Relaxed) {
+                return;
+            }
+        }
+    }
+}
+
+/// Runs what an app does at its start.
+fn start(mut work: Job<crate::Result<()>>, clock: &Clock) -> Result<(), AppError> {
+    let woken = Arc::<Woken>::default();
+    let waker = Waker::from(Arc::clone(&woken));
+    let mut cx = Context::from_waker(&waker);
+    loop {
+        if let Poll::Ready(outcome) = work.as_mut().poll(&mut cx) {
+            let failed = |error| AppError::of(format!("it cannot start: {error:?}"));
+            return outcome.map_err(failed);
+        }
+        if !woken.0.swap(false, Ordering::Relaxed) && !clock.pass_next() {
+            let what = "its start waits for something that does not come in memory";
+            return Err(AppError::of(what.to_owned()));
         }
     }
 }
@@ -192,7 +248,22 @@ impl fmt::Debug for Conversation {
 #[derive(Debug)]
 struct Bench {
     service: Service,
-    line: Rc<RefCell<Line>>,
+    clock: Clock,
+    /// What the app has still to do beside answering requests.
+    life: RefCell<Life>,
+}
+
+impl Bench {
+    /// Begins with what the app does when a shutdown begins.
+    fn close(&self) {
+        let life = &mut *self.life.borrow_mut();
+        life.tasks.append(&mut life.drain);
+    }
+
+    fn run_tasks(&self, cx: &mut Context<'_>) {
+        let tasks = &mut self.life.borrow_mut().tasks;
+        tasks.retain_mut(|task| task.as_mut().poll(cx).is_pending());
+    }
 }
 
 impl Host for Bench {
@@ -203,7 +274,7 @@ impl Host for Bench {
     }
 
     fn wall_clock(&self) -> Duration {
-        EPOCH.saturating_add(Duration::from_nanos(self.line.borrow().now_ns))
+        EPOCH.saturating_add(Duration::from_nanos(self.clock.now_ns()))
     }
 
     fn reserved(self: &Rc<Self>, _: &RequestHead, _: SocketAddr) -> Option<Answer> {
@@ -219,7 +290,7 @@ struct Line {
     sent: Vec<u8>,
     /// Bytes that the peer still takes.
     room: usize,
-    now_ns: u64,
+    clock: Clock,
     deadline_ns: Option<u64>,
     is_interrupted: bool,
     is_shut: bool,
@@ -299,20 +370,20 @@ impl Transport for Pipe {
     }
 
     fn now_ns(&self) -> u64 {
-        self.0.borrow().now_ns
+        self.0.borrow().clock.now_ns()
     }
 
     fn arm(&self, after: Duration) {
         // As on a core, none passes at the moment it is armed.
         let after_ns = u64::try_from(after.as_nanos()).unwrap_or(u64::MAX).max(1);
         let mut line = self.0.borrow_mut();
-        line.deadline_ns = Some(line.now_ns.saturating_add(after_ns));
+        line.deadline_ns = Some(line.clock.now_ns().saturating_add(after_ns));
     }
 
     fn poll_passed(&self, _: &mut Context<'_>) -> Poll<()> {
         let line = self.0.borrow();
         match line.deadline_ns {
-            Some(deadline_ns) if deadline_ns <= line.now_ns => Poll::Ready(()),
+            Some(deadline_ns) if deadline_ns <= line.clock.now_ns() => Poll::Ready(()),
             _ => Poll::Pending,
         }
     }

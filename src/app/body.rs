@@ -1,5 +1,6 @@
 //! The content of a message, in both directions: none, in memory, or streamed from a source.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
@@ -224,6 +225,27 @@ impl From<String> for Body {
 impl From<&'static str> for Body {
     fn from(text: &'static str) -> Body {
         Body::Bytes(Bytes::from_static(text.as_bytes()))
+    }
+}
+
+impl From<&'static [u8]> for Body {
+    fn from(bytes: &'static [u8]) -> Body {
+        Body::Bytes(Bytes::from_static(bytes))
+    }
+}
+
+impl From<Box<str>> for Body {
+    fn from(text: Box<str>) -> Body {
+        Body::from(String::from(text))
+    }
+}
+
+impl From<Cow<'static, str>> for Body {
+    fn from(text: Cow<'static, str>) -> Body {
+        match text {
+            Cow::Borrowed(text) => Body::from(text),
+            Cow::Owned(text) => Body::from(text),
+        }
     }
 }
 

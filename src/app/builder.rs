@@ -2,14 +2,18 @@
 
 use std::fmt;
 use std::panic::Location;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use http::Method;
 
+use super::added::{Added, Named, Reach, Source, TrailingSlash};
 use super::handler::Handler;
-use super::plan::{Added, AppError, Plan};
+use super::layers::Layers;
+use super::life::Life;
+use super::plan::{self, AppError};
 use super::router::Router;
+use super::template::Template;
 
 /// An application: which handler answers which method on which path.
 ///
@@ -25,23 +29,59 @@ use super::router::Router;
 /// A path template is text with parameters: `{name}` stands for one segment or a part of it,
 /// `{*rest}` for everything to the end of the path. Neither is ever empty. Literal text goes
 /// before parameters. Templates are written as people read them (`/café`) or percent-encoded;
-/// `{{` and `}}` stand for braces. A trailing slash makes another path.
+/// `{{` and `}}` stand for braces. A trailing slash makes another path, unless
+/// [`App::trailing_slash`] says otherwise.
+///
+/// A parameter may have a kind, as in `/users/{id:u64}`. A value that is not of the kind does not
+/// match, so such a path has no route: 404. The kinds are `u32`, `u64`, `i64` (decimal numbers that
+/// fit), `alpha`, `alnum`, `slug` (ASCII letters; with digits; with `-` and `_`), `hex`, `uuid`, and
+/// words, as in `{size:small|large}`. Routes may differ in their kinds alone: one without kinds
+/// comes last, others in the order in which they were added. Where no kind fits, templates with other
+/// literal text or more parameters are not tried.
+///
+/// ```
+/// # use corelane::app::{App, Request};
+/// # async fn by_number(_: Request) {}
+/// # async fn by_name(_: Request) {}
+/// let app = App::new()
+///     .get("/users/{id:u64}", by_number)
+///     .get("/users/{name:slug}", by_name);
+/// # assert!(app.build().is_ok());
+/// ```
 ///
 /// HEAD is answered by the handler for GET, and OPTIONS with the methods that a path has, unless
 /// they have routes of their own.
 #[derive(Default)]
 #[must_use = "an app does nothing before it is served"]
 pub struct App {
-    added: Vec<Added>,
-    fallback: Option<Added>,
-    folders: Vec<Folder>,
-    problems: Vec<String>,
+    pub(super) added: Vec<Added>,
+    pub(super) fallbacks: Vec<Added>,
+    pub(super) hosts: Vec<HostApp>,
+    pub(super) trailing_slash: Option<TrailingSlash>,
+    pub(super) problems: Vec<String>,
+    pub(super) layers: Layers,
+    pub(super) life: Life,
+    last: Last,
 }
 
-/// A folder of files to be mounted. Only a core can open it, so it becomes a route there.
-pub(crate) struct Folder {
-    pub(crate) prefix: String,
-    pub(crate) path: PathBuf,
+/// The app of a host.
+pub(super) struct HostApp {
+    pub(super) host: String,
+    /// What is around its own answers.
+    pub(super) layers: Rc<Layers>,
+    pub(super) app: App,
+    pub(super) at: &'static Location<'static>,
+}
+
+/// What was added last, for [`App::name`].
+#[derive(Default)]
+enum Last {
+    /// Nothing that can have a name.
+    #[default]
+    Nameless,
+    Route,
+    /// An app, whose routes are those from this one on.
+    Nested(usize),
 }
 
 /// Defines the methods that add a route for one HTTP method.
@@ -74,13 +114,13 @@ impl App {
     /// Answers `method` on `path` with `handler`.
     #[track_caller]
     pub fn route(self, method: Method, path: &str, handler: impl Handler) -> App {
-        self.add(Some(method), path, vec![path.to_owned()], handler)
+        self.add(Some(method), path, Reach::Template, Source::of(handler))
     }
 
     /// Answers all methods on `path` with `handler`, except those that have a route of their own.
     #[track_caller]
     pub fn any(self, path: &str, handler: impl Handler) -> App {
-        self.add(None, path, vec![path.to_owned()], handler)
+        self.add(None, path, Reach::Template, Source::of(handler))
     }
 
     /// Answers all methods on `prefix` and every path below it with `handler`, which finds what
@@ -89,41 +129,188 @@ impl App {
     /// Unlike other handlers it gets paths that are not UTF-8, too.
     #[track_caller]
     pub fn mount(self, prefix: &str, handler: impl Handler) -> App {
-        self.mount_for(None, prefix, handler)
-    }
-
-    /// [`App::mount`] for one method, or for all of them.
-    #[track_caller]
-    pub(crate) fn mount_for(
-        self,
-        method: Option<Method>,
-        prefix: &str,
-        handler: impl Handler,
-    ) -> App {
-        let prefix = prefix.trim_end_matches('/');
-        let below = format!("{prefix}/{{*rest}}");
-        let mut places = vec![format!("{prefix}/"), below.clone()];
-        if !prefix.is_empty() {
-            places.push(prefix.to_owned());
-        }
-        self.add(method, &below, places, handler)
+        self.add(None, prefix, Reach::Mount, Source::of(handler))
     }
 
     /// Serves the files of `folder` below `prefix` to GET and HEAD; `/` for everything that has
     /// no other route.
     ///
     /// A server that cannot open the folder does not start.
-    pub fn files(mut self, prefix: &str, folder: impl Into<PathBuf>) -> App {
-        self.folders.push(Folder {
-            prefix: prefix.to_owned(),
-            path: folder.into(),
+    #[track_caller]
+    pub fn files(self, prefix: &str, folder: impl Into<PathBuf>) -> App {
+        self.add(
+            Some(Method::GET),
+            prefix,
+            Reach::Mount,
+            Source::Folder(folder.into()),
+        )
+    }
+
+    /// Adds all routes of `app` below `prefix`, which may have parameters: handlers find them beside
+    /// those of their own templates.
+    ///
+    /// The path `/` of `app` becomes the prefix as it is written here, `/api` or `/api/`. Its fallback
+    /// answers what has no route below the prefix; without one, the fallback of this app does. Nothing
+    /// else changes: what HEAD, OPTIONS and other methods get is what the whole path has routes for.
+    ///
+    /// ```
+    /// use corelane::app::{App, Request};
+    ///
+    /// async fn note(req: Request) -> String {
+    ///     format!("note {} of {}", req.param("id"), req.param("user"))
+    /// }
+    ///
+    /// let notes = App::new().get("/{id:u64}", note);
+    /// let app = App::new().nest("/users/{user}/notes", notes);
+    /// # assert!(app.build().is_ok());
+    /// ```
+    #[track_caller]
+    pub fn nest(mut self, prefix: &str, mut app: App) -> App {
+        let at = Location::caller();
+        app.seal();
+        self.life.append(&mut app.life);
+        self.problems.extend(app.problems);
+        let misplaced = app.hosts.iter().map(|host| {
+            let HostApp {
+                host, at: first, ..
+            } = host;
+            format!("the host {host} ({first}) is part of an app that is nested at {at}")
         });
+        self.problems.extend(misplaced);
+        if !prefix.is_empty() {
+            let problem = match Template::parse(prefix) {
+                Ok(template) if template.has_rest() => Some("a prefix has no `{*rest}`".into()),
+                Ok(_) => None,
+                Err(problem) => Some(problem),
+            };
+            if let Some(problem) = problem {
+                self.problems
+                    .push(format!("the nested app {prefix} ({at}): {problem}"));
+                return self;
+            }
+        }
+        self.last = Last::Nested(self.added.len());
+        let nested = |mut added: Added| {
+            added.nest(prefix, app.trailing_slash, at);
+            added
+        };
+        self.added.extend(app.added.into_iter().map(nested));
+        self.fallbacks.extend(app.fallbacks.into_iter().map(nested));
         self
     }
 
-    /// The folders, which are then no longer part of the app.
-    pub(crate) fn take_folders(&mut self) -> Vec<Folder> {
-        std::mem::take(&mut self.folders)
+    /// Gives requests for `host` to `app` instead of this app, which keeps those for all other hosts.
+    ///
+    /// `host` is a name, or an address as URLs have it; `*.example.org` stands for every name below
+    /// `example.org`. It is compared in any case and without the port. A name goes before a `*`, and
+    /// the longer of two domains before the shorter. What `app` has no route for, it answers itself.
+    ///
+    /// ```
+    /// # use corelane::app::{App, Request};
+    /// let app = App::new()
+    ///     .fallback(|_req: Request| async { "nobody's" })
+    ///     .host("example.org", App::new().get("/", |_req: Request| async { "the site's" }))
+    ///     .host("*.example.org", App::new().get("/", |_req: Request| async { "a customer's" }));
+    /// # assert!(app.build().is_ok());
+    /// ```
+    #[track_caller]
+    pub fn host(mut self, host: &str, mut app: App) -> App {
+        let at = Location::caller();
+        let layers = app.seal();
+        self.life.append(&mut app.life);
+        self.problems.append(&mut app.problems);
+        let misplaced = app.hosts.iter().map(|inner| {
+            format!(
+                "the host {} ({}) is part of the app of the host {host} ({at})",
+                inner.host, inner.at
+            )
+        });
+        self.problems.extend(misplaced);
+        self.hosts.push(HostApp {
+            host: host.to_owned(),
+            layers,
+            app,
+            at,
+        });
+        self.last = Last::Nameless;
+        self
+    }
+
+    /// Names the route added last, for [`Router::url_for`] and [`Request::url_for`].
+    ///
+    /// After [`App::nest`] it goes, with a `.`, before the names that routes of the nested app have,
+    /// so that the same app can be nested twice. Names are unique across nested apps and hosts.
+    ///
+    /// ```
+    /// use corelane::app::{App, Request};
+    ///
+    /// let notes = App::new().get("/{id:u64}", async |_: Request| ()).name("note");
+    /// let app = App::new().nest("/notes", notes).name("v1");
+    /// let router = app.build()?;
+    /// assert_eq!(router.url_for("v1.note", &[("id", &7)])?, "/notes/7");
+    /// # Ok::<_, corelane::Error>(())
+    /// ```
+    ///
+    /// [`Request::url_for`]: super::Request::url_for
+    #[track_caller]
+    pub fn name(mut self, name: &str) -> App {
+        let at = Location::caller();
+        let problem = match self.last {
+            Last::Nameless => Some("follows nothing that can have a name"),
+            Last::Nested(first) => {
+                for named in self.added[first..]
+                    .iter_mut()
+                    .filter_map(|added| added.name.as_mut())
+                {
+                    named.name = format!("{name}.{}", named.name);
+                    named.at = at;
+                }
+                None
+            }
+            Last::Route => {
+                let added = self.added.last_mut();
+                let known = added.and_then(|added| {
+                    added.name.replace(Named {
+                        name: name.to_owned(),
+                        at,
+                    })
+                });
+                known.map(|_| "follows another name of the same route")
+            }
+        };
+        if let Some(problem) = problem {
+            self.problems
+                .push(format!("the name {name} ({at}) {problem}"));
+        }
+        self
+    }
+
+    /// Says what becomes of a path that has a route only with a slash more, or less, at its end.
+    ///
+    /// It holds for the whole app wherever it is called, and for nested apps and those of hosts that
+    /// do not say otherwise.
+    pub fn trailing_slash(mut self, policy: TrailingSlash) -> App {
+        self.trailing_slash = Some(policy);
+        self
+    }
+
+    /// This app with its folders as routes, for each of which `open` gives the handler.
+    pub(crate) fn open_folders<H: Handler, E>(
+        mut self,
+        open: &impl Fn(&Path) -> Result<H, E>,
+    ) -> Result<App, E> {
+        for added in &mut self.added {
+            if let Source::Folder(folder) = &added.source {
+                added.source = Source::Handler(Rc::new(open(folder)?));
+            }
+        }
+        let opened = |host: HostApp| {
+            let app = host.app.open_folders(open)?;
+            Ok(HostApp { app, ..host })
+        };
+        let hosts = std::mem::take(&mut self.hosts);
+        self.hosts = hosts.into_iter().map(opened).collect::<Result<_, E>>()?;
+        Ok(self)
     }
 
     /// Answers every request whose path has no route with `handler`, instead of 404.
@@ -131,56 +318,36 @@ impl App {
     /// A path that has routes, but none for the method, is still answered with 405.
     #[track_caller]
     pub fn fallback(mut self, handler: impl Handler) -> App {
-        let at = Location::caller();
-        if let Some(first) = &self.fallback {
-            self.problems.push(format!(
-                "the fallback at {at} follows another at {}",
-                first.at
-            ));
-        }
-        self.fallback.get_or_insert(Added {
-            method: None,
-            template: "(fallback)".to_owned(),
-            places: Vec::new(),
-            takes_octets: true,
-            handler: Rc::new(handler),
-            at,
-        });
+        let source = Source::of(handler);
+        let fallback = Added::new(None, "", Reach::Fallback, source, Location::caller());
+        self.fallbacks.push(fallback);
+        self.last = Last::Nameless;
         self
     }
 
     /// The router of this app.
     ///
     /// # Errors
-    /// Two routes that take the same requests, templates that are malformed, more routes than
+    /// Two routes that take the same requests, two with one name, templates and hosts that are
+    /// malformed, apps with hosts within others, more routes than
     /// [`ROUTES`](crate::limits::ROUTES): all problems at once.
-    pub fn build(self) -> Result<Router, AppError> {
-        Plan::new(self.problems).build(&self.added, self.fallback.as_ref())
+    pub fn build(mut self) -> Result<Router, AppError> {
+        let layers = self.seal();
+        plan::prove(&self, layers)
     }
 
     #[track_caller]
-    fn add(
-        mut self,
-        method: Option<Method>,
-        template: &str,
-        places: Vec<String>,
-        handler: impl Handler,
-    ) -> App {
-        self.added.push(Added {
-            method,
-            template: template.to_owned(),
-            takes_octets: places.len() > 1,
-            places,
-            handler: Rc::new(handler),
-            at: Location::caller(),
-        });
+    fn add(mut self, method: Option<Method>, path: &str, reach: Reach, source: Source) -> App {
+        let at = Location::caller();
+        self.added.push(Added::new(method, path, reach, source, at));
+        self.last = Last::Route;
         self
     }
 }
 
 impl fmt::Debug for App {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let all = self.added.iter().chain(&self.fallback);
+        let all = self.added.iter().chain(&self.fallbacks);
         f.debug_list().entries(all.map(Added::to_string)).finish()
     }
 }

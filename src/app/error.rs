@@ -4,6 +4,7 @@ use std::any::Any;
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
+use std::io;
 
 use http::StatusCode;
 
@@ -124,7 +125,10 @@ impl<E: StdError + Send + Sync + 'static> From<E> for Error {
         if let Some(refusal) = any.downcast_ref::<Refusal>() {
             return Error::refused(*refusal);
         }
-        let (blame, status) = match any.downcast_ref::<BodyError>() {
+        // Code that reads a body as a reader meets its error inside of another.
+        let inside = any.downcast_ref().and_then(io::Error::get_ref);
+        let inside = inside.and_then(|inside| inside.downcast_ref());
+        let (blame, status) = match any.downcast_ref::<BodyError>().or(inside) {
             Some(BodyError::Refused(refusal)) => return Error::refused(*refusal),
             Some(BodyError::TimedOut) => (Blame::Peer, StatusCode::REQUEST_TIMEOUT),
             Some(BodyError::Disconnected) => (Blame::Wire, StatusCode::BAD_REQUEST),
@@ -194,8 +198,6 @@ impl StdError for Boxed {
 
 #[cfg(test)]
 mod tests {
-    use std::io;
-
     use super::super::builder::App;
     use super::*;
 

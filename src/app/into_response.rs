@@ -1,14 +1,18 @@
 //! Which values a handler may return, and the response that each becomes.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 
+use super::body::Body;
 use super::error::Error;
 use super::response::{Response, TEXT};
 
 /// The media type of bytes of which nothing is known.
 const OCTET_STREAM: HeaderValue = HeaderValue::from_static("application/octet-stream");
+const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// What JSON is serialized into at first, in bytes: small answers grow no further.
@@ -18,8 +22,8 @@ const JSON_RESERVE_BYTES: usize = 128;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be returned by a handler",
     label = "does not become a response",
-    note = "return text, bytes, `Json(value)`, a `StatusCode`, `(StatusCode, value)`, \
-            a `Response`, or a `Result` of these"
+    note = "return text, bytes, `Json(value)`, `Html(text)`, a `Body`, a `Redirect`, `Sse`, a `StatusCode`, \
+            `(StatusCode, value)`, a `Response`, or a `Result` or an `Option` of these"
 )]
 pub trait IntoResponse {
     /// The response that this value stands for.
@@ -53,6 +57,34 @@ impl IntoResponse for String {
     #[inline]
     fn into_response(self) -> Response {
         Response::with_content(TEXT, self)
+    }
+}
+
+/// 200 with text.
+impl IntoResponse for Box<str> {
+    fn into_response(self) -> Response {
+        Response::with_content(TEXT, self)
+    }
+}
+
+/// 200 with text.
+impl IntoResponse for Cow<'static, str> {
+    fn into_response(self) -> Response {
+        Response::with_content(TEXT, self)
+    }
+}
+
+/// 200 with bytes of an unknown media type.
+impl IntoResponse for Body {
+    fn into_response(self) -> Response {
+        Response::with_content(OCTET_STREAM, self)
+    }
+}
+
+/// 200 with bytes of an unknown media type.
+impl IntoResponse for &'static [u8] {
+    fn into_response(self) -> Response {
+        Response::with_content(OCTET_STREAM, self)
     }
 }
 
@@ -97,7 +129,19 @@ where
 {
     fn into_response(self) -> Response {
         let (status, fields, value) = self;
-        let mut response = value.into_response().with_status(status);
+        (fields, value).into_response().with_status(status)
+    }
+}
+
+/// The value's response with more fields, in place of its own of those names; a name may be
+/// repeated.
+impl<const N: usize, T> IntoResponse for ([(HeaderName, HeaderValue); N], T)
+where
+    T: IntoResponse,
+{
+    fn into_response(self) -> Response {
+        let (fields, value) = self;
+        let mut response = value.into_response();
         for (name, _) in &fields {
             response.headers.remove(name);
         }
@@ -115,6 +159,26 @@ impl<T: IntoResponse, E: IntoResponse> IntoResponse for Result<T, E> {
             Ok(value) => value.into_response(),
             Err(error) => error.into_response(),
         }
+    }
+}
+
+/// The value's response, or 404 where there is none.
+impl<T: IntoResponse> IntoResponse for Option<T> {
+    fn into_response(self) -> Response {
+        match self {
+            Some(value) => value.into_response(),
+            None => StatusCode::NOT_FOUND.into_response(),
+        }
+    }
+}
+
+/// Text that is sent as an HTML page. Nothing in it is escaped.
+#[derive(Debug, Clone, Copy)]
+pub struct Html<T>(pub T);
+
+impl<T: Into<Body>> IntoResponse for Html<T> {
+    fn into_response(self) -> Response {
+        Response::with_content(HTML, self.0)
     }
 }
 
@@ -171,6 +235,7 @@ mod tests {
         const PLAIN: Option<&str> = Some("text/plain; charset=utf-8");
         const OCTETS: Option<&str> = Some("application/octet-stream");
         const JSON: Option<&str> = Some("application/json");
+        const PAGE: Option<&str> = Some("text/html; charset=utf-8");
         let unserializable = Json(BTreeMap::from([((1, 2), 3)]));
         let cases = [
             (().into_response(), (204, None, "")),
@@ -178,6 +243,20 @@ mod tests {
             (String::from("a").into_response(), (200, PLAIN, "a")),
             (Bytes::from("a").into_response(), (200, OCTETS, "a")),
             (vec![b'a'].into_response(), (200, OCTETS, "a")),
+            (Box::<str>::from("a").into_response(), (200, PLAIN, "a")),
+            (Cow::Borrowed("a").into_response(), (200, PLAIN, "a")),
+            (
+                Cow::<str>::Owned("a".into()).into_response(),
+                (200, PLAIN, "a"),
+            ),
+            ((&b"a"[..]).into_response(), (200, OCTETS, "a")),
+            (Body::from("a").into_response(), (200, OCTETS, "a")),
+            (Html("<a>").into_response(), (200, PAGE, "<a>")),
+            (Some("a").into_response(), (200, PLAIN, "a")),
+            (
+                None::<&str>.into_response(),
+                (404, PLAIN, "404 Not Found\n"),
+            ),
             (Json([1, 2]).into_response(), (200, JSON, "[1,2]")),
             (
                 unserializable.into_response(),
@@ -192,6 +271,10 @@ mod tests {
             ((StatusCode::GONE, ()).into_response(), (410, None, "")),
             (
                 (StatusCode::OK, [(CONTENT_TYPE, value("a/b"))], "c").into_response(),
+                (200, Some("a/b"), "c"),
+            ),
+            (
+                ([(CONTENT_TYPE, value("a/b"))], "c").into_response(),
                 (200, Some("a/b"), "c"),
             ),
             (Ok::<_, Error>("a").into_response(), (200, PLAIN, "a")),

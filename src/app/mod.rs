@@ -10,31 +10,61 @@
 //! Whoever calls [`Router::dispatch`] catches the panics of handlers, enforces deadlines, leaves
 //! the content out of answers to HEAD, and writes the response down.
 
+mod added;
 mod body;
 mod builder;
+mod cookies;
 pub mod demo;
 mod error;
 mod explanation;
+mod extensions;
+mod extract;
 mod handler;
 mod headers;
+mod hosts;
 mod into_response;
+mod kind;
+mod layers;
+mod life;
+mod methods;
+pub mod middleware;
+#[cfg(feature = "multipart")]
+mod multipart;
 mod params;
 mod path;
 mod paths;
 mod plan;
+mod redirect;
 mod request;
 mod response;
 mod router;
+mod site;
+mod sse;
+mod streams;
 mod template;
+mod time;
+mod urls;
 
+pub use added::TrailingSlash;
 pub use body::{Body, BodyError, BodySource};
 pub use builder::App;
-pub(crate) use builder::Folder;
+pub use cookies::{Cookie, CookieError, SameSite};
 pub use error::{Blame, Error, Result};
+pub use extensions::Extensions;
 pub use handler::{Answer, Handler, with_body_limit};
 pub use headers::Headers;
-pub use into_response::{IntoResponse, Json};
+pub use into_response::{Html, IntoResponse, Json};
+pub(crate) use life::{Job, Life};
+pub use middleware::{Middleware, Next};
+#[cfg(feature = "multipart")]
+pub use multipart::{Multipart, Part};
 pub use plan::AppError;
+pub use redirect::Redirect;
 pub use request::Request;
 pub use response::Response;
 pub use router::{Dispatch, RouteId, RouteInfo, Router};
+pub use sse::{Sse, SseEvent};
+pub use streams::BodyReader;
+pub(crate) use time::Timer;
+pub use time::{Elapsed, Time};
+pub use urls::UrlError;

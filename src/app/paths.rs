@@ -58,9 +58,14 @@ impl<T> Paths<T> {
             return Some((value, Params::default()));
         }
         let found = self.tree.at(path).ok()?;
-        let values = found.params.iter().map(|(_, value)| value);
-        Some((found.value, Params::locate(path, values)))
+        Some((found.value, locate(path, &found.params)))
     }
+}
+
+/// Apart from its callers, so that there is one place into which matchit's iterator is inlined.
+#[inline(never)]
+fn locate(path: &str, params: &matchit::Params<'_, '_>) -> Params {
+    Params::locate(path, params.iter().map(|(_, value)| value))
 }
 
 /// Shorter paths go first: most comparisons are of lengths alone.

@@ -1,18 +1,24 @@
 //! A request as handlers see it. Parsing it and receiving its content happen elsewhere.
 
 use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::str::FromStr;
 
 use bytes::Bytes;
 use http::{Method, StatusCode, Version};
 
 use super::body::Body;
 use super::error::{Error, Result};
+use super::extensions::Extensions;
 use super::headers::Headers;
+use super::layers::Layers;
 use super::params::Params;
 use super::path;
 use super::router::Route;
+use super::urls::{UrlError, Urls};
 use crate::http::RequestHead;
 use crate::limits::BODY_BYTES;
 
@@ -39,6 +45,8 @@ struct Rare {
     body_limit: u64,
     /// What followed the content, once that was taken in one piece.
     trailers: Option<Box<Headers>>,
+    /// What middleware has put there.
+    extensions: Extensions,
 }
 
 /// Where the parameters of a route lie in a request's path.
@@ -49,12 +57,28 @@ pub(super) struct Located {
     pub(super) normal_path: Option<Box<str>>,
 }
 
+impl Located {
+    /// The parameters `params` in `path`, the normal form of a request's path.
+    #[inline]
+    pub(super) fn new(params: Params, path: Cow<'_, str>) -> Located {
+        let normal_path = match path {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(path) => Some(path.into_boxed_str()),
+        };
+        Located {
+            params,
+            normal_path,
+        }
+    }
+}
+
 impl Default for Rare {
     fn default() -> Rare {
         Rare {
             located: None,
             body_limit: BODY_BYTES,
             trailers: None,
+            extensions: Extensions::default(),
         }
     }
 }
@@ -170,6 +194,66 @@ impl Request {
         Some(path::text(value.unwrap_or_default()))
     }
 
+    /// The parameter `name` as a number, or whatever else can be read from text.
+    ///
+    /// ```
+    /// use corelane::app::{App, Request};
+    ///
+    /// async fn user(req: Request) -> corelane::Result<String> {
+    ///     let id: u64 = req.param_as("id")?;
+    ///     Ok(format!("user {id}"))
+    /// }
+    ///
+    /// let app = App::new().get("/users/{id}", user);
+    /// ```
+    ///
+    /// # Errors
+    /// 404 where the text cannot be read as a `T`, and not 400: the request is well-formed, its path
+    /// just names nothing that there is. So it is as with `{id:u64}`, where such a path has no route.
+    ///
+    /// # Panics
+    /// If the route has no parameter of that name, as [`Request::param`] does.
+    #[track_caller]
+    pub fn param_as<T>(&self, name: &str) -> Result<T>
+    where
+        T: FromStr<Err: Into<Box<dyn StdError + Send + Sync>>>,
+    {
+        self.param(name).parse().map_err(|error: T::Err| {
+            let message = format!("The `{name}` in the path is malformed.");
+            Error::new(StatusCode::NOT_FOUND, message).with_source(error)
+        })
+    }
+
+    /// The path of the route called `name`: [`Router::url_for`](super::Router::url_for), for
+    /// handlers.
+    ///
+    /// ```
+    /// use corelane::app::{App, Request};
+    ///
+    /// async fn index(req: Request) -> corelane::Result<String> {
+    ///     Ok(format!("<a href=\"{}\">first</a>", req.url_for("note", &[("id", &1)])?))
+    /// }
+    ///
+    /// let app = App::new()
+    ///     .get("/", index)
+    ///     .get("/notes/{id:u64}", async |_: Request| ())
+    ///     .name("note");
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Router::url_for`](super::Router::url_for). `?` makes them a 500: they are mistakes
+    /// in the program.
+    pub fn url_for(
+        &self,
+        name: &str,
+        parameters: &[(&str, &dyn Display)],
+    ) -> Result<String, UrlError> {
+        match &self.route {
+            Some(route) => route.urls().write(name, parameters),
+            None => Urls::default().write(name, parameters),
+        }
+    }
+
     /// What follows the prefix of a [mount](super::App::mount): empty for the prefix itself, else
     /// without its leading slash.
     ///
@@ -181,6 +265,30 @@ impl Request {
             .checked_sub(1)
             .and_then(|last| self.parameter(last))
             .unwrap_or_default()
+    }
+
+    /// What stands before [`Request::rest`] and its leading slash, as received.
+    pub(crate) fn before_rest(&self) -> &str {
+        // No slash of a path in normal form was encoded before, nor the other way round.
+        let slashes = self.rest().matches('/').count();
+        let slash = self.path().rmatch_indices('/').nth(slashes);
+        slash.map_or("", |(slash, _)| &self.path()[..slash])
+    }
+
+    /// The value of type `T` that middleware has put into [`Request::extensions`].
+    pub fn extension<T: 'static>(&self) -> Option<&T> {
+        self.rare.as_ref()?.extensions.get()
+    }
+
+    /// Values that travel with this request, one of each type; a request without any has no
+    /// memory for them.
+    pub fn extensions(&mut self) -> &mut Extensions {
+        &mut self.rare.get_or_insert_default().extensions
+    }
+
+    /// What the app of its route has for all routes.
+    pub(super) fn layers(&self) -> Option<&Layers> {
+        self.route.as_deref().map(Route::layers)
     }
 
     /// The content.

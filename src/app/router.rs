@@ -3,25 +3,33 @@
 //! Paths meet in the normal form of [`path::normal`]. A path leads to a short list of methods.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::fmt::{self, Display};
 use std::rc::Rc;
 
-use http::header::ALLOW;
+use http::header::{ALLOW, LOCATION};
 use http::{HeaderValue, Method, StatusCode};
 
+use super::added::Reach;
 use super::handler::{Answer, Handler};
+use super::hosts::Hosts;
 use super::into_response::IntoResponse;
+use super::layers::Layers;
+use super::methods::allow_value;
 use super::path;
-use super::paths::Paths;
 use super::request::{Located, Request};
 use super::response::Response;
+use super::site::Site;
+use super::urls::{UrlError, Urls};
 use crate::http::ErrorForm;
 
 /// Answers requests with the handlers of an [`App`](super::App), on one core.
 pub struct Router {
-    pub(super) paths: Paths<Methods>,
+    pub(super) site: Site,
+    /// Those that have apps of their own; `None` if there are none.
+    pub(super) hosts: Option<Hosts<Site>>,
+    /// Those of all sites, by number.
     pub(super) routes: Vec<Rc<Route>>,
-    pub(super) fallback: Option<Rc<Route>>,
+    pub(super) urls: Rc<Urls>,
 }
 
 /// The number of a route in its app: routes count from 0 in the order in which they were added.
@@ -33,7 +41,7 @@ pub struct RouteId(pub u16);
 /// A request on its way through its handler.
 #[derive(Debug)]
 pub struct Dispatch {
-    /// The route that matched. `None` if the router itself answers: 400, 404, 405, 501, OPTIONS.
+    /// The route that matched. `None` if the router itself answers: 308, 400, 404, 405, 501, OPTIONS.
     pub route: Option<RouteId>,
     /// The response to come.
     pub answer: Answer,
@@ -46,34 +54,41 @@ pub struct RouteInfo<'a> {
     pub id: RouteId,
     /// Its method; `None` if it takes any.
     pub method: Option<&'a Method>,
-    /// Its template as written, such as `/users/{id}`; `(fallback)` for the fallback.
+    /// The host of its app as written, such as `example.org`; `None` if it is no host's alone.
+    pub host: Option<&'a str>,
+    /// Its template as written, such as `/users/{id}`, after the prefixes of nested apps; of a
+    /// fallback the prefix and `(fallback)`.
     pub template: &'a str,
+    /// Its name, if it has one.
+    pub name: Option<&'a str>,
 }
 
 /// A handler and where it was put.
 pub(crate) struct Route {
     pub(super) id: RouteId,
     pub(super) method: Option<Method>,
+    pub(super) host: Option<Rc<str>>,
     pub(super) template: Box<str>,
+    pub(super) name: Option<Box<str>>,
+    /// The names of its parameters.
     pub(super) names: Vec<Box<str>>,
-    /// Whether the handler wants paths that are not text, too.
-    pub(super) takes_octets: bool,
+    pub(super) reach: Reach,
+    /// Whether a path that differs in its last slash is redirected to it.
+    pub(super) redirects: bool,
+    pub(super) body_limit: Option<u64>,
+    /// Whether its layers have middleware.
+    pub(super) is_wrapped: bool,
+    pub(super) layers: Rc<Layers>,
     pub(super) handler: Rc<dyn Handler>,
-}
-
-/// What one path has for each method.
-pub(super) struct Methods {
-    /// At most one route a method.
-    pub(super) routes: Vec<(Method, Rc<Route>)>,
-    /// The route for all other methods.
-    pub(super) any: Option<Rc<Route>>,
-    /// The methods that are answered, as the Allow field has them.
-    pub(super) allow: HeaderValue,
+    /// The named routes of the router, for links.
+    pub(super) urls: Rc<Urls>,
 }
 
 /// Why a request has no handler.
 pub(crate) enum Unrouted {
     NotFound,
+    /// It has a route with a slash more, or less.
+    Moved(HeaderValue),
     NotImplemented,
     /// A parameter of the path is not UTF-8.
     NotText,
@@ -117,7 +132,7 @@ impl Router {
             }
             Err(refused) => Dispatch {
                 route: None,
-                answer: Answer::ready(refused.into_response()),
+                answer: self.refuse(refused, request),
             },
         }
     }
@@ -133,53 +148,107 @@ impl Router {
         response
     }
 
-    /// All routes in the order of their numbers, the fallback last.
+    /// All routes in the order of their numbers: those of the app, its fallbacks, and then those of
+    /// each host.
     pub fn routes(&self) -> impl Iterator<Item = RouteInfo<'_>> {
-        self.routes
-            .iter()
-            .chain(&self.fallback)
-            .map(|route| RouteInfo {
-                id: route.id,
-                method: route.method.as_ref(),
-                template: &route.template,
-            })
+        self.routes.iter().map(|route| RouteInfo {
+            id: route.id,
+            method: route.method.as_ref(),
+            host: route.host.as_deref(),
+            template: &route.template,
+            name: route.name.as_deref(),
+        })
+    }
+
+    /// The path of the route called `name` ([`App::name`](super::App::name)) with these values of
+    /// its parameters, percent-encoded. Of a `{*rest}` slashes are kept.
+    ///
+    /// It is the path alone: a link to another host has scheme and host before it.
+    ///
+    /// ```
+    /// use corelane::app::{App, Request};
+    ///
+    /// let app = App::new().get("/{user}/{id:u64}", async |_: Request| ()).name("note");
+    /// let router = app.build()?;
+    /// let path = router.url_for("note", &[("user", &"Zoë/2"), ("id", &7)])?;
+    /// assert_eq!(path, "/Zo%C3%AB%2F2/7");
+    /// # Ok::<_, corelane::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// A name that no route has, a parameter without a value or of a name that the route does not
+    /// have, a value that would not lead back to the route.
+    pub fn url_for(
+        &self,
+        name: &str,
+        parameters: &[(&str, &dyn Display)],
+    ) -> Result<String, UrlError> {
+        self.urls.write(name, parameters)
     }
 
     /// The route of `request`, which learns of it.
     #[inline]
     pub(crate) fn find(&self, request: &mut Request) -> Result<&Route, Unrouted> {
-        if let Some(methods) = self.paths.find_literal(request.head().path_octets()) {
+        let site = match &self.hosts {
+            None => &self.site,
+            Some(hosts) => self.site_of(hosts, request),
+        };
+        if let Some(methods) = site.paths.find_literal(request.head().path_octets()) {
             let route = methods.find(request.method());
             let route = route.ok_or_else(|| methods.unrouted(request.method()))?;
             request.set_route(Rc::clone(route), None);
             return Ok(route);
         }
         let path = path::normal(request.path());
-        let Some((methods, params)) = self.paths.find(&path) else {
-            return self.find_elsewhere(request);
+        let Some((methods, params)) = site.paths.find(&path) else {
+            return self.find_elsewhere(site, request);
         };
-        let Some(route) = methods.find(request.method()) else {
-            return Err(methods.unrouted(request.method()));
+        let Some(route) = methods.choose(request.method(), &path, &params) else {
+            return match methods.unrouted_among(&path, &params, request.method()) {
+                Some(unrouted) => Err(unrouted),
+                None => self.find_elsewhere(site, request),
+            };
         };
-        let normal_path = match path {
-            Cow::Borrowed(_) => None,
-            Cow::Owned(path) => {
-                if !route.takes_octets && !params.values(&path).all(path::is_text) {
-                    return Err(Unrouted::NotText);
-                }
-                Some(path.into_boxed_str())
-            }
-        };
-        let parameters = Located {
-            params,
-            normal_path,
-        };
-        request.set_route(Rc::clone(route), Some(parameters));
+        if let Cow::Owned(path) = &path
+            && !route.reach.takes_octets()
+            && !params.values(path).all(path::is_text)
+        {
+            return Err(Unrouted::NotText);
+        }
+        let located = Located::new(params, path);
+        request.set_route(Rc::clone(route), Some(located));
         Ok(route)
     }
 
-    /// What becomes of a request whose path has no route.
-    fn find_elsewhere(&self, request: &mut Request) -> Result<&Route, Unrouted> {
+    /// The site of the host of `request`.
+    #[inline(never)]
+    fn site_of<'a>(&'a self, hosts: &'a Hosts<Site>, request: &Request) -> &'a Site {
+        let found = request.host().and_then(|host| hosts.find(host));
+        found.unwrap_or(&self.site)
+    }
+
+    /// The answer to `request`, which no handler takes.
+    #[cold]
+    pub(crate) fn refuse(&self, unrouted: Unrouted, request: Request) -> Answer {
+        let response = unrouted.into_response();
+        let site = match &self.hosts {
+            None => &self.site,
+            Some(hosts) => self.site_of(hosts, &request),
+        };
+        let layers = &site.layers;
+        match layers.chain.is_empty() {
+            true => Answer::ready(response),
+            false => layers.refuse(request, response),
+        }
+    }
+
+    /// What becomes of a request whose path has no route on `site`.
+    #[inline(never)]
+    fn find_elsewhere<'a>(
+        &self,
+        site: &'a Site,
+        request: &mut Request,
+    ) -> Result<&'a Route, Unrouted> {
         if request.path() == "*" {
             // RFC 9110 §9.3.7: asks what the server as a whole can do; no handler is asked. The
             // other method that names no path is CONNECT, and this server is no proxy.
@@ -188,9 +257,11 @@ impl Router {
                 _ => Unrouted::NotImplemented,
             });
         }
-        if let Some(fallback) = &self.fallback {
-            request.set_route(Rc::clone(fallback), None);
-            return Ok(fallback);
+        if let Some(location) = site.moved(request) {
+            return Err(Unrouted::Moved(location));
+        }
+        if let Some(route) = site.find_fallback(request) {
+            return Ok(route);
         }
         // RFC 9110 §9.1: 501 for a method that no resource here has, else the path is at fault.
         if self.implements(request.method()) {
@@ -202,14 +273,17 @@ impl Router {
 
     /// Whether `method` is a common one or has a route anywhere.
     fn implements(&self, method: &Method) -> bool {
-        let has = |route: &Rc<Route>| route.method.as_ref().is_none_or(|other| other == method);
+        // A fallback would have answered, were the path below its prefix.
+        let has = |route: &Rc<Route>| match &route.method {
+            Some(other) => other == method,
+            None => route.reach != Reach::Fallback,
+        };
         COMMON.contains(method) || self.routes.iter().any(has)
     }
 
     /// The methods of all routes together; a route for any counts as the common ones.
     fn allow_anywhere(&self) -> HeaderValue {
-        let all = self.routes.iter().chain(&self.fallback);
-        let methods = all.flat_map(|route| match &route.method {
+        let methods = self.routes.iter().flat_map(|route| match &route.method {
             Some(method) => std::slice::from_ref(method),
             None => &COMMON,
         });
@@ -217,25 +291,9 @@ impl Router {
     }
 }
 
-impl Methods {
-    #[inline]
-    fn find(&self, method: &Method) -> Option<&Rc<Route>> {
-        let exact = |method: &Method| {
-            let entry = self.routes.iter().find(|(other, _)| other == method);
-            entry.map(|(_, route)| route)
-        };
-        match exact(method) {
-            Some(route) => Some(route),
-            // RFC 9110 §9.1: GET and HEAD are for every server to support.
-            None if method == Method::HEAD => exact(&Method::GET).or(self.any.as_ref()),
-            None => self.any.as_ref(),
-        }
-    }
-
-    /// Why no handler takes `method`.
-    #[cold]
-    fn unrouted(&self, method: &Method) -> Unrouted {
-        let allow = self.allow.clone();
+impl Unrouted {
+    /// Why no handler takes `method` on a path that answers the methods in `allow`.
+    pub(super) fn method(method: &Method, allow: HeaderValue) -> Unrouted {
         if method == Method::OPTIONS {
             Unrouted::Options(allow)
         } else {
@@ -249,6 +307,10 @@ impl IntoResponse for Unrouted {
     fn into_response(self) -> Response {
         match self {
             Unrouted::NotFound => Response::error(StatusCode::NOT_FOUND, ""),
+            // RFC 9110 §15.4.9: 308 keeps the method.
+            Unrouted::Moved(location) => {
+                Response::error(StatusCode::PERMANENT_REDIRECT, "").with_header(LOCATION, location)
+            }
             Unrouted::NotImplemented => Response::error(StatusCode::NOT_IMPLEMENTED, ""),
             Unrouted::NotText => {
                 Response::error(StatusCode::BAD_REQUEST, "The path is not UTF-8 text.")
@@ -271,13 +333,21 @@ impl Route {
     /// If the handler panics before it returns its future.
     #[inline]
     pub(crate) fn call(&self, request: Request) -> Answer {
-        self.handler.call(request)
+        match self.is_wrapped {
+            false => self.handler.call(request),
+            true => self.layers.call(request, &self.handler),
+        }
     }
 
-    /// See [`Handler::body_limit`].
+    /// See [`Handler::body_limit`]; its app's where it has none itself.
     #[inline]
     pub(crate) fn body_limit(&self) -> Option<u64> {
-        self.handler.body_limit()
+        self.body_limit
+    }
+
+    /// What its app has for all routes.
+    pub(super) fn layers(&self) -> &Layers {
+        &self.layers
     }
 
     pub(crate) fn id(&self) -> RouteId {
@@ -286,6 +356,11 @@ impl Route {
 
     pub(crate) fn template(&self) -> &str {
         &self.template
+    }
+
+    /// The named routes of its router.
+    pub(super) fn urls(&self) -> &Urls {
+        &self.urls
     }
 
     /// How many parameters the template has.
@@ -297,19 +372,6 @@ impl Route {
     pub(crate) fn parameter(&self, name: &str) -> Option<usize> {
         self.names.iter().position(|other| **other == *name)
     }
-}
-
-/// The value of Allow for a path with `methods`: sorted, with those that are added to them.
-pub(super) fn allow_value<'a>(methods: impl Iterator<Item = &'a Method>) -> HeaderValue {
-    let mut names: Vec<_> = methods.map(Method::as_str).collect();
-    if names.contains(&"GET") {
-        names.push("HEAD");
-    }
-    names.push("OPTIONS");
-    names.sort_unstable();
-    names.dedup();
-    // Methods are tokens, which field values may hold.
-    HeaderValue::try_from(names.join(", ")).unwrap_or(HeaderValue::from_static("OPTIONS"))
 }
 
 impl fmt::Debug for Router {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::kind::Kind;
 use super::path;
 use crate::limits::ROUTE_PARAMETERS;
 
@@ -14,6 +15,21 @@ pub(crate) struct Template {
     pub(crate) shape: String,
     /// The parameters' names, in the order of the path.
     pub(crate) names: Vec<Box<str>>,
+    /// What each parameter may be; empty if all may be anything.
+    pub(crate) kinds: Vec<Kind>,
+    /// The parts of which the template consists, for writing a path.
+    pub(crate) parts: Vec<Part>,
+}
+
+/// A part of a template.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// In normal form.
+    Literal(String),
+    /// The next parameter, within a segment.
+    Parameter,
+    /// The last parameter, to the end of the path.
+    Rest,
 }
 
 impl Template {
@@ -29,6 +45,8 @@ impl Template {
             pattern: String::with_capacity(template.len()),
             shape: String::with_capacity(template.len()),
             names: Vec::new(),
+            kinds: Vec::new(),
+            parts: Vec::new(),
         };
         let mut literal = String::new();
         let mut rest = template.chars();
@@ -54,7 +72,15 @@ impl Template {
             }
         }
         parsed.push_literal(&literal);
+        if parsed.kinds.iter().all(|kind| *kind == Kind::Any) {
+            parsed.kinds.clear();
+        }
         Ok(parsed)
+    }
+
+    /// Whether its last parameter takes everything to the end of the path.
+    pub(crate) fn has_rest(&self) -> bool {
+        self.parts.contains(&Part::Rest)
     }
 
     /// The path that the template is, if it has no parameters.
@@ -64,14 +90,24 @@ impl Template {
     }
 
     fn push_literal(&mut self, literal: &str) {
+        if literal.is_empty() {
+            return;
+        }
         // Decoding may bring braces back (`%7B`), so they are escaped after it.
-        let literal = path::normal(literal).replace('{', "{{").replace('}', "}}");
-        self.pattern.push_str(&literal);
-        self.shape.push_str(&literal);
+        let literal = path::normal(literal);
+        let escaped = literal.replace('{', "{{").replace('}', "}}");
+        self.pattern.push_str(&escaped);
+        self.shape.push_str(&escaped);
+        self.parts.push(Part::Literal(literal.into_owned()));
     }
 
     fn push_parameter(&mut self, written: &str) -> Result<(), Cow<'static, str>> {
-        let name = written.strip_prefix('*').unwrap_or(written);
+        let rest = written.strip_prefix('*');
+        let (name, kind) = match (rest, written.split_once(':')) {
+            (Some(name), _) => (name, Kind::Any),
+            (None, Some((name, kind))) => (name, Kind::parse(kind)?),
+            (None, None) => (written, Kind::Any),
+        };
         if name.is_empty() || !name.chars().all(|c| c.is_alphanumeric() || c == '_') {
             return Err("a parameter's name is letters, digits and `_`, as in `{user_id}`".into());
         }
@@ -82,9 +118,14 @@ impl Template {
             return Err(format!("a route has at most {ROUTE_PARAMETERS} parameters").into());
         }
         self.names.push(name.into());
-        self.pattern.push_str(&format!("{{{written}}}"));
-        let star = if name.len() < written.len() { "*" } else { "" };
+        self.kinds.push(kind);
+        let (star, part) = match rest {
+            Some(_) => ("*", Part::Rest),
+            None => ("", Part::Parameter),
+        };
+        self.pattern.push_str(&format!("{{{star}{name}}}"));
         self.shape.push_str(&format!("{{{star}}}"));
+        self.parts.push(part);
         Ok(())
     }
 }
@@ -95,7 +136,7 @@ mod tests {
 
     #[test]
     fn templates_and_their_parts() {
-        let cases: [(&str, &str, &str, &[&str]); 9] = [
+        let cases: [(&str, &str, &str, &[&str]); 11] = [
             ("/", "/", "/", &[]),
             ("/a/b/", "/a/b/", "/a/b/", &[]),
             ("/{name}", "/{name}", "/{}", &["name"]),
@@ -110,6 +151,8 @@ mod tests {
             ("/{{a}}/%7Bb%7d", "/{{a}}/{{b}}", "/{{a}}/{{b}}", &[]),
             ("/caf%C3%A9/a b", "/café/a b", "/café/a b", &[]),
             ("/100%/{x}", "/100%25/{x}", "/100%25/{}", &["x"]),
+            ("/{id:u64}", "/{id}", "/{}", &["id"]),
+            ("/{a}.{b:x|y}", "/{a}.{b}", "/{}.{}", &["a", "b"]),
         ];
         for (template, pattern, shape, names) in cases {
             let parsed = Template::parse(template).unwrap();
@@ -131,11 +174,34 @@ mod tests {
     #[test]
     fn templates_that_cannot_be() {
         for template in [
-            "", "a", "{a}", "/a?b", "/a#b", "/{", "/{a", "/}", "/a}", "/{}", "/{*}", "/{a b}",
-            "/{a}/{a}", "/{a-b}", "/{a:b}",
+            "",
+            "a",
+            "{a}",
+            "/a?b",
+            "/a#b",
+            "/{",
+            "/{a",
+            "/}",
+            "/a}",
+            "/{}",
+            "/{*}",
+            "/{a b}",
+            "/{a}/{a}",
+            "/{a-b}",
+            "/{a:b}",
+            "/{:u64}",
+            "/{*a:u64}",
+            "/{a:u64}/{a}",
         ] {
             assert!(Template::parse(template).is_err(), "{template}");
         }
+    }
+
+    #[test]
+    fn kinds_are_kept_where_one_is_written() {
+        let kinds = |template| Template::parse(template).unwrap().kinds;
+        assert_eq!(kinds("/{a}/{*b}"), []);
+        assert_eq!(kinds("/{a}/{b:hex}"), [Kind::Any, Kind::Hex]);
     }
 
     #[test]

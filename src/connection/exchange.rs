@@ -148,7 +148,7 @@ impl<H: Host> Visit<'_, H> {
             Err(unrouted) => {
                 // Nobody reads it: what may be thrown away is bounded elsewhere.
                 self.frame_body(request.head(), u64::MAX)?;
-                Ok(Answer::ready(unrouted))
+                Ok(service.router().refuse(unrouted, request))
             }
         }
     }

@@ -44,8 +44,6 @@ const AROUND_TARGET_BYTES: usize = "HEAD  HTTP/1.1\r\n".len();
 #[derive(Clone, Debug)]
 pub struct Files {
     ring: Ring,
-    /// What stands before the folder's own paths in the request path; empty or `/…`, no last slash.
-    prefix: Rc<str>,
     root: Arc<OwnedFd>,
     /// Longest request line that the server takes, in bytes.
     request_line_bytes: usize,
@@ -65,17 +63,15 @@ enum Target {
 }
 
 impl Files {
-    /// Serves `folder` below `prefix` (`/static`; `/` for everything) on the core of `ring`.
+    /// Serves `folder`, below where it is mounted, on the core of `ring`.
     ///
     /// # Errors
     /// What `open(2)` answers: the folder is not there, is none, or may not be entered.
-    pub fn open(ring: &Ring, prefix: &str, folder: impl AsRef<Path>) -> io::Result<Self> {
+    pub fn open(ring: &Ring, folder: impl AsRef<Path>) -> io::Result<Self> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = rustix::fs::open(folder.as_ref(), flags, Mode::empty())?;
-        let prefix = prefix.trim_end_matches('/').into();
         Ok(Self {
             ring: ring.clone(),
-            prefix,
             root: Arc::new(root),
             request_line_bytes: REQUEST_LINE_BYTES,
         })
@@ -107,7 +103,8 @@ impl Files {
             Ok(Target::File(found)) => self.send(found, &relative, &request).await,
             Ok(Target::Folder) if !is_folder => {
                 let query = request.query_str().map(str::as_bytes);
-                let location = self.prefix.to_string() + &directory_location(&relative, query);
+                let location =
+                    request.before_rest().to_owned() + &directory_location(&relative, query);
                 // RFC 9110 §2.3: what is generated can be taken, too.
                 if location.len() + AROUND_TARGET_BYTES > self.request_line_bytes {
                     return Response::error(StatusCode::URI_TOO_LONG, "");

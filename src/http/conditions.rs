@@ -74,7 +74,7 @@ impl Validators<'_> {
 }
 
 /// RFC 9110 §8.8.3.2: the same and neither weak.
-fn strongly(one: &[u8], other: &[u8]) -> bool {
+pub(super) fn strongly(one: &[u8], other: &[u8]) -> bool {
     one == other && !one.starts_with(b"W/")
 }
 
@@ -101,7 +101,7 @@ fn tags(mut list: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// The date in a field that has just one (RFC 9110 §13.1.3 and §13.1.4: else it is ignored).
-fn date(head: &RequestHead, name: &str) -> Option<SystemTime> {
+pub(super) fn date(head: &RequestHead, name: &str) -> Option<SystemTime> {
     let mut values = head.field_values(name);
     let value = values.next()?;
     match values.next() {

@@ -27,6 +27,7 @@ mod head;
 mod parser;
 #[cfg(test)]
 mod properties;
+mod range;
 mod refusal;
 mod target;
 mod trailers;
@@ -48,6 +49,7 @@ pub use fields::Fields;
 pub use framing::Framing;
 pub use head::RequestHead;
 pub use parser::HeadParser;
+pub use range::Selection;
 pub use refusal::Refusal;
 pub use target::TargetForm;
 pub use trailers::is_forbidden_trailer;

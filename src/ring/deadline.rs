@@ -2,9 +2,10 @@
 
 use super::Ring;
 use super::wheel::TimerKey;
+use futures_lite::Stream;
 use std::future::{Future, poll_fn};
-use std::pin::pin;
-use std::task::{Context, Poll};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 /// One deadline that can be moved as often as needed; moving it later costs a store.
@@ -15,6 +16,13 @@ use std::time::Duration;
 pub struct Deadline {
     ring: Ring,
     key: TimerKey,
+}
+
+/// A stream that yields whenever a time has passed: see [`Ring::ticks`].
+#[derive(Debug)]
+pub struct Ticks {
+    deadline: Deadline,
+    every: Duration,
 }
 
 /// The deadline passed before the work was done.
@@ -97,6 +105,26 @@ pub(crate) async fn limit<T>(
         Poll::Pending => passed(cx).map(|()| None),
     })
     .await
+}
+
+impl Ring {
+    /// A stream that yields each time that `every` has passed, counted from its last yield, without
+    /// end: the pace of a heartbeat, say. It is as late as a [`Deadline`] may be.
+    pub fn ticks(&self, every: Duration) -> Ticks {
+        let deadline = Deadline::new(self);
+        deadline.arm(every);
+        Ticks { deadline, every }
+    }
+}
+
+impl Stream for Ticks {
+    type Item = ();
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<()>> {
+        ready!(self.deadline.poll_passed(cx));
+        self.deadline.arm(self.every);
+        Poll::Ready(Some(()))
+    }
 }
 
 impl Drop for Deadline {

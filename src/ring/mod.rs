@@ -60,7 +60,7 @@ use std::task::{Context, Waker};
 pub use self::buffers::Lease;
 pub(crate) use self::core::monotonic_ns;
 pub(crate) use self::deadline::limit;
-pub use self::deadline::{Deadline, Elapsed};
+pub use self::deadline::{Deadline, Elapsed, Ticks};
 pub use self::driver::{PREEMPTION, SHORT_WAIT, run};
 pub use self::file::File;
 pub use self::listener::{Listener, MULTISHOT_CREDIT};

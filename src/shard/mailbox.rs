@@ -162,6 +162,8 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
         connections: RefCell::new(Slab::with_capacity(RESERVED_CONNECTIONS)),
         accepting: Cell::new(0),
         tasks: super::Tasks::default(),
+        life: RefCell::default(),
+        closings: Cell::new(0),
         ending: Cell::new(false),
         drained: Flag::default(),
         access: setup.access,
@@ -171,9 +173,20 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
         reports: setup.reports,
         ring,
     });
-    let app = (setup.factory)(&shard);
+    let mut app = (setup.factory)(&shard);
+    let mut life = app.take_life();
     let router = shard.build(app)?;
     shard.service.route_by(router);
+    for work in std::mem::take(&mut life.start) {
+        work.await.map_err(|error| {
+            let what = format!("the application cannot start: {error:?}");
+            Failure::run(what, "see what it needs")
+        })?;
+    }
+    for task in std::mem::take(&mut life.tasks) {
+        glommio::spawn_local(task).detach();
+    }
+    shard.life.replace(life);
     let ready = Report::Ready {
         shard: shard.index,
         notifier,
@@ -257,6 +270,7 @@ impl Mailbox {
             Order::Fresh { token, view } => stats::deliver(&self.shard, token, view),
             Order::Drain => {
                 self.shard.service.draining.raise();
+                self.shard.close();
                 glommio::spawn_local(drain(Rc::clone(&self.shard))).detach();
             }
             Order::Abort => {}

@@ -13,9 +13,11 @@ mod acceptor;
 mod mailbox;
 mod socket;
 mod stats;
+mod time;
 
 use self::socket::Socket;
-use crate::app::{Answer, App, Folder, Router};
+use self::time::RingTime;
+use crate::app::{Answer, App, Life, Router, Time};
 use crate::config::StatsAccess;
 use crate::connection::{self, Flag, Host, Service, Transport, Wire};
 use crate::failure::Failure;
@@ -25,7 +27,6 @@ use crate::limits::SPARE_TASKS;
 use crate::preflight;
 use crate::ring::{Listener, Ring, Stream};
 use crate::stats::{Recorder, ServerInfo, View};
-use http::Method;
 use slab::Slab;
 use std::cell::{Cell, RefCell, RefMut};
 use std::collections::VecDeque;
@@ -50,6 +51,10 @@ pub struct Shard {
     /// Acceptors that have not ended.
     accepting: Cell<usize>,
     tasks: Tasks<Accepted>,
+    /// What the app has still to do beside answering requests.
+    life: RefCell<Life>,
+    /// How much of what it does in a shutdown is not done.
+    closings: Cell<usize>,
     /// Set in a shutdown when idle connections are no longer waited for.
     ending: Cell<bool>,
     /// Raised in a shutdown when the last connection has ended.
@@ -112,18 +117,18 @@ impl Shard {
     }
 
     /// Proves the routes of the core's application.
-    fn build(&self, mut app: App) -> Result<Router, Failure> {
-        for Folder { prefix, path } in app.take_folders() {
-            preflight::folder(&path)?;
-            let files = Files::open(&self.ring, &prefix, &path).map_err(|error| {
+    fn build(&self, app: App) -> Result<Router, Failure> {
+        let app = app.open_folders(&|path| {
+            preflight::folder(path)?;
+            let files = Files::open(&self.ring, path).map_err(|error| {
                 let what = format!("the folder {} cannot be opened: {error}", path.display());
                 Failure::operator(what, "make it readable for this user, or name another")
             })?;
             let line_bytes = self.service.limits().head.request_line_bytes;
-            let files = files.request_line_bytes(line_bytes);
-            app = app.mount_for(Some(Method::GET), &prefix, files);
-        }
-        app.build()
+            Ok::<_, Failure>(files.request_line_bytes(line_bytes))
+        })?;
+        app.timed_by(Time::new(RingTime(self.ring.clone())))
+            .build()
             .map_err(|error| Failure::operator(error.to_string(), "change the routes"))
     }
 
@@ -152,10 +157,25 @@ impl Shard {
     /// Notes when a shutdown has nothing left to wait for.
     fn check_drained(&self) {
         let is_quiet = self.accepting.get() == 0
+            && self.closings.get() == 0
             && self.connections.borrow().is_empty()
             && self.tasks.queue.borrow().is_empty();
         if self.is_draining() && is_quiet {
             self.drained.raise();
+        }
+    }
+
+    /// Has the app do what it does when a shutdown begins.
+    fn close(self: &Rc<Self>) {
+        for job in self.life.take().drain {
+            self.closings.set(self.closings.get() + 1);
+            let shard = Rc::clone(self);
+            let closing = async move {
+                job.await;
+                shard.closings.set(shard.closings.get() - 1);
+                shard.check_drained();
+            };
+            glommio::spawn_local(closing).detach();
         }
     }
 

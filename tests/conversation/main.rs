@@ -2,10 +2,18 @@
 //! what handlers and peers may say to each other. No socket and no clock is involved.
 
 mod bodies;
+mod client;
 mod deadlines;
 mod errors;
+mod extract;
+mod layers;
+mod life;
 mod limits;
 mod log;
+mod middleware;
+#[cfg(feature = "multipart")]
+mod multipart;
+mod streaming;
 mod trailers;
 
 use corelane::testing::Conversation;

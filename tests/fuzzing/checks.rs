@@ -10,7 +10,7 @@ use corelane::cores::{CoreSelection, select};
 use corelane::files::path::{Located, directory_location, locate};
 use corelane::http::{
     BodyDecoder, BodyLimits, Framing, HeadLimits, HeadParser, HttpDate, Refusal, RequestHead,
-    TargetForm, Validators, Verdict, chunk, last_chunk,
+    Selection, TargetForm, Validators, Verdict, chunk, last_chunk,
 };
 use corelane::limits::{self, Limits};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -51,6 +51,7 @@ pub(crate) fn head(input: &[u8]) {
         Ok(Some((again, consumed))) => {
             assert_eq!(consumed, written.len());
             assert_eq!(facts(&again), facts(&head));
+            check_request(&request_of(again));
         }
         other => panic!("{} → {}", written.escape_ascii(), told(&other)),
     }
@@ -222,8 +223,7 @@ pub(crate) fn route(input: &[u8]) {
     let Ok(Some((head, _))) = HeadParser::new().parse(&bytes, &HeadLimits::default()) else {
         return;
     };
-    let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
-    let answer = router.respond(Request::new(head, Body::Empty, peer));
+    let answer = router.respond(request_of(head));
     let response = futures_lite::future::block_on(answer);
     assert!(
         matches!(response.status.as_u16(), 200 | 400 | 404),
@@ -321,6 +321,33 @@ fn check_head(head: &RequestHead) {
     let by_date = has("if-modified-since") || has("if-unmodified-since");
     assert!(verdict == Verdict::Perform || by_tag || by_date);
     assert!(verdict != Verdict::NotModified || matches!(head.method().as_str(), "GET" | "HEAD"));
+    for length in [0, 1, 10, u64::MAX] {
+        let selection = validators.select(head, length);
+        assert!(selection == Selection::Whole || has("range"));
+        if let Selection::Part(part) = selection {
+            assert!(part.start < part.end && part.end <= length);
+        }
+    }
+}
+
+/// What handlers read of a request is what its head has.
+fn check_request(request: &Request) {
+    for (name, value) in request.cookies() {
+        assert!(!name.is_empty() && !name.contains(['=', ';']) && !value.contains(';'));
+        assert!(request.cookie(name).is_some());
+    }
+    let slashes = request.path().matches('/').count();
+    let segments = request.segments().count();
+    assert!(segments == slashes || segments == 0 && request.path() == "/");
+    let media_type = request.media_type();
+    assert!(media_type.is_none_or(|is| !is.is_empty() && !is.contains(';')));
+    let pairs: corelane::Result<Vec<(String, String)>> = request.query();
+    assert!(pairs.is_ok(), "any query is a list of pairs");
+}
+
+fn request_of(head: RequestHead) -> Request {
+    let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
+    Request::new(head, Body::Empty, peer)
 }
 
 fn write_head(head: &RequestHead) -> Vec<u8> {

@@ -485,3 +485,38 @@ fn an_app_whose_folder_is_missing_does_not_start() {
         assert!(error.to_string().contains(what), "{error}");
     }
 }
+
+#[test]
+fn folders_of_nested_apps_and_hosts_redirect_to_where_they_are() {
+    let tree = Tree::new();
+    let root = tree.root();
+    let served = Served::with(move |_| {
+        let files = || App::new().files("/caf\u{e9}", &root);
+        App::new()
+            .nest("/of/{user}", files())
+            .host("example.org", App::new().files("/", &root))
+            .host("*.example.org", files())
+    });
+    let cases = [
+        ("h", "/of/a%20b/caf%c3%a9/sub", "/of/a%20b/caf%c3%a9/sub/"),
+        (
+            "h",
+            "/of/%2f/caf%C3%A9/a%20b?q",
+            "/of/%2f/caf%C3%A9/a%20b/?q",
+        ),
+        ("example.org", "/sub", "/sub/"),
+        ("example.org", "http://Example.Org/sub", "/sub/"),
+        ("www.example.org", "/caf%C3%A9/sub", "/caf%C3%A9/sub/"),
+    ];
+    let mut client = Client::connect(served.address);
+    for (host, target, location) in cases {
+        client.send(format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+        let response = client.response();
+        assert_eq!(response.status, 301, "{target}");
+        assert_eq!(response.field("location"), Some(location), "{target}");
+    }
+    client.send("GET /sub/index.html HTTP/1.1\r\nHost: example.org\r\n\r\n");
+    assert_eq!(client.response().text(), "sub/index.html");
+    client.send("GET /sub/index.html HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_eq!(client.response().status, 404);
+}

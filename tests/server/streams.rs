@@ -3,7 +3,11 @@
 use super::app::{Served, pattern};
 use super::support::client::Broken;
 use super::support::{Client, fresh_stats, number};
+use corelane::app::{Sse, SseEvent};
+use corelane::{App, Request};
+use futures_lite::{StreamExt, stream};
 use socket2::{Domain, Socket, Type};
+use std::time::Duration;
 
 const LARGE: usize = 10 * 1024 * 1024;
 
@@ -26,6 +30,28 @@ fn responses_of_every_size_arrive_whole() {
         }
     }
     client.assert_alive();
+}
+
+#[test]
+fn events_arrive_while_their_stream_goes_on() {
+    let served = Served::with(|shard| {
+        let ring = shard.ring().clone();
+        App::new().get("/", move |_: Request| {
+            let ticks = ring.ticks(Duration::from_millis(1));
+            let events = stream::once(SseEvent::data("a")).chain(stream::pending());
+            async { Sse::new(events).heartbeat(ticks) }
+        })
+    });
+    let mut client = Client::connect(served.address);
+    client.get("/");
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.extend(client.exactly(1).expect("a head"));
+    }
+    for expected in ["9\r\ndata: a\n\n\r\n", "3\r\n:\n\n\r\n", "3\r\n:\n\n\r\n"] {
+        let arrived = client.exactly(expected.len()).expect("an event");
+        assert_eq!(String::from_utf8_lossy(&arrived), expected);
+    }
 }
 
 #[test]

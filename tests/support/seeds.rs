@@ -15,6 +15,7 @@ pub(crate) const HEADS: &[&[u8]] = &[
     b"HEAD /%41%2f HTTP/1.0\r\nConnection: Keep-Alive\r\nX:\r\nY: \xff \t\r\n\r\n",
     b"GET / HTTP/1.1\r\nHost: h\r\nIf-None-Match: W/\"x\" ,, \"a,\", \"a\"\r\nIf-Match: *\r\n\r\n",
     b"GET / HTTP/1.1\r\nHost: h\r\nIf-Modified-Since: Sun Nov  6 08:49:37 1994\r\n\r\n",
+    b"GET /a%2fb/?a=b+c&a=%ff HTTP/1.1\r\nHost: h\r\nRange: bytes=2-99999999999999999999\r\nIf-Range: \"a\"\r\nCookie: a=\"b\"; =c ;d=\r\nContent-Type: a/b ; c\r\n\r\n",
     b"GET / HTTP/1.7\r\nhOST:h\r\nA: b\r\n c\r\n\r\n",
     b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",

@@ -2,6 +2,7 @@
 //! what becomes of a panic.
 
 use super::*;
+use futures_lite::StreamExt;
 use std::cell::Cell;
 
 /// Runs `work` while `busy` connections echo as fast as they can.
@@ -99,6 +100,18 @@ fn a_deadline_armed_during_a_park_is_not_early() {
         deadline.arm(Duration::from_millis(300));
         deadline.passed().await;
         assert!(ring.clock_ns() - armed_at >= 300_000_000);
+    });
+}
+
+#[test]
+fn ticks_go_on_and_none_is_early() {
+    with_ring(RingOptions::default(), |ring| async move {
+        let began_ns = ring.clock_ns();
+        let mut ticks = ring.ticks(Duration::from_millis(50));
+        for count in 1..=3 {
+            assert_eq!(ticks.next().await, Some(()));
+            assert!(ring.clock_ns() - began_ns >= count * 50_000_000);
+        }
     });
 }
 

@@ -1,0 +1,224 @@
+//! What an app puts around and behind all of its routes: state, middleware, a limit for content.
+//! It knows nothing of paths.
+
+use std::any::{Any, TypeId, type_name};
+use std::fmt;
+use std::panic::Location;
+use std::rc::Rc;
+
+use super::builder::App;
+use super::handler::{Answer, Handler};
+use super::middleware::{End, Middleware, Next};
+use super::request::Request;
+use super::response::Response;
+use super::time::Time;
+
+/// What a route has from its app, and from the apps around that one.
+#[derive(Clone, Default)]
+pub(super) struct Layers {
+    /// The innermost app's first.
+    states: Vec<(TypeId, Rc<dyn Any>)>,
+    /// The outermost first.
+    pub(super) chain: Vec<Rc<dyn Middleware>>,
+    pub(super) body_limit: Option<u64>,
+}
+
+impl Layers {
+    /// These layers around `inner`, whose state and limit count before these.
+    fn around(&self, inner: &Layers) -> Layers {
+        Layers {
+            states: [&inner.states[..], &self.states].concat(),
+            chain: [&self.chain[..], &inner.chain].concat(),
+            body_limit: inner.body_limit.or(self.body_limit),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.states.is_empty() && self.chain.is_empty() && self.body_limit.is_none()
+    }
+
+    fn state<T: 'static>(&self) -> Option<Rc<T>> {
+        let id = TypeId::of::<T>();
+        let (_, value) = self.states.iter().find(|(other, _)| *other == id)?;
+        Rc::clone(value).downcast().ok()
+    }
+
+    /// Begins to answer `request` with `handler` within these layers.
+    pub(super) fn call(self: &Rc<Self>, request: Request, handler: &Rc<dyn Handler>) -> Answer {
+        Next::new(Rc::clone(self), End::Handler(Rc::clone(handler))).run(request)
+    }
+
+    /// Begins to answer `request`, which has no route, with `response` within these layers.
+    pub(super) fn refuse(self: &Rc<Self>, mut request: Request, response: Response) -> Answer {
+        // It has no route to find the state of the app by.
+        request.extensions().insert(Rc::clone(self));
+        Next::new(Rc::clone(self), End::Refused(Box::new(response))).run(request)
+    }
+}
+
+impl fmt::Debug for Layers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Layers")
+            .field("states", &self.states.len())
+            .field("chain", &self.chain.len())
+            .field("body_limit", &self.body_limit)
+            .finish()
+    }
+}
+
+impl App {
+    /// Gives the handlers and the middleware of this app `value` for their state, one of a type:
+    /// [`Request::state`] finds it.
+    ///
+    /// Each core makes its own app and so its own state, for which `Cell` and `RefCell` do; it is
+    /// shared by the handlers of that core alone, behind an `Rc` of its own. An app within this one
+    /// sees it, too, unless it has state of the same type.
+    ///
+    /// ```
+    /// use corelane::{App, Request};
+    /// use std::cell::Cell;
+    ///
+    /// #[derive(Default)]
+    /// struct Visits(Cell<u64>);
+    ///
+    /// let app = App::new()
+    ///     .state(Visits::default())
+    ///     .get("/", |req: Request| async move {
+    ///         let visits = &req.state::<Visits>().0;
+    ///         visits.set(visits.get() + 1);
+    ///         visits.get().to_string()
+    ///     });
+    /// ```
+    ///
+    /// Two of the same type are a problem that [`App::build`] tells.
+    #[track_caller]
+    pub fn state<T: 'static>(mut self, value: T) -> App {
+        if self.layers.state::<T>().is_some() {
+            let (name, at) = (type_name::<T>(), Location::caller());
+            self.problems.push(format!(
+                "the state {name} ({at}) follows another of its type"
+            ));
+        }
+        self.layers.states.push((TypeId::of::<T>(), Rc::new(value)));
+        self
+    }
+
+    /// Puts `middleware` around everything that this app answers.
+    ///
+    /// The first that is added is the outermost: it sees requests first and responses last. Where
+    /// it stands among the routes does not matter; nested apps, and those of hosts, are within it.
+    /// The app's own answers (404, 405, OPTIONS and so on) pass through it as well, which a request
+    /// without a [`Request::route`] shows; what a nested app has no route for, the one around it
+    /// answers. `/stats` does not,
+    /// nor does a request that is refused before there is a handler: one that is malformed, or
+    /// declares too much content.
+    ///
+    /// An error response has no content yet here: it gets it when it is sent.
+    ///
+    /// ```
+    /// use corelane::app::Next;
+    /// use corelane::{App, Request};
+    /// use http::{HeaderValue, header};
+    ///
+    /// let app = App::new()
+    ///     .wrap(async |req: Request, next: Next| {
+    ///         let mut response = next.run(req).await;
+    ///         response.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    ///         response
+    ///     })
+    ///     .get("/", |_req: Request| async { "Hello" });
+    /// ```
+    pub fn wrap(mut self, middleware: impl Middleware) -> App {
+        self.layers.chain.push(Rc::new(middleware));
+        self
+    }
+
+    /// Takes up to `bytes` of content for every route of this app, instead of what the server is
+    /// set to. A route's own limit ([`with_body_limit`](super::with_body_limit)) and that of an app
+    /// within this one come first. Beyond: 413.
+    ///
+    /// ```
+    /// let app = corelane::App::new().body_limit(64 * 1024);
+    /// ```
+    pub fn body_limit(mut self, bytes: u64) -> App {
+        self.layers.body_limit = Some(bytes);
+        self
+    }
+
+    /// Runs by `time`, unless it was told of another.
+    pub(crate) fn timed_by(mut self, time: Time) -> App {
+        if self.layers.state::<Time>().is_none() {
+            self.layers
+                .states
+                .push((TypeId::of::<Time>(), Rc::new(time)));
+        }
+        self
+    }
+
+    /// Gives all routes the layers of the app, which are then no longer the app's. What takes the
+    /// routes of an app into another, or into a router, does this first.
+    pub(super) fn seal(&mut self) -> Rc<Layers> {
+        let layers = Rc::new(std::mem::take(&mut self.layers));
+        if layers.is_empty() {
+            return layers;
+        }
+        let put_around = |inner: &mut Rc<Layers>| {
+            *inner = match inner.is_empty() {
+                true => Rc::clone(&layers),
+                false => Rc::new(layers.around(inner)),
+            };
+        };
+        for added in self.added.iter_mut().chain(&mut self.fallbacks) {
+            put_around(&mut added.layers);
+        }
+        for host in &mut self.hosts {
+            put_around(&mut host.layers);
+            for added in host.app.added.iter_mut().chain(&mut host.app.fallbacks) {
+                put_around(&mut added.layers);
+            }
+        }
+        layers
+    }
+}
+
+impl Request {
+    /// The app's state of type `T`.
+    ///
+    /// ```
+    /// # use corelane::Request;
+    /// # struct Pool;
+    /// async fn handler(req: Request) -> &'static str {
+    ///     let pool = req.state::<Pool>(); // an `Rc<Pool>`
+    ///     "done"
+    /// }
+    /// ```
+    ///
+    /// # Panics
+    /// If the app has none of that type, which is a mistake in the program: the request is answered
+    /// with 500, and the log names the type. [`Request::try_state`] does not panic.
+    #[track_caller]
+    pub fn state<T: 'static>(&self) -> Rc<T> {
+        match self.try_state() {
+            Some(state) => state,
+            None => panic!(
+                "the app has no state of the type {}: give it one with App::state",
+                type_name::<T>()
+            ),
+        }
+    }
+
+    /// The app's state of type `T`, if it has one.
+    pub fn try_state<T: 'static>(&self) -> Option<Rc<T>> {
+        match self.layers() {
+            Some(layers) => layers.state(),
+            None => self.extension::<Rc<Layers>>()?.state(),
+        }
+    }
+
+    /// The time that the app runs by: a core's, or the one that a test lets pass. In a router that
+    /// neither serves ([`Router::respond`](super::Router::respond)) it stands still.
+    pub fn time(&self) -> Time {
+        self.try_state::<Time>()
+            .map_or_else(Time::still, |time| (*time).clone())
+    }
+}

@@ -1,0 +1,83 @@
+//! What one app has for its paths, and what becomes of paths that have no route there.
+
+use std::rc::Rc;
+
+use http::HeaderValue;
+
+use super::kind::{self, Kind};
+use super::layers::Layers;
+use super::methods::Methods;
+use super::path;
+use super::paths::Paths;
+use super::request::{Located, Request};
+use super::router::Route;
+
+/// The routes of one app: that of the router, or that of a host.
+pub(super) struct Site {
+    pub(super) paths: Paths<Methods>,
+    /// Those of longer prefixes first.
+    pub(super) fallbacks: Vec<Fallback>,
+    /// Whether any path is redirected to another that differs in its last slash.
+    pub(super) redirects: bool,
+    /// What is around its own answers.
+    pub(super) layers: Rc<Layers>,
+}
+
+/// What answers below a prefix where no route does.
+pub(super) struct Fallback {
+    /// The paths below the prefix; `None` for all.
+    pub(super) prefix: Option<Paths<Vec<Kind>>>,
+    pub(super) route: Rc<Route>,
+}
+
+impl Site {
+    /// Where `request` finds its route, if that has a slash more or less at its end.
+    pub(super) fn moved(&self, request: &Request) -> Option<HeaderValue> {
+        if !self.redirects {
+            return None;
+        }
+        let path = request.path();
+        let other = match path.strip_suffix('/') {
+            Some(other) => other.to_owned(),
+            None => format!("{path}/"),
+        };
+        // RFC 3986 §4.2: `//` begins an authority, and browsers take `\` for `/`: neither may lead
+        // to another host.
+        if !other.starts_with('/') || other.starts_with("//") || other.starts_with("/\\") {
+            return None;
+        }
+        let normal = path::normal(&other);
+        let (methods, params) = self.paths.find(&normal)?;
+        let route = methods.choose(request.method(), &normal, &params)?;
+        if !route.redirects {
+            return None;
+        }
+        let location = match request.query_str() {
+            Some(query) => format!("{other}?{query}"),
+            None => other,
+        };
+        HeaderValue::try_from(location).ok()
+    }
+
+    /// The fallback for `request`, which learns of it.
+    pub(super) fn find_fallback(&self, request: &mut Request) -> Option<&Route> {
+        for Fallback { prefix, route } in &self.fallbacks {
+            let located = match prefix {
+                None => None,
+                Some(paths) => {
+                    let path = path::normal(request.path());
+                    let Some((kinds, params)) = paths.find(&path) else {
+                        continue;
+                    };
+                    if !kind::all_accept(kinds, params.values(&path)) {
+                        continue;
+                    }
+                    Some(Located::new(params, path))
+                }
+            };
+            request.set_route(Rc::clone(route), located);
+            return Some(route);
+        }
+        None
+    }
+}

@@ -1,0 +1,352 @@
+//! Bodies made of futures' streams and readers, and read as such; trailers behind a body. What a
+//! body is stands in `body.rs`.
+
+use std::error::Error as StdError;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use futures_lite::{AsyncBufRead, AsyncRead, Stream};
+use http::header::TRAILER;
+use http::{HeaderName, HeaderValue};
+
+use super::body::{Body, BodyError, BodySource};
+use super::headers::Headers;
+use super::response::Response;
+use crate::limits::READER_PIECE_BYTES;
+
+impl Body {
+    /// Content that `stream` yields, of a length that is not known before.
+    ///
+    /// The stream is polled when the connection has room for more, and what it has yielded goes
+    /// out before it is waited for. Where it fails, or panics, the content breaks off: the peer
+    /// sees that it is not whole, and the log has the error.
+    ///
+    /// ```
+    /// use corelane::{Body, IntoResponse, Request};
+    /// use futures_lite::{StreamExt, stream};
+    ///
+    /// async fn count(_: Request) -> impl IntoResponse {
+    ///     let lines = stream::iter(1..=1000).map(|n| std::io::Result::Ok(format!("{n}\n")));
+    ///     Body::from_stream(lines)
+    /// }
+    /// ```
+    pub fn from_stream<S, T, E>(stream: S) -> Body
+    where
+        S: Stream<Item = Result<T, E>> + 'static,
+        T: Into<Bytes>,
+        E: Into<Box<dyn StdError + Send + Sync>>,
+    {
+        Body::stream(Streamed(Box::pin(stream)), None)
+    }
+
+    /// Content that is read from `reader`, `length` bytes in all if that is known.
+    ///
+    /// It is read [`READER_PIECE_BYTES`] at a time, when the connection has room for more. A reader
+    /// that ends before `length` has the content break off, as does one that fails.
+    pub fn from_reader(reader: impl AsyncRead + 'static, length: Option<u64>) -> Body {
+        Body::stream(Read(Box::pin(reader)), length)
+    }
+
+    /// This content with the trailer fields that `trailers` makes when it has ended (RFC 9110
+    /// §6.5), for instance a checksum of it. Those of its own go.
+    ///
+    /// As trailers are sent only where the content goes out in chunks, its length is not told
+    /// before. They have to be announced, too: [`Response::with_trailers`] does both.
+    #[must_use]
+    pub fn with_trailers(self, trailers: impl FnOnce() -> Headers + 'static) -> Body {
+        let trailed = Trailed {
+            body: self,
+            trailers: Some(Box::new(trailers)),
+        };
+        Body::stream(trailed, None)
+    }
+
+    /// This content as an [`AsyncRead`] and [`AsyncBufRead`], for code that reads.
+    ///
+    /// A [`BodyError`] comes as the [`io::Error`] that is made from it. `?` turns that back, so that
+    /// what the peer did wrong is still answered with its 4xx status.
+    pub fn into_reader(self) -> BodyReader {
+        BodyReader {
+            body: self,
+            piece: Bytes::new(),
+        }
+    }
+}
+
+impl Response {
+    /// This response with trailer fields behind its content, which `trailers` makes when that has
+    /// ended. `names` are announced before (RFC 9110 §6.6.2), and others are not sent.
+    ///
+    /// HTTP/1.0 has no trailers: there they are left out.
+    ///
+    /// ```
+    /// use corelane::app::{Headers, Response};
+    /// use corelane::{IntoResponse, Request};
+    /// use http::{HeaderName, HeaderValue};
+    ///
+    /// async fn export(_: Request) -> Response {
+    ///     const ROWS: HeaderName = HeaderName::from_static("x-rows");
+    ///     "a,b\n1,2\n".into_response().with_trailers(&[ROWS], || {
+    ///         let mut trailers = Headers::new();
+    ///         trailers.append(ROWS, HeaderValue::from(1));
+    ///         trailers
+    ///     })
+    /// }
+    /// ```
+    #[must_use]
+    pub fn with_trailers(
+        mut self,
+        names: &[HeaderName],
+        trailers: impl FnOnce() -> Headers + 'static,
+    ) -> Response {
+        for name in names {
+            self.headers
+                .append(TRAILER, HeaderValue::from(name.clone()));
+        }
+        self.body = self.body.with_trailers(trailers);
+        self
+    }
+}
+
+/// The pieces of the content: the same as [`Body::next`].
+impl Stream for Body {
+    type Item = Result<Bytes, BodyError>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Body::poll_next(self.get_mut(), cx)
+    }
+}
+
+/// A stream whose items are pieces.
+struct Streamed<S>(Pin<Box<S>>);
+
+impl<S, T, E> BodySource for Streamed<S>
+where
+    S: Stream<Item = Result<T, E>>,
+    T: Into<Bytes>,
+    E: Into<Box<dyn StdError + Send + Sync>>,
+{
+    fn poll_data(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, BodyError>>> {
+        let item = ready!(self.0.as_mut().poll_next(cx));
+        Poll::Ready(item.map(|item| match item {
+            Ok(piece) => Ok(piece.into()),
+            Err(error) => Err(BodyError::from_any(error.into())),
+        }))
+    }
+}
+
+/// A reader whose content is read piece by piece.
+struct Read<R>(Pin<Box<R>>);
+
+impl<R: AsyncRead> BodySource for Read<R> {
+    fn poll_data(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, BodyError>>> {
+        // Made for each piece, so that one who waits holds none.
+        let mut piece = vec![0; READER_PIECE_BYTES];
+        let read = match ready!(self.0.as_mut().poll_read(cx, &mut piece)) {
+            Ok(read) => read,
+            Err(error) => return Poll::Ready(Some(Err(BodyError::from(error)))),
+        };
+        piece.truncate(read);
+        Poll::Ready((read > 0).then(|| Ok(piece.into())))
+    }
+}
+
+/// A body with trailers of its handler's making.
+struct Trailed {
+    body: Body,
+    trailers: Option<Box<dyn FnOnce() -> Headers>>,
+}
+
+impl BodySource for Trailed {
+    fn poll_data(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, BodyError>>> {
+        self.body.poll_next(cx)
+    }
+
+    fn take_trailers(mut self: Pin<&mut Self>) -> Headers {
+        let trailers = self.trailers.take();
+        trailers.map_or_else(Headers::new, |trailers| trailers())
+    }
+}
+
+/// A [`Body`] that is read: see [`Body::into_reader`].
+#[derive(Debug)]
+pub struct BodyReader {
+    body: Body,
+    /// What of the last piece was not read.
+    piece: Bytes,
+}
+
+impl AsyncRead for BodyReader {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let piece = ready!(self.as_mut().poll_fill_buf(cx))?;
+        let bytes = piece.len().min(buffer.len());
+        buffer[..bytes].copy_from_slice(&piece[..bytes]);
+        self.consume(bytes);
+        Poll::Ready(Ok(bytes))
+    }
+}
+
+impl AsyncBufRead for BodyReader {
+    fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
+        let reader = self.get_mut();
+        while reader.piece.is_empty() {
+            match ready!(reader.body.poll_next(cx)) {
+                Some(piece) => reader.piece = piece?,
+                None => break,
+            }
+        }
+        Poll::Ready(Ok(&reader.piece))
+    }
+
+    fn consume(self: Pin<&mut Self>, bytes: usize) {
+        let piece = &mut self.get_mut().piece;
+        // More than there was is a mistake of the caller's, and no reason to panic.
+        let _ = piece.split_to(bytes.min(piece.len()));
+    }
+}
+
+impl BodyError {
+    /// An error of a source: itself where it is one, else [`BodyError::Io`].
+    fn from_any(error: Box<dyn StdError + Send + Sync>) -> BodyError {
+        let error = match error.downcast::<BodyError>() {
+            Ok(error) => return *error,
+            Err(error) => error,
+        };
+        match error.downcast::<io::Error>() {
+            Ok(error) => BodyError::Io(*error),
+            Err(error) => BodyError::Io(io::Error::other(error)),
+        }
+    }
+}
+
+/// For code that reads; the [`BodyError`] is in it.
+impl From<BodyError> for io::Error {
+    fn from(error: BodyError) -> io::Error {
+        let kind = match error {
+            BodyError::Io(error) => return error,
+            BodyError::Refused(_) => io::ErrorKind::InvalidData,
+            BodyError::Disconnected => io::ErrorKind::UnexpectedEof,
+            BodyError::TimedOut => io::ErrorKind::TimedOut,
+        };
+        io::Error::new(kind, error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use futures_lite::future::block_on;
+    use futures_lite::io::Cursor;
+    use futures_lite::{AsyncBufReadExt, AsyncReadExt, StreamExt, stream};
+
+    use super::*;
+
+    /// Yields its items in order, and fails the test when it is polled after the last.
+    struct Items(VecDeque<Option<io::Result<&'static str>>>);
+
+    impl Stream for Items {
+        type Item = io::Result<&'static str>;
+
+        fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+            Poll::Ready(self.0.pop_front().expect("polled past the end"))
+        }
+    }
+
+    fn items(items: &[&'static str]) -> Items {
+        let items = items.iter().map(|&item| Some(Ok(item)));
+        Items(items.chain([None]).collect())
+    }
+
+    #[test]
+    fn what_a_stream_yields_is_the_content() {
+        for pieces in [&[][..], &[""], &["a"], &["a", "", "bc", ""]] {
+            let body = Body::from_stream(items(pieces));
+            assert_eq!(body.length(), None);
+            assert_eq!(block_on(body.collect(9)).unwrap(), pieces.concat());
+        }
+    }
+
+    #[test]
+    fn what_a_reader_reads_is_the_content() {
+        for bytes in [0, 1, READER_PIECE_BYTES, READER_PIECE_BYTES + 1] {
+            let content = vec![b'x'; bytes];
+            let mut body = Body::from_reader(Cursor::new(content.clone()), Some(bytes as u64));
+            assert_eq!(body.length(), Some(bytes as u64));
+            let mut pieces = 0;
+            let mut seen = Vec::new();
+            while let Some(piece) = block_on(body.next()) {
+                seen.extend(piece.unwrap());
+                pieces += 1;
+            }
+            assert!(seen == content, "{bytes}");
+            assert_eq!(pieces, bytes.div_ceil(READER_PIECE_BYTES));
+        }
+    }
+
+    #[test]
+    fn the_error_of_a_source_ends_its_content_as_what_it_is() {
+        let io = || io::Error::from(io::ErrorKind::AddrInUse);
+        let kind = |error: Option<Result<Bytes, BodyError>>| match error {
+            Some(Err(BodyError::Io(error))) => Some(error.kind()),
+            _ => None,
+        };
+        let mut body = Body::from_stream(Items([Some(Ok("a")), Some(Err(io()))].into()));
+        assert_eq!(block_on(body.next()).unwrap().unwrap(), "a");
+        assert_eq!(kind(block_on(body.next())), Some(io::ErrorKind::AddrInUse));
+        assert!(block_on(body.next()).is_none());
+
+        let mut body = Body::from_stream(stream::iter([Err::<Bytes, _>(BodyError::TimedOut)]));
+        let error = block_on(body.next()).unwrap().unwrap_err();
+        assert!(matches!(error, BodyError::TimedOut));
+
+        let text: Result<Bytes, &str> = Err("no");
+        let mut body = Body::from_stream(stream::iter([text]));
+        assert_eq!(kind(block_on(body.next())), Some(io::ErrorKind::Other));
+    }
+
+    #[test]
+    fn a_body_is_a_stream_and_a_reader() {
+        let body = || Body::from_stream(items(&["a\nb", "", "c\n"]));
+        let pieces: Vec<_> = block_on(StreamExt::collect(body().map(Result::unwrap)));
+        assert_eq!(pieces, ["a\nb", "", "c\n"]);
+        let mut text = String::new();
+        block_on(body().into_reader().read_to_string(&mut text)).unwrap();
+        assert_eq!(text, "a\nbc\n");
+        let lines = body().into_reader().lines().map(Result::unwrap);
+        assert_eq!(block_on(StreamExt::collect::<Vec<_>>(lines)), ["a", "bc"]);
+    }
+
+    #[test]
+    fn what_a_reader_meets_is_still_the_peers() {
+        for (error, status) in [
+            (BodyError::TimedOut, 408),
+            (
+                BodyError::Refused(crate::http::Refusal::BODY_TOO_LARGE),
+                413,
+            ),
+            (BodyError::Disconnected, 400),
+            (BodyError::Io(io::Error::other("disk on fire")), 500),
+        ] {
+            let body = Body::from_stream(stream::iter([Err::<Bytes, _>(error)]));
+            let read = block_on(body.into_reader().read(&mut [0]));
+            let error = super::super::error::Error::from(read.unwrap_err());
+            assert_eq!(error.status().as_u16(), status, "{error:?}");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! The test client: the same test in memory and over a socket.
+
+use corelane::app::{BodyError, BodySource};
+use corelane::cores::CoreSelection;
+use corelane::testing::TestClient;
+use corelane::{App, Body, Json, Request, Response, Server};
+use http::{HeaderValue, StatusCode, header};
+use std::io::ErrorKind;
+use std::num::NonZeroUsize;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+fn app() -> App {
+    App::new()
+        .any("/echo", async |mut request: Request| request.bytes().await)
+        .get("/json", async |_| Json([1, 2]))
+        .get("/close", async |_| {
+            let close = HeaderValue::from_static("close");
+            Response::new(StatusCode::OK)
+                .with_header(header::CONNECTION, close)
+                .with_body("bye")
+        })
+        .get("/stream/{pieces}", async |request: Request| {
+            let left = request.param("pieces").parse().unwrap();
+            Response::new(StatusCode::OK).with_body(Body::stream(Pieces(left), None))
+        })
+        .get("/broken", async |_| {
+            Response::new(StatusCode::OK).with_body(Body::stream(Pieces(1), Some(5)))
+        })
+        .get("/wait", async |request: Request| {
+            request.time().sleep(Duration::from_millis(1)).await;
+            "waited"
+        })
+        .get("/peer", async |request: Request| {
+            request.peer().ip().to_string()
+        })
+}
+
+/// So many pieces.
+struct Pieces(usize);
+
+impl BodySource for Pieces {
+    fn poll_data(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<bytes::Bytes, BodyError>>> {
+        let left = self.0;
+        self.0 = left.saturating_sub(1);
+        Poll::Ready((left > 0).then(|| Ok("ab".into())))
+    }
+}
+
+/// What a user's test might do, and what a client has to get right.
+fn talks(client: &mut TestClient) {
+    let large = "x".repeat(200_000);
+    for content in ["", "a", &large] {
+        let answer = client.post("/echo").body(content).send();
+        assert_eq!((answer.status().as_u16(), answer.text()), (200, content));
+    }
+    assert_eq!(
+        client
+            .put("/echo")
+            .json(&["a"])
+            .send()
+            .json::<Vec<String>>(),
+        ["a"]
+    );
+    let answer = client.get("/json").send();
+    assert_eq!(answer.json::<[u8; 2]>(), [1, 2]);
+    assert_eq!(answer.header("Content-Type"), Some("application/json"));
+    assert_eq!(
+        client.head("/json").send().header("content-length"),
+        Some("5")
+    );
+    assert_eq!(client.options("/json").send().status(), 204);
+    for pieces in [0, 1, 1000] {
+        let answer = client.get(&format!("/stream/{pieces}")).send();
+        assert_eq!(answer.text(), "ab".repeat(pieces));
+    }
+    // A connection that is closed, or that broke, is made anew.
+    for _ in 0..2 {
+        assert_eq!(client.get("/close").send().text(), "bye");
+        let broken = client.get("/broken").try_send().unwrap_err();
+        assert_eq!(broken.kind(), ErrorKind::UnexpectedEof);
+        assert_eq!(
+            client.get("/none").header("bad name", "").send().status(),
+            400
+        );
+    }
+    assert_eq!(client.get("/wait").send().text(), "waited");
+    assert_eq!(client.get("/peer").send().text(), "127.0.0.1");
+}
+
+#[test]
+fn in_memory_and_over_a_socket_alike() {
+    talks(&mut TestClient::new(app()));
+    let server = Server::bind("127.0.0.1:0").cores(CoreSelection::Count(NonZeroUsize::MIN));
+    let server = server.start(|_| app()).expect("the server starts");
+    talks(&mut TestClient::connect(server.addresses()[0]));
+    server.stop().expect("no shard failed");
+}
+
+#[test]
+fn what_does_not_come_in_memory_is_told() {
+    let app = App::new().get("/", async |_| std::future::pending::<&str>().await);
+    let error = TestClient::new(app).get("/").try_send().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TimedOut);
+}
