@@ -7,7 +7,7 @@ use super::transport::{Received, Transport};
 use crate::http::Event;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -30,7 +30,15 @@ pub(crate) struct Wire<T: Transport> {
     pub(super) turn: Cell<u32>,
     /// Requests that have begun on it.
     pub(super) requests: Cell<u64>,
-    peer: OnceCell<SocketAddr>,
+    peer: OnceCell<Peer>,
+}
+
+/// The peer's address, in half the space if it is of IPv4: a wire at rest then fits a smaller class
+/// of the allocator.
+#[derive(Debug)]
+enum Peer {
+    V4(SocketAddrV4),
+    V6(Box<SocketAddrV6>),
 }
 
 impl<T: Transport> Wire<T> {
@@ -50,10 +58,17 @@ impl<T: Transport> Wire<T> {
     /// The peer's address, asked for once.
     pub(super) fn peer(&self) -> io::Result<SocketAddr> {
         if let Some(peer) = self.peer.get() {
-            return Ok(*peer);
+            return Ok(match peer {
+                Peer::V4(address) => (*address).into(),
+                Peer::V6(address) => (**address).into(),
+            });
         }
-        let peer = self.transport.peer()?;
-        Ok(*self.peer.get_or_init(|| peer))
+        let address = self.transport.peer()?;
+        self.peer.get_or_init(|| match address {
+            SocketAddr::V4(address) => Peer::V4(address),
+            SocketAddr::V6(address) => Peer::V6(Box::new(address)),
+        });
+        Ok(address)
     }
 
     /// The next bytes, or what happened instead within `limit`: the caller counts them.

@@ -10,6 +10,7 @@ mod responses;
 use super::app::Served;
 use super::support::Client;
 use super::support::client::Response;
+use corelane::{App, Request, Server};
 use std::net::SocketAddr;
 
 /// `count` requests sent at once and read afterwards are answered each and in order.
@@ -182,4 +183,20 @@ fn a_body_is_invited_only_when_it_is_read() {
     client.send("POST /collect HTTP/1.0\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\nabc");
     assert_eq!(client.response().text(), "abc");
     client.assert_closed();
+}
+
+#[test]
+fn handlers_are_told_the_peer_in_both_families() {
+    for listen in ["127.0.0.1:0", "[::1]:0"] {
+        let server = Server::bind(listen);
+        let served = Served::on(server, |_| {
+            App::new().get("/", async |request: Request| request.peer().to_string())
+        });
+        let mut client = Client::connect(served.address);
+        let peer = client.stream.local_addr().expect("an address").to_string();
+        for _ in 0..2 {
+            client.get("/");
+            assert_eq!(client.response().text(), peer);
+        }
+    }
 }
