@@ -3,21 +3,20 @@
 
 use std::time::Duration;
 
-use super::Mistake;
+use super::{Mistake, quantity};
 
 /// Reads `text` as a whole number directly followed by `ms`, `s`, `m` or `h`.
 ///
 /// # Errors
 /// If it is anything else, has no unit, or is longer than `most`.
 pub fn parse(text: &str, most: Duration) -> Result<Duration, Mistake> {
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at(digits);
+    let (number, unit) = quantity::split(text);
     let milliseconds = match unit {
         "ms" => 1,
         "s" => 1_000,
         "m" => 60_000,
         "h" => 3_600_000,
-        "" if digits > 0 => {
+        "" if !number.is_empty() => {
             return Err(Mistake::new(
                 format!("'{text}' has no unit"),
                 format!("write {text}s or {text}ms"),
@@ -25,14 +24,10 @@ pub fn parse(text: &str, most: Duration) -> Result<Duration, Mistake> {
         }
         _ => return Err(not_understood(text)),
     };
-    if digits == 0 {
+    if number.is_empty() {
         return Err(not_understood(text));
     }
-    // Digits alone fail to parse only when there are too many of them.
-    number
-        .parse()
-        .ok()
-        .and_then(|count: u64| count.checked_mul(milliseconds))
+    quantity::times(number, milliseconds)
         .map(Duration::from_millis)
         .filter(|duration| *duration <= most)
         .ok_or_else(|| {

@@ -7,6 +7,7 @@ pub mod duration;
 mod limit;
 pub mod listen;
 pub mod log_level;
+mod quantity;
 pub mod raw;
 pub mod size;
 

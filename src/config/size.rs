@@ -1,15 +1,14 @@
 //! Sizes as people write them: a whole number of bytes, or one with a unit, `8KiB`. It is for
 //! configuration only; nothing a peer sends is read with it.
 
-use super::Mistake;
+use super::{Mistake, quantity};
 
 /// Reads `text` as a whole number of bytes, directly followed by `KiB`, `MiB`, `GiB` or nothing.
 ///
 /// # Errors
 /// If it is anything else, or more than 64 bits hold.
 pub fn parse(text: &str) -> Result<u64, Mistake> {
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at(digits);
+    let (number, unit) = quantity::split(text);
     let bytes: u64 = match unit {
         "" => 1,
         "KiB" => 1 << 10,
@@ -17,14 +16,10 @@ pub fn parse(text: &str) -> Result<u64, Mistake> {
         "GiB" => 1 << 30,
         _ => return Err(not_understood(text)),
     };
-    if digits == 0 {
+    if number.is_empty() {
         return Err(not_understood(text));
     }
-    // Digits alone fail to parse only when there are too many of them.
-    number
-        .parse()
-        .ok()
-        .and_then(|count: u64| count.checked_mul(bytes))
+    quantity::times(number, bytes)
         .ok_or_else(|| Mistake::new(format!("'{text}' is too large"), "write a smaller one"))
 }
 
