@@ -88,7 +88,7 @@ impl<H: Host> Visit<'_, H> {
         if let Some(failure) = response.failure() {
             self.tell_failure(asked, response.status, failure);
         }
-        response.explain(|| self.work.error_form());
+        response.explain(|| Some(self.work.error_form()));
         let framed = self.frame(asked, response);
         let content: &[u8] = match &response.body {
             _ if !framed.has_content => &[],

@@ -3,7 +3,7 @@
 
 use ::http::header::{self, HeaderName, HeaderValue};
 
-use super::chars::trim_ows;
+use super::fields::of_section;
 
 /// Whether a field must not be a trailer (RFC 9110 §6.5.1): it frames or routes the message,
 /// modifies or authenticates the request, controls the response, or says how to read the content,
@@ -57,13 +57,10 @@ pub fn is_forbidden_trailer(name: &HeaderName) -> bool {
 ///
 /// `section` is complete lines, whose syntax [`super::chunked`] has checked.
 pub(super) fn fields(section: &[u8]) -> Vec<(HeaderName, HeaderValue)> {
-    let lines = section.split(|&octet| octet == b'\n');
-    lines
-        .filter_map(|line| {
-            let line = line.strip_suffix(b"\r")?;
-            let colon = memchr::memchr(b':', line)?;
-            let name = HeaderName::from_bytes(&line[..colon]).ok()?;
-            let value = HeaderValue::from_bytes(trim_ows(&line[colon + 1..])).ok()?;
+    of_section(section)
+        .filter_map(|(name, value)| {
+            let name = HeaderName::from_bytes(name).ok()?;
+            let value = HeaderValue::from_bytes(value).ok()?;
             (!is_forbidden_trailer(&name)).then_some((name, value))
         })
         .collect()
