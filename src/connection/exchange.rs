@@ -226,13 +226,7 @@ impl<H: Host> Visit<'_, H> {
             Framing::Length(length) => Some(length),
             Framing::Chunked => None,
         };
-        let limits = self.limits();
-        let limits = BodyLimits {
-            content_bytes: limit,
-            chunk_line_bytes: limits.chunk_line_bytes,
-            chunk_excess_bytes: limits.chunk_excess_bytes,
-            trailer_bytes: limits.trailer_bytes,
-        };
+        let limits = BodyLimits::from(self.limits()).with_content_bytes(limit);
         let decoder = BodyDecoder::new(head.framing(), &limits)?;
         let inbound = Inbound::new(decoder, head.expects_continue());
         self.wire.inbound.replace(Some(Box::new(inbound)));
