@@ -124,7 +124,8 @@ pub const RESERVED_CONNECTIONS: usize = 64 * 1024;
 /// Tasks without a connection that a shard keeps for the next ones. Cost: 128 bytes each.
 pub const SPARE_TASKS: usize = 1024;
 
-/// Working sets without a request that a shard keeps for the next ones.
+/// Working sets without a request that a shard keeps for the next ones. Cost: what their three
+/// buffers have grown to, at most twice [`GATHER_BYTES`] each.
 pub const SPARE_WORK: usize = 64;
 
 /// How often each shard sends its statistics to the supervisor.

@@ -221,7 +221,7 @@ mod tests {
 
     /// Status, content type and content, of an error as text.
     fn parts(mut response: Response) -> (u16, Option<String>, Bytes) {
-        response.explain(|| ErrorForm::Text);
+        response.explain(|| Some(ErrorForm::Text));
         let content_type = response.headers.get(&CONTENT_TYPE);
         (
             response.status.as_u16(),

@@ -73,23 +73,27 @@ impl Response {
         response
     }
 
-    /// Writes an error that has no content yet in `form`; any other response is left as it is.
+    /// Writes an error that has no content yet in the `form` that its request prefers, or as text
+    /// where that is not known; any other response is left as it is.
     #[inline]
-    pub fn explain(&mut self, form: impl FnOnce() -> ErrorForm) {
+    pub fn explain(&mut self, form: impl FnOnce() -> Option<ErrorForm>) {
         if self.aside.is_some() {
             self.explain_error(form);
         }
     }
 
     #[cold]
-    fn explain_error(&mut self, form: impl FnOnce() -> ErrorForm) {
+    fn explain_error(&mut self, form: impl FnOnce() -> Option<ErrorForm>) {
         let detail = self.aside.as_mut().and_then(|aside| aside.detail.take());
         if let (Some(detail), Body::Empty) = (detail, &self.body) {
-            let (content_type, content) = explain(self.status, &detail, form());
+            let form = form();
+            let (content_type, content) = explain(self.status, &detail, form.unwrap_or_default());
             self.headers.insert(CONTENT_TYPE, content_type);
-            // Errors are kept by caches, too (RFC 9110 §15.1).
-            self.headers
-                .append(VARY, HeaderValue::from_static("Accept"));
+            if form.is_some() {
+                // Errors are kept by caches, too (RFC 9110 §15.1).
+                self.headers
+                    .append(VARY, HeaderValue::from_static("Accept"));
+            }
             self.body = content.into();
         }
     }
@@ -139,22 +143,27 @@ mod tests {
     fn an_error_is_explained_once_and_in_the_form_that_is_wanted() {
         let mut response = Response::error(StatusCode::NOT_FOUND, "Gone fishing.");
         assert!(response.body.is_empty() && response.failure().is_none());
-        response.explain(|| ErrorForm::Text);
-        response.explain(|| ErrorForm::Html);
+        response.explain(|| Some(ErrorForm::Text));
+        response.explain(|| Some(ErrorForm::Html));
         assert_eq!(response.headers.get(&CONTENT_TYPE), Some(&TEXT));
         assert_eq!(response.headers.get_all(&VARY).count(), 1);
         let content = block_on(response.body.collect(100)).unwrap();
         assert_eq!(content, "404 Not Found: Gone fishing.\n");
+        // Where nothing was chosen, nothing varies.
+        let mut response = Response::error(StatusCode::NOT_FOUND, "");
+        response.explain(|| None);
+        assert_eq!(response.headers.get(&CONTENT_TYPE), Some(&TEXT));
+        assert_eq!(response.headers.get(&VARY), None);
     }
 
     #[test]
     fn content_that_was_set_is_left_alone() {
         let mut response = Response::error(StatusCode::NOT_FOUND, "").with_body("mine");
-        response.explain(|| ErrorForm::Json);
+        response.explain(|| Some(ErrorForm::Json));
         assert!(response.headers.is_empty());
         assert_eq!(block_on(response.body.collect(100)).unwrap(), "mine");
         let mut response = Response::new(StatusCode::NOT_FOUND);
-        response.explain(|| ErrorForm::Json);
+        response.explain(|| Some(ErrorForm::Json));
         assert!(response.body.is_empty() && response.headers.is_empty());
     }
 }

@@ -144,7 +144,7 @@ impl Router {
     pub async fn respond(&self, request: Request) -> Response {
         let form = ErrorForm::preferred(request.head().field_values("accept"));
         let mut response = self.dispatch(request).answer.await;
-        response.explain(|| form);
+        response.explain(|| Some(form));
         response
     }
 

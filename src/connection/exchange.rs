@@ -7,7 +7,7 @@ use super::transport::{Host, Received};
 use super::visit::{Answered, Visit};
 use crate::app::{Answer, Body, Request, Response, RouteId};
 use crate::http::{
-    BodyDecoder, BodyFraming, BodyLimits, CONTINUE, Connection, Event, Framing, Refusal,
+    BodyDecoder, BodyFraming, BodyLimits, CONTINUE, Connection, ErrorForm, Event, Framing, Refusal,
     RequestHead, State,
 };
 use crate::limits::GATHER_BYTES;
@@ -55,7 +55,7 @@ impl<H: Host> Visit<'_, H> {
                 Ok(Some(parsed)) => parsed,
                 Ok(None) => return Stop::NeedsBytes,
                 Err((refusal, arrived_ns)) => {
-                    self.refuse(refusal, self.is_head(), arrived_ns);
+                    self.refuse(refusal, self.is_head(), self.refused_form(), arrived_ns);
                     self.advance(Event::Refused);
                     return Stop::Advanced;
                 }
@@ -123,7 +123,8 @@ impl<H: Host> Visit<'_, H> {
         match begun {
             Ok(Ok(begun)) => Ok(begun),
             Ok(Err(refusal)) => {
-                self.refuse(refusal, asked.is_head, asked.arrived_ns);
+                let form = Some(self.work.error_form());
+                self.refuse(refusal, asked.is_head, form, asked.arrived_ns);
                 Err(Event::Refused)
             }
             Err(payload) => Ok(Begun::Answered(self.panicked(*asked, &*payload))),
@@ -188,14 +189,21 @@ impl<H: Host> Visit<'_, H> {
     }
 
     /// Gathers the response to a request that is refused. The connection must not go on.
-    /// `is_head` says that the request is known to want no content.
-    pub(super) fn refuse(&mut self, refusal: Refusal, is_head: bool, arrived_ns: u64) {
+    /// `is_head` says that the request is known to want no content, `form` what form of an error it
+    /// prefers, if that is known.
+    pub(super) fn refuse(
+        &mut self,
+        refusal: Refusal,
+        is_head: bool,
+        form: Option<ErrorForm>,
+        arrived_ns: u64,
+    ) {
         if !self.open {
             self.begin();
         }
         self.wire.tell_refusal(self.host.service(), refusal);
         let mut response = Response::error(refusal.status, refusal.detail);
-        response.explain(|| self.work.error_form());
+        response.explain(|| form);
         let framing = BodyFraming::Length(response.body.length().unwrap_or(0));
         self.gather_head(&response, framing, Connection::Close);
         if let Body::Bytes(text) = &response.body
@@ -218,13 +226,7 @@ impl<H: Host> Visit<'_, H> {
             Framing::Length(length) => Some(length),
             Framing::Chunked => None,
         };
-        let limits = self.limits();
-        let limits = BodyLimits {
-            content_bytes: limit,
-            chunk_line_bytes: limits.chunk_line_bytes,
-            chunk_excess_bytes: limits.chunk_excess_bytes,
-            trailer_bytes: limits.trailer_bytes,
-        };
+        let limits = BodyLimits::from(self.limits()).with_content_bytes(limit);
         let decoder = BodyDecoder::new(head.framing(), &limits)?;
         let inbound = Inbound::new(decoder, head.expects_continue());
         self.wire.inbound.replace(Some(Box::new(inbound)));

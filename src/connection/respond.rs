@@ -5,7 +5,7 @@ use super::transport::{Host, Transport};
 use super::visit::Visit;
 use crate::app::{Body, Error, Headers, IntoResponse, Response};
 use crate::http::{
-    BodyFraming, CHUNK_END, CONTINUE, Connection, Event, chunk, chunk_head, last_chunk,
+    BodyFraming, CHUNK_END, CONTINUE, Connection, Event, chunk, chunk_head, last_chunk, members,
     response_head,
 };
 use crate::limits::{GATHER_BYTES, INLINE_BODY_BYTES};
@@ -88,7 +88,7 @@ impl<H: Host> Visit<'_, H> {
         if let Some(failure) = response.failure() {
             self.tell_failure(asked, response.status, failure);
         }
-        response.explain(|| self.work.error_form());
+        response.explain(|| Some(self.work.error_form()));
         let framed = self.frame(asked, response);
         let content: &[u8] = match &response.body {
             _ if !framed.has_content => &[],
@@ -322,12 +322,10 @@ impl<H: Host> Visit<'_, H> {
 
 /// Whether one of the lists in `values` has `member`, which is compared without regard to case.
 fn is_member<'a>(values: impl IntoIterator<Item = &'a HeaderValue>, member: &str) -> bool {
-    let members = values
+    let mut others = values
         .into_iter()
-        .flat_map(|value| value.as_bytes().split(|&octet| octet == b','));
-    members
-        .map(<[u8]>::trim_ascii)
-        .any(|other| other.eq_ignore_ascii_case(member.as_bytes()))
+        .flat_map(|value| members(value.as_bytes()));
+    others.any(|other| other.eq_ignore_ascii_case(member.as_bytes()))
 }
 
 /// Why a body was not sent to its end.

@@ -207,10 +207,25 @@ impl<'a, H: Host> Visit<'a, H> {
 
     /// Whether the request whose head is being received is HEAD, so far as it came.
     pub(super) fn is_head(&self) -> bool {
-        let partial = &self.work.partial;
+        self.ask_parser(HeadParser::is_head)
+    }
+
+    /// The form of an error that the head just refused prefers, if it was whole.
+    pub(super) fn refused_form(&self) -> Option<ErrorForm> {
+        self.ask_parser(|parser, received| {
+            let accept = parser.refused_values(received, "accept");
+            accept.map(ErrorForm::preferred)
+        })
+    }
+
+    /// What the parser says of the head that it was given last, so far as that came.
+    fn ask_parser<T>(&self, ask: impl FnOnce(&HeadParser, &[u8]) -> T) -> T {
+        let Work {
+            parser, partial, ..
+        } = &*self.work;
         match &*self.wire.received.borrow() {
-            Some(received) if partial.is_empty() => self.work.parser.is_head(received),
-            _ => self.work.parser.is_head(partial),
+            Some(received) if partial.is_empty() => ask(parser, received),
+            _ => ask(parser, partial),
         }
     }
 
@@ -234,7 +249,7 @@ impl<'a, H: Host> Visit<'a, H> {
                 Err(Event::Stopped) => {}
                 Err(Event::Late) => {
                     let now_ns = self.wire.transport.now_ns();
-                    self.refuse(Refusal::HEAD_TIMEOUT, self.is_head(), now_ns);
+                    self.refuse(Refusal::HEAD_TIMEOUT, self.is_head(), None, now_ns);
                     return Err(Event::Late);
                 }
                 Err(event) => return Err(event),

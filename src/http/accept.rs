@@ -2,6 +2,7 @@
 //! server writes.
 
 use super::chars::trim_ows;
+use super::framing::members;
 
 /// A form in which errors are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -33,7 +34,7 @@ impl ErrorForm {
     /// error that it can at least see.
     pub fn preferred<'a>(values: impl IntoIterator<Item = &'a [u8]>) -> ErrorForm {
         let mut wanted = [Wanted::default(); 3];
-        for range in values.into_iter().flat_map(|value| value.split(is_comma)) {
+        for range in values.into_iter().flat_map(members) {
             let (range, weight) = split_range(range);
             for (form, wanted) in Self::ALL.iter().zip(&mut wanted) {
                 let precision = form.precision(range);
@@ -72,10 +73,6 @@ impl ErrorForm {
             u8::from(range == b"*/*")
         }
     }
-}
-
-fn is_comma(octet: &u8) -> bool {
-    *octet == b','
 }
 
 /// A media range and its weight; parameters other than `q` are not ours to tell apart. One with a

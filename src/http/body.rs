@@ -9,31 +9,37 @@ use ::http::{HeaderName, HeaderValue};
 use super::chunked::ChunkedDecoder;
 use super::framing::Framing;
 use super::refusal::Refusal;
-use crate::limits;
+use crate::limits::Limits;
 
 /// How much the body of a request may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BodyLimits {
-    /// Most content, in bytes. Beyond: 413. Default: [`limits::BODY_BYTES`].
+    /// Most content, in bytes. Beyond: 413. Default: [`BODY_BYTES`](crate::limits::BODY_BYTES).
     pub content_bytes: u64,
     /// Longest chunk line, CR LF included, in bytes. Beyond: 400. Default:
-    /// [`limits::CHUNK_LINE_BYTES`].
+    /// [`CHUNK_LINE_BYTES`](crate::limits::CHUNK_LINE_BYTES).
     pub chunk_line_bytes: usize,
     /// Most bytes that all chunk lines have beyond plain ones. Beyond: 400. Default:
-    /// [`limits::CHUNK_EXCESS_BYTES`].
+    /// [`CHUNK_EXCESS_BYTES`](crate::limits::CHUNK_EXCESS_BYTES).
     pub chunk_excess_bytes: usize,
     /// Longest trailer section with the empty line that ends it, in bytes. Beyond: 431. Default:
-    /// [`limits::TRAILER_BYTES`].
+    /// [`TRAILER_BYTES`](crate::limits::TRAILER_BYTES).
     pub trailer_bytes: usize,
 }
 
 impl Default for BodyLimits {
     fn default() -> Self {
+        Self::from(&Limits::default())
+    }
+}
+
+impl From<&Limits> for BodyLimits {
+    fn from(limits: &Limits) -> Self {
         Self {
-            content_bytes: limits::BODY_BYTES,
-            chunk_line_bytes: limits::CHUNK_LINE_BYTES,
-            chunk_excess_bytes: limits::CHUNK_EXCESS_BYTES,
-            trailer_bytes: limits::TRAILER_BYTES,
+            content_bytes: limits.body_bytes,
+            chunk_line_bytes: limits.chunk_line_bytes,
+            chunk_excess_bytes: limits.chunk_excess_bytes,
+            trailer_bytes: limits.trailer_bytes,
         }
     }
 }

@@ -6,7 +6,7 @@
 use std::num::NonZeroU64;
 
 use ::http::header::{
-    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE, SERVER, TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE, SERVER, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use ::http::{HeaderName, HeaderValue, StatusCode};
 
@@ -49,7 +49,7 @@ pub const CHUNK_END: &[u8] = b"\r\n";
 /// Content-Length, Transfer-Encoding, Connection and Date are this function's to write; such
 /// fields among `fields` are skipped, but for options of Connection that are not about its end. A
 /// Server among them takes the place of the preamble's; an Upgrade among them is named in
-/// Connection.
+/// Connection. A Trailer among them is skipped where no trailers can follow.
 /// A 1xx or 204 gets no framing fields, whatever `framing` is (RFC 9110 §8.6, RFC 9112 §6.1).
 pub fn response_head<'a>(
     out: &mut Vec<u8>,
@@ -82,6 +82,8 @@ pub fn response_head<'a>(
         }
         match *name {
             CONTENT_LENGTH | TRANSFER_ENCODING | DATE => continue,
+            // RFC 9110 §6.5: trailers are sent in chunked content alone.
+            TRAILER if framing != BodyFraming::Chunked => continue,
             CONNECTION => {
                 add_options(&mut options, value);
                 continue;
@@ -408,6 +410,20 @@ mod tests {
                  Set-Cookie: a=b\r\nSet-Cookie: \r\nX--1: y\r\nConnection: x-1, x-2\r\nContent-Length: 1\r\n\r\n"
             )
         );
+    }
+
+    #[test]
+    fn trailers_are_announced_where_they_can_be_sent() {
+        use BodyFraming::*;
+        for (framing, is_announced) in [
+            (Chunked, true),
+            (Length(1), false),
+            (UntilClose, false),
+            (None, false),
+        ] {
+            let text = head(200, &[(TRAILER, "x")], framing, Connection::Default);
+            assert_eq!(text.contains("\r\nTrailer: x\r\n"), is_announced, "{text}");
+        }
     }
 
     #[test]

@@ -97,6 +97,16 @@ impl From<Range<usize>> for Span {
     }
 }
 
+/// The names and values in `section`, complete lines whose syntax was checked; an empty line among
+/// them is none.
+pub(super) fn of_section(section: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    section.split(|&octet| octet == b'\n').filter_map(|line| {
+        let line = line.strip_suffix(b"\r")?;
+        let colon = memchr::memchr(b':', line)?;
+        Some((&line[..colon], chars::trim_ows(&line[colon + 1..])))
+    })
+}
+
 /// Checks one complete field line, without its CR LF.
 ///
 /// httparse makes the same decisions on a complete head; this names the fault, and finds it while

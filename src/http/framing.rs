@@ -213,7 +213,7 @@ fn is_named(name: &str, usual: &str) -> bool {
 }
 
 /// The members of a comma-separated list; empty ones are skipped (RFC 9110 §5.6.1.2).
-pub(super) fn members(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(crate) fn members(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value
         .split(|&octet| octet == b',')
         .map(trim_ows)

@@ -47,6 +47,7 @@ pub use encode::{
 };
 pub use fields::Fields;
 pub use framing::Framing;
+pub(crate) use framing::members;
 pub use head::RequestHead;
 pub use parser::HeadParser;
 pub use range::Selection;

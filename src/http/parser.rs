@@ -33,6 +33,8 @@ pub struct HeadParser {
     /// Where the first line begins whose syntax was not checked yet.
     checked: usize,
     field_lines: usize,
+    /// The head was whole, each of its lines valid, and was refused all the same.
+    is_refused_whole: bool,
     last: Last,
 }
 
@@ -65,7 +67,7 @@ impl HeadParser {
     ///
     /// # Errors
     /// The [`Refusal`] does not depend on how the bytes were split. After one, the parser is of no
-    /// use but for [`Self::is_head`].
+    /// use but for [`Self::is_head`] and [`Self::refused_values`].
     pub fn parse(
         &mut self,
         received: &[u8],
@@ -79,19 +81,21 @@ impl HeadParser {
         match self.scan(received, limits) {
             Scan::Complete => {
                 let end = self.scanned;
-                let Some(head) = head::build(
+                let built = head::build(
                     &received[self.start..end],
                     self.section_start - self.start,
                     self.field_lines,
                     &mut self.last,
-                )?
-                else {
-                    // httparse found a fault that is now named.
-                    self.check_lines(received)?;
-                    return Err(Refusal::REQUEST_LINE);
-                };
-                self.reset();
-                Ok(Some((head, end)))
+                );
+                if let Ok(Some(head)) = built {
+                    self.reset();
+                    return Ok(Some((head, end)));
+                }
+                // A fault of a line comes first, and is named here where httparse found it.
+                self.check_lines(received)?;
+                self.is_refused_whole = true;
+                built?;
+                Err(Refusal::REQUEST_LINE)
             }
             Scan::NeedsMore => {
                 self.check_lines(received)?;
@@ -110,6 +114,23 @@ impl HeadParser {
     pub fn is_head(&self, received: &[u8]) -> bool {
         let request = received.get(self.start..).unwrap_or_default();
         request.starts_with(b"HEAD ")
+    }
+
+    /// The values of the field `name` in a head that is whole in `received`, and was refused for
+    /// what its fields say. `None` for one that was refused for a line: how much of it has come by
+    /// then depends on how the bytes were split, and the answer should not.
+    pub fn refused_values<'a>(
+        &self,
+        received: &'a [u8],
+        name: &str,
+    ) -> Option<impl Iterator<Item = &'a [u8]>> {
+        let section = received.get(self.section_start..self.scanned)?;
+        self.is_refused_whole.then(|| {
+            let fields = fields::of_section(section);
+            let named =
+                fields.filter(move |(other, _)| other.eq_ignore_ascii_case(name.as_bytes()));
+            named.map(|(_, value)| value)
+        })
     }
 
     /// Finds the line ends that were not found yet and holds the lines against the limits.

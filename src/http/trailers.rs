@@ -3,7 +3,7 @@
 
 use ::http::header::{self, HeaderName, HeaderValue};
 
-use super::chars::trim_ows;
+use super::fields::of_section;
 
 /// Whether a field must not be a trailer (RFC 9110 §6.5.1): it frames or routes the message,
 /// modifies or authenticates the request, controls the response, or says how to read the content,
@@ -57,13 +57,10 @@ pub fn is_forbidden_trailer(name: &HeaderName) -> bool {
 ///
 /// `section` is complete lines, whose syntax [`super::chunked`] has checked.
 pub(super) fn fields(section: &[u8]) -> Vec<(HeaderName, HeaderValue)> {
-    let lines = section.split(|&octet| octet == b'\n');
-    lines
-        .filter_map(|line| {
-            let line = line.strip_suffix(b"\r")?;
-            let colon = memchr::memchr(b':', line)?;
-            let name = HeaderName::from_bytes(&line[..colon]).ok()?;
-            let value = HeaderValue::from_bytes(trim_ows(&line[colon + 1..])).ok()?;
+    of_section(section)
+        .filter_map(|(name, value)| {
+            let name = HeaderName::from_bytes(name).ok()?;
+            let value = HeaderValue::from_bytes(value).ok()?;
             (!is_forbidden_trailer(&name)).then_some((name, value))
         })
         .collect()
@@ -71,6 +68,7 @@ pub(super) fn fields(section: &[u8]) -> Vec<(HeaderName, HeaderValue)> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::encode::last_chunk;
     use super::*;
 
     #[test]
@@ -83,5 +81,89 @@ mod tests {
             .collect();
         assert_eq!(read, ["x-sum=1", "x-sum=2", "etag=\"a: b\"", "empty="]);
         assert!(fields(b"").is_empty());
+    }
+
+    /// Every field that is forbidden, as RFC 9110 §6.5.1 groups them.
+    const FORBIDDEN: &[&str] = &[
+        "Transfer-Encoding",
+        "Content-Length",
+        "Connection",
+        "Keep-Alive",
+        "Proxy-Connection",
+        "Upgrade",
+        "TE",
+        "Trailer",
+        "Host",
+        "Cache-Control",
+        "Expect",
+        "Max-Forwards",
+        "Pragma",
+        "Range",
+        "If-Match",
+        "If-None-Match",
+        "If-Modified-Since",
+        "If-Unmodified-Since",
+        "If-Range",
+        "Authorization",
+        "Proxy-Authenticate",
+        "Proxy-Authorization",
+        "WWW-Authenticate",
+        "Cookie",
+        "Set-Cookie",
+        "Age",
+        "Date",
+        "Expires",
+        "Location",
+        "Retry-After",
+        "Vary",
+        "Content-Encoding",
+        "Content-Type",
+        "Content-Range",
+    ];
+
+    /// Fields that say something of content which was read already, and names that are only like
+    /// forbidden ones.
+    const ALLOWED: &[&str] = &[
+        "ETag",
+        "Last-Modified",
+        "Server-Timing",
+        "Digest",
+        "Content-Digest",
+        "Repr-Digest",
+        "Signature",
+        "Grpc-Status",
+        "Link",
+        "Content-Location",
+        "X-Content-Length",
+        "Content-Length-2",
+        "Content_Length",
+        "Hosts",
+        "T",
+    ];
+
+    #[test]
+    fn a_field_is_forbidden_in_both_directions_or_in_neither() {
+        let forbidden = FORBIDDEN.iter().map(|name| (name, true));
+        let allowed = ALLOWED.iter().map(|name| (name, false));
+        for (name, is_forbidden) in forbidden.chain(allowed) {
+            for name in [
+                name.to_string(),
+                name.to_ascii_lowercase(),
+                name.to_uppercase(),
+            ] {
+                let section = format!("a: 1\r\n{name}: 2\r\n");
+                let read = fields(section.as_bytes());
+                assert_eq!(read.len() == 1, is_forbidden, "{name} of a request");
+
+                let (name, value) = (name.parse().unwrap(), HeaderValue::from_static("2"));
+                let mut written = Vec::new();
+                last_chunk(&mut written, [(&name, &value)]);
+                assert_eq!(
+                    written == b"0\r\n\r\n",
+                    is_forbidden,
+                    "{name} of a response"
+                );
+            }
+        }
     }
 }

@@ -277,10 +277,10 @@ impl Lease {
         self.arrived_ns
     }
 
-    /// Copies the rest to the heap if the pool is scarce, so that a wait holds no pool buffer
-    /// that others need.
+    /// Copies the rest to the heap, so that a wait holds no pool buffer, which others may need and
+    /// for which the pool would have to grow.
     pub fn settle(&mut self) {
-        if matches!(self.bytes, ChunkBytes::Pooled { .. }) && self.shared.pool.is_scarce() {
+        if matches!(self.bytes, ChunkBytes::Pooled { .. }) {
             let copy = ChunkBytes::copied(self);
             self.shared
                 .release(&std::mem::replace(&mut self.bytes, copy));

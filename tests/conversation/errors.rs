@@ -64,14 +64,59 @@ fn errors_of_every_origin_come_in_the_form_that_is_asked_for() {
 }
 
 #[test]
-fn what_cannot_be_parsed_is_refused_as_text_whatever_was_asked_before() {
+fn a_whole_head_is_refused_in_the_form_that_it_prefers_and_a_line_as_text() {
+    let text = ("text/plain; charset=utf-8", false);
+    let page = ("text/html; charset=utf-8", true);
+    let cases = [
+        ("GET / HTTP/1.1\r\n", 400, page),
+        ("GET / HTTP/1.1\r\nHost: h\r\nHost: h\r\n", 400, page),
+        ("GET / HTTP/1.1\r\nHost: a b\r\n", 400, page),
+        ("GET / HTTP/1.1\r\nHost: h\r\nExpect: tea\r\n", 417, page),
+        (
+            "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nContent-Length: 2\r\n",
+            400,
+            page,
+        ),
+        (
+            "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip, chunked\r\n",
+            501,
+            page,
+        ),
+        ("GET https://h/ HTTP/1.1\r\nHost: h\r\n", 421, text),
+        ("GET / HTTP/2.0\r\nHost: h\r\n", 505, text),
+        ("GET / HTTP/1.1\r\nHost : h\r\n", 400, text),
+        // A line behind the fault of the whole.
+        ("GET / HTTP/1.1\r\nHost: a b\r\nX : y\r\n", 400, text),
+    ];
+    for (head, status, (content_type, varies)) in cases {
+        let message = format!("{head}aCCept: image/png\r\nAccept:text/html \r\n\r\n");
+        for size in [1, 7, message.len()] {
+            let mut peer = with(|_| {});
+            // What was asked before has no say in it.
+            peer.deliver(&request("GET", "/", "Accept: application/json\r\n"));
+            sent(&mut peer);
+            let pieces = message.as_bytes().chunks(size);
+            pieces.for_each(|piece| peer.deliver(piece));
+            let answer = sent(&mut peer);
+            let line = format!("HTTP/1.1 {status} ");
+            assert!(answer.starts_with(&line), "{message}{answer}");
+            let field = format!("\r\nContent-Type: {content_type}\r\n");
+            assert!(answer.contains(&field), "{message}{answer}");
+            let vary = answer.contains("\r\nVary: Accept\r\n");
+            assert_eq!(vary, varies, "{message}{answer}");
+        }
+    }
+}
+
+#[test]
+fn a_head_that_is_late_is_refused_as_text() {
     let mut peer = with(|_| {});
-    peer.deliver(&request("GET", "/", "Accept: text/html\r\n"));
-    sent(&mut peer);
-    peer.deliver(b"GET / HTTP/1.1\r\nAccept: text/html\r\n\r\n");
+    peer.deliver(b"GET / HTTP/1.1\r\nHost: h\r\nAccept: text/html\r\n");
+    peer.pass(corelane::limits::HEAD_TIMEOUT);
     let answer = sent(&mut peer);
-    assert_eq!(statuses(&answer), [400]);
-    assert!(answer.contains("Content-Type: text/plain"), "{answer}");
+    assert_eq!(statuses(&answer), [408]);
+    assert!(answer.contains("\r\nContent-Type: text/plain"), "{answer}");
+    assert!(!answer.contains("\r\nVary:"), "{answer}");
 }
 
 #[test]

@@ -98,15 +98,18 @@ fn trailers_of_a_response_are_sent_where_they_were_announced_and_can_be() {
         answer.ends_with("\r\n5\r\nhello\r\n0\r\nX-Sum: 1\r\n\r\n"),
         "{answer}"
     );
+    assert!(answer.contains("\r\nTrailer: "), "{answer}");
     peer.deliver(&request("GET", "/5", ""));
     let answer = sent(&mut peer);
     assert!(answer.ends_with("\r\n\r\nhello"), "{answer}");
+    assert!(!answer.contains("\r\nTrailer: "), "{answer}");
     peer.deliver(b"GET /unknown HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
     let answer = sent(&mut peer);
     assert!(
         answer.ends_with("\r\n\r\nhello") && peer.is_shut(),
         "{answer}"
     );
+    assert!(!answer.contains("\r\nTrailer: "), "{answer}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! the connection ends when the peer falls silent.
 
 use crate::transcript::{Transcript, app};
+use corelane::http::CloseReason;
 use corelane::testing::Conversation;
 use std::time::Duration;
 
@@ -15,7 +16,11 @@ pub(crate) fn connection(input: &[u8]) {
         return;
     };
     let transcript = Transcript::of(bytes);
-    transcript.check(&talk(&[bytes], usize::MAX, Ending::Silence));
+    let sent = |pieces: &[&[u8]], room, ending| {
+        let peer = Conversation::new(app()).expect("one route");
+        talk(peer, pieces, &[room], ending).0
+    };
+    transcript.check(&sent(&[bytes], usize::MAX, Ending::Silence));
     let pieces: Vec<_> = match choice % 4 {
         0 if bytes.len() <= 512 => bytes.chunks(1).collect(),
         0 | 1 => bytes.chunks(usize::from(choice) + 1).collect(),
@@ -26,52 +31,63 @@ pub(crate) fn connection(input: &[u8]) {
     };
     let room = [usize::MAX, 1, 7, 4096][usize::from(choice / 4 % 4)];
     if choice.is_multiple_of(2) {
-        transcript.check(&talk(&pieces, room, Ending::Silence));
+        transcript.check(&sent(&pieces, room, Ending::Silence));
     } else {
-        transcript.check_closed(&talk(&pieces, room, Ending::Close));
+        transcript.check_closed(&sent(&pieces, room, Ending::Close));
     }
 }
 
 /// What the peer does when it has sent everything.
 #[derive(Clone, Copy, PartialEq)]
-enum Ending {
+pub(crate) enum Ending {
     Silence,
     Close,
 }
 
-/// Everything that is sent to a peer which sends `pieces` and takes at most `room` bytes at once.
-fn talk(pieces: &[&[u8]], room: usize, ending: Ending) -> Vec<u8> {
-    let mut peer = Conversation::new(app()).expect("one route");
+/// Everything that is sent to a `peer` which sends `pieces` and takes at most as many bytes at once
+/// as `rooms` say in turn, and how that ends.
+pub(crate) fn talk(
+    mut peer: Conversation,
+    pieces: &[&[u8]],
+    rooms: &[usize],
+    ending: Ending,
+) -> (Vec<u8>, CloseReason) {
     let mut sent = Vec::new();
-    peer.set_room(room);
+    let mut rooms = rooms.iter().copied().cycle();
+    take(&mut peer, &mut rooms, &mut sent);
     for piece in pieces {
         peer.deliver(piece);
-        take(&mut peer, room, &mut sent);
+        take(&mut peer, &mut rooms, &mut sent);
     }
     if ending == Ending::Close {
         peer.close();
-        take(&mut peer, room, &mut sent);
+        take(&mut peer, &mut rooms, &mut sent);
     }
     let step = Duration::from_secs(1);
     let mut waited = Duration::ZERO;
-    while peer.ended().is_none() {
+    loop {
+        if let Some(reason) = peer.ended() {
+            assert_eq!(peer.in_flight(), 0, "requests are left: {peer:?}");
+            return (sent, reason);
+        }
         assert!(waited < PATIENCE, "it does not end: {peer:?}");
         peer.pass(step);
-        take(&mut peer, room, &mut sent);
+        take(&mut peer, &mut rooms, &mut sent);
         waited += step;
     }
-    assert_eq!(peer.in_flight(), 0, "requests are left: {peer:?}");
-    sent
 }
 
 /// Takes what was sent, and makes room for more until no more comes.
-fn take(peer: &mut Conversation, room: usize, sent: &mut Vec<u8>) {
+fn take(peer: &mut Conversation, rooms: &mut impl Iterator<Item = usize>, sent: &mut Vec<u8>) {
     loop {
+        rooms
+            .next()
+            .into_iter()
+            .for_each(|room| peer.set_room(room));
         let more = peer.take_sent();
         if more.is_empty() {
             return;
         }
         sent.extend(more);
-        peer.set_room(room);
     }
 }

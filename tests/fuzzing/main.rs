@@ -1,14 +1,19 @@
 //! Seeded fuzzing on stable Rust: each check over its seeds and over mutations of them.
 //!
 //! The run is the same every time. `FUZZ_ITERATIONS` sets how many mutated inputs each check gets,
-//! `FUZZ_SEED` where the random numbers start. The same checks run under libFuzzer in `tests/fuzz`.
+//! `FUZZ_SEED` where the random numbers start. The same checks run under libFuzzer in `tests/fuzz`,
+//! from the same seeds once `FUZZ_CORPUS` has said where to write them.
 
 mod checks;
 mod conversation;
+mod exchanges;
 #[path = "../support/mod.rs"]
 mod support;
 
+use std::collections::BTreeSet;
+use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::{Path, PathBuf};
 use support::mutate::Mutator;
 use support::{seeds, setting, transcript};
 
@@ -18,8 +23,30 @@ const ITERATIONS: u64 = 40_000;
 /// Longest mutated input, in bytes: long enough for every limit that the seeds come near.
 const INPUT_BYTES: usize = 4096;
 
+/// A check under the name of its libFuzzer target, and the inputs that it starts from.
+struct Target {
+    name: &'static str,
+    check: fn(&[u8]),
+    seeds: &'static [&'static [u8]],
+}
+
+const HEAD: Target = target("head", checks::head, seeds::HEADS);
+const BODY: Target = target("body", checks::body, seeds::BODIES);
+const TARGET: Target = target("target", checks::target, seeds::TARGETS);
+const DATE: Target = target("date", checks::date, seeds::DATES);
+const PATH: Target = target("path", checks::path, seeds::PATHS);
+const CONFIG: Target = target("config", checks::config, seeds::CONFIGS);
+const ROUTE: Target = target("route", checks::route, seeds::ROUTES);
+const CONNECTION: Target = target("connection", conversation::connection, seeds::CONNECTIONS);
+const EXCHANGE: Target = target("exchange", exchanges::exchange, seeds::EXCHANGES);
+
+const fn target(name: &'static str, check: fn(&[u8]), seeds: &'static [&'static [u8]]) -> Target {
+    Target { name, check, seeds }
+}
+
 /// Checks every seed, then mutations of them. A failure names the input.
-fn fuzz(check: fn(&[u8]), seeds: &[&[u8]]) {
+fn fuzz(target: Target) {
+    let Target { check, seeds, .. } = target;
     let iterations = setting("FUZZ_ITERATIONS").unwrap_or(ITERATIONS);
     let start = setting("FUZZ_SEED").unwrap_or(1);
     let run = |input: &[u8]| {
@@ -40,40 +67,75 @@ fn fuzz(check: fn(&[u8]), seeds: &[&[u8]]) {
 
 #[test]
 fn heads() {
-    fuzz(checks::head, seeds::HEADS);
+    fuzz(HEAD);
 }
 
 #[test]
 fn bodies() {
-    fuzz(checks::body, seeds::BODIES);
+    fuzz(BODY);
 }
 
 #[test]
 fn targets() {
-    fuzz(checks::target, seeds::TARGETS);
+    fuzz(TARGET);
 }
 
 #[test]
 fn dates() {
-    fuzz(checks::date, seeds::DATES);
+    fuzz(DATE);
 }
 
 #[test]
 fn file_paths() {
-    fuzz(checks::path, seeds::PATHS);
+    fuzz(PATH);
 }
 
 #[test]
 fn configurations() {
-    fuzz(checks::config, seeds::CONFIGS);
+    fuzz(CONFIG);
 }
 
 #[test]
 fn routes() {
-    fuzz(checks::route, seeds::ROUTES);
+    fuzz(ROUTE);
 }
 
 #[test]
 fn connections() {
-    fuzz(conversation::connection, seeds::CONNECTIONS);
+    fuzz(CONNECTION);
+}
+
+#[test]
+fn exchanges() {
+    fuzz(EXCHANGE);
+}
+
+/// The seeds become the first inputs of libFuzzer's targets, a folder for each, where
+/// `FUZZ_CORPUS` says.
+#[test]
+fn every_target_has_seeds_and_a_program() {
+    let corpus = std::env::var_os("FUZZ_CORPUS").map(PathBuf::from);
+    let corpus = corpus.unwrap_or_else(|| Path::new(env!("CARGO_TARGET_TMPDIR")).join("corpus"));
+    let targets = [
+        HEAD, BODY, TARGET, DATE, PATH, CONFIG, ROUTE, CONNECTION, EXCHANGE,
+    ];
+    for Target { name, seeds, .. } in &targets {
+        let folder = corpus.join(name);
+        fs::create_dir_all(&folder).expect("a folder for the seeds");
+        for (index, seed) in seeds.iter().enumerate() {
+            fs::write(folder.join(format!("seed-{index}")), seed).expect("a seed is written");
+        }
+    }
+    let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/fuzz_targets");
+    // The package is without them.
+    let Ok(programs) = fs::read_dir(programs) else {
+        return;
+    };
+    let programs: BTreeSet<_> = programs
+        .map(|entry| entry.expect("an entry").file_name())
+        .collect();
+    let named = targets
+        .iter()
+        .map(|target| format!("{}.rs", target.name).into());
+    assert_eq!(programs, named.collect());
 }

@@ -275,3 +275,19 @@ fn without_a_fresh_look_it_answers_from_its_own_copy() {
         number(&stats, "/requests/total") > 0
     });
 }
+
+#[test]
+fn bytes_behind_a_request_whose_handler_waits_hold_no_buffer() {
+    let served = Served::new();
+    let mut client = Client::connect(served.address);
+    client.send("GET /never HTTP/1.1\r\nHost: a\r\n\r\nGET /next HTTP/1.1\r\nHost: a\r\n\r\n");
+    let mut stats = fresh_stats(served.address);
+    super::support::wait_until("the handler waits", || {
+        stats = fresh_stats(served.address);
+        // That one and the one that asks.
+        number(&stats, "/requests/in_flight") == 2
+    });
+    for core in stats["cores"].as_array().expect("cores is a list") {
+        assert_eq!(number(core, "/receive_buffers/held"), 0, "{stats}");
+    }
+}

@@ -45,6 +45,19 @@ pub(crate) const CONNECTIONS: &[&[u8]] = &[
     b"\x09POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 1048577\r\n\r\n",
 ];
 
+/// A first octet that chooses limits and delivery (see `exchanges::exchange`), then what a peer sends.
+pub(crate) const EXCHANGES: &[&[u8]] = &[
+    b"\x00POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n3\r\nabc\r\n0\r\nA: b\r\n\r\nGET /early HTTP/1.1\r\nHost: h\r\n\r\n",
+    b"\x10POST /early HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhelloHEAD /trailers HTTP/1.1\r\nHost: h\r\n\r\nGET /trailers HTTP/1.1\r\nHost: h\r\n\r\n",
+    b"\x24POST /part HTTP/1.1\r\nHost: h\r\nContent-Length: 11\r\n\r\nhello worldPOST /part HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n",
+    b"\x00POST /early HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5;a\r\nhello\r\n1\r\nx\r\n0\r\n\r\nPOST /part HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nhello!\r\n0\r\n\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n",
+    b"\x38PUT /less HTTP/1.1\r\nHost: h\r\nContent-Length: 8\r\n\r\n12345678PUT /less HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n123456789\r\n0\r\n\r\n",
+    b"\x43POST /echo HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nabcPOST /early HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nabc",
+    b"\x82POST /any HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbodyPOST /any HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nlarge",
+    b"\x5cGET /trailers HTTP/1.0\r\nConnection: keep-alive\r\n\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n",
+    b"\xc0POST /echo HTTP/1.0\r\nContent-Length: 5\r\nConnection: keep-alive\r\n\r\nhelloPOST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhelloX",
+];
+
 /// A method, a space and a request target.
 pub(crate) const TARGETS: &[&[u8]] = &[
     b"GET /",

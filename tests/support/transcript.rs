@@ -1,6 +1,8 @@
 //! What a connection must answer to a run of bytes: the requests in it are read one after the
 //! other by the parsers alone, and each answer must be about the request at its place. An answer
 //! about any other would mean that server and peer no longer agree where a request begins.
+//!
+//! The parsers are the server's own, so this holds the connection to them, and not them to the RFCs.
 
 use corelane::app::{App, Request};
 use corelane::http::{BodyDecoder, BodyLimits, Framing, HeadLimits, HeadParser, RequestHead};

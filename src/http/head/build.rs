@@ -276,3 +276,21 @@ fn range_in(whole: &[u8], part: &[u8]) -> Range<usize> {
     let start = part.as_ptr().addr().wrapping_sub(whole.as_ptr().addr());
     start..start + part.len()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_head_is_not_kept_for_the_next_one() {
+        for (head_bytes, is_kept) in [(SPARE_BYTES, true), (SPARE_BYTES + 1, false)] {
+            let around = "GET / HTTP/1.1\r\nHost: h\r\nX: \r\n\r\n".len();
+            let value = "x".repeat(head_bytes - around);
+            let bytes = format!("GET / HTTP/1.1\r\nHost: h\r\nX: {value}\r\n\r\n");
+            let mut last = Last::default();
+            let built = build_plain(bytes.as_bytes(), &HeadLimits::default(), &mut last);
+            assert_eq!(built.map(|(_, taken)| taken), Some(head_bytes));
+            assert_eq!(last.parts.is_some(), is_kept, "{head_bytes} bytes");
+        }
+    }
+}
