@@ -131,7 +131,9 @@ impl Server {
         supervisor.start()?;
         for address in supervisor.addresses() {
             // Whoever closed standard error does not wait for the line.
-            let _ = writeln!(io::stderr(), "listening on http://{address}");
+            // In one piece: a line of the log, which another thread writes, must not come between.
+            let line = format!("listening on http://{address}\n");
+            let _ = io::stderr().write_all(line.as_bytes());
         }
         supervisor.supervise()
     }
