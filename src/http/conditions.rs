@@ -114,7 +114,7 @@ pub(super) fn date(head: &RequestHead, name: &str) -> Option<SystemTime> {
 mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
-    use super::super::{HeadLimits, HeadParser};
+    use super::super::deliveries::head_with;
     use super::*;
 
     const BEFORE: &str = "Sun, 06 Nov 1994 08:49:36 GMT";
@@ -123,13 +123,7 @@ mod tests {
 
     /// Judges a request with these fields by a tag and the time [`THEN`].
     fn judge(method: &str, tag: Option<&str>, has_time: bool, fields: &[(&str, &str)]) -> Verdict {
-        let fields: String = fields
-            .iter()
-            .map(|(name, value)| format!("{name}: {value}\r\n"))
-            .collect();
-        let head = format!("{method} / HTTP/1.1\r\nHost: h\r\n{fields}\r\n");
-        let parsed = HeadParser::new().parse(head.as_bytes(), &HeadLimits::default());
-        let (head, _) = parsed.unwrap().unwrap();
+        let head = head_with(method, fields);
         let validators = Validators {
             entity_tag: tag,
             modified: has_time.then(|| UNIX_EPOCH + Duration::from_secs(784_111_777)),

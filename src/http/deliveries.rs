@@ -13,6 +13,17 @@ pub(crate) struct BodyRead {
     pub(crate) complete: bool,
 }
 
+/// The head of a request for `/` with these fields behind its Host.
+pub(crate) fn head_with(method: &str, fields: &[(&str, &str)]) -> RequestHead {
+    let fields: String = fields
+        .iter()
+        .map(|(name, value)| format!("{name}: {value}\r\n"))
+        .collect();
+    let head = format!("{method} / HTTP/1.1\r\nHost: h\r\n{fields}\r\n");
+    let parsed = HeadParser::new().parse(head.as_bytes(), &HeadLimits::default());
+    parsed.expect("a valid head").expect("a whole head").0
+}
+
 /// Parses a head that arrives up to each of `ends` in turn, and at last whole.
 pub(crate) fn head_in_steps(
     bytes: &[u8],

@@ -140,20 +140,14 @@ fn number(digits: &[u8]) -> Option<u64> {
 mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
-    use super::super::{HeadLimits, HeadParser};
+    use super::super::deliveries::head_with;
     use super::Selection::*;
     use super::*;
 
     /// What a request with these fields is given of `length` bytes with the tag `"a"`, changed
     /// 1994-11-06T08:49:37Z.
     fn select(method: &str, length: u64, fields: &[(&str, &str)]) -> Selection {
-        let fields: String = fields
-            .iter()
-            .map(|(name, value)| format!("{name}: {value}\r\n"))
-            .collect();
-        let head = format!("{method} / HTTP/1.1\r\nHost: h\r\n{fields}\r\n");
-        let parsed = HeadParser::new().parse(head.as_bytes(), &HeadLimits::default());
-        let (head, _) = parsed.unwrap().unwrap();
+        let head = head_with(method, fields);
         let validators = Validators {
             entity_tag: Some("\"a\""),
             modified: Some(UNIX_EPOCH + Duration::from_secs(784_111_777)),
