@@ -323,6 +323,10 @@ impl State {
                 self.traffic = true;
                 self.accepted(key, result, more);
             }
+            Target::HangUp(key) => {
+                self.traffic = true;
+                self.hung_up(key, result);
+            }
             Target::Alarm => self.alarm.rang(),
             Target::Nobody => {}
         }

@@ -20,6 +20,8 @@ pub(super) enum Target {
     Receive(Key),
     /// The accept of a listener.
     Accept(Key),
+    /// The poll of a socket that is watched for its end.
+    HangUp(Key),
     /// The timeout that ends a park.
     Alarm,
     /// Nobody waits: cancellations and closes.
@@ -41,6 +43,7 @@ impl Target {
             Self::Op(key) => (1, key),
             Self::Receive(key) => (2, key),
             Self::Accept(key) => (3, key),
+            Self::HangUp(key) => (5, key),
         };
         tag << 61 | u64::from(key.generation & GENERATION_MASK) << 32 | u64::from(key.index)
     }
@@ -56,6 +59,7 @@ impl Target {
             2 => Self::Receive(key),
             3 => Self::Accept(key),
             4 => Self::Alarm,
+            5 => Self::HangUp(key),
             _ => Self::Nobody,
         }
     }
@@ -74,6 +78,7 @@ mod tests {
         for target in [
             Target::Op(key),
             Target::Receive(key),
+            Target::HangUp(key),
             Target::Accept(Key {
                 index: 0,
                 generation: 1,

@@ -45,6 +45,7 @@ mod probe;
 mod rw;
 mod socket;
 mod stream;
+mod watch;
 mod wheel;
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 
 use super::buffers::{Chunk, ChunkBytes, GROUP};
 use super::key::Target;
+use super::watch::{HANG_UP, Watch};
 use super::{Key, Pool, State, displace};
 use io_uring::{opcode, squeue, types};
 use std::collections::VecDeque;
@@ -45,12 +46,25 @@ struct Receive {
     starved: bool,
     /// The reader is to be told, once, when it next finds nothing.
     interrupted: bool,
-    /// The oldest chunk; apart from `rest` so that the common case needs no allocation.
+    /// The oldest chunk; apart from the others so that the common case needs no allocation.
     first: Option<Chunk>,
-    #[expect(clippy::box_collection, reason = "most sockets never have one")]
-    rest: Option<Box<VecDeque<Chunk>>>,
+    rare: Option<Box<Rare>>,
     end: Option<End>,
     waker: Option<Waker>,
+}
+
+/// What most sockets never have.
+#[derive(Debug, Default)]
+struct Rare {
+    /// The chunks behind the first.
+    rest: VecDeque<Chunk>,
+    watch: Watch,
+}
+
+impl Rare {
+    fn is_needed(&self) -> bool {
+        !self.rest.is_empty() || self.watch.is_needed()
+    }
 }
 
 /// What a completion of a receive says.
@@ -65,9 +79,18 @@ pub(super) struct Received {
 
 /// How a stream of bytes ended.
 #[derive(Clone, Copy, Debug)]
-enum End {
+pub(super) enum End {
     Closed,
     Failed(i32),
+}
+
+impl End {
+    fn outcome(self) -> io::Result<()> {
+        match self {
+            End::Closed => Ok(()),
+            End::Failed(errno) => Err(io::Error::from_raw_os_error(errno)),
+        }
+    }
 }
 
 impl Socket {
@@ -81,6 +104,12 @@ impl Socket {
         self.receive.queued()
     }
 
+    /// Whether it has memory for what most do without.
+    #[cfg(test)]
+    pub(super) fn has_rare(&self) -> bool {
+        self.receive.rare.is_some()
+    }
+
     /// Whether the kernel may deliver to it.
     pub(super) fn is_receiving(&self) -> bool {
         self.receive.armed
@@ -89,7 +118,7 @@ impl Socket {
 
 impl Receive {
     fn queued(&self) -> usize {
-        let rest = self.rest.as_ref().map_or(0, |rest| rest.len());
+        let rest = self.rare.as_ref().map_or(0, |rare| rare.rest.len());
         usize::from(self.first.is_some()) + rest
     }
 
@@ -97,19 +126,34 @@ impl Receive {
         if self.first.is_none() {
             self.first = Some(chunk);
         } else {
-            self.rest.get_or_insert_default().push_back(chunk);
+            self.rare.get_or_insert_default().rest.push_back(chunk);
         }
     }
 
     fn pop(&mut self) -> Option<Chunk> {
         let chunk = self.first.take()?;
-        if let Some(rest) = &mut self.rest {
-            self.first = rest.pop_front();
-            if rest.is_empty() {
-                self.rest = None;
-            }
+        if let Some(rare) = &mut self.rare {
+            self.first = rare.rest.pop_front();
+            self.tidy();
         }
         Some(chunk)
+    }
+
+    /// Frees what is no longer needed.
+    fn tidy(&mut self) {
+        if self.rare.as_ref().is_some_and(|rare| !rare.is_needed()) {
+            self.rare = None;
+        }
+    }
+
+    fn has_watcher(&self) -> bool {
+        let rare = self.rare.as_ref();
+        rare.is_some_and(|rare| rare.watch.waker.is_some())
+    }
+
+    /// Whether nothing that was asked of the kernel would tell of bytes, or of the end.
+    fn is_deaf(&self) -> bool {
+        !self.armed && !self.starved && self.end.is_none()
     }
 }
 
@@ -142,21 +186,80 @@ impl State {
         if let Some(chunk) = receive.pop() {
             return (Poll::Ready(Ok(Some(chunk))), None);
         }
-        match receive.end {
-            Some(End::Closed) => return (Poll::Ready(Ok(None)), None),
-            Some(End::Failed(errno)) => {
-                return (Poll::Ready(Err(io::Error::from_raw_os_error(errno))), None);
-            }
-            None => {}
+        if let Some(end) = receive.end {
+            return (Poll::Ready(end.outcome().map(|()| None)), None);
         }
         if std::mem::take(&mut receive.interrupted) {
             return (Poll::Ready(Err(io::ErrorKind::Interrupted.into())), None);
         }
         let displaced = displace(&mut receive.waker, cx);
-        if !receive.armed && !receive.starved {
+        if receive.is_deaf() {
             self.arm(key);
         }
         (Poll::Pending, displaced)
+    }
+
+    /// Ready once the peer has closed its side, or the connection failed, whatever of what it sent
+    /// before that has still to be taken. The waker that this displaces comes back.
+    pub(super) fn poll_left(
+        &mut self,
+        key: Key,
+        cx: &mut Context<'_>,
+    ) -> (Poll<io::Result<()>>, Option<Waker>) {
+        let receive = &mut self.sockets[key.index as usize].receive;
+        let left = receive.rare.as_ref().and_then(|rare| rare.watch.left);
+        if let Some(end) = receive.end.or(left) {
+            return (Poll::Ready(end.outcome()), None);
+        }
+        let rare = receive.rare.get_or_insert_default();
+        let displaced = displace(&mut rare.watch.waker, cx);
+        self.keep_watching(key);
+        (Poll::Pending, displaced)
+    }
+
+    /// Nobody waits in [`State::poll_left`] any more.
+    pub(super) fn unwatch(&mut self, key: Key) -> Option<Waker> {
+        let receive = &mut self.sockets[key.index as usize].receive;
+        let waker = receive.rare.as_mut()?.watch.waker.take();
+        receive.tidy();
+        waker
+    }
+
+    /// Makes sure that the kernel tells of the end of a socket that is watched. The receive does;
+    /// where bytes have to be taken before that may go on, a poll is queued in its place.
+    fn keep_watching(&mut self, key: Key) {
+        let receive = &mut self.sockets[key.index as usize].receive;
+        if !receive.is_deaf() || !receive.has_watcher() {
+            return;
+        }
+        if receive.first.is_none() {
+            return self.arm(key);
+        }
+        let rare = receive.rare.get_or_insert_default();
+        if !std::mem::replace(&mut rare.watch.is_polling, true) {
+            let socket = &mut self.sockets[key.index as usize];
+            socket.ops += 1;
+            let submission = opcode::PollAdd::new(types::Fd(socket.fd()), HANG_UP).build();
+            self.queue
+                .push_back(submission.user_data(Target::HangUp(key).pack()));
+        }
+    }
+
+    /// The poll of a socket that was watched says `result`: what it saw, or why it ended.
+    pub(super) fn hung_up(&mut self, key: Key, result: i32) {
+        let live = self.sockets.get_mut(key.index as usize);
+        let Some(socket) = live.filter(|socket| socket.generation == key.generation) else {
+            return;
+        };
+        socket.ops -= 1;
+        if let Some(rare) = &mut socket.receive.rare {
+            rare.watch.is_polling = false;
+            rare.watch.left = Watch::seen(result);
+            if rare.watch.left.is_some() {
+                self.woken.extend(rare.watch.waker.take());
+            }
+        }
+        self.finish_close(key.index);
     }
 
     /// Whether bytes or the end of the stream wait to be taken.
@@ -232,11 +335,17 @@ impl State {
             },
         }
         let receive = &mut self.sockets[key.index as usize].receive;
+        if receive.end.is_some()
+            && let Some(rare) = &mut receive.rare
+        {
+            self.woken.extend(rare.watch.waker.take());
+        }
         if receive.first.is_some() || receive.end.is_some() {
             self.woken.extend(receive.waker.take());
-        } else if receive.waker.is_some() && !receive.armed && !receive.starved {
+        } else if receive.waker.is_some() && receive.is_deaf() {
             self.arm(key);
         }
+        self.keep_watching(key);
         self.finish_close(key.index);
     }
 
@@ -256,8 +365,8 @@ impl State {
     }
 
     /// The owner lets go of the socket: what it waits for is cancelled, what it did not read is
-    /// given back, and it is closed as soon as its operations have ended.
-    pub(super) fn abandon(&mut self, key: Key, pool: &Pool) -> Option<Waker> {
+    /// given back, and it is closed as soon as its operations have ended. Its wakers come back.
+    pub(super) fn abandon(&mut self, key: Key, pool: &Pool) -> [Option<Waker>; 2] {
         let socket = &mut self.sockets[key.index as usize];
         socket.closing = true;
         let receive = &mut socket.receive;
@@ -267,12 +376,17 @@ impl State {
             }
         }
         let waker = receive.waker.take();
+        let watch = receive.rare.take().map(|rare| rare.watch);
+        let watch = watch.unwrap_or_default();
         if receive.armed && !receive.cancelling {
             receive.cancelling = true;
             self.cancel(Target::Receive(key));
         }
+        if watch.is_polling {
+            self.cancel(Target::HangUp(key));
+        }
         self.finish_close(key.index);
-        waker
+        [waker, watch.waker]
     }
 
     /// Closes the socket if its owner let go of it and nothing of it is in flight.

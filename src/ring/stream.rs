@@ -87,6 +87,22 @@ impl Stream {
         outcome.map_ok(|chunk| chunk.map(|chunk| Lease::new(self.ring.0.clone(), chunk)))
     }
 
+    /// Ready once the peer has closed its side, though bytes of it may have still to be received.
+    /// Whoever waits here is woken for nothing else, and may be another task than who receives; of
+    /// two that wait here, the later alone is woken.
+    ///
+    /// # Errors
+    /// The connection failed: ECONNRESET above all.
+    pub fn poll_left(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let (outcome, _displaced) = self.ring.0.with(|state| state.poll_left(self.key, cx));
+        outcome
+    }
+
+    /// Forgets who waits in [`Stream::poll_left`], if anybody does.
+    pub fn unwatch(&self) {
+        let _forgotten = self.ring.0.with(|state| state.unwatch(self.key));
+    }
+
     /// Ends a wait in [`Stream::receive`] with `Interrupted`, or the next one if none waits now:
     /// the connection has another reason to act.
     pub fn interrupt(&self) {

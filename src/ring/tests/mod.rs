@@ -12,6 +12,7 @@ mod parking;
 mod pool;
 mod reuse;
 mod wake;
+mod watch;
 
 use super::*;
 use futures_lite::future::yield_now;
