@@ -70,6 +70,15 @@ pub const BODY_RATE_BYTES: u64 = 240;
 /// Longest time in which the peer takes not one byte of a response. Beyond it: closed.
 pub const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Least bytes a second of a response, averaged over the time for which its peer was waited for, once
+/// that has come to [`WRITE_TIMEOUT`]. Below it: closed. A peer that takes a byte in each pause would
+/// hold its response for days otherwise.
+pub const WRITE_RATE_BYTES: u64 = 240;
+
+/// Longest time that a handler is waited for. Default: no such limit, for an app may have answers that
+/// are meant to take long; its peer's leaving ends the wait.
+pub const HANDLER_TIMEOUT: Option<Duration> = None;
+
 /// Longest time that a connection is read after its last response, so that the peer gets to
 /// read that response before a reset destroys it (RFC 9112 §9.6).
 pub const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
@@ -139,7 +148,7 @@ pub const FRESH_TIMEOUT: Duration = Duration::from_millis(50);
 pub const DRAIN_GRACE: Duration = Duration::from_millis(200);
 
 /// Most events of one kind that a shard tells its log in a second. Beyond it they are counted, and
-/// one more event tells how many were left out. Cost: seven kinds of so many lines a second.
+/// one more event tells how many were left out. Cost: eight kinds of so many lines a second.
 pub const LOG_EVENTS: u32 = 10;
 
 /// Longest text of others in an event of the log, in bytes. Beyond it: cut off.

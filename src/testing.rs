@@ -25,7 +25,7 @@ mod clock;
 pub use self::client::{RequestBuilder, TestClient, TestResponse};
 
 use self::clock::Clock;
-use crate::app::{Answer, App, AppError, Job, Life, Time};
+use crate::app::{Answer, App, AppError, Job, Life, Time, Timer};
 use crate::connection::{self, Host, Received, Service, Transport, Wire};
 use crate::http::{CloseReason, RequestHead};
 use crate::limits::Limits;
@@ -280,6 +280,10 @@ impl Host for Bench {
     fn reserved(self: &Rc<Self>, _: &RequestHead, _: SocketAddr) -> Option<Answer> {
         None
     }
+
+    fn passed(&self, at_ns: u64) -> Pin<Box<dyn Future<Output = ()>>> {
+        self.clock.passed(at_ns)
+    }
 }
 
 /// What lies between the peer and the connection.
@@ -325,6 +329,16 @@ impl Transport for Pipe {
             None => Poll::Pending,
         }
     }
+
+    fn poll_left(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.0.borrow().end {
+            Some(End::Closed) => Poll::Ready(Ok(())),
+            Some(End::Reset) => Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
+            None => Poll::Pending,
+        }
+    }
+
+    fn unwatch(&self) {}
 
     async fn send(&self, mut message: Message) -> (io::Result<usize>, Message) {
         let outcome = poll_fn(|_| {

@@ -29,6 +29,11 @@ pub trait Handler: 'static {
     fn body_limit(&self) -> Option<u64> {
         None
     }
+
+    /// Whether it runs to its end though its peer leaves: see [`finish_after_disconnect`].
+    fn finishes_after_disconnect(&self) -> bool {
+        false
+    }
 }
 
 /// `handler` for requests with up to `bytes` of content, instead of what the server is set to.
@@ -58,6 +63,54 @@ impl<H: Handler> Handler for Limited<H> {
 
     fn body_limit(&self) -> Option<u64> {
         Some(self.bytes)
+    }
+
+    fn finishes_after_disconnect(&self) -> bool {
+        self.handler.finishes_after_disconnect()
+    }
+}
+
+/// `handler` run to its end, whether its peer stays or not.
+///
+/// Without this a handler that waits is dropped where it stands when its peer leaves, and what it
+/// holds with it; a streamed response is dropped with its source. A peer leaves by closing its
+/// connection, or its side of it: TCP does not tell the two apart. One that does not wait is not
+/// concerned.
+///
+/// With it the response still goes to a peer that closed its side alone and reads on. Nobody reads
+/// after a reset: the handler is run to its end then, too, but the source of a streamed response
+/// is dropped.
+///
+/// [`App::finish_after_disconnect`](super::App::finish_after_disconnect) does this for a whole app.
+///
+/// ```
+/// use corelane::app::{App, Request, finish_after_disconnect};
+///
+/// async fn pay(mut request: Request) -> corelane::Result<&'static str> {
+///     let order = request.text().await?;
+///     // What follows has several steps, and none of them may be left out.
+///     Ok("paid")
+/// }
+///
+/// let app = App::new().post("/pay", finish_after_disconnect(pay));
+/// ```
+pub fn finish_after_disconnect(handler: impl Handler) -> impl Handler {
+    Finishing(handler)
+}
+
+struct Finishing<H>(H);
+
+impl<H: Handler> Handler for Finishing<H> {
+    fn call(&self, request: Request) -> Answer {
+        self.0.call(request)
+    }
+
+    fn body_limit(&self) -> Option<u64> {
+        self.0.body_limit()
+    }
+
+    fn finishes_after_disconnect(&self) -> bool {
+        true
     }
 }
 

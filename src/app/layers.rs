@@ -21,6 +21,8 @@ pub(super) struct Layers {
     /// The outermost first.
     pub(super) chain: Vec<Rc<dyn Middleware>>,
     pub(super) body_limit: Option<u64>,
+    /// Whether handlers run to their end though their peer leaves.
+    pub(super) finishes: bool,
 }
 
 impl Layers {
@@ -30,11 +32,13 @@ impl Layers {
             states: [&inner.states[..], &self.states].concat(),
             chain: [&self.chain[..], &inner.chain].concat(),
             body_limit: inner.body_limit.or(self.body_limit),
+            finishes: inner.finishes || self.finishes,
         }
     }
 
     fn is_empty(&self) -> bool {
-        self.states.is_empty() && self.chain.is_empty() && self.body_limit.is_none()
+        let is_default = self.body_limit.is_none() && !self.finishes;
+        self.states.is_empty() && self.chain.is_empty() && is_default
     }
 
     fn state<T: 'static>(&self) -> Option<Rc<T>> {
@@ -62,6 +66,7 @@ impl fmt::Debug for Layers {
             .field("states", &self.states.len())
             .field("chain", &self.chain.len())
             .field("body_limit", &self.body_limit)
+            .field("finishes", &self.finishes)
             .finish()
     }
 }
@@ -142,6 +147,18 @@ impl App {
     /// ```
     pub fn body_limit(mut self, bytes: u64) -> App {
         self.layers.body_limit = Some(bytes);
+        self
+    }
+
+    /// Runs the handlers of this app, and of the apps within it, to their end, whether their peers
+    /// stay or not. A single route is told so by
+    /// [`finish_after_disconnect`](super::finish_after_disconnect), where it stands what that means.
+    ///
+    /// ```
+    /// let app = corelane::App::new().finish_after_disconnect();
+    /// ```
+    pub fn finish_after_disconnect(mut self) -> App {
+        self.layers.finishes = true;
         self
     }
 

@@ -51,7 +51,7 @@ pub use builder::App;
 pub use cookies::{Cookie, CookieError, SameSite};
 pub use error::{Blame, Error, Result};
 pub use extensions::Extensions;
-pub use handler::{Answer, Handler, with_body_limit};
+pub use handler::{Answer, Handler, finish_after_disconnect, with_body_limit};
 pub use headers::Headers;
 pub use into_response::{Html, IntoResponse, Json};
 pub(crate) use life::{Job, Life};

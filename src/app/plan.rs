@@ -202,6 +202,7 @@ impl Plan {
             reach: added.reach,
             redirects: redirects(added, policy),
             body_limit: handler.body_limit().or(added.layers.body_limit),
+            finishes: handler.finishes_after_disconnect() || added.layers.finishes,
             is_wrapped: !added.layers.chain.is_empty(),
             layers: Rc::clone(&added.layers),
             handler: Rc::clone(handler),

@@ -76,6 +76,8 @@ pub(crate) struct Route {
     /// Whether a path that differs in its last slash is redirected to it.
     pub(super) redirects: bool,
     pub(super) body_limit: Option<u64>,
+    /// Whether its handler runs to its end though its peer leaves.
+    pub(super) finishes: bool,
     /// Whether its layers have middleware.
     pub(super) is_wrapped: bool,
     pub(super) layers: Rc<Layers>,
@@ -158,6 +160,11 @@ impl Router {
             template: &route.template,
             name: route.name.as_deref(),
         })
+    }
+
+    /// Whether the handler of the route `id` runs to its end though its peer leaves.
+    pub(crate) fn finishes_after_disconnect(&self, id: RouteId) -> bool {
+        self.routes[usize::from(id.0)].finishes
     }
 
     /// The path of the route called `name` ([`App::name`](super::App::name)) with these values of

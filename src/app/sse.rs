@@ -1,10 +1,10 @@
 //! Server-sent events: a stream of events as the content of a response (the HTML standard, §9.2).
-//! It has no clock: when a heartbeat is due, the program says.
+//! It has no clock: time is the app's.
 
 use std::error::Error as StdError;
 use std::fmt::Write;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,6 +16,7 @@ use serde::Serialize;
 use super::body::Body;
 use super::into_response::IntoResponse;
 use super::response::Response;
+use super::time::Time;
 
 const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
 
@@ -27,9 +28,10 @@ type Written = Result<Bytes, Box<dyn StdError + Send + Sync>>;
 /// A response of server-sent events, which goes on as long as its stream does.
 ///
 /// An event goes out as soon as the stream has yielded it and the peer takes it; a peer that does
-/// not read has the stream wait. When the peer goes away the stream is dropped, which is noticed
-/// when something is sent: [`Sse::heartbeat`] makes that soon, and keeps proxies from closing a
-/// silent connection.
+/// not read has the stream wait. When the peer goes away the stream is dropped at once, though it may
+/// be silent; what its program holds goes with it. A peer whose machine or network is gone says
+/// nothing of it: [`Sse::keep_alive`] finds that out, and keeps proxies from closing a silent
+/// connection.
 ///
 /// ```
 /// use corelane::app::{Sse, SseEvent};
@@ -39,11 +41,11 @@ type Written = Result<Bytes, Box<dyn StdError + Send + Sync>>;
 ///
 /// fn app(shard: &Shard) -> App {
 ///     let ring = shard.ring().clone();
-///     App::new().get("/countdown", move |_: Request| {
+///     App::new().get("/countdown", move |req: Request| {
 ///         let seconds = ring.ticks(Duration::from_secs(1));
 ///         let numbers = stream::iter((0..=10).rev()).zip(seconds);
 ///         let events = numbers.map(|(number, ())| SseEvent::json(&number).event("tick"));
-///         async { Sse::new(events) }
+///         async move { Sse::new(events).keep_alive(&req.time(), Duration::from_secs(15)) }
 ///     })
 /// }
 /// ```
@@ -93,6 +95,16 @@ impl Sse {
         Sse(Box::pin(Beating {
             events: self.0,
             ticks: Some(Box::pin(ticks)),
+        }))
+    }
+
+    /// These events with an empty comment whenever `interval` has passed on `time` without one. On a
+    /// core that is as late as [`Time`] may be.
+    #[must_use]
+    pub fn keep_alive(self, time: &Time, interval: Duration) -> Sse {
+        Sse(Box::pin(KeptAlive {
+            events: self.0,
+            silence: Silence::begin(time, interval),
         }))
     }
 }
@@ -244,6 +256,72 @@ impl Stream for Beating {
             }
             Poll::Pending => Poll::Pending,
         }
+    }
+}
+
+/// Events, and a comment for each time that none comes for as long as silence may last.
+struct KeptAlive {
+    events: Pin<Box<dyn Stream<Item = Written>>>,
+    silence: Silence,
+}
+
+/// How long nothing has been sent. An event only notes when it was: the wait that is going on is not
+/// begun anew for each.
+struct Silence {
+    time: Time,
+    most: Duration,
+    since: Duration,
+    wait: Pin<Box<dyn Future<Output = ()>>>,
+}
+
+impl Silence {
+    fn begin(time: &Time, most: Duration) -> Silence {
+        Silence {
+            time: time.clone(),
+            most,
+            since: time.now(),
+            wait: Silence::wait(time, most),
+        }
+    }
+
+    fn wait(time: &Time, left: Duration) -> Pin<Box<dyn Future<Output = ()>>> {
+        let time = time.clone();
+        Box::pin(async move { time.sleep(left).await })
+    }
+
+    fn end(&mut self) {
+        self.since = self.time.now();
+    }
+
+    /// Ready when it has lasted long enough; it then begins anew.
+    fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            ready!(self.wait.as_mut().poll(cx));
+            let lasted = self.time.now().saturating_sub(self.since);
+            let left = self.most.saturating_sub(lasted);
+            let is_over = left.is_zero();
+            if is_over {
+                self.end();
+            }
+            let next = if is_over { self.most } else { left };
+            self.wait = Silence::wait(&self.time, next);
+            if is_over {
+                return Poll::Ready(());
+            }
+        }
+    }
+}
+
+impl Stream for KeptAlive {
+    type Item = Written;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Written>> {
+        if let Poll::Ready(event) = self.events.as_mut().poll_next(cx) {
+            self.silence.end();
+            return Poll::Ready(event);
+        }
+        ready!(self.silence.poll_over(cx));
+        Poll::Ready(Some(Ok(Bytes::from_static(HEARTBEAT))))
     }
 }
 

@@ -49,12 +49,12 @@ fn set(limits: &mut Limits, name: &str, text: &str) -> Result<(), Mistake> {
         ));
     };
     let value = match limit.unit {
-        Unit::Time => {
+        Unit::CountOrNone | Unit::TimeOrNone if text == "none" => u64::MAX,
+        Unit::Time | Unit::TimeOrNone => {
             let time = duration::parse(text, Duration::from_nanos(limit.most))?;
             u64::try_from(time.as_nanos()).unwrap_or(limit.most)
         }
         Unit::Bytes => size::parse(text)?,
-        Unit::CountOrNone if text == "none" => u64::MAX,
         Unit::Count | Unit::CountOrNone => count(text, limit.unit)?,
     };
     limit.set(limits, value);

@@ -5,18 +5,18 @@ use super::body::Incoming;
 use super::inbound::Inbound;
 use super::transport::{Host, Received};
 use super::visit::{Answered, Visit};
-use crate::app::{Answer, Body, Request, Response, RouteId};
+use super::waiting::GivenUp;
+use crate::app::{Answer, Body, Error, IntoResponse, Request, Response, RouteId};
 use crate::http::{
     BodyDecoder, BodyFraming, BodyLimits, CONTINUE, Connection, ErrorForm, Event, Framing, Refusal,
     RequestHead, State,
 };
 use crate::limits::GATHER_BYTES;
 use bytes::Bytes;
-use futures_lite::FutureExt;
 use http::{Method, StatusCode, Version};
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
@@ -155,7 +155,7 @@ impl<H: Host> Visit<'_, H> {
     }
 
     /// Waits for a handler, and sends what it answers.
-    pub(super) async fn wait_for(&mut self, asked: Asked, answer: Answer) -> Event {
+    pub(super) async fn wait_for(&mut self, asked: Asked, mut answer: Answer) -> Event {
         // What is gathered should not wait with the handler, nor should bytes of later requests
         // hold a buffer that others need.
         if let Some(lease) = &mut *self.wire.received.borrow_mut() {
@@ -164,24 +164,44 @@ impl<H: Host> Visit<'_, H> {
         if let Err(event) = self.flush(Bytes::new()).await {
             return event;
         }
-        let mut answer = pin!(AssertUnwindSafe(answer).catch_unwind());
-        let answered = loop {
-            let polled = poll_fn(|cx| match answer.as_mut().poll(cx) {
-                Poll::Pending if self.wire.is_inviting() => Poll::Ready(None),
-                polled => polled.map(Some),
+        let mut waiting = self.waiting_for_response(asked);
+        let outcome = loop {
+            let awaited = poll_fn(|cx| {
+                let poll = AssertUnwindSafe(|| Pin::new(&mut answer).poll(cx));
+                match catch_unwind(poll) {
+                    Ok(Poll::Ready(response)) => Poll::Ready(Awaited::Response(response)),
+                    Ok(Poll::Pending) if self.wire.is_inviting() => {
+                        Poll::Ready(Awaited::Invitation)
+                    }
+                    Ok(Poll::Pending) => waiting.poll(cx).map(Awaited::GivenUp),
+                    Err(payload) => Poll::Ready(Awaited::Response(self.panicked(asked, &*payload))),
+                }
             });
-            match polled.await {
-                Some(answered) => break answered,
-                None => {
+            match awaited.await {
+                Awaited::Response(response) => break Ok(response),
+                Awaited::GivenUp(GivenUp::Late) => {
+                    let status = StatusCode::SERVICE_UNAVAILABLE;
+                    break Ok(Error::new(status, TOOK_TOO_LONG).into_response());
+                }
+                Awaited::GivenUp(GivenUp::Left(event)) => {
+                    self.tell_given_up(asked, event);
+                    break Err(event);
+                }
+                Awaited::Invitation => {
                     self.work.out.extend_from_slice(CONTINUE);
                     if let Err(event) = self.flush(Bytes::new()).await {
-                        return event;
+                        break Err(event);
                     }
                     self.wire.invited();
                 }
             }
         };
-        let mut response = answered.unwrap_or_else(|payload| self.panicked(asked, &*payload));
+        drop(waiting);
+        self.let_go(asked, answer);
+        let mut response = match outcome {
+            Ok(response) => response,
+            Err(event) => return event,
+        };
         match self.gather(asked, &mut response) {
             Some(event) => event,
             None => self.send_long(asked, response).await,
@@ -249,6 +269,17 @@ impl<H: Host> Visit<'_, H> {
             arrived_ns,
         });
     }
+}
+
+/// What the peer of a handler that took too long is told.
+const TOOK_TOO_LONG: &str = "The answer took too long.";
+
+/// What became of waiting for a handler.
+enum Awaited {
+    Response(Response),
+    /// The handler waits for its peer to be invited to send the body.
+    Invitation,
+    GivenUp(GivenUp),
 }
 
 /// What became of calling a handler.

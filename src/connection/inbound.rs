@@ -1,6 +1,7 @@
 //! Where the reading of a request's body stands: how far it is decoded, whether its peer waits to
 //! be invited, and how long the peer may take.
 
+use super::pace::Pace;
 use crate::http::{BodyDecoder, Decoded, Refusal};
 use crate::limits::Limits;
 use std::task::{Context, Poll, Waker};
@@ -14,10 +15,8 @@ pub(super) struct Inbound {
     pub(super) is_awaited: bool,
     failed: bool,
     invitation: Invitation,
-    /// What was taken of it, framing included, in bytes.
-    taken_bytes: u64,
-    /// How long its peer was waited for in all. A handler that is slow to read is not its fault.
-    waited_ns: u64,
+    /// What was taken of it, framing included.
+    pace: Pace,
     /// The wait that is going on.
     wait: Option<Wait>,
 }
@@ -51,8 +50,7 @@ impl Inbound {
                 true => Invitation::Due,
                 false => Invitation::Done,
             },
-            taken_bytes: 0,
-            waited_ns: 0,
+            pace: Pace::default(),
             wait: None,
         }
     }
@@ -60,6 +58,11 @@ impl Inbound {
     /// Whether the rest of it is to be expected. A peer that was not asked for it may never send it.
     pub(super) fn will_come(&self) -> bool {
         !self.failed && matches!(self.invitation, Invitation::Done)
+    }
+
+    /// Whether it was found that nothing more of it is to be expected.
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed
     }
 
     /// Nothing more of it is to be expected.
@@ -93,7 +96,8 @@ impl Inbound {
     /// since bytes came.
     pub(super) fn time_left(&mut self, now_ns: u64, limits: &Limits) -> Duration {
         self.is_awaited = true;
-        let patience_ns = self.patience_ns(limits);
+        let (pause, rate) = (limits.body_timeout, limits.body_rate_bytes);
+        let patience_ns = self.pace.patience_ns(pause, rate);
         let wait = self.wait.get_or_insert(Wait {
             since_ns: now_ns,
             until_ns: now_ns.saturating_add(patience_ns),
@@ -104,27 +108,23 @@ impl Inbound {
     /// Reads on in `bytes`, like [`BodyDecoder::decode`].
     pub(super) fn decode(&mut self, bytes: &[u8]) -> Result<Decoded, Refusal> {
         let decoded = self.decoder.decode(bytes)?;
-        self.taken_bytes += decoded.consumed as u64;
+        self.pace.add_bytes(decoded.consumed);
         Ok(decoded)
     }
 
     /// Bytes came, at `arrived_ns`.
     pub(super) fn received(&mut self, arrived_ns: u64) {
         if let Some(wait) = self.wait.take() {
-            self.waited_ns += arrived_ns.saturating_sub(wait.since_ns);
+            self.pace.add_wait(wait.since_ns, arrived_ns);
         }
     }
 
-    /// How long the next bytes may take: no longer than a pause, and than the least rate allows.
-    fn patience_ns(&self, limits: &Limits) -> u64 {
-        let pause_ns = u64::try_from(limits.body_timeout.as_nanos()).unwrap_or(u64::MAX);
-        let worth_ns = u128::from(self.taken_bytes) * 1_000_000_000;
-        let Some(worth_ns) = worth_ns.checked_div(u128::from(limits.body_rate_bytes)) else {
-            // No rate is asked for.
-            return pause_ns;
-        };
-        let worth_ns = u64::try_from(worth_ns).unwrap_or(u64::MAX);
-        let earned_ns = worth_ns.saturating_add(pause_ns);
-        pause_ns.min(earned_ns.saturating_sub(self.waited_ns))
+    /// How long its peer was waited for until `now_ns`. A wait that was given up ends when its peer
+    /// would have been late.
+    pub(super) fn waited_ns(&self, now_ns: u64) -> u64 {
+        let ongoing_ns = self.wait.map_or(0, |wait| {
+            now_ns.min(wait.until_ns).saturating_sub(wait.since_ns)
+        });
+        self.pace.waited_ns() + ongoing_ns
     }
 }

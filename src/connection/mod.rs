@@ -19,11 +19,13 @@ mod body;
 mod exchange;
 mod flag;
 mod inbound;
+mod pace;
 mod respond;
 mod service;
 mod tell;
 mod transport;
 mod visit;
+mod waiting;
 mod wire;
 
 pub(crate) use self::flag::Flag;

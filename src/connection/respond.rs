@@ -3,6 +3,7 @@
 use super::exchange::Asked;
 use super::transport::{Host, Transport};
 use super::visit::Visit;
+use super::waiting::GivenUp;
 use crate::app::{Body, Error, Headers, IntoResponse, Response};
 use crate::http::{
     BodyFraming, CHUNK_END, CONTINUE, Connection, Event, chunk, chunk_head, last_chunk, members,
@@ -119,17 +120,23 @@ impl<H: Host> Visit<'_, H> {
                 self.answered(status, asked.arrived_ns);
                 self.flush(bytes).await
             }
-            body => {
+            mut body => {
                 let announced: Vec<_> = response.headers.get_all(&TRAILER).cloned().collect();
                 // Nothing of the response is out yet.
                 let mut is_held = true;
-                let streamed = self.stream(body, framed.framing, &announced, &mut is_held);
-                match streamed.await {
+                let streamed =
+                    self.stream(asked, &mut body, framed.framing, &announced, &mut is_held);
+                let streamed = streamed.await;
+                self.let_go(asked, body);
+                match streamed {
                     Ok(()) => {
                         self.answered(status, asked.arrived_ns);
                         Ok(())
                     }
-                    Err(Broken::Wire(event)) => Err(event),
+                    Err(Broken::Wire(event)) => {
+                        self.tell_given_up(asked, event);
+                        Err(event)
+                    }
                     Err(Broken::Source(cause)) if is_held => {
                         return self.answer_instead(asked, status, cause);
                     }
@@ -210,7 +217,8 @@ impl<H: Host> Visit<'_, H> {
     /// out that are `announced`, the values of the Trailer field.
     async fn stream(
         &mut self,
-        mut body: Body,
+        asked: Asked,
+        body: &mut Body,
         framing: BodyFraming,
         announced: &[HeaderValue],
         is_held: &mut bool,
@@ -220,7 +228,7 @@ impl<H: Host> Visit<'_, H> {
             _ => None,
         };
         let is_chunked = framing == BodyFraming::Chunked;
-        while let Some(piece) = self.next_piece(&mut body, is_held).await? {
+        while let Some(piece) = self.next_piece(asked, body, is_held).await? {
             *is_held = false;
             let Some(piece_bytes) = NonZeroU64::new(piece.len() as u64) else {
                 continue;
@@ -265,23 +273,29 @@ impl<H: Host> Visit<'_, H> {
     /// head is out, for an interim response cannot follow a final one.
     async fn next_piece(
         &mut self,
+        asked: Asked,
         body: &mut Body,
         is_held: &mut bool,
     ) -> Result<Option<Bytes>, Broken> {
         let mut next = pin!(AssertUnwindSafe(body.next()).catch_unwind());
         let piece = loop {
+            let mut waiting = self.waiting_for_piece(asked);
             let polled = poll_fn(|cx| {
                 let (polled, is_awaited) = self.wire.watch_body(|| next.as_mut().poll(cx));
                 let is_gathered = !self.work.out.is_empty();
                 let has_to_wait = *is_held && is_awaited;
                 let is_due = is_gathered && !has_to_wait || self.wire.is_inviting();
                 match polled {
-                    Poll::Pending if is_due => Poll::Ready(None),
-                    polled => polled.map(Some),
+                    Poll::Ready(piece) => Poll::Ready(Ok(Some(piece))),
+                    Poll::Pending if is_due => Poll::Ready(Ok(None)),
+                    Poll::Pending => waiting.poll(cx).map(Err),
                 }
             });
-            if let Some(piece) = polled.await {
-                break piece;
+            match polled.await {
+                Ok(Some(piece)) => break piece,
+                Ok(None) => {}
+                Err(GivenUp::Left(event)) => return Err(Broken::Wire(event)),
+                Err(GivenUp::Late) => return Err(Broken::Source(Cause::Silent)),
             }
             if !self.wire.is_inviting() {
                 *is_held = false;

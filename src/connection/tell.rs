@@ -7,7 +7,7 @@ use super::transport::{Host, Transport};
 use super::visit::Visit;
 use super::wire::Wire;
 use crate::app::{Error, Response};
-use crate::http::Refusal;
+use crate::http::{Event, Refusal, State};
 use crate::log::{About, Cause};
 use http::StatusCode;
 use std::any::Any;
@@ -36,12 +36,27 @@ impl<H: Host> Visit<'_, H> {
         log.truncated(status, cause, now_ns, || self.about(asked));
     }
 
+    /// The response to what was `asked` is not made, or not sent, to its end, for `event`.
+    #[cold]
+    pub(super) fn tell_given_up(&self, asked: Asked, event: Event) {
+        let (log, now_ns) = (&self.host.service().log, self.wire.transport.now_ns());
+        if let State::Closed(reason) = self.state.advance(event) {
+            log.given_up(reason, now_ns, || self.about(asked));
+        }
+    }
+
+    /// The handler of what was `asked` panicked, or what it left did.
+    #[cold]
+    pub(super) fn tell_panic(&self, asked: Asked, payload: &(dyn Any + Send)) {
+        let (log, now_ns) = (&self.host.service().log, self.wire.transport.now_ns());
+        log.panicked(payload, now_ns, || self.about(asked));
+    }
+
     /// The response of a handler that panicked. The operator is told why; the peer learns that it
     /// was not at fault.
     #[cold]
     pub(super) fn panicked(&self, asked: Asked, payload: &(dyn Any + Send)) -> Response {
-        let (log, now_ns) = (&self.host.service().log, self.wire.transport.now_ns());
-        log.panicked(payload, now_ns, || self.about(asked));
+        self.tell_panic(asked, payload);
         Response::error(StatusCode::INTERNAL_SERVER_ERROR, "")
     }
 

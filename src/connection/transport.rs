@@ -9,6 +9,7 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::ops::Deref;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -26,6 +27,9 @@ pub(crate) trait Host: 'static {
 
     /// The answer to a request for a resource of the server itself, which no route may take.
     fn reserved(self: &Rc<Self>, head: &RequestHead, peer: SocketAddr) -> Option<Answer>;
+
+    /// Ready at `at_ns` on the clock of its connections: a deadline beside that of the transport.
+    fn passed(&self, at_ns: u64) -> Pin<Box<dyn Future<Output = ()>>>;
 }
 
 /// A connected stream of bytes, and the one deadline and the clock that go with it.
@@ -38,6 +42,16 @@ pub(crate) trait Transport: 'static {
     /// # Errors
     /// `Interrupted` after [`Transport::interrupt`]; any other means that the connection failed.
     fn poll_receive(&self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Self::Received>>>;
+
+    /// Ready once the peer has closed its side, while the bytes before that are left unread. Whoever
+    /// waits here is woken for nothing else.
+    ///
+    /// # Errors
+    /// The connection failed.
+    fn poll_left(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// Nobody waits in [`Transport::poll_left`] any more.
+    fn unwatch(&self);
 
     /// Sends what it can of `message`, at least one byte, and returns it for the rest to be sent.
     ///

@@ -2,6 +2,7 @@
 //! `http/cycle.rs`.
 
 use super::exchange::Stop;
+use super::pace::Pace;
 use super::transport::{Host, Received, Transport};
 use super::wire::Wire;
 use crate::http::{CloseReason, ErrorForm, Event, HeadParser, Refusal, RequestHead, State};
@@ -13,6 +14,7 @@ use std::cell::RefMut;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::Poll;
+use std::time::Duration;
 
 /// What may precede a request, once.
 const EMPTY_LINE: &[u8] = b"\r\n";
@@ -31,6 +33,8 @@ pub(super) struct Work {
     pub(super) out: Vec<u8>,
     /// The requests that they answer.
     pub(super) answered: Vec<Answered>,
+    /// How fast the peer takes the response that is being sent.
+    pace: Pace,
 }
 
 /// A request whose response is on its way.
@@ -70,6 +74,7 @@ impl Work {
             buffer.shrink_to(Self::KEPT_BYTES);
         }
         self.answered.clear();
+        self.pace = Pace::default();
     }
 }
 
@@ -265,13 +270,18 @@ impl<'a, H: Host> Visit<'a, H> {
             if message.remaining() == 0 {
                 break Ok(());
             }
-            let transport = &self.wire.transport;
-            // Renewed with every byte taken, so it bounds a peer that stopped reading.
-            transport.arm(self.limits().write_timeout);
+            let (transport, limits) = (&self.wire.transport, self.limits());
+            // Renewed with every byte taken, as far as the peer keeps to the least rate.
+            let (pause, rate) = (limits.write_timeout, limits.write_rate_bytes);
+            let patience_ns = self.work.pace.patience_ns(pause, rate);
+            transport.arm(Duration::from_nanos(patience_ns));
+            let since_ns = transport.now_ns();
             match transport.limit(transport.send(message)).await {
                 Some((Ok(bytes), rest)) => {
                     sent += bytes;
                     message = rest;
+                    self.work.pace.add_bytes(bytes);
+                    self.work.pace.add_wait(since_ns, transport.now_ns());
                 }
                 Some((Err(_), rest)) => {
                     message = rest;
@@ -285,6 +295,10 @@ impl<'a, H: Host> Visit<'a, H> {
         };
         self.work.out = message.head;
         self.work.out.clear();
+        if !self.open {
+            // What follows is of another response.
+            self.work.pace = Pace::default();
+        }
         let now_ns = self.wire.transport.now_ns();
         let mut recorder = self.host.service().recorder();
         recorder.sent(sent as u64);

@@ -116,6 +116,19 @@ impl<T: Transport> Wire<T> {
         inbound.as_ref().is_some_and(|inbound| !inbound.will_come())
     }
 
+    /// Whether whoever reads the current request's body was told that it is not whole.
+    pub(super) fn body_was_cut_off(&self) -> bool {
+        let inbound = self.inbound.borrow();
+        inbound.as_ref().is_some_and(|inbound| inbound.has_failed())
+    }
+
+    /// How long the peer was waited for in the current request's body until `now_ns`.
+    pub(super) fn body_waited_ns(&self, now_ns: u64) -> u64 {
+        let inbound = self.inbound.borrow();
+        let waited_ns = |inbound: &Box<Inbound>| inbound.waited_ns(now_ns);
+        inbound.as_ref().map_or(0, waited_ns)
+    }
+
     /// The body cannot be read on: it is malformed, late, or the peer is gone.
     pub(super) fn fail_body(&self) {
         if let Some(inbound) = &mut *self.inbound.borrow_mut() {

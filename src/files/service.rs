@@ -182,6 +182,12 @@ impl Handler for Files {
         let files = self.clone();
         Answer::pending(files.respond(request))
     }
+
+    /// It waits for the disk alone, and not for long: a peer that closes its side behind its request
+    /// still gets its file.
+    fn finishes_after_disconnect(&self) -> bool {
+        true
+    }
 }
 
 /// The path of a folder's index.

@@ -68,6 +68,15 @@ pub struct Limits {
     /// Longest time in which the peer takes not one byte of a response. Beyond: closed. Default:
     /// [`WRITE_TIMEOUT`].
     pub write_timeout: Duration,
+    /// Least bytes a second of a response, averaged over the time for which its peer was waited for,
+    /// once that has come to `write_timeout`. Below: closed. 0 asks for none. Default:
+    /// [`WRITE_RATE_BYTES`].
+    pub write_rate_bytes: u64,
+    /// Longest time that a handler is waited for: until it has its response, and for each piece of
+    /// one that is streamed. The time that its peer takes to send the request's content does not
+    /// count. Beyond: 503, or the response breaks off. It passes as late as
+    /// [`Time`](crate::app::Time) may. Default: `None`, no such limit.
+    pub handler_timeout: Option<Duration>,
     /// Longest time that a connection is read after its last response. Beyond: closed. Default:
     /// [`LINGER_TIMEOUT`].
     pub linger_timeout: Duration,
@@ -100,6 +109,8 @@ impl Default for Limits {
             body_timeout: BODY_TIMEOUT,
             body_rate_bytes: BODY_RATE_BYTES,
             write_timeout: WRITE_TIMEOUT,
+            write_rate_bytes: WRITE_RATE_BYTES,
+            handler_timeout: HANDLER_TIMEOUT,
             linger_timeout: LINGER_TIMEOUT,
             linger_bytes: LINGER_BYTES,
             unread_body_bytes: UNREAD_BODY_BYTES,
@@ -166,6 +177,8 @@ pub(crate) enum Unit {
     CountOrNone,
     /// Nanoseconds.
     Time,
+    /// Nanoseconds, or none for no limit, which is `u64::MAX`.
+    TimeOrNone,
 }
 
 /// One limit: its name and range, and where it stands in [`Limits`].
@@ -184,6 +197,7 @@ enum Slot<'a> {
     Wide(&'a mut u64),
     Optional(&'a mut Option<u64>),
     Time(&'a mut Duration),
+    OptionalTime(&'a mut Option<Duration>),
 }
 
 const GIB: u64 = 1 << 30;
@@ -191,8 +205,8 @@ const MILLISECOND_NS: u64 = 1_000_000;
 const DAY_NS: u64 = 24 * 60 * 60 * 1_000 * MILLISECOND_NS;
 
 /// Every limit that can be configured.
-pub(crate) static LIMITS: [Limit; 18] = {
-    use Slot::{Optional, Size, Time, Wide};
+pub(crate) static LIMITS: [Limit; 20] = {
+    use Slot::{Optional, OptionalTime, Size, Time, Wide};
     const fn bytes(name: &'static str, least: u64, most: u64, slot: Place) -> Limit {
         limit(name, Unit::Bytes, least, most, slot)
     }
@@ -226,6 +240,16 @@ pub(crate) static LIMITS: [Limit; 18] = {
         time("body_timeout", |l| Time(&mut l.body_timeout)),
         bytes("body_rate_bytes", 0, GIB, |l| Wide(&mut l.body_rate_bytes)),
         time("write_timeout", |l| Time(&mut l.write_timeout)),
+        bytes("write_rate_bytes", 0, GIB, |l| {
+            Wide(&mut l.write_rate_bytes)
+        }),
+        limit(
+            "handler_timeout",
+            Unit::TimeOrNone,
+            MILLISECOND_NS,
+            u64::MAX,
+            |l| OptionalTime(&mut l.handler_timeout),
+        ),
         time("linger_timeout", |l| Time(&mut l.linger_timeout)),
         bytes("linger_bytes", 0, GIB, |l| Size(&mut l.linger_bytes)),
         bytes("unread_body_bytes", 0, GIB, |l| {
@@ -272,7 +296,8 @@ impl Limit {
             Slot::Size(size) => *size as u64,
             Slot::Wide(wide) => *wide,
             Slot::Optional(optional) => optional.unwrap_or(u64::MAX),
-            Slot::Time(time) => u64::try_from(time.as_nanos()).unwrap_or(u64::MAX),
+            Slot::Time(time) => nanoseconds(*time),
+            Slot::OptionalTime(time) => time.map_or(u64::MAX, nanoseconds),
         }
     }
 
@@ -283,6 +308,11 @@ impl Limit {
             Slot::Wide(wide) => *wide = value,
             Slot::Optional(optional) => *optional = Some(value).filter(|value| *value < u64::MAX),
             Slot::Time(time) => *time = Duration::from_nanos(value),
+            Slot::OptionalTime(time) => {
+                *time = Some(value)
+                    .filter(|value| *value < u64::MAX)
+                    .map(Duration::from_nanos);
+            }
         }
     }
 
@@ -311,15 +341,19 @@ impl Limit {
     }
 }
 
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
 impl Unit {
     /// A value as it is written in a configuration.
     pub(crate) fn shown(self, value: u64) -> impl fmt::Display {
         let units: &[(u64, &str)] = match self {
             Self::Count => &[],
-            Self::CountOrNone if value == u64::MAX => return "none".to_owned(),
+            Self::CountOrNone | Self::TimeOrNone if value == u64::MAX => return "none".to_owned(),
             Self::CountOrNone => &[],
             Self::Bytes => &[(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")],
-            Self::Time => &[
+            Self::Time | Self::TimeOrNone => &[
                 (3_600_000 * MILLISECOND_NS, "h"),
                 (1_000 * MILLISECOND_NS, "s"),
                 (MILLISECOND_NS, "ms"),

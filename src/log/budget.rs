@@ -20,11 +20,13 @@ pub(crate) enum Kind {
     Truncated,
     /// A response broke off that was made of a request whose peer did not send all of it.
     Interrupted,
+    /// A request whose peer did not stay for its response.
+    GivenUp,
 }
 
 impl Kind {
     /// How many there are.
-    pub(crate) const COUNT: usize = Kind::Interrupted as usize + 1;
+    pub(crate) const COUNT: usize = Kind::GivenUp as usize + 1;
 }
 
 /// For each [`Kind`] the number of events that were left out.

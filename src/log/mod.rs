@@ -11,6 +11,7 @@
 //! | | ERROR | a handler panicked, or the source of its response | `shard`, `peer`, `method`, `route`, `panic`, `place` |
 //! | | ERROR | a response broke off after its head | `shard`, `peer`, `method`, `route`, `status`, `error` |
 //! | | DEBUG | one that was made of a request whose peer failed | the same |
+//! | | DEBUG | a peer left, or was too slow, before it had its response | `shard`, `peer`, `method`, `route`, `reason` |
 //! | [`ACCEPT`] | WARN | accepting pauses for want of descriptors or memory; goes on | `shard`, `error`; `shard`, `pauses` |
 //! | [`SHARD`] | INFO | a shard serves; ended | `shard`, `cpu` |
 //! | | ERROR | a shard failed while the server ran | `shard`, `error` |
@@ -35,7 +36,7 @@ use self::budget::{Budget, Kind, LeftOut};
 use self::panic::Noted;
 use crate::app::{BodyError, Error, RouteInfo};
 use crate::failure::Failure;
-use crate::http::Refusal;
+use crate::http::{CloseReason, Refusal};
 use crate::limits::LOG_TEXT_BYTES;
 use crate::printable::Printable;
 use http::StatusCode;
@@ -218,6 +219,24 @@ impl Log {
         }
     }
 
+    /// A request was given up, and its connection ended for `reason`.
+    #[cold]
+    pub(crate) fn given_up<'a>(
+        &self,
+        reason: CloseReason,
+        now_ns: u64,
+        about: impl FnOnce() -> About<'a>,
+    ) {
+        if enabled!(target: HANDLER, Level::DEBUG) && self.admits(Kind::GivenUp, now_ns) {
+            let about = about();
+            debug!(
+                target: HANDLER, shard = self.shard, peer = about.peer.map(display),
+                method = about.method(), route = about.route(),
+                reason = CloseReason::NAMES[reason.index()], "a request was given up"
+            );
+        }
+    }
+
     fn admits(&self, kind: Kind, now_ns: u64) -> bool {
         self.tick(now_ns);
         self.budget.borrow_mut().admits(kind)
@@ -230,7 +249,7 @@ impl Log {
             target: LEFT_OUT, shard = self.shard, misdirected = of(Kind::Misdirected),
             refused = of(Kind::Refused), failed = of(Kind::Failed), denied = of(Kind::Denied),
             panicked = of(Kind::Panicked), truncated = of(Kind::Truncated),
-            interrupted = of(Kind::Interrupted), "events were left out"
+            interrupted = of(Kind::Interrupted), given_up = of(Kind::GivenUp), "events were left out"
         );
     }
 }
@@ -246,6 +265,8 @@ pub(crate) enum Cause {
     TooLong,
     /// It had less content than was declared.
     TooShort,
+    /// Its source took too long.
+    Silent,
 }
 
 impl Cause {
@@ -261,6 +282,7 @@ impl Cause {
             Cause::Panic(payload) => panic::message(&**payload),
             Cause::TooLong => "it has more content than was declared".to_owned(),
             Cause::TooShort => "it has less content than was declared".to_owned(),
+            Cause::Silent => "its source took longer than handler_timeout".to_owned(),
         }
     }
 }

@@ -17,7 +17,7 @@ mod time;
 
 use self::socket::Socket;
 use self::time::RingTime;
-use crate::app::{Answer, App, Life, Router, Time};
+use crate::app::{Answer, App, Life, Router, Time, Timer};
 use crate::config::StatsAccess;
 use crate::connection::{self, Flag, Host, Service, Transport, Wire};
 use crate::failure::Failure;
@@ -32,6 +32,7 @@ use std::cell::{Cell, RefCell, RefMut};
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
@@ -201,6 +202,10 @@ impl Host for Shard {
 
     fn reserved(self: &Rc<Self>, head: &RequestHead, peer: SocketAddr) -> Option<Answer> {
         stats::is_asked(self, head, peer).then(|| stats::answer(self, head))
+    }
+
+    fn passed(&self, at_ns: u64) -> Pin<Box<dyn Future<Output = ()>>> {
+        RingTime(self.ring.clone()).passed(at_ns)
     }
 }
 

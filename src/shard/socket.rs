@@ -28,6 +28,14 @@ impl Transport for Socket {
         self.stream.poll_receive(cx)
     }
 
+    fn poll_left(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream.poll_left(cx)
+    }
+
+    fn unwatch(&self) {
+        self.stream.unwatch();
+    }
+
     fn send(&self, message: Message) -> impl Future<Output = (io::Result<usize>, Message)> {
         self.stream.send(message)
     }

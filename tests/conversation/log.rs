@@ -1,5 +1,7 @@
 //! What the log is told, and what it never is: each test has a subscriber of its own.
 
+mod given_up;
+
 use super::{app, get, request, sent, statuses};
 use corelane::app::{BodyError, BodySource, Response};
 use corelane::limits::{LOG_EVENTS, LOG_TEXT_BYTES};

@@ -4,6 +4,7 @@
 mod bodies;
 mod client;
 mod deadlines;
+mod departures;
 mod errors;
 mod extract;
 mod layers;
