@@ -10,6 +10,8 @@ mod bodies;
 mod cases;
 mod counterparts;
 mod deadlines;
+mod departures;
+mod failures;
 mod files;
 mod limits;
 mod log;

@@ -7,7 +7,7 @@ mod pace;
 mod request_line;
 mod responses;
 
-use super::app::Served;
+use super::app::{Served, app};
 use super::support::Client;
 use super::support::client::Response;
 use corelane::{App, Request, Server};
@@ -62,7 +62,8 @@ fn requests_that_wait_keep_their_place_in_the_pipeline() {
 
 #[test]
 fn a_client_that_has_closed_its_side_is_answered() {
-    let served = Served::new();
+    // One that is waited for is given up otherwise.
+    let served = Served::with(|shard| app(shard).finish_after_disconnect());
     let table: [(&[&str], &str); 4] = [
         (&["/plaintext"], "Hello, World!"),
         (&["/deadline"], "after a deadline"),
