@@ -51,7 +51,11 @@ fn set(limits: &mut Limits, name: &str, text: &str) -> Result<(), Mistake> {
     let value = match limit.unit {
         Unit::CountOrNone | Unit::TimeOrNone if text == "none" => u64::MAX,
         Unit::Time | Unit::TimeOrNone => {
-            let time = duration::parse(text, Duration::from_nanos(limit.most))?;
+            let time = duration::parse(text, Duration::from_nanos(limit.most));
+            let time = time.map_err(|mistake| match limit.unit {
+                Unit::TimeOrNone => Mistake::new(mistake.what, mistake.mend + ", or none"),
+                _ => mistake,
+            })?;
             u64::try_from(time.as_nanos()).unwrap_or(limit.most)
         }
         Unit::Bytes => size::parse(text)?,

@@ -294,11 +294,13 @@ mod tests {
             body_bytes = "10MiB"
             field_lines = 50
             requests_per_connection = 1000
+            handler_timeout = "2m"
         "#;
         let mut limits = Limits {
             head_timeout: Duration::from_secs(5),
             body_bytes: 10 << 20,
             requests_per_connection: Some(1000),
+            handler_timeout: Some(Duration::from_secs(120)),
             ..Limits::default()
         };
         limits.head.field_lines = 50;
@@ -384,6 +386,11 @@ mod tests {
                 "limits.requests_per_connection = ''",
                 "/etc/c.toml:1:34: limits.requests_per_connection: '' is not a count; \
                  write a whole number, or none",
+            ),
+            (
+                "limits.handler_timeout = 'never'",
+                "/etc/c.toml:1:26: limits.handler_timeout: 'never' is not a duration; \
+                 write a whole number and ms, s, m or h, such as 30s, or none",
             ),
             (
                 "limits.bodybytes = 1",

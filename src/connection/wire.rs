@@ -125,8 +125,8 @@ impl<T: Transport> Wire<T> {
     /// How long the peer was waited for in the current request's body until `now_ns`.
     pub(super) fn body_waited_ns(&self, now_ns: u64) -> u64 {
         let inbound = self.inbound.borrow();
-        let waited_ns = |inbound: &Box<Inbound>| inbound.waited_ns(now_ns);
-        inbound.as_ref().map_or(0, waited_ns)
+        let inbound = inbound.as_deref();
+        inbound.map_or(0, |inbound| inbound.waited_ns(now_ns))
     }
 
     /// The body cannot be read on: it is malformed, late, or the peer is gone.

@@ -429,6 +429,11 @@ mod tests {
                 "request_line_bytes: 2GiB is more than 1GiB; give it a value from 16 to 1GiB",
             ),
             (
+                "handler_timeout",
+                0,
+                "handler_timeout: 0ms is less than 1ms; give it a value from 1ms to none",
+            ),
+            (
                 "requests_per_connection",
                 0,
                 "requests_per_connection: 0 is less than 1; give it a value from 1 to none",

@@ -12,8 +12,10 @@ use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// The ways to leave, and what the connection then ends as.
-const WAYS: [(fn(&mut Conversation), CloseReason); 2] = [
+/// A way to leave, and what the connection then ends as.
+type Way = (fn(&mut Conversation), CloseReason);
+
+const WAYS: [Way; 2] = [
     (Conversation::close, CloseReason::PeerAborted),
     (Conversation::reset, CloseReason::Failed),
 ];

@@ -451,6 +451,11 @@ fn write_limits(limits: &Limits) -> String {
         ("body_timeout", ms(limits.body_timeout)),
         ("body_rate_bytes", limits.body_rate_bytes.to_string()),
         ("write_timeout", ms(limits.write_timeout)),
+        ("write_rate_bytes", limits.write_rate_bytes.to_string()),
+        (
+            "handler_timeout",
+            limits.handler_timeout.map_or("'none'".to_owned(), ms),
+        ),
         ("linger_timeout", ms(limits.linger_timeout)),
         ("linger_bytes", limits.linger_bytes.to_string()),
         ("unread_body_bytes", limits.unread_body_bytes.to_string()),
