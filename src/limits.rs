@@ -79,6 +79,17 @@ pub const WRITE_RATE_BYTES: u64 = 240;
 /// are meant to take long; its peer's leaving ends the wait.
 pub const HANDLER_TIMEOUT: Option<Duration> = None;
 
+/// How long a peer says nothing before the kernel asks whether it is still there: it may be gone
+/// without a word, with its machine or its network. Longer than any wait that has a deadline, so this
+/// is for handlers and streams that have none.
+pub const PEER_SILENCE: Duration = Duration::from_secs(120);
+
+/// Between two questions of the kernel to a peer that does not answer.
+pub const PEER_PROBE_INTERVAL: Duration = Duration::from_secs(15);
+
+/// Questions without an answer after which the peer is gone. Beyond it: the connection failed.
+pub const PEER_PROBES: u32 = 4;
+
 /// Longest time that a connection is read after its last response, so that the peer gets to
 /// read that response before a reset destroys it (RFC 9112 §9.6).
 pub const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
@@ -216,6 +227,7 @@ const _: () = assert!(CHUNK_LINE_BYTES <= CHUNK_EXCESS_BYTES);
 const _: () = assert!(TRAILER_BYTES <= FIELD_SECTION_BYTES);
 // What an HDR histogram that begins at 1 ns can be made of.
 const _: () = assert!(LATENCY_MAX_NS >= 2 && LATENCY_DIGITS <= 5);
+const _: () = assert!(PEER_SILENCE.as_nanos() > IDLE_TIMEOUT.as_nanos());
 const _: () = assert!(NAME_BYTES < PATH_BYTES);
 const _: () = assert!(PART_BYTES <= BODY_BYTES && PART_HEAD_BYTES as u64 <= PART_BYTES);
 const _: () = assert!(RING_BUFFERS.is_power_of_two() && RING_BUFFERS <= 1 << 15);

@@ -1,9 +1,9 @@
 //! Binding: for each address one listening socket per shard, all in one SO_REUSEPORT group.
 
 use crate::failure::Failure;
-use crate::limits::ACCEPT_BACKLOG;
+use crate::limits::{ACCEPT_BACKLOG, PEER_PROBE_INTERVAL, PEER_PROBES, PEER_SILENCE};
 use crate::preflight;
-use socket2::{Domain, SockFilter, SockRef, Socket, Type};
+use socket2::{Domain, SockFilter, SockRef, Socket, TcpKeepalive, Type};
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
@@ -78,11 +78,20 @@ fn claim(address: SocketAddr) -> io::Result<SocketAddr> {
 fn listener(address: SocketAddr) -> io::Result<Socket> {
     let socket = socket(address)?;
     socket.set_reuse_port(true)?;
-    // Accepted connections inherit it.
+    // Accepted connections inherit both.
     socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_keepalive(&probes())?;
     socket.bind(&address.into())?;
     socket.listen(ACCEPT_BACKLOG)?;
     Ok(socket)
+}
+
+/// How the kernel finds out that a peer is gone without a word.
+fn probes() -> TcpKeepalive {
+    TcpKeepalive::new()
+        .with_time(PEER_SILENCE)
+        .with_interval(PEER_PROBE_INTERVAL)
+        .with_retries(PEER_PROBES)
 }
 
 fn socket(address: SocketAddr) -> io::Result<Socket> {
@@ -127,6 +136,20 @@ mod tests {
                 .collect();
             assert_eq!(addresses, listening.addresses);
         }
+    }
+
+    #[test]
+    fn the_kernel_asks_after_silent_peers() {
+        let listening = Listening::bind(&[loopback()], 1).unwrap();
+        let _peer = TcpStream::connect(listening.addresses[0]).unwrap();
+        let (accepted, _) = SockRef::from(&*listening.by_shard[0][0]).accept().unwrap();
+        assert!(accepted.keepalive().unwrap());
+        assert_eq!(accepted.tcp_keepalive_time().unwrap(), PEER_SILENCE);
+        assert_eq!(
+            accepted.tcp_keepalive_interval().unwrap(),
+            PEER_PROBE_INTERVAL
+        );
+        assert_eq!(accepted.tcp_keepalive_retries().unwrap(), PEER_PROBES);
     }
 
     #[test]

@@ -36,7 +36,8 @@ pub(crate) fn app(folder: &str) -> App {
         .files("/", folder)
 }
 
-/// Sends each piece of the content back before it reads the next.
+/// Sends each piece of the content back before it reads the next. So a client that sends much has to
+/// read meanwhile.
 async fn echo(req: Request) -> Response {
     let media_type = req.header("content-type").map(HeaderValue::from_str);
     let mut response = req.into_body().into_response();
