@@ -13,6 +13,9 @@ use crate::app::{Answer, Request, Response};
 /// that is streamed is not in it. On a core it passes up to 100 ms late, or up to 1 s late when it
 /// is longer than 5 s. A handler that computes without ever waiting cannot be cut off.
 ///
+/// [`Limits::handler_timeout`](crate::Limits) is one for all handlers of a server, in which the time
+/// that the content takes to come does not count, and for the pieces of a streamed response.
+///
 /// ```
 /// use corelane::App;
 /// use corelane::app::middleware::Timeout;
