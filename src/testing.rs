@@ -129,7 +129,8 @@ impl Conversation {
         self.run();
     }
 
-    /// The peer closes its side: it has sent everything, and reads on.
+    /// The peer closes its side: it has sent everything, and reads on. A handler that waits is given
+    /// up, unless it is [to finish](crate::app::finish_after_disconnect).
     pub fn close(&mut self) {
         self.line.borrow_mut().end.get_or_insert(End::Closed);
         self.run();
