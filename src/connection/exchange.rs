@@ -162,7 +162,7 @@ impl<H: Host> Visit<'_, H> {
             lease.settle();
         }
         if let Err(event) = self.flush(Bytes::new()).await {
-            return event;
+            return self.give_up(asked, answer, event);
         }
         let mut waiting = self.waiting_for_response(asked);
         let outcome = loop {
@@ -183,10 +183,7 @@ impl<H: Host> Visit<'_, H> {
                     let status = StatusCode::SERVICE_UNAVAILABLE;
                     break Ok(Error::new(status, TOOK_TOO_LONG).into_response());
                 }
-                Awaited::GivenUp(GivenUp::Left(event)) => {
-                    self.tell_given_up(asked, event);
-                    break Err(event);
-                }
+                Awaited::GivenUp(GivenUp::Left(event)) => break Err(event),
                 Awaited::Invitation => {
                     self.work.out.extend_from_slice(CONTINUE);
                     if let Err(event) = self.flush(Bytes::new()).await {
@@ -197,11 +194,11 @@ impl<H: Host> Visit<'_, H> {
             }
         };
         drop(waiting);
-        self.let_go(asked, answer);
         let mut response = match outcome {
             Ok(response) => response,
-            Err(event) => return event,
+            Err(event) => return self.give_up(asked, answer, event),
         };
+        self.let_go(asked, answer);
         match self.gather(asked, &mut response) {
             Some(event) => event,
             None => self.send_long(asked, response).await,

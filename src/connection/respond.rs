@@ -84,6 +84,7 @@ impl<H: Host> Visit<'_, H> {
             // RFC 9110 §15, §15.2: an interim response is not an answer, and other numbers are no
             // statuses, so the handler gave none.
             let failure = Error::from(NoAnswer(response.status));
+            self.let_go_of_source(asked, response);
             return self.gather(asked, &mut failure.into_response());
         }
         if let Some(failure) = response.failure() {
@@ -99,8 +100,17 @@ impl<H: Host> Visit<'_, H> {
         };
         self.gather_framed(asked, framed, response);
         self.work.out.extend_from_slice(content);
+        self.let_go_of_source(asked, response);
         self.answered(response.status, asked.arrived_ns);
         Some(self.follow(asked, framed))
+    }
+
+    /// Drops the source of content that is not sent.
+    #[inline]
+    fn let_go_of_source(&self, asked: Asked, response: &mut Response) {
+        if matches!(response.body, Body::Stream { .. }) {
+            self.let_go(asked, std::mem::take(&mut response.body));
+        }
     }
 
     /// Sends a response that is too large to be gathered, or not known whole.
@@ -110,7 +120,7 @@ impl<H: Host> Visit<'_, H> {
             && !self.work.out.is_empty()
             && let Err(event) = self.flush(Bytes::new()).await
         {
-            return event;
+            return self.give_up(asked, response, event);
         }
         let framed = self.frame(asked, &response);
         self.gather_framed(asked, framed, &response);

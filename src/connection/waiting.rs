@@ -96,6 +96,14 @@ impl<'a, H: Host> Visit<'a, H> {
             .is_none_or(|id| router.finishes_after_disconnect(id))
     }
 
+    /// Drops what is a handler's and was to become the response to what was `asked`, which is not made
+    /// for `event`.
+    pub(super) fn give_up<T>(&self, asked: Asked, owned: T, event: Event) -> Event {
+        self.tell_given_up(asked, event);
+        self.let_go(asked, owned);
+        event
+    }
+
     /// Drops what is a handler's, which may panic even then.
     pub(super) fn let_go<T>(&self, asked: Asked, owned: T) {
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(owned))) {
