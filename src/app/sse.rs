@@ -20,8 +20,8 @@ use super::time::Time;
 
 const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
 
-/// What goes out for a heartbeat: an empty comment.
-const HEARTBEAT: &[u8] = b":\n\n";
+/// What goes out where there is no event: an empty comment.
+const COMMENT: &[u8] = b":\n\n";
 
 type Written = Result<Bytes, Box<dyn StdError + Send + Sync>>;
 
@@ -86,16 +86,6 @@ impl Sse {
         Sse(Box::pin(
             events.map(|event| event.map_err(E::into)?.write()),
         ))
-    }
-
-    /// These events with an empty comment whenever `ticks` yields and there is no event to send;
-    /// [`Ring::ticks`](crate::ring::Ring::ticks) makes such a stream.
-    #[must_use]
-    pub fn heartbeat(self, ticks: impl Stream<Item = ()> + 'static) -> Sse {
-        Sse(Box::pin(Beating {
-            events: self.0,
-            ticks: Some(Box::pin(ticks)),
-        }))
     }
 
     /// These events with an empty comment whenever `interval` has passed on `time` without one. On a
@@ -231,34 +221,6 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Events, and a comment for each tick on which there is none.
-struct Beating {
-    events: Pin<Box<dyn Stream<Item = Written>>>,
-    /// `None` once it has ended.
-    ticks: Option<Pin<Box<dyn Stream<Item = ()>>>>,
-}
-
-impl Stream for Beating {
-    type Item = Written;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Written>> {
-        if let Poll::Ready(event) = self.events.as_mut().poll_next(cx) {
-            return Poll::Ready(event);
-        }
-        let Some(ticks) = &mut self.ticks else {
-            return Poll::Pending;
-        };
-        match ticks.as_mut().poll_next(cx) {
-            Poll::Ready(Some(())) => Poll::Ready(Some(Ok(Bytes::from_static(HEARTBEAT)))),
-            Poll::Ready(None) => {
-                self.ticks = None;
-                Poll::Pending
-            }
-            Poll::Pending => Poll::Pending,
-        }
-    }
-}
-
 /// Events, and a comment for each time that none comes for as long as silence may last.
 struct KeptAlive {
     events: Pin<Box<dyn Stream<Item = Written>>>,
@@ -299,15 +261,12 @@ impl Silence {
             ready!(self.wait.as_mut().poll(cx));
             let lasted = self.time.now().saturating_sub(self.since);
             let left = self.most.saturating_sub(lasted);
-            let is_over = left.is_zero();
-            if is_over {
+            if left.is_zero() {
                 self.end();
-            }
-            let next = if is_over { self.most } else { left };
-            self.wait = Silence::wait(&self.time, next);
-            if is_over {
+                self.wait = Silence::wait(&self.time, self.most);
                 return Poll::Ready(());
             }
+            self.wait = Silence::wait(&self.time, left);
         }
     }
 }
@@ -321,7 +280,7 @@ impl Stream for KeptAlive {
             return Poll::Ready(event);
         }
         ready!(self.silence.poll_over(cx));
-        Poll::Ready(Some(Ok(Bytes::from_static(HEARTBEAT))))
+        Poll::Ready(Some(Ok(Bytes::from_static(COMMENT))))
     }
 }
 

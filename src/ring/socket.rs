@@ -235,8 +235,9 @@ impl State {
         if receive.first.is_none() {
             return self.arm(key);
         }
-        let rare = receive.rare.get_or_insert_default();
-        if !std::mem::replace(&mut rare.watch.is_polling, true) {
+        if let Some(rare) = &mut receive.rare
+            && !std::mem::replace(&mut rare.watch.is_polling, true)
+        {
             let socket = &mut self.sockets[key.index as usize];
             socket.ops += 1;
             let submission = opcode::PollAdd::new(types::Fd(socket.fd()), HANG_UP).build();

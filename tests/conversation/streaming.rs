@@ -263,10 +263,10 @@ fn trailers_are_made_when_the_content_has_ended() {
 }
 
 #[test]
-fn events_go_out_one_by_one_and_ticks_in_between() {
-    let (events, ticks) = (Feed::<SseEvent>::new(), Feed::<()>::new());
-    let sources = (events.clone(), ticks.clone());
-    let mut peer = asked(move || Sse::new(sources.0.stream()).heartbeat(sources.1.stream()));
+fn events_go_out_one_by_one() {
+    let events = Feed::<SseEvent>::new();
+    let source = events.clone();
+    let mut peer = asked(move || Sse::new(source.stream()));
     let head = sent(&mut peer);
     for field in [
         "Content-Type: text/event-stream",
@@ -278,15 +278,12 @@ fn events_go_out_one_by_one_and_ticks_in_between() {
     events.push(SseEvent::data("a\nb").event("c"));
     let expected = "1a\r\ndata: a\ndata: b\nevent: c\n\n\r\n";
     assert_eq!(look(&mut peer), expected);
-    ticks.push(());
-    assert_eq!(look(&mut peer), "3\r\n:\n\n\r\n");
-    ticks.end();
     assert_eq!(look(&mut peer), "");
     events.push(SseEvent::data("d"));
     assert_eq!(look(&mut peer), "9\r\ndata: d\n\n\r\n");
     events.end();
     assert_eq!(look(&mut peer), "0\r\n\r\n");
-    assert!(events.0.borrow().is_dropped && ticks.0.borrow().is_dropped);
+    assert!(events.0.borrow().is_dropped);
 }
 
 #[test]

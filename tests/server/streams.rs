@@ -34,12 +34,10 @@ fn responses_of_every_size_arrive_whole() {
 
 #[test]
 fn events_arrive_while_their_stream_goes_on() {
-    let served = Served::with(|shard| {
-        let ring = shard.ring().clone();
-        App::new().get("/", move |_: Request| {
-            let ticks = ring.ticks(Duration::from_millis(1));
+    let served = Served::with(|_| {
+        App::new().get("/", async |request: Request| {
             let events = stream::once(SseEvent::data("a")).chain(stream::pending());
-            async { Sse::new(events).heartbeat(ticks) }
+            Sse::new(events).keep_alive(&request.time(), Duration::from_millis(1))
         })
     });
     let mut client = Client::connect(served.address);
