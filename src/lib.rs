@@ -41,6 +41,7 @@
 //! | [`shard`] | what a core owns, and lends to the function that makes its app |
 //! | [`ring`] | sockets, files, deadlines and wake-ups for handlers that need their own |
 //! | [`files`] | serving a folder |
+//! | [`net`] | connecting to other servers |
 //! | [`http`] | HTTP/1.1 as pure code |
 //! | [`stats`] | what `/stats` says, and what a latency is |
 //! | [`log`] | which events there are for a [`tracing`](https://docs.rs/tracing) subscriber |
@@ -59,6 +60,7 @@ pub mod files;
 pub mod http;
 pub mod limits;
 pub mod log;
+pub mod net;
 pub mod preflight;
 mod printable;
 pub mod ring;

@@ -136,6 +136,9 @@ pub const ACCEPT_BACKLOG: i32 = 4096;
 /// Pause after accepting failed for want of descriptors or memory.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// Pause before a Unix socket whose queue was full is connected to again.
+pub const QUEUE_PAUSE: Duration = Duration::from_millis(100);
+
 /// Connections for which a shard's tables have room from the start. Cost: 128 bytes of address space
 /// each, which become memory as connections come. Beyond it the tables grow by moving, and leave to
 /// the allocator as much as they had.
