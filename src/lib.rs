@@ -43,6 +43,7 @@
 //! | [`files`] | serving a folder |
 //! | [`net`] | connecting to other servers |
 //! | [`pool`] | a core's connections to another server |
+//! | `postgres`, `redis` | these servers, with the features of their names |
 //! | [`http`] | HTTP/1.1 as pure code |
 //! | [`stats`] | what `/stats` says, and what a latency is |
 //! | [`log`] | which events there are for a [`tracing`](https://docs.rs/tracing) subscriber |
@@ -64,8 +65,12 @@ pub mod limits;
 pub mod log;
 pub mod net;
 pub mod pool;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 pub mod preflight;
 mod printable;
+#[cfg(feature = "redis")]
+pub mod redis;
 pub mod ring;
 pub mod server;
 pub mod shard;

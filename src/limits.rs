@@ -136,6 +136,26 @@ pub const ACCEPT_BACKLOG: i32 = 4096;
 /// Pause after accepting failed for want of descriptors or memory.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// Longest time to connect to a database, and as long again to be let in.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Longest wait for what a query brings. Beyond it: 503, and the query is cancelled.
+pub const QUERY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Most statements that are kept prepared on one connection. Beyond it: prepared for each use. Cost:
+/// some kilobytes each, there and here.
+pub const STATEMENTS: usize = 256;
+
+/// Longest wait for the answer to a command of Redis, with that for a connection. Beyond it: 503.
+pub const COMMAND_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// First pause before a connection to Redis that could not be made is tried again. Each is twice as
+/// long as the one before.
+pub const RECONNECT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Longest such pause.
+pub const RECONNECT_PAUSE_MAX: Duration = Duration::from_secs(2);
+
 /// Pause before a Unix socket whose queue was full is connected to again.
 pub const QUEUE_PAUSE: Duration = Duration::from_millis(100);
 
@@ -252,6 +272,8 @@ const _: () = assert!(LATENCY_MAX_NS >= 2 && LATENCY_DIGITS <= 5);
 const _: () = assert!(PEER_SILENCE.as_nanos() > IDLE_TIMEOUT.as_nanos());
 const _: () = assert!(POOL_CHECK.as_nanos() < POOL_IDLE.as_nanos());
 const _: () = assert!(POOL_IDLE.as_nanos() < POOL_LIFETIME.as_nanos());
+const _: () = assert!(2 * CONNECT_TIMEOUT.as_nanos() < POOL_WAIT.as_nanos());
+const _: () = assert!(RECONNECT_PAUSE.as_nanos() < RECONNECT_PAUSE_MAX.as_nanos());
 const _: () = assert!(NAME_BYTES < PATH_BYTES);
 const _: () = assert!(PART_BYTES <= BODY_BYTES && PART_HEAD_BYTES as u64 <= PART_BYTES);
 const _: () = assert!(RING_BUFFERS.is_power_of_two() && RING_BUFFERS <= 1 << 15);

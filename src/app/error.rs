@@ -118,6 +118,18 @@ impl Error {
     }
 }
 
+/// Whether it is a Redis that is away or does not answer: its crate has one error for everything.
+#[cfg(feature = "redis")]
+fn is_of_the_connection(error: &dyn Any) -> bool {
+    let error = error.downcast_ref::<redis::RedisError>();
+    error.is_some_and(redis::RedisError::is_io_error)
+}
+
+#[cfg(not(feature = "redis"))]
+fn is_of_the_connection(_: &dyn Any) -> bool {
+    false
+}
+
 /// Any error is the handler's failure, except those of this library that know better.
 impl<E: StdError + Send + Sync + 'static> From<E> for Error {
     fn from(error: E) -> Error {
@@ -132,6 +144,7 @@ impl<E: StdError + Send + Sync + 'static> From<E> for Error {
             Some(BodyError::Refused(refusal)) => return Error::refused(*refusal),
             Some(BodyError::TimedOut) => (Blame::Peer, StatusCode::REQUEST_TIMEOUT),
             Some(BodyError::Disconnected) => (Blame::Wire, StatusCode::BAD_REQUEST),
+            _ if is_of_the_connection(any) => (Blame::Handler, StatusCode::SERVICE_UNAVAILABLE),
             _ if any.is::<AppError>() => (Blame::Operator, StatusCode::INTERNAL_SERVER_ERROR),
             _ => (Blame::Handler, StatusCode::INTERNAL_SERVER_ERROR),
         };

@@ -18,6 +18,7 @@
 //! | [`SERVER`] | INFO | a shutdown begins; is over | `shards` |
 //! | | WARN | a shutdown took too long, and what was left is cut off | `shards` |
 //! | | ERROR | a panic that nobody catches, where [`crate::cli`] has set the hook | `thread`, `panic`, `place` |
+//! | [`OTHERS`] | ERROR | what drives a connection to another server panicked | `server`, `panic`, `place` |
 //! | [`LEFT_OUT`] | WARN | more came in a second than is told | `shard`, and how many of each kind |
 //! | | WARN | [`Lines`] were left out; cannot be written | `lines`; `error` |
 //!
@@ -65,6 +66,8 @@ pub const ACCEPT: &str = "corelane::accept";
 pub const SHARD: &str = "corelane::shard";
 /// The life of the server.
 pub const SERVER: &str = "corelane::server";
+/// Connections to other servers.
+pub const OTHERS: &str = "corelane::others";
 /// Events that were left out.
 pub const LEFT_OUT: &str = "corelane::left_out";
 
@@ -339,6 +342,16 @@ pub(crate) fn shutdown_is_cut_short(shards: usize) {
     warn!(
         target: SERVER, shards,
         "the shutdown took its whole time: what is left is cut off; raise --shutdown-timeout"
+    );
+}
+
+/// What drives a connection to a `server` of others panicked, and the connection is lost.
+#[cfg(any(feature = "postgres", feature = "redis"))]
+pub(crate) fn connection_panicked(server: &str, payload: &(dyn Any + Send)) {
+    let noted = panic::take_noted();
+    error!(
+        target: OTHERS, server, panic = panic::message(payload),
+        place = noted.map(|noted| noted.place), "a connection panicked"
     );
 }
 
