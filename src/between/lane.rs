@@ -43,6 +43,8 @@ struct Counts {
     taken: Line<AtomicUsize>,
     /// The sender waits for room.
     wants_room: Line<AtomicBool>,
+    /// The receiver has gone, and what the lane was full of.
+    is_over: Line<AtomicBool>,
 }
 
 /// Something in a cache line of its own, so that one end's writes do not slow the other's.
@@ -71,7 +73,10 @@ impl<T> Outgoing<T> {
     /// Puts a message on the lane, if there is room.
     pub(super) fn push(&self, message: T) -> Result<(), Unsent<T>> {
         if self.len() >= self.capacity {
-            return Err(Unsent::Full(message));
+            return match self.counts.is_over.0.load(Ordering::Acquire) {
+                false => Err(Unsent::Full(message)),
+                true => Err(Unsent::Gone(message)),
+            };
         }
         self.push_beyond(message)
     }
@@ -130,6 +135,12 @@ impl<T> Incoming<T> {
     }
 }
 
+impl<T> Drop for Incoming<T> {
+    fn drop(&mut self) {
+        self.counts.is_over.0.store(true, Ordering::Release);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -172,12 +183,14 @@ mod tests {
 
     #[test]
     fn what_is_on_a_lane_ends_with_its_receiver() {
-        let (outgoing, incoming) = lane(4);
-        let message = Rc::new(());
-        outgoing.push(Rc::clone(&message)).unwrap();
-        drop(incoming);
-        assert_eq!(Rc::strong_count(&message), 1);
-        assert_eq!(outgoing.push(message), Err(Unsent::Gone(Rc::new(()))));
+        for capacity in [1, 2] {
+            let (outgoing, incoming) = lane(capacity);
+            let message = Rc::new(());
+            outgoing.push(Rc::clone(&message)).unwrap();
+            drop(incoming);
+            assert_eq!(Rc::strong_count(&message), 1);
+            assert_eq!(outgoing.push(message), Err(Unsent::Gone(Rc::new(()))));
+        }
     }
 
     #[test]
