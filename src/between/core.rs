@@ -115,7 +115,12 @@ impl Core {
 
     /// The ports that the app has kept.
     fn ports(&self) -> Vec<Rc<dyn Port>> {
-        self.0.ports.borrow().iter().filter_map(Weak::upgrade).collect()
+        self.0
+            .ports
+            .borrow()
+            .iter()
+            .filter_map(Weak::upgrade)
+            .collect()
     }
 
     /// Whether the app has lanes.

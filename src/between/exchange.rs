@@ -159,7 +159,9 @@ impl Exchange {
 
     fn unclaimed(&self) -> MutexGuard<'_, Unclaimed> {
         // Nothing that can panic runs while it is held, but what others drop.
-        self.unclaimed.lock().unwrap_or_else(PoisonError::into_inner)
+        self.unclaimed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

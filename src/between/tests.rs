@@ -153,7 +153,9 @@ fn who_waits_for_room_is_woken_by_it() {
         }
     };
     let bells = poll_fn(|cx| {
-        cores.iter().for_each(|core| core.connect(cx.waker().clone()));
+        cores
+            .iter()
+            .for_each(|core| core.connect(cx.waker().clone()));
         answer(&cores);
         Poll::Pending
     });
@@ -209,7 +211,11 @@ fn who_sends_where_nobody_receives_is_told() {
     exchange.seal(3);
     drop(own);
     for to in [0, 1, 2, 3, 4, usize::MAX] {
-        assert_eq!(reason(lanes.try_send(to, 1)), Some(Undelivered::Gone), "{to}");
+        assert_eq!(
+            reason(lanes.try_send(to, 1)),
+            Some(Undelivered::Gone),
+            "{to}"
+        );
         let sent = now(lanes.send(to, 1)).unwrap();
         assert_eq!(reason(sent), Some(Undelivered::Gone), "{to}");
     }
@@ -225,14 +231,30 @@ fn a_broadcast_reaches_all_cores_or_names_those_that_it_missed() {
     let mut ends: Vec<_> = cores.iter().map(|core| core.lanes_for::<u32>(1)).collect();
     let lanes = ends[1].0.clone();
     assert_eq!(lanes.try_broadcast(1), Ok(()));
-    assert!(ends[..2].iter_mut().all(|(_, mailbox)| mailbox.try_recv() == Some(1)));
-    let missed = |reason| Err(BroadcastError { missed: vec![(2, reason)] });
+    assert!(
+        ends[..2]
+            .iter_mut()
+            .all(|(_, mailbox)| mailbox.try_recv() == Some(1))
+    );
+    let missed = |reason| {
+        Err(BroadcastError {
+            missed: vec![(2, reason)],
+        })
+    };
     assert_eq!(lanes.try_broadcast(2), missed(Undelivered::Full));
-    assert!(ends[..2].iter_mut().all(|(_, mailbox)| mailbox.try_recv() == Some(2)));
+    assert!(
+        ends[..2]
+            .iter_mut()
+            .all(|(_, mailbox)| mailbox.try_recv() == Some(2))
+    );
     let mut waits = pin!(lanes.broadcast(3));
     assert_eq!(now(&mut waits), None);
     // The others have it already.
-    assert!(ends[..2].iter_mut().all(|(_, mailbox)| mailbox.try_recv() == Some(3)));
+    assert!(
+        ends[..2]
+            .iter_mut()
+            .all(|(_, mailbox)| mailbox.try_recv() == Some(3))
+    );
     assert_eq!(ends[2].1.try_recv(), Some(1));
     assert_eq!(now(&mut waits), Some(Ok(())));
     let mut late = pin!(lanes.broadcast(4));
@@ -240,7 +262,10 @@ fn a_broadcast_reaches_all_cores_or_names_those_that_it_missed() {
     clock.0.set(SEND_TIMEOUT.as_nanos() as u64);
     assert_eq!(now(&mut late), Some(missed(Undelivered::Full)));
     drop(ends.pop());
-    assert!(ends.iter_mut().all(|(_, mailbox)| mailbox.try_recv() == Some(4)));
+    assert!(
+        ends.iter_mut()
+            .all(|(_, mailbox)| mailbox.try_recv() == Some(4))
+    );
     assert_eq!(now(lanes.broadcast(5)), Some(missed(Undelivered::Gone)));
 }
 
@@ -253,7 +278,10 @@ fn closed_cores_take_what_is_on_its_way_and_end() {
     let mut waits = pin!(here.send(1, 2));
     assert_eq!(now(&mut waits), None);
     cores[0].close();
-    assert_eq!(reason(now(&mut waits).unwrap()), Some(Undelivered::Draining));
+    assert_eq!(
+        reason(now(&mut waits).unwrap()),
+        Some(Undelivered::Draining)
+    );
     assert_eq!(reason(here.try_send(1, 2)), Some(Undelivered::Draining));
     assert_eq!(reason(here.try_send(0, 2)), Some(Undelivered::Draining));
     // The other has not closed: it is still received from.
@@ -318,9 +346,9 @@ fn what_is_not_received_is_freed() {
 /// Each of three threads is a core, which sends to the others and receives from them, and sleeps when
 /// it has nothing to do.
 #[test]
-fn a_million_messages_between_threads_arrive_in_order() {
+fn messages_between_threads_arrive_in_order() {
     const CORES: usize = 3;
-    const EACH: usize = 1_000_000 / (CORES * (CORES - 1));
+    const EACH: usize = 20_000;
     let exchange = Arc::new(Exchange::new(CORES));
     let core = |index| {
         let exchange = Arc::clone(&exchange);
@@ -354,5 +382,7 @@ fn a_million_messages_between_threads_arrive_in_order() {
         }
     };
     let threads: Vec<_> = (0..CORES).map(|n| std::thread::spawn(core(n))).collect();
-    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    threads
+        .into_iter()
+        .for_each(|thread| thread.join().unwrap());
 }

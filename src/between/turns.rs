@@ -47,7 +47,9 @@ impl Turns {
 impl Turn<'_> {
     pub(super) fn has_come(&self) -> bool {
         let waiting = self.turns.waiting.borrow();
-        waiting.front().is_some_and(|(first, _)| *first == self.ticket)
+        waiting
+            .front()
+            .is_some_and(|(first, _)| *first == self.ticket)
     }
 
     /// Wakes the task of `cx` when its turn has come, or [`Turns::wake_first`] is for it.

@@ -180,7 +180,11 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
         view: RefCell::new(setup.view),
         fresh: RefCell::default(),
         reports: setup.reports,
-        core: Core::new(setup.index, Arc::clone(&setup.exchange), CoreHost(ring.clone())),
+        core: Core::new(
+            setup.index,
+            Arc::clone(&setup.exchange),
+            CoreHost(ring.clone()),
+        ),
         ring,
     });
     let mut app = (setup.factory)(&shard);

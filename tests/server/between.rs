@@ -122,7 +122,7 @@ fn a_broadcast_is_heard_on_every_core() {
                 let lanes = lanes.clone();
                 async move {
                     lanes.broadcast(request.bytes().await?.to_vec()).await?;
-                    Ok::<_, Error>(())
+                    Ok::<_, Error>("said")
                 }
             })
     };
@@ -130,7 +130,9 @@ fn a_broadcast_is_heard_on_every_core() {
     let mut clients = [connect(&server, 0), connect(&server, 1)];
     for (core, words) in [(0, "a"), (1, "b"), (0, "c")] {
         let length = words.len();
-        clients[core].send(format!("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: {length}\r\n\r\n{words}"));
+        clients[core].send(format!(
+            "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: {length}\r\n\r\n{words}"
+        ));
         assert_eq!(clients[core].response().status, 200);
         for client in &mut clients {
             wait_until("it is heard", || {
@@ -217,7 +219,10 @@ fn what_is_sent_in_a_shutdown_arrives() {
     };
     let Some(server) = serve(app) else { return };
     drop(server);
-    assert_eq!([results.recv(), results.recv()], [Ok(MESSAGES), Ok(MESSAGES)]);
+    assert_eq!(
+        [results.recv(), results.recv()],
+        [Ok(MESSAGES), Ok(MESSAGES)]
+    );
 }
 
 #[test]
@@ -239,7 +244,13 @@ fn a_handler_that_cannot_send_answers_503() {
     };
     let Some(server) = serve(app) else { return };
     let mut client = connect(&server, 0);
-    for (path, status) in [("/1", 200), ("/1", 200), ("/1", 503), ("/2", 503), ("/0", 200)] {
+    for (path, status) in [
+        ("/1", 200),
+        ("/1", 200),
+        ("/1", 503),
+        ("/2", 503),
+        ("/0", 200),
+    ] {
         client.get(path);
         assert_eq!(client.response().status, status, "{path}");
     }
