@@ -79,7 +79,7 @@ impl Core {
     }
 
     /// Lanes for messages of the type `M`: one from each core to each, for
-    /// [`LANE_MESSAGES`](crate::limits::LANE_MESSAGES) messages.
+    /// [`LANE_MESSAGES`] messages.
     ///
     /// Every core that is to send or receive has to call it when its app is made; a second call for
     /// the same type makes other lanes, which meet those of the second call of the other cores.

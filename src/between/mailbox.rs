@@ -16,7 +16,7 @@ use std::task::{Context, Poll};
 /// told so.
 ///
 /// Lanes of several cores take turns. After
-/// [`MESSAGES_AT_ONCE`](crate::limits::MESSAGES_AT_ONCE) messages other tasks get theirs, however many
+/// [`MESSAGES_AT_ONCE`] messages other tasks get theirs, however many
 /// there are.
 pub struct Mailbox<M: Send + 'static> {
     post: Rc<Post<M>>,
