@@ -12,12 +12,12 @@
 //!     Server::bind("127.0.0.1:8080").run(move |shard| {
 //!         App::new()
 //!             .state(Postgres::new(shard, &options))
-//!             .get("/price/{id:i32}", price)
+//!             .get("/price/{id:i64}", price)
 //!     })
 //! }
 //!
 //! async fn price(req: Request) -> Result<String> {
-//!     let id: i32 = req.param_as("id")?;
+//!     let id: i64 = req.param_as("id")?;
 //!     let database = req.state::<Postgres>();
 //!     let row = database.query_opt("SELECT price FROM item WHERE id = $1", &[&id]).await?;
 //!     let row = row.ok_or_else(|| Error::new(StatusCode::NOT_FOUND, "no such item"))?;

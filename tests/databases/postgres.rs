@@ -74,7 +74,7 @@ fn app(database: Postgres) -> App {
                 .await?;
             Ok::<_, Error>(rows.len().to_string())
         })
-        .post("/things/{id:i32}/{end}", add)
+        .post("/things/{id}/{end}", add)
         .get("/thousands", thousands)
 }
 

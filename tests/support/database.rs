@@ -1,11 +1,12 @@
 //! PostgreSQL and Redis as children of the test: started in a folder of their own, on a free port of
 //! loopback and on a Unix socket, and ended with it.
 
-use super::outside;
 use super::process::Process;
+use super::{outside, wait_until};
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::chown;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
@@ -141,12 +142,13 @@ impl Redis {
         let mut command = Command::new("redis-server");
         command.args(["--bind", "127.0.0.1", "--port", &self.port.to_string()]);
         command.args(["--requirepass", PASSWORD, "--save", ""]);
-        command.args(["--logfile", "/dev/stderr", "--dir"]);
+        command.args(["--dir"]);
         command.arg(self.folder.path()).arg("--unixsocket");
         command.arg(self.folder.path().join("socket"));
-        let mut process = Process::spawn(&mut command);
-        process.line("Ready to accept connections unix");
-        self.process = Some(process);
+        self.process = Some(Process::spawn(&mut command));
+        // What it says when it is ready differs between versions. The socket comes last.
+        let socket = self.folder.path().join("socket");
+        wait_until("Redis listens", || UnixStream::connect(&socket).is_ok());
     }
 
     /// Stops it if it runs, at once.
