@@ -175,10 +175,10 @@ fn queries_over_tcp_and_over_a_socket() {
     let server = served(&postgres.url(), |options| options.pool.size = 1);
     let mut client = client(&server);
     let mut batch = |sql: &str| client.post("/batch").body(sql).send().status();
-    assert_eq!(batch("CREATE TABLE thing (id int PRIMARY KEY)"), 200);
+    assert_eq!(batch("CREATE TABLE thing (id int PRIMARY KEY)"), 204);
     assert_eq!(get(&mut client, "/all"), (200, "0".to_owned()));
     let mut batch = |sql: &str| client.post("/batch").body(sql).send().status();
-    assert_eq!(batch("ALTER TABLE thing ADD name text"), 200);
+    assert_eq!(batch("ALTER TABLE thing ADD name text"), 204);
     assert_eq!(get(&mut client, "/all").0, 500);
     assert_eq!(get(&mut client, "/all"), (200, "0".to_owned()));
 }
@@ -202,7 +202,7 @@ fn what_was_given_up_is_cancelled_and_never_lent_again() {
     assert_eq!(get(&mut client, "/one").1, "42");
     // In a transaction: nothing of it is left.
     let create = "CREATE TABLE thing (id int PRIMARY KEY)";
-    assert_eq!(client.post("/batch").body(create).send().status(), 200);
+    assert_eq!(client.post("/batch").body(create).send().status(), 204);
     let slow = send(&server, "POST", "/things/1/wait");
     sleeping(&observer, "1");
     drop(slow);
@@ -228,7 +228,7 @@ fn transactions_end_with_their_value() {
     let server = served(&postgres.url(), |options| options.pool.size = 1);
     let mut client = client(&server);
     let create = "CREATE TABLE thing (id int PRIMARY KEY)";
-    assert_eq!(client.post("/batch").body(create).send().status(), 200);
+    assert_eq!(client.post("/batch").body(create).send().status(), 204);
     for (target, status, things) in [
         ("/things/1/drop", 201, "0"),
         ("/things/1/rollback", 201, "0"),
@@ -259,7 +259,7 @@ fn a_full_pool_is_waited_for_and_no_longer_than_allowed() {
     };
     let server = served(&postgres.url(), |options| {
         options.pool.size = 2;
-        options.pool.wait = Duration::from_millis(500);
+        options.pool.wait = Duration::from_secs(4);
     });
     let observer = served(&postgres.socket_url(), |_| {});
     let mut client = client(&server);
@@ -346,10 +346,9 @@ fn the_example_keeps_notes() {
         .expect("its table is made");
     let mut client = client(&server);
     assert_eq!(get(&mut client, "/notes"), (200, "[]".to_owned()));
-    let note = |text: &str| serde_json::json!({ "text": text });
+    let note = |text: &str| serde_json::json!(text);
     let added = client.post("/notes").json(&note("buy milk")).send();
     assert_eq!(added.status(), 201);
-    assert_eq!(added.header("location"), Some("/notes/1"));
     let expected = serde_json::json!({ "id": 1, "text": "buy milk" });
     assert_eq!(added.json::<serde_json::Value>(), expected);
     assert_eq!(
@@ -370,5 +369,5 @@ fn the_example_keeps_notes() {
     }
     let gone = client.put("/notes/1").json(&note("x")).send();
     assert_eq!(gone.status(), 404);
-    assert_eq!(client.post("/notes").body("{").send().status(), 415);
+    assert_eq!(client.post("/notes").body("{").send().status(), 400);
 }

@@ -74,7 +74,8 @@ async fn thousands(req: Request) -> Result<String> {
                     drop(poll_once(&mut asking).await);
                     return Ok(());
                 }
-                right.set(right.get() + u32::from(asking.await? == number));
+                let answer = asking.await?;
+                right.set(right.get() + u32::from(answer == number));
                 Ok::<_, Error>(())
             })
         })

@@ -53,10 +53,10 @@ async fn write(mut req: Request) -> Result<StatusCode> {
 }
 
 fn remember(req: &Request, value: Option<String>) {
-    let (memory, now) = (req.state::<Memory>(), req.time().now());
+    let memory = req.state::<Memory>();
     let mut memory = memory.borrow_mut();
     if memory.len() >= VALUES {
         memory.clear();
     }
-    memory.insert(req.param("key").into_owned(), (value, now));
+    memory.insert(req.param("key").into_owned(), (value, req.time().now()));
 }

@@ -7,7 +7,7 @@ use corelane::{App, Json, Request, Result, Server, Shard};
 use http::StatusCode;
 use serde_json::{Value, json};
 
-/// All cores make the table, and take turns at that.
+/// All cores make the table, in turn.
 const TABLE: &str = "BEGIN; SELECT pg_advisory_xact_lock(1);
     CREATE TABLE IF NOT EXISTS note (id bigserial PRIMARY KEY, text text NOT NULL); COMMIT";
 const ADD: &str = "INSERT INTO note (text) VALUES ($1) RETURNING *";
@@ -55,7 +55,7 @@ async fn one(req: Request, sql: &str) -> Result<Option<Json<Value>>> {
 }
 
 async fn change(mut req: Request) -> Result<Option<Json<Value>>> {
-    let (id, text): (i64, String) = (req.param_as("id")?, req.json().await?);
+    let (id, text) = (req.param_as::<i64>("id")?, req.json::<String>().await?);
     let row = req
         .state::<Postgres>()
         .query_opt(CHANGE, &[&id, &text])
