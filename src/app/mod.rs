@@ -43,6 +43,8 @@ mod sse;
 mod streams;
 mod template;
 mod time;
+#[cfg(feature = "tower")]
+pub mod tower;
 mod urls;
 
 pub use added::TrailingSlash;
