@@ -185,7 +185,9 @@ impl<S> Tower<S> {
     /// ));
     /// let routes = Tower::new(routes).extend(|request, extensions| {
     ///     extensions.insert(ConnectInfo(request.peer()));
-    ///     extensions.extend(request.extension::<Id>().cloned());
+    ///     if let Some(id) = request.extension::<Id>() {
+    ///         extensions.insert(id.clone());
+    ///     }
     /// });
     /// let app = App::new().wrap(RequestId::new()).fallback(routes);
     /// ```

@@ -22,7 +22,10 @@ pub(super) type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// What is around each poll.
 #[derive(Clone)]
-pub(super) struct Around(Option<Rc<dyn Fn(&mut dyn FnMut())>>);
+pub(super) struct Around(Option<Rc<Surround>>);
+
+/// It calls what it is given, once.
+type Surround = dyn Fn(&mut dyn FnMut());
 
 impl Around {
     pub(super) fn nothing() -> Around {
