@@ -121,6 +121,7 @@ use crate::http::TargetForm;
 /// Neither the service nor its futures need `Send`.
 ///
 /// ```
+/// use bytes::Bytes;
 /// use corelane::App;
 /// use corelane::app::tower::{RequestBody, Tower};
 /// use http_body_util::Full;
@@ -128,7 +129,7 @@ use crate::http::TargetForm;
 ///
 /// let hello = tower::service_fn(async |request: http::Request<RequestBody>| {
 ///     let text = format!("Hello from {}", request.uri().path());
-///     Ok::<_, Infallible>(http::Response::new(Full::from(text)))
+///     Ok::<_, Infallible>(http::Response::new(Full::<Bytes>::from(text)))
 /// });
 /// let app = App::new().get("/hello", Tower::new(hello));
 /// ```
