@@ -158,7 +158,6 @@ fn the_error_of_a_body_breaks_its_response_off() {
 
 #[test]
 fn a_panic_is_its_own_request_s_alone() {
-    #[expect(clippy::unused_async, reason = "a handler is async")]
     async fn panics() -> &'static str {
         panic!("at the disco")
     }
