@@ -25,8 +25,8 @@
 //! # }
 //! ```
 //!
-//! The fallback takes what no other route does, so routes move one by one: those of the [`App`]
-//! are asked first. [`App::mount`] has a service below a prefix, and with
+//! The fallback takes what no other route does, so routes move one by one: those of the
+//! [`App`](super::App) are asked first. [`App::mount`](super::App::mount) has a service below a prefix, and with
 //! [`Tower::strip_prefix`] it sees the paths that are behind it; `App::get` and the others have it
 //! on one path. Middleware of the app goes around services as around other handlers, and a service
 //! has layers of its own as before. It is made once on each core by whoever makes the app, and
@@ -42,7 +42,7 @@
 //! | `poll_ready` | waited for before each call, on the request's own clone |
 //! | an error of a service or of its response's body | 500 or a response that breaks off; the log has its causes |
 //! | `ConnectInfo` | [`Tower::extend`] |
-//! | `DefaultBodyLimit` | holds, within the limit of the route: [`App::body_limit`], 1 MiB unless set |
+//! | `DefaultBodyLimit` | holds, within the limit of the route: [`App::body_limit`](super::App::body_limit), 1 MiB unless set |
 //! | content that is too large, malformed, too slow | 413, 400, 408 in place of the service's own error |
 //! | a peer that leaves | drops the future and the body, as ever |
 //! | HEAD | the service answers it; where its router leaves the content out, the length that it declared is told |
