@@ -1,5 +1,4 @@
-//! The program's access log: where its lines go. What stands in them is
-//! [`AccessFormat`](crate::app::AccessFormat)'s to say.
+//! The program's access log: where its lines go. What stands in them is [`AccessFormat`]'s to say.
 
 use std::fs::OpenOptions;
 use std::io;
