@@ -12,6 +12,7 @@ use super::body::BodyError;
 use super::plan::AppError;
 use crate::between::{BroadcastError, SendError, Undelivered};
 use crate::http::Refusal;
+use crate::pool::PoolError;
 
 /// What the library's functions and users' handlers return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -146,7 +147,7 @@ impl<E: StdError + Send + Sync + 'static> From<E> for Error {
             Some(BodyError::TimedOut) => (Blame::Peer, StatusCode::REQUEST_TIMEOUT),
             Some(BodyError::Disconnected) => (Blame::Wire, StatusCode::BAD_REQUEST),
             _ if is_of_the_connection(any) => (Blame::Handler, StatusCode::SERVICE_UNAVAILABLE),
-            _ if any.is::<Undelivered>() || any.is::<BroadcastError>() => {
+            _ if any.is::<Undelivered>() || any.is::<BroadcastError>() || any.is::<PoolError>() => {
                 (Blame::Handler, StatusCode::SERVICE_UNAVAILABLE)
             }
             _ if any.is::<AppError>() => (Blame::Operator, StatusCode::INTERNAL_SERVER_ERROR),
@@ -269,6 +270,7 @@ mod tests {
             ),
             (converted(BodyError::TimedOut), Blame::Peer, 408, ""),
             (converted(BodyError::Disconnected), Blame::Wire, 400, ""),
+            (converted(PoolError::Closed), Blame::Handler, 503, ""),
             (
                 converted(BodyError::Io(io::Error::other("x"))),
                 Blame::Handler,
@@ -280,6 +282,31 @@ mod tests {
             assert_eq!(error.blame(), blame, "{error}");
             assert_eq!(error.status().as_u16(), status, "{error}");
             assert_eq!(error.public_message(), public, "{error}");
+        }
+    }
+
+    /// Its crate has one error for everything.
+    #[cfg(feature = "redis")]
+    #[test]
+    fn errors_of_redis_are_of_the_connection_or_of_the_handler() {
+        use redis::{ErrorKind, RedisError, ServerErrorKind};
+        let timed_out = io::Error::from(io::ErrorKind::TimedOut);
+        let refused = ErrorKind::Server(ServerErrorKind::ResponseError);
+        let cases = [
+            (RedisError::from(timed_out), 503),
+            (RedisError::from((refused, "WRONGTYPE")), 500),
+            (
+                RedisError::from((ErrorKind::UnexpectedReturnType, "x")),
+                500,
+            ),
+        ];
+        for (error, status) in cases {
+            let error = converted(error);
+            assert_eq!(error.status().as_u16(), status, "{error}");
+            assert_eq!(
+                (error.blame(), error.public_message()),
+                (Blame::Handler, "")
+            );
         }
     }
 

@@ -34,7 +34,6 @@ mod tests;
 use self::turns::Turns;
 use crate::app::{Error, Time};
 use crate::limits::{POOL_CHECK, POOL_CONNECTIONS, POOL_IDLE, POOL_LIFETIME, POOL_WAIT};
-use http::StatusCode;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::error::Error as StdError;
@@ -110,7 +109,7 @@ impl Default for PoolOptions {
     }
 }
 
-/// Why a [`Pool`] lends nothing; the source of the error, with status 503, that says so.
+/// Why a [`Pool`] lends nothing. `?` makes it an [`Error`] with status 503, and itself the source.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PoolError {
@@ -134,12 +133,6 @@ pub enum PoolError {
     /// The pool was closed.
     #[error("the pool is closed")]
     Closed,
-}
-
-impl PoolError {
-    fn into_error(self) -> Error {
-        Error::new(StatusCode::SERVICE_UNAVAILABLE, "").with_source(self)
-    }
 }
 
 /// What a [`Pool`] holds and has done.
@@ -227,7 +220,7 @@ impl<M: Manager> Pool<M> {
             Err(PoolError::Connect(_) | PoolError::TimedOut { .. }) => totals.failed_total += 1,
             Err(PoolError::Closed) => {}
         });
-        outcome.map_err(PoolError::into_error)
+        outcome.map_err(Error::from)
     }
 
     /// What it holds and has done.

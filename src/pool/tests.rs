@@ -3,6 +3,7 @@
 use super::*;
 use crate::app::Timer;
 use futures_lite::future::{block_on, poll_once, yield_now};
+use http::StatusCode;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::task::Poll;

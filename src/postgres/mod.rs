@@ -74,6 +74,9 @@ pub use self::session::{QueryTimeout, Session};
 pub use self::transaction::Transaction;
 pub use tokio_postgres::{self, Row};
 
+/// The advisory lock of those who set the database up: "corelane" in ASCII.
+const SET_UP_LOCK: i64 = i64::from_be_bytes(*b"corelane");
+
 /// A core's connections to a PostgreSQL database. Clones share them.
 #[derive(Clone, Debug)]
 pub struct Postgres {
@@ -141,6 +144,21 @@ impl Postgres {
     /// Those of [`Postgres::get`] and [`Session::batch`].
     pub async fn batch(&self, sql: &str) -> Result<()> {
         self.get().await?.batch(sql).await
+    }
+
+    /// Makes tables and the like when a core starts: to be run by [`App::on_start`]. The statements
+    /// are one transaction, and the cores, those of other servers included, do theirs one after the
+    /// other: `CREATE TABLE IF NOT EXISTS` fails where two do it at once.
+    ///
+    /// # Errors
+    /// Those of [`Postgres::batch`]; the wait for other cores is within the time for a query.
+    ///
+    /// [`App::on_start`]: crate::App::on_start
+    pub fn set_up(&self, sql: &str) -> impl Future<Output = Result<()>> + use<> {
+        // Statements that are sent together are one transaction, and the lock ends with it.
+        let sql = format!("SELECT pg_advisory_xact_lock({SET_UP_LOCK}); {sql}");
+        let database = self.clone();
+        async move { database.batch(&sql).await }
     }
 
     /// What the pool holds and has done.

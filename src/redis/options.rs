@@ -41,6 +41,18 @@ impl Options {
             command_timeout: COMMAND_TIMEOUT,
         })
     }
+
+    /// Options for the address that the environment variable `name` holds.
+    ///
+    /// # Errors
+    /// The operator's: it is not set, or is no address that can be used.
+    pub fn from_env(name: &str) -> Result<Options> {
+        let address = std::env::var(name).map_err(|error| {
+            let message = format!("set {name} to the address of Redis");
+            Error::operator(message).with_source(error)
+        })?;
+        address.parse()
+    }
 }
 
 impl FromStr for Options {
@@ -91,6 +103,18 @@ mod tests {
         }
         let error = "rediss://a".parse::<Options>().unwrap_err();
         assert_eq!(error.blame(), crate::app::Blame::Operator);
+    }
+
+    #[test]
+    fn the_environment_may_hold_the_address() {
+        for (name, expected) in [
+            ("NOBODY_SETS_THIS", "set NOBODY_SETS_THIS to"),
+            ("PATH", "cannot be read"),
+        ] {
+            let error = Options::from_env(name).unwrap_err();
+            assert!(error.to_string().contains(expected), "{name}: {error}");
+            assert_eq!(error.blame(), crate::app::Blame::Operator);
+        }
     }
 
     #[test]

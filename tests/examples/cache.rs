@@ -4,23 +4,20 @@
 
 use corelane::redis::{AsyncCommands, Options, Redis};
 use corelane::{App, Request, Result, Server, Shard};
-use http::StatusCode;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::time::Duration;
 
-/// How old an answer of this core may be, and how long Redis keeps what it was given, in seconds.
+/// How old an answer of this core may be, and how many it remembers; how long Redis keeps a value.
 const FRESH: Duration = Duration::from_secs(1);
-const KEPT_SECONDS: u64 = 3600;
-/// Most values that a core remembers.
 const VALUES: usize = 10_000;
+const KEPT_SECONDS: u64 = 3600;
 
 /// What Redis said, and when.
 type Memory = RefCell<HashMap<String, (Option<String>, Duration)>>;
 
 fn main() -> Result<()> {
-    let url = std::env::var("REDIS_URL").unwrap_or("redis://localhost".to_owned());
-    let options: Options = url.parse()?;
+    let options = Options::from_env("REDIS_URL")?;
     Server::bind("127.0.0.1:8080").run(move |shard| app(shard, &options))
 }
 
@@ -44,12 +41,12 @@ async fn read(req: Request) -> Result<Option<String>> {
     Ok(value)
 }
 
-async fn write(mut req: Request) -> Result<StatusCode> {
+async fn write(mut req: Request) -> Result<()> {
     let value = req.text().await?;
     let mut redis = Redis::clone(&req.state::<Redis>());
     let () = redis.set_ex(req.param("key"), &value, KEPT_SECONDS).await?;
     remember(&req, Some(value));
-    Ok(StatusCode::NO_CONTENT)
+    Ok(())
 }
 
 fn remember(req: &Request, value: Option<String>) {

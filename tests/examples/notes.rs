@@ -2,32 +2,28 @@
 //!
 //! `DATABASE_URL=postgres://USER@HOST/DATABASE cargo run --features postgres --example notes`
 
-use corelane::postgres::{Options, Postgres, Row};
+use corelane::postgres::{Options, Postgres};
 use corelane::{App, Json, Request, Result, Server, Shard};
 use http::StatusCode;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-/// All cores make the table, in turn.
-const TABLE: &str = "BEGIN; SELECT pg_advisory_xact_lock(1);
-    CREATE TABLE IF NOT EXISTS note (id bigserial PRIMARY KEY, text text NOT NULL); COMMIT";
-const ADD: &str = "INSERT INTO note (text) VALUES ($1) RETURNING *";
-const LIST: &str = "SELECT * FROM note ORDER BY id DESC LIMIT 100";
-const FIND: &str = "SELECT * FROM note WHERE id = $1";
-const CHANGE: &str = "UPDATE note SET text = $2 WHERE id = $1 RETURNING *";
-const DELETE: &str = "DELETE FROM note WHERE id = $1 RETURNING *";
+const TABLE: &str = "CREATE TABLE IF NOT EXISTS note (id serial8 PRIMARY KEY, text text NOT NULL)";
+const ADD: &str = "INSERT INTO note (text) VALUES ($1) RETURNING to_jsonb(note)";
+const LIST: &str = "SELECT to_jsonb(note) FROM note ORDER BY id DESC LIMIT 100";
+const FIND: &str = "SELECT to_jsonb(note) FROM note WHERE id = $1";
+const CHANGE: &str = "UPDATE note SET text = $2 WHERE id = $1 RETURNING to_jsonb(note)";
+const DELETE: &str = "DELETE FROM note WHERE id = $1 RETURNING to_jsonb(note)";
 
 fn main() -> Result<()> {
-    let url = std::env::var("DATABASE_URL").unwrap_or("postgres://localhost/notes".to_owned());
-    let options: Options = url.parse()?;
+    let options = Options::from_env("DATABASE_URL")?;
     Server::bind("127.0.0.1:8080").run(move |shard| app(shard, &options))
 }
 
 /// The application of one core.
 pub(crate) fn app(shard: &Shard, options: &Options) -> App {
     let database = Postgres::new(shard, options);
-    let starting = database.clone();
     App::new()
-        .on_start(async move { starting.batch(TABLE).await })
+        .on_start(database.set_up(TABLE))
         .state(database)
         .post("/notes", add)
         .get("/notes", list)
@@ -39,31 +35,25 @@ pub(crate) fn app(shard: &Shard, options: &Options) -> App {
 async fn add(mut req: Request) -> Result<(StatusCode, Json<Value>)> {
     let text: String = req.json().await?;
     let row = req.state::<Postgres>().query_one(ADD, &[&text]).await?;
-    Ok((StatusCode::CREATED, Json(note(&row)?)))
+    Ok((StatusCode::CREATED, Json(row.try_get(0)?)))
 }
 
-async fn list(req: Request) -> Result<Json<Value>> {
+async fn list(req: Request) -> Result<Json<Vec<Value>>> {
     let rows = req.state::<Postgres>().query(LIST, &[]).await?;
-    rows.iter().map(note).collect::<Result<_>>().map(Json)
+    let notes: Result<_, _> = rows.iter().map(|row| row.try_get(0)).collect();
+    Ok(Json(notes?))
 }
 
-/// The note that the path names, as `sql` leaves it; 404 if there is none.
+/// The note that the path names, as `sql` finds it; 404 if there is none.
 async fn one(req: Request, sql: &str) -> Result<Option<Json<Value>>> {
     let id: i64 = req.param_as("id")?;
     let row = req.state::<Postgres>().query_opt(sql, &[&id]).await?;
-    row.map(|row| note(&row).map(Json)).transpose()
+    Ok(row.map(|row| row.try_get(0)).transpose()?.map(Json))
 }
 
 async fn change(mut req: Request) -> Result<Option<Json<Value>>> {
     let (id, text) = (req.param_as::<i64>("id")?, req.json::<String>().await?);
-    let row = req
-        .state::<Postgres>()
-        .query_opt(CHANGE, &[&id, &text])
-        .await?;
-    row.map(|row| note(&row).map(Json)).transpose()
-}
-
-fn note(row: &Row) -> Result<Value> {
-    let (id, text): (i64, &str) = (row.try_get("id")?, row.try_get("text")?);
-    Ok(json!({ "id": id, "text": text }))
+    let database = req.state::<Postgres>();
+    let row = database.query_opt(CHANGE, &[&id, &text]).await?;
+    Ok(row.map(|row| row.try_get(0)).transpose()?.map(Json))
 }
