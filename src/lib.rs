@@ -30,7 +30,8 @@
 //! Apps are made of others, by prefix ([`App::nest`]) and by host ([`App::host`]); parameters have
 //! kinds (`/users/{id:u64}`), and routes names, from which links are written ([`Request::url_for`]).
 //!
-//! Methods, status codes and header names come from the [`http`](https://docs.rs/http) crate.
+//! Methods, status codes and header names are those of the [`http`](https://docs.rs/http) crate. Timers,
+//! files and channels for handlers come from [`glommio`] and the [`ring`].
 //!
 //! # Where things are
 //!
@@ -70,7 +71,13 @@ pub mod testing;
 #[doc = include_str!("ARCHITECTURE.md")]
 pub mod architecture {}
 
-pub use app::{App, Body, Error, IntoResponse, Json, Request, Response, Result};
+// The types of `http` in signatures of ours, and glommio in the version whose executors run here,
+// so that users need depend on neither.
+pub use ::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+pub use app::{
+    App, Body, Error, Html, IntoResponse, Json, Next, Redirect, Request, Response, Result,
+};
+pub use glommio;
 pub use limits::Limits;
 pub use server::{Running, Server};
 pub use shard::Shard;
