@@ -8,6 +8,8 @@ fn main() -> corelane::Result<()> {
 }
 
 async fn hello(req: Request) -> String {
-    let name = req.try_param("name").unwrap_or("Anonymous".into());
-    format!("Hello, {name}")
+    format!(
+        "Hello, {}",
+        req.try_param("name").unwrap_or("Anonymous".into())
+    )
 }
