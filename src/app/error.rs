@@ -161,29 +161,19 @@ impl fmt::Display for Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")?;
-        let mut cause = self.cause();
-        while let Some(error) = cause {
-            write!(f, ": {error}")?;
-            cause = error.source();
-        }
-        Ok(())
+        fmt::Debug::fmt(&Told::of(self), f)
     }
 }
 
 impl From<Error> for Box<dyn StdError + Send + Sync> {
     fn from(error: Error) -> Self {
-        let mut causes = Vec::new();
-        let mut cause = error.cause();
-        while let Some(error) = cause {
-            causes.push(error.to_string());
-            cause = error.source();
-        }
-        let told = |message, source| Box::new(Told { message, source });
-        let source = causes
-            .into_iter()
-            .rfold(None, |source, message| Some(told(message, source)));
-        told(error.to_string(), source)
+        Box::new(Told::of(&error))
+    }
+}
+
+impl From<Error> for Box<dyn StdError> {
+    fn from(error: Error) -> Self {
+        Box::new(Told::of(&error))
     }
 }
 
@@ -191,6 +181,18 @@ impl From<Error> for Box<dyn StdError + Send + Sync> {
 struct Told {
     message: String,
     source: Option<Box<Told>>,
+}
+
+impl Told {
+    fn of(error: &Error) -> Told {
+        let causes = std::iter::successors(error.cause(), |cause| cause.source());
+        let causes: Vec<_> = causes.map(|cause| cause.to_string()).collect();
+        let told = |message, source| Told { message, source };
+        let source = causes.into_iter().rfold(None, |source, message| {
+            Some(Box::new(told(message, source)))
+        });
+        told(error.to_string(), source)
+    }
 }
 
 impl fmt::Display for Told {
