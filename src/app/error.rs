@@ -185,13 +185,12 @@ struct Told {
 
 impl Told {
     fn of(error: &Error) -> Told {
-        let causes = std::iter::successors(error.cause(), |cause| cause.source());
-        let causes: Vec<_> = causes.map(|cause| cause.to_string()).collect();
-        let told = |message, source| Told { message, source };
-        let source = causes.into_iter().rfold(None, |source, message| {
-            Some(Box::new(told(message, source)))
-        });
-        told(error.to_string(), source)
+        Told::caused(error.to_string(), error.cause())
+    }
+
+    fn caused(message: String, cause: Option<&(dyn StdError + 'static)>) -> Told {
+        let source = cause.map(|cause| Box::new(Told::caused(cause.to_string(), cause.source())));
+        Told { message, source }
     }
 }
 
