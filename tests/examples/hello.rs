@@ -8,8 +8,5 @@ fn main() -> corelane::Result<()> {
 }
 
 async fn hello(req: Request) -> String {
-    format!(
-        "Hello, {}",
-        req.try_param("name").unwrap_or("Anonymous".into())
-    )
+    "Hello, ".to_owned() + &req.try_param("name").unwrap_or("Anonymous".into())
 }
