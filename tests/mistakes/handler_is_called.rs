@@ -4,6 +4,10 @@ async fn index(_req: Request) -> &'static str {
     "Hello"
 }
 
+fn app(req: Request) -> App {
+    App::new().get("/", index(req))
+}
+
 fn main() {
-    let _ = App::new().get("/", index(todo!()));
+    let _ = app;
 }
