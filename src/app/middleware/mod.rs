@@ -30,7 +30,6 @@ pub use security_headers::SecurityHeaders;
 pub use timeout::Timeout;
 
 use std::fmt;
-use std::future::Future;
 use std::rc::Rc;
 
 use super::handler::{Answer, Asynchronous, Handler};
