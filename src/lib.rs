@@ -37,6 +37,7 @@
 //!
 //! | module | for |
 //! |---|---|
+//! | [`guide`] | a service in ten minutes; for those who know aiohttp or axum |
 //! | [`app`] | routes, handlers, requests, responses, errors |
 //! | [`between`] | messages between cores, the one way in which they may have to do with each other |
 //! | [`server`] | configuring, starting and stopping a server |
@@ -69,6 +70,17 @@ pub mod server;
 pub mod shard;
 pub mod stats;
 pub mod testing;
+
+#[doc = include_str!("guide/ten_minutes.md")]
+pub mod guide {
+    // Its table names what comes with features, too.
+    #[cfg(feature = "multipart")]
+    #[doc = include_str!("guide/aiohttp.md")]
+    pub mod aiohttp {}
+
+    #[doc = include_str!("guide/axum.md")]
+    pub mod axum {}
+}
 
 #[doc = include_str!("ARCHITECTURE.md")]
 pub mod architecture {}
