@@ -81,7 +81,7 @@ pub mod testing;
 #[doc = include_str!("guide/ten_minutes.md")]
 pub mod guide {
     // Its table names what comes with features, too.
-    #[cfg(feature = "multipart")]
+    #[cfg(all(feature = "multipart", feature = "compression"))]
     #[doc = include_str!("guide/aiohttp.md")]
     pub mod aiohttp {}
 
