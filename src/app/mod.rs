@@ -47,6 +47,8 @@ mod sse;
 mod streams;
 mod template;
 mod time;
+#[cfg(feature = "tower")]
+pub mod tower;
 mod urls;
 
 pub(crate) use access::AccessFacts;

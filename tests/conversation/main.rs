@@ -20,6 +20,8 @@ mod middleware;
 #[cfg(feature = "multipart")]
 mod multipart;
 mod streaming;
+#[cfg(feature = "tower")]
+mod tower;
 mod trailers;
 
 use corelane::testing::Conversation;
