@@ -72,8 +72,9 @@ impl Error {
 
     /// This error with `source` as its cause, which no peer reads.
     #[must_use]
-    pub fn with_source(mut self, source: impl Into<Box<dyn StdError>>) -> Error {
-        self.0.source = Some(source.into());
+    pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
+        let source: Source = source.into();
+        self.0.source = Some(source);
         self
     }
 
@@ -177,12 +178,6 @@ impl fmt::Debug for Error {
 }
 
 impl From<Error> for Box<dyn StdError + Send + Sync> {
-    fn from(error: Error) -> Self {
-        Box::new(Told::of(&error))
-    }
-}
-
-impl From<Error> for Box<dyn StdError> {
     fn from(error: Error) -> Self {
         Box::new(Told::of(&error))
     }

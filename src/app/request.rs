@@ -216,7 +216,7 @@ impl Request {
     #[track_caller]
     pub fn param_as<T>(&self, name: &str) -> Result<T>
     where
-        T: FromStr<Err: Into<Box<dyn StdError>>>,
+        T: FromStr<Err: Into<Box<dyn StdError + Send + Sync>>>,
     {
         self.param(name).parse().map_err(|error: T::Err| {
             let message = format!("The `{name}` in the path is malformed.");
