@@ -12,6 +12,7 @@
 
 mod access;
 mod added;
+mod bell;
 mod body;
 mod builder;
 mod cookies;
@@ -44,11 +45,13 @@ mod sse;
 mod streams;
 mod template;
 mod time;
+mod upgrade;
 mod urls;
 
 pub(crate) use access::AccessFacts;
 pub use access::{Access, AccessFormat, Ended};
 pub use added::TrailingSlash;
+pub(crate) use bell::Bell;
 pub use body::{Body, BodyError, BodySource};
 pub use builder::App;
 pub use cookies::{Cookie, CookieError, SameSite};
@@ -70,4 +73,6 @@ pub use sse::{Sse, SseEvent};
 pub use streams::BodyReader;
 pub(crate) use time::Timer;
 pub use time::{Elapsed, Time};
+pub(crate) use upgrade::{Link, Switch, Work};
+pub use upgrade::{Upgraded, upgrade};
 pub use urls::UrlError;

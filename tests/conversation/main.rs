@@ -16,7 +16,13 @@ mod middleware;
 #[cfg(feature = "multipart")]
 mod multipart;
 mod streaming;
+#[cfg(feature = "websocket")]
+#[path = "../support/mod.rs"]
+mod support;
 mod trailers;
+mod upgrade;
+#[cfg(feature = "websocket")]
+mod websocket;
 
 use corelane::testing::Conversation;
 use corelane::{App, Limits, Request};
