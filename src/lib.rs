@@ -37,6 +37,7 @@
 //! | module | for |
 //! |---|---|
 //! | [`app`] | routes, handlers, requests, responses, errors |
+//! | [`between`] | messages between cores, the one way in which they may have to do with each other |
 //! | [`server`] | configuring, starting and stopping a server |
 //! | [`shard`] | what a core owns, and lends to the function that makes its app |
 //! | [`ring`] | sockets, files, deadlines and wake-ups for handlers that need their own |
@@ -51,6 +52,7 @@
 //! | [`architecture`] | how it is built, and what must stay true |
 
 pub mod app;
+pub mod between;
 pub mod cli;
 pub mod config;
 mod connection;

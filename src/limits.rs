@@ -173,6 +173,16 @@ pub const SNAPSHOT_INTERVAL: Duration = Duration::from_secs(1);
 /// Longest wait of `/stats?fresh=1` for the other cores; one that is later is served as it was.
 pub const FRESH_TIMEOUT: Duration = Duration::from_millis(50);
 
+/// Messages that may be on their way from one core to another, on lanes for one type, unless their app
+/// asks for another number. Beyond it: sending waits, or says so. Cost: none before they are sent.
+pub const LANE_MESSAGES: usize = 1024;
+
+/// Longest wait for room on a lane between cores. Beyond it: the message is given back as not sent.
+pub const SEND_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Most messages of other cores that a task takes before the others of its core get their turn.
+pub const MESSAGES_AT_ONCE: usize = 64;
+
 /// How long idle connections are still served once a shutdown began, so that a request already
 /// on its way is answered.
 pub const DRAIN_GRACE: Duration = Duration::from_millis(200);

@@ -1,7 +1,9 @@
 //! A shard's life from start to end, and the messages between it and the supervisor.
 
-use super::{Shard, acceptor, stats};
+use super::lanes::CoreHost;
+use super::{Shard, acceptor, lanes, stats};
 use crate::app::App;
+use crate::between::{Core, Exchange};
 use crate::config::StatsAccess;
 use crate::connection::{Flag, Service, Transport};
 use crate::failure::Failure;
@@ -37,6 +39,7 @@ pub(crate) struct Setup {
     pub(crate) info: ServerInfo,
     pub(crate) view: Arc<View>,
     pub(crate) factory: Factory,
+    pub(crate) exchange: Arc<Exchange>,
     pub(crate) orders: Receiver<Order>,
     pub(crate) reports: Sender<Report>,
 }
@@ -61,6 +64,8 @@ pub(crate) enum Order {
     Fresh { token: u64, view: Arc<View> },
     /// Stop accepting, answer what has come, and end.
     Drain,
+    /// No shard has requests left: send nothing more to the others, and end.
+    Part,
     /// End now.
     Abort,
 }
@@ -81,6 +86,8 @@ pub(crate) enum Report {
     },
     /// A request waits for fresh statistics.
     Fresh { shard: usize, token: u64 },
+    /// The shard drains, and has no requests left. Other shards may still send to it.
+    Quiet { shard: usize },
     /// The shard ended.
     Ended {
         shard: usize,
@@ -118,6 +125,7 @@ impl Post {
 pub(crate) fn run(setup: Setup) {
     let (shard, reports) = (setup.index, setup.reports.clone());
     let (cpu, options) = (setup.cpu, setup.options);
+    let exchange = Arc::clone(&setup.exchange);
     log::panic::are_caught();
     let outcome = match ring::run(Some(cpu), options, |ring| live(ring, setup)) {
         Ok(outcome) => outcome,
@@ -136,6 +144,7 @@ pub(crate) fn run(setup: Setup) {
             ))
         }
     };
+    exchange.leave(shard);
     // Without a supervisor there is nobody to tell.
     let _ = reports.send(Report::Ended { shard, outcome });
 }
@@ -146,10 +155,7 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
     if let Ok(name) = CString::new(format!("shard-{}", setup.index)) {
         let _ = rustix::thread::set_name(&name);
     }
-    let (notifier, notified) = Notified::new(&ring).map_err(|error| {
-        let what = format!("no descriptor for a shard's mailbox: {error}");
-        Failure::run(what, "raise LimitNOFILE= in the systemd unit, or ulimit -n")
-    })?;
+    let (notifier, notified) = notified(&ring)?;
     let shard = Rc::new(Shard {
         index: setup.index,
         cpu: setup.cpu,
@@ -165,15 +171,27 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
         life: RefCell::default(),
         closings: Cell::new(0),
         ending: Cell::new(false),
+        quiet: Flag::default(),
+        parting: Flag::default(),
         drained: Flag::default(),
+        ended: Flag::default(),
         access: setup.access,
         info: setup.info,
         view: RefCell::new(setup.view),
         fresh: RefCell::default(),
         reports: setup.reports,
+        core: Core::new(
+            setup.index,
+            Arc::clone(&setup.exchange),
+            CoreHost(ring.clone()),
+        ),
         ring,
     });
     let mut app = (setup.factory)(&shard);
+    setup.exchange.seal(shard.index);
+    if shard.core.has_lanes() {
+        lanes::connect(&shard)?;
+    }
     let mut life = app.take_life();
     let router = shard.build(app)?;
     shard.service.route_by(router);
@@ -205,11 +223,20 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
     };
     mailbox.tick.arm(SNAPSHOT_INTERVAL);
     mailbox.run(notified).await;
+    lanes::end(&mailbox.shard).await;
     log::shard_ended(mailbox.shard.index, mailbox.shard.cpu);
     Ok(())
 }
 
-/// The shard's end of the messages.
+/// A pair of ends to wake the shard by.
+pub(super) fn notified(ring: &Ring) -> Result<(Notifier, Notified), Failure> {
+    Notified::new(ring).map_err(|error| {
+        let what = format!("no descriptor for a shard's mailbox: {error}");
+        Failure::run(what, "raise LimitNOFILE= in the systemd unit, or ulimit -n")
+    })
+}
+
+/// The shard's end of the messages between it and the supervisor.
 struct Mailbox {
     shard: Rc<Shard>,
     orders: Receiver<Order>,
@@ -272,7 +299,9 @@ impl Mailbox {
                 self.shard.service.draining.raise();
                 self.shard.close();
                 glommio::spawn_local(drain(Rc::clone(&self.shard))).detach();
+                glommio::spawn_local(finish(Rc::clone(&self.shard))).detach();
             }
+            Order::Part => self.shard.parting.raise(),
             Order::Abort => {}
         }
     }
@@ -320,7 +349,7 @@ impl Mailbox {
 /// Ends the connections that have nothing to do, after a grace in which requests that were on
 /// their way are answered. The others end with their responses.
 async fn drain(shard: Rc<Shard>) {
-    shard.check_drained();
+    shard.check_quiet();
     let grace = Deadline::new(&shard.ring);
     grace.arm(DRAIN_GRACE);
     grace.passed().await;
@@ -328,5 +357,20 @@ async fn drain(shard: Rc<Shard>) {
     for (_, wire) in shard.connections.borrow().iter() {
         wire.transport.interrupt();
     }
-    shard.check_drained();
+    shard.check_quiet();
+}
+
+/// Does what is left to do when the last request of this shard has been answered.
+async fn finish(shard: Rc<Shard>) {
+    shard.quiet.wait().await;
+    if shard.core.has_lanes() {
+        let index = shard.index;
+        // Without a supervisor there is nobody to wait for.
+        if shard.reports.send(Report::Quiet { shard: index }).is_ok() {
+            shard.parting.wait().await;
+        }
+        shard.core.close();
+        shard.core.finished().await;
+    }
+    shard.drained.raise();
 }

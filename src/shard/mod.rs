@@ -10,6 +10,7 @@
 //! ```
 
 mod acceptor;
+mod lanes;
 mod mailbox;
 mod socket;
 mod stats;
@@ -18,6 +19,7 @@ mod time;
 use self::socket::Socket;
 use self::time::RingTime;
 use crate::app::{Answer, App, Life, Router, Time, Timer};
+use crate::between::{Core, Lanes, Mailbox};
 use crate::config::StatsAccess;
 use crate::connection::{self, Flag, Host, Service, Transport, Wire};
 use crate::failure::Failure;
@@ -47,6 +49,7 @@ pub struct Shard {
     index: usize,
     cpu: usize,
     ring: Ring,
+    core: Core,
     service: Service,
     connections: RefCell<Slab<Rc<Wire<Socket>>>>,
     /// Acceptors that have not ended.
@@ -59,7 +62,13 @@ pub struct Shard {
     /// Set in a shutdown when idle connections are no longer waited for.
     ending: Cell<bool>,
     /// Raised in a shutdown when the last connection has ended.
+    quiet: Flag,
+    /// Raised in a shutdown when all shards are quiet.
+    parting: Flag,
+    /// Raised in a shutdown when nothing is left to do.
     drained: Flag,
+    /// Raised at the shard's very end.
+    ended: Flag,
     access: StatsAccess,
     info: ServerInfo,
     view: RefCell<Arc<View>>,
@@ -105,6 +114,16 @@ impl Shard {
         &self.ring
     }
 
+    /// The shard among the server's others, for functions that make apps for tests as well.
+    pub fn core(&self) -> &Core {
+        &self.core
+    }
+
+    /// Lanes for messages of the type `M` between all shards: [`Core::lanes`].
+    pub fn lanes<M: Send + 'static>(&self) -> (Lanes<M>, Mailbox<M>) {
+        self.core.lanes()
+    }
+
     fn recorder(&self) -> RefMut<'_, Recorder> {
         self.service.recorder()
     }
@@ -146,23 +165,23 @@ impl Shard {
     fn leave(&self, place: usize) {
         let wire = self.connections.borrow_mut().remove(place);
         drop(wire);
-        self.check_drained();
+        self.check_quiet();
     }
 
     /// Counts the end of an acceptor, which comes with a shutdown.
     fn acceptor_ended(&self) {
         self.accepting.set(self.accepting.get() - 1);
-        self.check_drained();
+        self.check_quiet();
     }
 
-    /// Notes when a shutdown has nothing left to wait for.
-    fn check_drained(&self) {
+    /// Notes when a shutdown has no request left to wait for.
+    fn check_quiet(&self) {
         let is_quiet = self.accepting.get() == 0
             && self.closings.get() == 0
             && self.connections.borrow().is_empty()
             && self.tasks.queue.borrow().is_empty();
         if self.is_draining() && is_quiet {
-            self.drained.raise();
+            self.quiet.raise();
         }
     }
 
@@ -174,7 +193,7 @@ impl Shard {
             let closing = async move {
                 job.await;
                 shard.closings.set(shard.closings.get() - 1);
-                shard.check_drained();
+                shard.check_quiet();
             };
             glommio::spawn_local(closing).detach();
         }
