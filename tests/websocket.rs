@@ -10,9 +10,9 @@ mod support;
 
 use corelane::app::Html;
 use corelane::cores::CoreSelection;
-use corelane::testing::TestClient;
+use corelane::testing::{TestClient, TestWebSocket};
 use corelane::ws::{Message, WebSocket, code};
-use corelane::{App, Request, Running, Server};
+use corelane::{App, Request, Running, Server, Shard};
 use std::cell::Cell;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -23,8 +23,8 @@ use support::outside::{has, not_run, run};
 use support::{fresh_stats, number};
 
 /// The example, and a socket that does what it is told.
-fn app() -> App {
-    chat::app().get("/echo", async |req: Request| {
+fn app(shard: &Shard) -> App {
+    chat::app(shard).get("/echo", async |req: Request| {
         let upgrade = WebSocket::upgrade(&req).protocols(["a", "b"]);
         upgrade.on_upgrade(async |socket| {
             while let Some(Ok(message)) = socket.recv().await {
@@ -41,11 +41,11 @@ fn app() -> App {
     })
 }
 
-fn start(app: fn() -> App) -> (Running, SocketAddr) {
+fn start(app: fn(&Shard) -> App, cores: CoreSelection) -> (Running, SocketAddr) {
     let server = Server::bind("127.0.0.1:0")
-        .cores(CoreSelection::Count(NonZeroUsize::MIN))
+        .cores(cores)
         .shutdown_timeout(Duration::from_secs(30));
-    let running = server.start(move |_| app()).expect("the server starts");
+    let running = server.start(app).expect("the server starts");
     let address = running.addresses()[0];
     (running, address)
 }
@@ -66,43 +66,61 @@ fn python() -> Option<String> {
     (is_there || not_run(&why())).then_some(python)
 }
 
-/// What two clients of the room hear, in memory and over sockets.
-fn chats(client: &mut TestClient) {
-    let mut other = client.another();
-    let (mut first, mut second) = (
-        client.get("/chat").websocket(),
-        other.get("/chat").websocket(),
-    );
-    first.send("a");
-    assert_eq!(first.recv(), Some(Message::from("a")));
-    // Whether the second was there when that was said is not settled.
-    second.send("b");
-    let heard = second.recv();
-    if heard == Some(Message::from("a")) {
-        assert_eq!(second.recv(), Some(Message::from("b")));
-    } else {
-        assert_eq!(heard, Some(Message::from("b")));
-    }
-    assert_eq!(first.recv(), Some(Message::from("b")));
-    first.close(code::NORMAL, "");
-    assert_eq!(first.recv(), None);
-    second.send("c");
-    assert_eq!(second.recv(), Some(Message::from("c")));
+/// The next messages of a socket, up to `last`.
+fn hear_until(socket: &mut TestWebSocket, last: &str) {
+    while socket.recv().expect("the socket is open").as_text() != Some(last) {}
 }
 
 #[test]
-fn the_chat_is_heard_by_all_in_the_room() {
-    let mut client = TestClient::new(app());
-    assert!(client.get("/").send().text().contains("new WebSocket"));
-    chats(&mut client);
-    let (running, address) = start(app);
-    chats(&mut TestClient::connect(address));
+fn the_chat_is_heard_on_all_cores() {
+    let (running, address) = start(app, CoreSelection::All);
+    let mut first = TestClient::connect(address);
+    assert!(first.get("/").send().text().contains("new WebSocket"));
+    // The kernel says which core gets a connection: so many that each has one.
+    let mut clients = vec![first];
+    loop {
+        let stats = fresh_stats(address);
+        let cores = stats["cores"].as_array().expect("a list");
+        // One may be that of whoever asks.
+        if cores
+            .iter()
+            .all(|core| number(core, "/connections_active") > 1)
+        {
+            break;
+        }
+        assert!(clients.len() < 1000, "{stats}");
+        let mut client = TestClient::connect(address);
+        assert_eq!(client.get("/").send().status().as_u16(), 200);
+        clients.push(client);
+    }
+    let sockets = clients.iter_mut();
+    let mut sockets: Vec<_> = sockets
+        .map(|client| client.get("/chat").websocket())
+        .collect();
+    for (index, socket) in sockets.iter_mut().enumerate() {
+        let words = format!("{index} is here");
+        socket.send(words.as_str());
+        hear_until(socket, &words);
+    }
+    sockets[0].send("hello");
+    for socket in &mut sockets {
+        hear_until(socket, "hello");
+    }
+    // Who leaves is not missed.
+    sockets[0].close(code::NORMAL, "");
+    while sockets[0].recv().is_some() {}
+    sockets[1].send("bye");
+    for socket in &mut sockets[1..] {
+        hear_until(socket, "bye");
+        socket.close(code::NORMAL, "");
+    }
+    drop(clients);
     stop(running);
 }
 
 #[test]
 fn a_shutdown_tells_every_socket_and_is_over_when_they_have_answered() {
-    let (running, address) = start(app);
+    let (running, address) = start(app, CoreSelection::All);
     let mut client = TestClient::connect(address);
     let mut other = client.another();
     let mut sockets = [
@@ -132,7 +150,7 @@ fn the_python_package_websockets_is_content() {
     let Some(python) = python() else {
         return;
     };
-    let (running, address) = start(app);
+    let (running, address) = start(app, CoreSelection::All);
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/websocket/client.py");
     let told = run(Command::new(python).arg(script).arg(address.to_string()));
     assert_eq!(told.trim(), "done");
@@ -164,10 +182,10 @@ const PAGE: &str = r#"<!doctype html>
 <img src="/hold">
 "#;
 
-fn browsed() -> App {
+fn browsed(shard: &Shard) -> App {
     let is_over = Rc::new(Cell::new(false));
     let released = Rc::clone(&is_over);
-    app()
+    app(shard)
         .get("/page", async |_| Html(PAGE))
         .get("/release", move |_: Request| {
             released.set(true);
@@ -188,7 +206,7 @@ fn a_browser_is_content() {
     if !has("chromium") {
         return;
     }
-    let (running, address) = start(browsed);
+    let (running, address) = start(browsed, CoreSelection::Count(NonZeroUsize::MIN));
     let profile = tempfile::tempdir().expect("a folder");
     let told = run(Command::new("chromium")
         .args([

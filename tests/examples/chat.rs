@@ -1,20 +1,17 @@
-//! A chat: what one says, all on the same core hear.
+//! A chat: what one says, all hear, whichever core they are connected to.
 //!
-//! `cargo run --features websocket --example chat` listens on 127.0.0.1:8080, or on the address given
-//! as an argument. It runs on one core, so that there is one room.
+//! `cargo run --features websocket --example chat` listens on 127.0.0.1:8080, or the address given.
 
 use corelane::app::Html;
-use corelane::cores::CoreSelection;
-use corelane::ws::WebSocket;
-use corelane::{App, Request, Response, Result, Server};
+use corelane::between::Lanes;
+use corelane::ws::{Message, WebSocket};
+use corelane::{App, Request, Response, Result, Server, Shard};
 use slab::Slab;
-use std::{cell::RefCell, num::NonZeroUsize};
+use std::{cell::RefCell, rc::Rc};
 
 const PAGE: &str = r#"<!doctype html>
-<meta charset="utf-8">
-<title>chat</title>
-<form><input autofocus></form>
-<ul></ul>
+<meta charset="utf-8"><title>chat</title>
+<form><input autofocus></form><ul></ul>
 <script>
     const socket = new WebSocket(location.href.replace(/^http/, "ws") + "chat");
     const [form, input, list] = ["form", "input", "ul"].map(name => document.querySelector(name));
@@ -23,41 +20,40 @@ const PAGE: &str = r#"<!doctype html>
 </script>
 "#;
 
-/// Who is in the room.
-type Room = RefCell<Slab<WebSocket>>;
+/// Who is connected to a core.
+type Room = Rc<RefCell<Slab<WebSocket>>>;
 
 fn main() -> Result<()> {
     let address = std::env::args().nth(1);
-    Server::bind(address.as_deref().unwrap_or("127.0.0.1:8080"))
-        .cores(CoreSelection::Count(NonZeroUsize::MIN))
-        .run(|_shard| app())
+    Server::bind(address.as_deref().unwrap_or("127.0.0.1:8080")).run(app)
 }
 
-/// The application of one core.
-pub(crate) fn app() -> App {
-    App::new()
-        .state(Room::default())
-        .get("/", async |_| Html(PAGE))
-        .get("/chat", chat)
+/// The application of one core, which tells its own what is said on any.
+pub(crate) fn app(shard: &Shard) -> App {
+    let (lanes, mut mailbox) = shard.lanes::<Message>();
+    let room = Room::default();
+    let told = Rc::clone(&room);
+    let tell = async move {
+        while let Some(message) = mailbox.recv().await {
+            for (_, socket) in &*told.borrow() {
+                // Who reads too slowly misses it, and holds up nobody.
+                let _ = socket.try_send(message.clone());
+            }
+        }
+    };
+    let app = App::new().background(tell).state(lanes).state(room);
+    app.get("/", async |_| Html(PAGE)).get("/chat", chat)
 }
 
 async fn chat(req: Request) -> Response {
-    let room = req.state::<Room>();
-    WebSocket::upgrade(&req)
-        .same_origin()
-        .on_upgrade(async move |socket| {
-            let place = room.borrow_mut().insert(socket.clone());
-            while let Some(Ok(message)) = socket.recv().await {
-                let everybody: Vec<_> = room
-                    .borrow()
-                    .iter()
-                    .map(|(_, other)| other.clone())
-                    .collect();
-                for other in everybody {
-                    // Who reads too slowly misses it, and holds up nobody.
-                    let _ = other.try_send(message.clone());
-                }
-            }
-            room.borrow_mut().remove(place);
-        })
+    let (room, lanes) = (req.state::<Room>(), req.state::<Lanes<Message>>());
+    let upgrade = WebSocket::upgrade(&req).same_origin();
+    upgrade.on_upgrade(async move |socket| {
+        let place = room.borrow_mut().insert(socket.clone());
+        while let Some(Ok(message)) = socket.recv().await {
+            // A core that is too busy to listen misses it.
+            let _ = lanes.broadcast(message).await;
+        }
+        room.borrow_mut().remove(place);
+    })
 }
