@@ -56,6 +56,8 @@
 pub mod app;
 pub mod between;
 pub mod cli;
+#[cfg(feature = "compression")]
+mod coding;
 pub mod config;
 mod connection;
 pub mod cores;

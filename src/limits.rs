@@ -131,6 +131,17 @@ pub const FILE_PIECE_BYTES: usize = 128 * 1024;
 /// each piece that the peer has not taken.
 pub const READER_PIECE_BYTES: usize = 32 * 1024;
 
+/// Content that is coded, or decoded, at a time, in bytes, before the other tasks of the core get their
+/// turn. Cost: that many bytes take about 1 ms at the default levels.
+pub const CODING_SLICE_BYTES: usize = 32 * 1024;
+
+/// Least content of a response that is compressed, in bytes: less than that fits into one packet
+/// anyway.
+pub const COMPRESS_FROM_BYTES: usize = 1024;
+
+/// Encoders of each coding that a core keeps for the next response. Cost: up to 1.8 MB each.
+pub const SPARE_ENCODERS: usize = 4;
+
 /// Responses gathered for one send, in bytes, from which on they are sent.
 pub const GATHER_BYTES: usize = 64 * 1024;
 

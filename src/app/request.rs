@@ -318,6 +318,13 @@ impl Request {
         self.rare.get_or_insert_default().body_limit = bytes;
     }
 
+    /// What [`Request::bytes`] accepts, in bytes.
+    #[cfg(feature = "compression")]
+    pub(super) fn body_limit(&self) -> u64 {
+        let rare = self.rare.as_ref();
+        rare.map_or(BODY_BYTES, |rare| rare.body_limit)
+    }
+
     /// All of the content. It is kept, so asking again gives the same.
     ///
     /// # Errors

@@ -100,6 +100,12 @@ fn tags(mut list: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
+/// Whether `list`, a value of If-Match or If-None-Match, has `tag` exactly as it is.
+#[cfg(feature = "compression")]
+pub(crate) fn is_listed(list: &[u8], tag: &[u8]) -> bool {
+    tags(list).any(|listed| listed == tag)
+}
+
 /// The date in a field that has just one (RFC 9110 §13.1.3 and §13.1.4: else it is ignored).
 pub(super) fn date(head: &RequestHead, name: &str) -> Option<SystemTime> {
     let mut values = head.field_values(name);

@@ -15,6 +15,7 @@ mod accept;
 mod body;
 mod chars;
 mod chunked;
+mod coding;
 mod conditions;
 mod cycle;
 mod date;
@@ -38,6 +39,9 @@ pub mod conformance {}
 pub use crate::limits::HeadLimits;
 pub use accept::ErrorForm;
 pub use body::{BodyDecoder, BodyLimits, Decoded};
+pub use coding::{AcceptedCodings, CodingChoice, ContentCoding};
+#[cfg(feature = "compression")]
+pub(crate) use conditions::is_listed;
 pub use conditions::{Validators, Verdict};
 pub use cycle::{CloseReason, Event, State};
 pub use date::HttpDate;
