@@ -48,6 +48,8 @@ mod sse;
 mod streams;
 mod template;
 mod time;
+#[cfg(feature = "tower")]
+pub mod tower;
 mod upgrade;
 mod urls;
 

@@ -23,6 +23,8 @@ mod streaming;
 #[cfg(feature = "websocket")]
 #[path = "../support/mod.rs"]
 mod support;
+#[cfg(feature = "tower")]
+mod tower;
 mod trailers;
 mod upgrade;
 #[cfg(feature = "websocket")]

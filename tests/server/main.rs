@@ -23,4 +23,6 @@ mod robustness;
 mod smuggling;
 mod stats;
 mod streams;
+#[cfg(feature = "tower")]
+mod tower;
 mod wire;
