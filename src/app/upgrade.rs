@@ -113,7 +113,7 @@ impl fmt::Debug for Switch {
 ///
 /// It is an [`AsyncRead`] and an [`AsyncWrite`], and a write is cancelled without harm: what was
 /// taken goes out whatever becomes of the future. Written bytes are gathered, up to
-/// [`GATHER_BYTES`](crate::limits::GATHER_BYTES), and sent when whoever speaks waits; a peer that
+/// [`GATHER_BYTES`], and sent when whoever speaks waits; a peer that
 /// does not read has writes wait, and is closed by the deadlines that hold for responses. What the
 /// peer sends is read ahead by one delivery, which holds no buffer of the core.
 ///
