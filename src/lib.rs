@@ -50,6 +50,7 @@
 //! | [`stats`] | what `/stats` says, and what a latency is |
 //! | [`log`] | which events there are for a [`tracing`](https://docs.rs/tracing) subscriber |
 //! | [`testing`] | an app served in memory |
+//! | `ws` | WebSockets, with the feature `websocket` |
 //! | [`config`], [`cores`], [`limits`], [`preflight`], [`failure`] | running it on a node |
 //! | [`cli`] | the program |
 //! | [`architecture`] | how it is built, and what must stay true |
@@ -77,11 +78,13 @@ pub mod server;
 pub mod shard;
 pub mod stats;
 pub mod testing;
+#[cfg(feature = "websocket")]
+pub mod ws;
 
 #[doc = include_str!("guide/ten_minutes.md")]
 pub mod guide {
     // Its table names what comes with features, too.
-    #[cfg(all(feature = "multipart", feature = "compression"))]
+    #[cfg(all(feature = "multipart", feature = "compression", feature = "websocket"))]
     #[doc = include_str!("guide/aiohttp.md")]
     pub mod aiohttp {}
 
