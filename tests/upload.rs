@@ -156,11 +156,11 @@ fn a_form_has_a_limit() {
             if is_chunked {
                 let (head, _) = head.split_once("Content-Length").unwrap();
                 let chunk = form.len();
-                client.send(&format!(
+                client.send(format!(
                     "{head}Transfer-Encoding: chunked\r\n\r\n{chunk:x}\r\n{form}\r\n0\r\n\r\n"
                 ));
             } else {
-                client.send(&format!("{head}{form}"));
+                client.send(format!("{head}{form}"));
             }
             assert_eq!(client.response().status, status, "{bytes} {is_chunked}");
             let kept = files(folder.path());
@@ -178,7 +178,7 @@ fn half_a_file_has_no_name_and_does_not_stay() {
     let (server, folder) = serve();
     let (head, form) = form(MOST / 2);
     let mut client = Client::connect(server.addresses()[0]);
-    client.send(&format!("{head}{}", &form[..MOST / 4]));
+    client.send(format!("{head}{}", &form[..MOST / 4]));
     let is_arriving = || {
         let files = files(folder.path());
         files.len() == 1 && !files[0].1.is_empty()
