@@ -6,6 +6,7 @@
 
 pub(crate) mod client;
 pub(crate) mod database;
+pub(crate) mod frames;
 pub(crate) mod messages;
 pub(crate) mod mutate;
 pub(crate) mod outside;
