@@ -122,6 +122,8 @@ impl Files {
     }
 }
 
+// No one takes a folder for the handler that they forgot to make `async`.
+#[diagnostic::do_not_recommend]
 impl Handler for Files {
     fn call(&self, request: Request) -> Answer {
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
