@@ -150,7 +150,7 @@ impl File {
     /// Whether so many bytes from `offset` on are in memory, as far as can be told.
     ///
     /// `cachestat(2)` counts pages (Linux 6.5), but tells only who could write the file as well. Where it
-    /// tells nothing, a byte in each [`PROBED_BYTES`] is read without waiting: pages come and go in
+    /// tells nothing, a byte in each 64 KiB is read without waiting: pages come and go in
     /// larger runs than that.
     pub fn is_cached(&self, offset: u64, bytes: usize) -> bool {
         let page_bytes = rustix::param::page_size() as u64;
