@@ -14,12 +14,17 @@ use std::time::Duration;
 #[expect(dead_code, reason = "main waits for a signal")]
 mod notes;
 
-/// Serves the app below over a pool for `url`, changed by `change`.
-fn served(url: &str, change: impl FnOnce(&mut Options)) -> Running {
+fn options(url: &str) -> Options {
     let mut options: Options = url.parse().expect("an address");
     // Machines that run many tests are slow.
     options.connect_timeout = Duration::from_secs(20);
     options.pool.wait = Duration::from_secs(30);
+    options
+}
+
+/// Serves the app below over a pool for `url`, changed by `change`.
+fn served(url: &str, change: impl FnOnce(&mut Options)) -> Running {
+    let mut options = options(url);
     change(&mut options);
     serve(move |shard| app(Postgres::new(shard, &options)))
 }
@@ -340,7 +345,7 @@ fn the_example_keeps_notes() {
     let Some(postgres) = database::Postgres::start() else {
         return;
     };
-    let options: Options = postgres.url().parse().expect("an address");
+    let options = options(&postgres.url());
     let server = corelane::Server::bind("127.0.0.1:0")
         .start(move |shard| notes::app(shard, &options))
         .expect("its table is made");
