@@ -11,7 +11,8 @@
 //! is not counted yet, so after its preemption timer rang two more passes are waited for.
 //!
 //! glommio looks at its own timers and files when no task is runnable, so the driver steps aside
-//! for that now and then, woken by a bell that it rang itself.
+//! for that now and then, woken by a bell that it rang itself. While the driver can run or steps
+//! aside, glommio must not sleep, and a [`Vigil`] keeps it from that; only a park lets it.
 //!
 //! Waiting has two levels. First the driver blocks in the socket ring's own enter, for
 //! [`SHORT_WAIT`] at most, which costs no more than an `epoll_wait`; glommio's own timers, files
