@@ -240,6 +240,12 @@ impl Shared {
         submitted && core.state.is_alarm_set()
     }
 
+    /// Whether the driver is parked.
+    #[cfg(test)]
+    pub(super) fn is_parked(&self) -> bool {
+        self.parked.get()
+    }
+
     /// Ends what [`Shared::arm_bell`] began.
     pub(super) fn disarm_bell(&self) {
         self.parked.set(false);

@@ -11,7 +11,8 @@
 //! is not counted yet, so after its preemption timer rang two more passes are waited for.
 //!
 //! glommio looks at its own timers and files when no task is runnable, so the driver steps aside
-//! for that now and then, woken by a bell that it rang itself.
+//! for that now and then, woken by a bell that it rang itself. While the driver can run or steps
+//! aside, glommio must not sleep, and a [`Vigil`] keeps it from that; only a park lets it.
 //!
 //! Waiting has two levels. First the driver blocks in the socket ring's own enter, for
 //! [`SHORT_WAIT`] at most, which costs no more than an `epoll_wait`; glommio's own timers, files
@@ -22,6 +23,7 @@
 use super::core::Shared;
 use super::enter::Wait;
 use super::probe::StartError;
+use super::vigil::Vigil;
 use super::{Ring, RingOptions};
 use crate::limits::{GLOMMIO_MEMORY_BYTES, GLOMMIO_RING_DEPTH};
 use futures_lite::future::poll_once;
@@ -33,7 +35,7 @@ use std::os::fd::{FromRawFd, IntoRawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Longest wait inside the socket ring, and so the longest that glommio's own timers and files
 /// can be late while sockets are silent; while they are busy, [`PREEMPTION`] bounds it.
@@ -41,12 +43,17 @@ pub const SHORT_WAIT: Duration = Duration::from_millis(1);
 
 /// Longest that busy sockets and tasks keep glommio from looking at its timers and files.
 ///
-/// Not shorter: when this timer rings just between glommio's look and the next pass, because the
-/// thread lost its CPU there, glommio 0.9 takes its run queue for empty and may sleep over it.
+/// Not much shorter: a look is wasted if this timer rings before the first task could run, which
+/// happens when the thread loses its CPU just there.
 pub const PREEMPTION: Duration = Duration::from_millis(10);
 
-/// Longest sleep of glommio. It ends a sleep that should not have been, see [`PREEMPTION`].
+/// Longest sleep of glommio. It ends one that should not have been, see `vigil.rs`: of tasks that
+/// glommio woke while the driver was parked.
 const LONGEST_SLEEP: Duration = Duration::from_millis(500);
+
+/// Timers that end a sleep, in turn. Of a single one, glommio could sleep over the task that has to
+/// set it again, and then for ever.
+const GUARDS: u32 = 8;
 
 /// Short waits without traffic before the driver parks.
 const SHORT_WAITS: u32 = 4;
@@ -77,15 +84,22 @@ where
         .map_err(|error| StartError::Executor(error.to_string()))?;
     let work = async {
         // Before anything stands in the run queue that glommio could sleep over.
-        let mut awake = Box::pin(stay_awake());
-        let _ = poll_once(&mut awake).await;
+        let began = Instant::now();
+        let guards = (1..=GUARDS).map(|place| Box::pin(guard(began, place)));
+        let mut guards: Vec<_> = guards.collect();
+        for guard in &mut guards {
+            let _ = poll_once(guard).await;
+        }
+        let vigil = Vigil::new().await;
         let ring = Ring::new(options)?;
         let bell = ring.0.bell().map_err(StartError::Memory)?.into_raw_fd();
         // SAFETY: the descriptor was made for the sentinel alone.
         let bell = unsafe { BufferedFile::from_raw_fd(bell) };
         let sentinel = glommio::spawn_local(listen(bell, Rc::clone(&ring.0))).detach();
-        let driver = glommio::spawn_local(drive(Rc::clone(&ring.0), options)).detach();
-        glommio::spawn_local(awake).detach();
+        let driver = glommio::spawn_local(drive(Rc::clone(&ring.0), options, vigil)).detach();
+        for guard in guards {
+            glommio::spawn_local(guard).detach();
+        }
         let main = glommio::spawn_local(main(ring.clone())).detach();
         let output = futures_lite::future::or(async { Ok(main.await) }, async {
             match driver.await {
@@ -103,13 +117,14 @@ where
 }
 
 /// Turns the ring until it is stopped.
-async fn drive(shared: Rc<Shared>, options: RingOptions) -> io::Result<()> {
+async fn drive(shared: Rc<Shared>, options: RingOptions, vigil: Vigil) -> io::Result<()> {
     let mut quiet_waits = 0;
     let mut woke = true;
     // What was spawned with the driver stands behind it too.
     let mut unsettled = 2_u32;
     let mut looked_at = 0;
     while !shared.is_stopped() {
+        vigil.keep_awake();
         let ran = glommio::executor().executor_stats().tasks_executed();
         let quiet = ran <= 1 && !woke && unsettled == 0;
         // A look of glommio's costs some 20 µs, so it waits for the sockets to fall silent; but
@@ -129,7 +144,7 @@ async fn drive(shared: Rc<Shared>, options: RingOptions) -> io::Result<()> {
             quiet_waits += 1;
             shared.turn(Wait::AtMost(SHORT_WAIT))?
         } else {
-            park(&shared).await?;
+            park(&shared, &vigil).await?;
             shared.turn(Wait::No)?
         };
         woke = turn.woke;
@@ -150,7 +165,7 @@ async fn drive(shared: Rc<Shared>, options: RingOptions) -> io::Result<()> {
 
 /// Lets glommio block until the ring has a completion, a deadline is due, or a task of this core
 /// queued something.
-async fn park(shared: &Shared) -> io::Result<()> {
+async fn park(shared: &Shared, vigil: &Vigil) -> io::Result<()> {
     shared.arm_bell();
     // What came between the last turn and the bell being armed has rung nothing.
     let turn = shared.turn(Wait::Look)?;
@@ -160,7 +175,9 @@ async fn park(shared: &Shared) -> io::Result<()> {
             .parks
             .fetch_add(1, std::sync::atomic::Ordering::Release);
         let parked_at = super::core::monotonic_ns();
+        vigil.let_sleep();
         kicked(shared).await;
+        vigil.keep_awake();
         shared.add_waited(super::core::monotonic_ns() - parked_at);
     }
     shared.disarm_bell();
@@ -185,10 +202,16 @@ async fn kicked(shared: &Shared) {
     .await;
 }
 
-/// Wakes glommio from a sleep that lasts too long.
-async fn stay_awake() {
+/// Wakes glommio from a sleep that lasts too long, in turn with the other guards. Its turns are counted
+/// from `began`, so that guards that were late together do not stay together.
+async fn guard(began: Instant, place: u32) {
+    let (first, turn) = (LONGEST_SLEEP * place, LONGEST_SLEEP * GUARDS);
+    let mut due = first;
     loop {
-        glommio::timer::sleep(LONGEST_SLEEP).await;
+        glommio::timer::sleep(due.saturating_sub(began.elapsed())).await;
+        while due <= began.elapsed() {
+            due += turn;
+        }
     }
 }
 

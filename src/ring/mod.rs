@@ -50,6 +50,7 @@ mod socket;
 mod stream;
 #[cfg(feature = "tokio-io")]
 mod tokio_io;
+mod vigil;
 mod watch;
 mod wheel;
 
