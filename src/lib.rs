@@ -76,3 +76,7 @@ pub use app::{App, Body, Error, IntoResponse, Json, Request, Response, Result};
 pub use limits::Limits;
 pub use server::{Running, Server};
 pub use shard::Shard;
+
+// What `request_span!` is made of.
+#[doc(hidden)]
+pub use tracing as __tracing;

@@ -2,6 +2,7 @@
 
 use http::header::{CONTENT_TYPE, VARY};
 use http::{HeaderName, HeaderValue, StatusCode};
+use tracing::Span;
 
 use super::body::Body;
 use super::error::Error;
@@ -35,6 +36,8 @@ struct Aside {
     failure: Option<Error>,
     /// What the peer may read, in the form that it prefers.
     detail: Option<Box<str>>,
+    /// The span of its request, for telling the failure.
+    span: Option<Span>,
 }
 
 impl Response {
@@ -67,8 +70,8 @@ impl Response {
     pub fn error(status: StatusCode, detail: &str) -> Response {
         let mut response = Response::new(status);
         response.aside = Some(Box::new(Aside {
-            failure: None,
             detail: Some(detail.into()),
+            ..Aside::default()
         }));
         response
     }
@@ -124,6 +127,20 @@ impl Response {
     pub(crate) fn because(mut self, failure: Error) -> Response {
         self.aside.get_or_insert_default().failure = Some(failure);
         self
+    }
+
+    /// Has what the log tells of its failure, if there is one, told in `span`.
+    pub(super) fn tell_in(&mut self, span: &Span) {
+        if let Some(aside) = &mut self.aside
+            && aside.failure.is_some()
+        {
+            aside.span = Some(span.clone());
+        }
+    }
+
+    /// What its failure is told in.
+    pub(crate) fn span(&self) -> Option<&Span> {
+        self.aside.as_ref()?.span.as_ref()
     }
 
     /// The error that a handler returned, if this response was made from one. It is for the log

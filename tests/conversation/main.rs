@@ -15,6 +15,7 @@ mod log;
 mod middleware;
 #[cfg(feature = "multipart")]
 mod multipart;
+mod spans;
 mod streaming;
 #[cfg(feature = "tower")]
 mod tower;

@@ -20,14 +20,20 @@ mod cors;
 mod rate_limit;
 mod request_id;
 mod security_headers;
+mod spans;
 mod timeout;
+mod trace_parent;
 
 pub use basic_auth::{BasicAuth, BasicUser};
 pub use cors::Cors;
 pub use rate_limit::RateLimit;
 pub use request_id::{Id, RequestId};
 pub use security_headers::SecurityHeaders;
+#[doc(hidden)]
+pub use spans::Described;
+pub use spans::Spans;
 pub use timeout::Timeout;
+pub use trace_parent::TraceParent;
 
 use std::fmt;
 use std::future::Future;
