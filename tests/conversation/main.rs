@@ -4,7 +4,11 @@
 mod access;
 mod bodies;
 mod client;
+#[cfg(feature = "compression")]
+mod compression;
 mod deadlines;
+#[cfg(feature = "compression")]
+mod decompression;
 mod departures;
 mod errors;
 mod extract;

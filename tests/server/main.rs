@@ -9,6 +9,8 @@ mod app;
 mod between;
 mod bodies;
 mod cases;
+#[cfg(feature = "compression")]
+mod codings;
 mod counterparts;
 mod deadlines;
 mod departures;
