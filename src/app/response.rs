@@ -129,12 +129,13 @@ impl Response {
         self
     }
 
-    /// Has what the log tells of its failure, if there is one, told in `span`.
+    /// Has what the log tells of its failure, if there is one, told in `span`, unless another has
+    /// it told in one within that.
     pub(super) fn tell_in(&mut self, span: &Span) {
         if let Some(aside) = &mut self.aside
             && aside.failure.is_some()
         {
-            aside.span = Some(span.clone());
+            aside.span.get_or_insert_with(|| span.clone());
         }
     }
 

@@ -8,7 +8,7 @@ use futures_lite::{StreamExt, future, stream};
 use http::StatusCode;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io;
+use std::io::{self, Read, Seek};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tracing::field::{Empty, Field, Visit};
@@ -343,8 +343,70 @@ fn failures_are_told_in_the_span_and_marked() {
         assert_eq!(seen.events(), [failed]);
         peer.deliver(&request("GET", "/panics", ""));
         assert_eq!(statuses(&sent(&mut peer)), [500]);
-        assert_eq!((seen.open().len(), seen.closed().len()), (0, 1));
+        let closed = seen.closed();
+        assert_eq!((seen.open().len(), closed.len()), (0, 1));
+        for (name, value) in [
+            ("http.response.status_code", None),
+            ("error.type", Some("panic")),
+            ("otel.status_code", Some("ERROR")),
+        ] {
+            assert_eq!(closed[0].get(name), value);
+        }
     });
+}
+
+#[test]
+fn a_failure_is_told_in_the_innermost_span() {
+    Seen::at(Level::INFO, |seen| {
+        let app = App::new().wrap(Spans::new()).nest("/in", app());
+        let mut peer = Conversation::new(app).unwrap();
+        peer.deliver(&request("GET", "/in/fails", ""));
+        assert_eq!(statuses(&sent(&mut peer)), [500]);
+        let spans = vec!["/in/fails".to_owned(); 2];
+        assert_eq!(seen.events(), [("a handler failed".to_owned(), spans)]);
+        assert_eq!((seen.open().len(), seen.closed().len()), (0, 2));
+    });
+}
+
+#[test]
+fn what_peers_send_stays_on_its_line_and_in_its_field() {
+    let mut log = tempfile::tempfile().unwrap();
+    let format = tracing_subscriber::fmt::layer()
+        .with_ansi(false)
+        .with_writer(log.try_clone().unwrap());
+    let subscriber = tracing_subscriber::registry().with(format);
+    let app = App::new()
+        .wrap(RequestId::new().trusting())
+        .wrap(Spans::new())
+        .get("/{*rest}", async |_| tracing::info!("served"));
+    let fields = [
+        "X-Request-Id: a forged=1\r\n",
+        "User-Agent: a\" forged=\"1\\\r\n",
+        "User-Agent: a\tb\r\n",
+        "User-Agent: a\u{9b}2J\u{85}b\r\n",
+        "User-Agent: a\u{2028}\u{202e}b\r\n",
+        "Traceparent: 00-forged=1\r\n",
+    ];
+    tracing::subscriber::with_default(subscriber, || {
+        let mut peer = Conversation::new(app).unwrap();
+        for fields in fields {
+            peer.deliver(&request("GET", "/%0a'b", fields));
+            assert_eq!(statuses(&sent(&mut peer)), [204], "{fields:?}");
+        }
+    });
+    let mut told = String::new();
+    log.rewind().unwrap();
+    log.read_to_string(&mut told).unwrap();
+    let lines: Vec<_> = told.lines().collect();
+    assert_eq!(lines.len(), fields.len(), "{told}");
+    for (line, fields) in lines.iter().zip(fields) {
+        assert!(!line.chars().any(char::is_control), "{fields:?}: {line}");
+        assert!(line.contains(" url.path=\"/%0a'b\" "), "{line}");
+    }
+    let quoted = r#" user_agent.original="a\" forged=\"1\\" "#;
+    assert!(told.contains(quoted), "{told}");
+    assert_eq!(told.matches("forged").count(), 1, "{told}");
+    assert_eq!(told.matches("user_agent.original").count(), 1, "{told}");
 }
 
 #[test]

@@ -13,6 +13,7 @@ use tracing::field::{DisplayValue, display};
 
 use super::{Id, Middleware, Next, TraceParent};
 use crate::app::{Answer, Body, BodyError, BodySource, Headers, Request, Response};
+use crate::printable::is_plain;
 
 /// Opens a span for each request, of the level INFO and the target [`Spans::TARGET`], with the fields
 /// that OpenTelemetry's [semantic conventions](https://opentelemetry.io/docs/specs/semconv/http/)
@@ -33,13 +34,14 @@ use crate::app::{Answer, Body, BodyError, BodySource, Headers, Request, Response
 /// | `server.address`, `server.port` | as the request names them |
 /// | `client.address`, `client.port` | of the peer; behind a proxy the proxy's |
 /// | `network.protocol.version` | `1.1` or `1.0` |
-/// | `user_agent.original` | if it is text |
+/// | `user_agent.original` | if it is text without control characters and the like |
 /// | `request_id` | where [`RequestId`](super::RequestId) is around this |
 /// | `trace_id`, `parent_span_id`, `trace_flags` | of a [`TraceParent`], which is among the extensions then |
 /// | `http.response.status_code` | once it is known: a handler that was given up, or panicked, has none |
-/// | `otel.status_code`, `error.type` | `ERROR` and the status, if that is 5xx |
+/// | `otel.status_code`, `error.type` | `ERROR`; the status, if that is 5xx, or `panic` |
 ///
-/// Paths and the like come from the peer, and may hold secrets, which the log itself never has.
+/// Paths and the like come from the peer, and may hold secrets, which the log itself never has. They
+/// are on one line, as long as the limits of a [head](crate::Limits) let them be.
 /// Without a subscriber that wants the span a request costs a look for `traceparent`, and nothing
 /// is opened.
 ///
@@ -107,12 +109,35 @@ impl Middleware for Spans {
         if span.is_disabled() {
             return next.run(request);
         }
-        let answer = span.in_scope(|| next.run(request));
+        let answer = within(&span, || next.run(request));
         Answer::pending(Spanned {
             span,
             inside: Some(answer),
         })
     }
+}
+
+/// Does `work` in `span`, which is marked if that panics.
+fn within<T>(span: &Span, work: impl FnOnce() -> T) -> T {
+    let _marking = Marking(span);
+    span.in_scope(work)
+}
+
+/// Marks a span when it is dropped by a panic.
+struct Marking<'a>(&'a Span);
+
+impl Drop for Marking<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            fail(self.0, "panic");
+        }
+    }
+}
+
+/// Marks `span` as one that failed.
+fn fail(span: &Span, error_type: &str) {
+    span.record("otel.status_code", "ERROR");
+    span.record("error.type", error_type);
 }
 
 /// Something that is polled, and dropped, in a span.
@@ -133,22 +158,22 @@ impl<T> Drop for Spanned<T> {
 impl Future for Spanned<Answer> {
     type Output = Response;
 
+    /// # Panics
+    /// If the handler panics, or if it is polled after it was ready.
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Response> {
         let Spanned { span, inside } = &mut *self;
-        let Some(answer) = inside else {
-            return Poll::Pending;
-        };
-        let mut response = {
-            let _entered = span.enter();
+        let polled = within(span, || {
+            let answer = inside.as_mut();
+            let answer = answer.expect("an answer is not polled after it was ready");
             let response = ready!(Pin::new(answer).poll(cx));
             *inside = None;
-            response
-        };
+            Poll::Ready(response)
+        });
+        let mut response = ready!(polled);
         let status = response.status;
         span.record("http.response.status_code", status.as_u16());
         if status.is_server_error() {
-            span.record("otel.status_code", "ERROR");
-            span.record("error.type", status.as_str());
+            fail(span, status.as_str());
         }
         response.tell_in(span);
         if let Body::Stream { source, length } = response.body {
@@ -169,7 +194,7 @@ impl BodySource for Spanned<Pin<Box<dyn BodySource>>> {
     ) -> Poll<Option<Result<Bytes, BodyError>>> {
         let Spanned { span, inside } = &mut *self;
         match inside {
-            Some(source) => span.in_scope(|| source.as_mut().poll_data(cx)),
+            Some(source) => within(span, || source.as_mut().poll_data(cx)),
             None => Poll::Ready(None),
         }
     }
@@ -177,7 +202,7 @@ impl BodySource for Spanned<Pin<Box<dyn BodySource>>> {
     fn take_trailers(mut self: Pin<&mut Self>) -> Headers {
         let Spanned { span, inside } = &mut *self;
         match inside {
-            Some(source) => span.in_scope(|| source.as_mut().take_trailers()),
+            Some(source) => within(span, || source.as_mut().take_trailers()),
             None => Headers::new(),
         }
     }
@@ -303,7 +328,9 @@ impl<'a> Described<'a> {
     }
 
     pub fn user_agent(&self) -> Option<&'a str> {
-        self.0.header("user-agent")
+        let agent = self.0.header("user-agent");
+        // The parser lets nothing of the sort into the target, the method and the host.
+        agent.filter(|agent| agent.chars().all(is_plain))
     }
 
     pub fn request_id(&self) -> Option<DisplayValue<&'a Id>> {
