@@ -8,6 +8,7 @@ use super::body::Body;
 use super::error::Error;
 use super::explanation::explain;
 use super::headers::Headers;
+use super::upgrade::Switch;
 use crate::http::ErrorForm;
 
 /// The media type of text made by this server.
@@ -29,7 +30,7 @@ pub struct Response {
     aside: Option<Box<Aside>>,
 }
 
-/// What is known of an error response beside what is sent.
+/// What few responses have beside what is sent.
 #[derive(Debug, Default)]
 struct Aside {
     /// Why it is an error response, for the log alone.
@@ -38,6 +39,8 @@ struct Aside {
     detail: Option<Box<str>>,
     /// The span of its request, for telling the failure.
     span: Option<Span>,
+    /// What speaks on the connection once this response has switched its protocol.
+    switch: Option<Switch>,
 }
 
 impl Response {
@@ -142,6 +145,25 @@ impl Response {
     /// What its failure is told in.
     pub(crate) fn span(&self) -> Option<&Span> {
         self.aside.as_ref()?.span.as_ref()
+    }
+
+    /// This response, behind which `switch` gets the connection.
+    #[must_use]
+    pub(super) fn switching(mut self, switch: Switch) -> Response {
+        self.aside.get_or_insert_default().switch = Some(switch);
+        self
+    }
+
+    /// Whether something is to get the connection behind this response.
+    pub(crate) fn is_switching(&self) -> bool {
+        self.aside
+            .as_ref()
+            .is_some_and(|aside| aside.switch.is_some())
+    }
+
+    /// What is to get the connection behind this response.
+    pub(crate) fn take_switch(&mut self) -> Option<Switch> {
+        self.aside.as_mut()?.switch.take()
     }
 
     /// The error that a handler returned, if this response was made from one. It is for the log

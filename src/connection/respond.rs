@@ -82,6 +82,9 @@ impl<H: Host> Visit<'_, H> {
     /// Gathers the response if it is small enough for that.
     pub(super) fn gather(&mut self, asked: Asked, response: &mut Response) -> Option<Event> {
         if !matches!(response.status.as_u16(), 200..=599) {
+            if self.can_switch(asked, response) {
+                return None;
+            }
             // RFC 9110 §15, §15.2: an interim response is not an answer, and other numbers are no
             // statuses, so the handler gave none.
             let failure = Error::from(NoAnswer(response.status));
@@ -117,6 +120,9 @@ impl<H: Host> Visit<'_, H> {
 
     /// Sends a response that is too large to be gathered, or not known whole.
     pub(super) async fn send_long(&mut self, asked: Asked, response: Response) -> Event {
+        if self.can_switch(asked, &response) {
+            return self.switch(asked, response).await;
+        }
         // The head of a streamed response may be held back, and those before it are not to wait.
         if matches!(response.body, Body::Stream { .. })
             && !self.work.out.is_empty()
@@ -240,6 +246,11 @@ impl<H: Host> Visit<'_, H> {
             _ => None,
         };
         let is_chunked = framing == BodyFraming::Chunked;
+        let sends_files = left.is_some() && self.wire.transport.sends_files();
+        if sends_files {
+            let sent = self.send_from_file(body, is_held).await?;
+            left = left.map(|left| left - sent);
+        }
         while let Some(piece) = self.next_piece(asked, body, is_held).await? {
             *is_held = false;
             let Some(piece_bytes) = NonZeroU64::new(piece.len() as u64) else {
@@ -265,6 +276,10 @@ impl<H: Host> Visit<'_, H> {
             }
             if self.work.out.len() >= GATHER_BYTES {
                 self.flush(Bytes::new()).await?;
+            }
+            if sends_files {
+                let sent = self.send_from_file(body, is_held).await?;
+                left = left.map(|left| left - sent);
             }
         }
         if left.is_some_and(|left| left > 0) {
@@ -356,7 +371,7 @@ fn is_member<'a>(values: impl IntoIterator<Item = &'a HeaderValue>, member: &str
 }
 
 /// Why a body was not sent to its end.
-enum Broken {
+pub(super) enum Broken {
     /// The connection failed.
     Wire(Event),
     /// The body itself did.

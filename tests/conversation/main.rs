@@ -21,9 +21,15 @@ mod middleware;
 mod multipart;
 mod spans;
 mod streaming;
+#[cfg(feature = "websocket")]
+#[path = "../support/mod.rs"]
+mod support;
 #[cfg(feature = "tower")]
 mod tower;
 mod trailers;
+mod upgrade;
+#[cfg(feature = "websocket")]
+mod websocket;
 
 use corelane::testing::Conversation;
 use corelane::{App, Limits, Request};

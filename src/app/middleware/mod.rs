@@ -47,10 +47,9 @@ pub use timeout::Timeout;
 pub use trace_parent::TraceParent;
 
 use std::fmt;
-use std::future::Future;
 use std::rc::Rc;
 
-use super::handler::{Answer, Handler};
+use super::handler::{Answer, Asynchronous, Handler};
 use super::into_response::IntoResponse;
 use super::layers::Layers;
 use super::request::Request;
@@ -89,7 +88,7 @@ pub trait Middleware: 'static {
 impl<F, A> Middleware for F
 where
     F: Fn(Request, Next) -> A + 'static,
-    A: Future<Output: IntoResponse> + 'static,
+    A: Asynchronous<Response: IntoResponse> + 'static,
 {
     fn call(&self, request: Request, next: Next) -> Answer {
         Answer::pending(self(request, next))

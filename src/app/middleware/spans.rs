@@ -12,7 +12,7 @@ use tracing::Span;
 use tracing::field::{DisplayValue, display};
 
 use super::{Id, Middleware, Next, TraceParent};
-use crate::app::{Answer, Body, BodyError, BodySource, Headers, Request, Response};
+use crate::app::{Answer, Body, BodyError, BodySource, Headers, Request, Response, SendFile};
 use crate::printable::is_plain;
 
 /// Opens a span for each request, of the level INFO and the target [`Spans::TARGET`], with the fields
@@ -23,7 +23,7 @@ use crate::printable::is_plain;
 /// and while it is dropped, and at no other time; so events are never in the span of another
 /// request. It is closed when the handler is done or given up, or when the last of a streamed
 /// response was made. What the [log](crate::log) tells of an error that the handler returned is in
-/// it as well.
+/// it as well; what speaks another protocol behind a response, a WebSocket for one, is not.
 ///
 /// | field | |
 /// |---|---|
@@ -199,6 +199,15 @@ impl BodySource for Spanned<Pin<Box<dyn BodySource>>> {
         }
     }
 
+    fn send_from_file(
+        mut self: Pin<&mut Self>,
+        send: &mut SendFile<'_>,
+    ) -> Option<Result<(), BodyError>> {
+        let Spanned { span, inside } = &mut *self;
+        let source = inside.as_mut()?;
+        within(span, || source.as_mut().send_from_file(send))
+    }
+
     fn take_trailers(mut self: Pin<&mut Self>) -> Headers {
         let Spanned { span, inside } = &mut *self;
         match inside {
@@ -370,7 +379,34 @@ fn split(host: &str) -> (&str, Option<u16>) {
 
 #[cfg(test)]
 mod tests {
-    use super::split;
+    use super::*;
+
+    #[test]
+    fn files_are_sent_in_a_span_as_without_one() {
+        struct InFile;
+        impl BodySource for InFile {
+            fn poll_data(
+                self: Pin<&mut Self>,
+                _: &mut Context<'_>,
+            ) -> Poll<Option<Result<Bytes, BodyError>>> {
+                Poll::Ready(None)
+            }
+
+            fn send_from_file(
+                self: Pin<&mut Self>,
+                _: &mut SendFile<'_>,
+            ) -> Option<Result<(), BodyError>> {
+                Some(Ok(()))
+            }
+        }
+        let source: Pin<Box<dyn BodySource>> = Box::pin(InFile);
+        let mut spanned = Spanned {
+            span: Span::none(),
+            inside: Some(source),
+        };
+        let sent = Pin::new(&mut spanned).send_from_file(&mut |_, _, bytes| bytes);
+        assert!(matches!(sent, Some(Ok(()))));
+    }
 
     #[test]
     fn hosts_are_split() {
