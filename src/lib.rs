@@ -110,3 +110,7 @@ pub use glommio;
 pub use limits::Limits;
 pub use server::{Running, Server};
 pub use shard::Shard;
+
+// What `request_span!` is made of.
+#[doc(hidden)]
+pub use tracing as __tracing;

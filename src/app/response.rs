@@ -2,6 +2,7 @@
 
 use http::header::{CONTENT_TYPE, VARY};
 use http::{HeaderName, HeaderValue, StatusCode};
+use tracing::Span;
 
 use super::body::Body;
 use super::error::Error;
@@ -36,6 +37,8 @@ struct Aside {
     failure: Option<Error>,
     /// What the peer may read, in the form that it prefers.
     detail: Option<Box<str>>,
+    /// The span of its request, for telling the failure.
+    span: Option<Span>,
     /// What speaks on the connection once this response has switched its protocol.
     switch: Option<Switch>,
 }
@@ -127,6 +130,21 @@ impl Response {
     pub(crate) fn because(mut self, failure: Error) -> Response {
         self.aside.get_or_insert_default().failure = Some(failure);
         self
+    }
+
+    /// Has what the log tells of its failure, if there is one, told in `span`, unless another has
+    /// it told in one within that.
+    pub(super) fn tell_in(&mut self, span: &Span) {
+        if let Some(aside) = &mut self.aside
+            && aside.failure.is_some()
+        {
+            aside.span.get_or_insert_with(|| span.clone());
+        }
+    }
+
+    /// What its failure is told in.
+    pub(crate) fn span(&self) -> Option<&Span> {
+        self.aside.as_ref()?.span.as_ref()
     }
 
     /// This response, behind which `switch` gets the connection.

@@ -94,7 +94,7 @@
 //! # What it costs
 //!
 //! The head is copied into the types of the `http` crate, and the future and a content that is
-//! streamed are boxed. `benches/README.md` has the CPU time per request beside that of `axum::serve`.
+//! streamed are boxed.
 
 mod answer;
 mod feed;

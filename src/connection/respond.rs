@@ -20,6 +20,7 @@ use std::num::NonZeroU64;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::task::Poll;
+use tracing::Span;
 
 /// How a response is to be written.
 #[derive(Clone, Copy, Debug)]
@@ -91,6 +92,7 @@ impl<H: Host> Visit<'_, H> {
             return self.gather(asked, &mut failure.into_response());
         }
         if let Some(failure) = response.failure() {
+            let _entered = response.span().map(Span::enter);
             self.tell_failure(asked, response.status, failure);
         }
         response.explain(|| Some(self.work.error_form()));

@@ -32,6 +32,7 @@
 //!   [`LOG_EVENTS`](crate::limits::LOG_EVENTS) in a second, and how many more there were.
 //! - **Only what went wrong costs anything**: there is no event for a request that was served. An
 //!   access log, [`App::access_log`](crate::App::access_log), is another thing: lines of its own.
+//!   So are spans of requests: [`Spans`](crate::app::middleware::Spans) opens them.
 
 pub(crate) mod budget;
 mod lines;

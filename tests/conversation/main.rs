@@ -19,6 +19,7 @@ mod log;
 mod middleware;
 #[cfg(feature = "multipart")]
 mod multipart;
+mod spans;
 mod streaming;
 #[cfg(feature = "websocket")]
 #[path = "../support/mod.rs"]

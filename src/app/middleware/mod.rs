@@ -27,7 +27,9 @@ mod decompression;
 mod rate_limit;
 mod request_id;
 mod security_headers;
+mod spans;
 mod timeout;
+mod trace_parent;
 
 pub use basic_auth::{BasicAuth, BasicUser};
 #[cfg(feature = "compression")]
@@ -38,7 +40,11 @@ pub use decompression::Decompression;
 pub use rate_limit::RateLimit;
 pub use request_id::{Id, RequestId};
 pub use security_headers::SecurityHeaders;
+#[doc(hidden)]
+pub use spans::Described;
+pub use spans::Spans;
 pub use timeout::Timeout;
+pub use trace_parent::TraceParent;
 
 use std::fmt;
 use std::rc::Rc;
