@@ -20,6 +20,8 @@ pub(crate) struct Life {
     pub(crate) tasks: Vec<Job<()>>,
     /// When the shutdown begins, side by side.
     pub(crate) drain: Vec<Job<()>>,
+    /// At the core's very end, from the last to the first.
+    pub(crate) cleanup: Vec<Job<()>>,
 }
 
 impl Life {
@@ -28,6 +30,7 @@ impl Life {
         self.start.append(&mut other.start);
         self.tasks.append(&mut other.tasks);
         self.drain.append(&mut other.drain);
+        self.cleanup.append(&mut other.cleanup);
     }
 }
 
@@ -92,6 +95,29 @@ impl App {
         self
     }
 
+    /// Runs `work` at the core's very end: no connection is left, what was sent to the core has been taken,
+    /// and all of [`App::on_drain`] is done. Several run one after the other, the last first. The core does
+    /// not end before, within the [shutdown timeout](crate::Server::shutdown_timeout).
+    ///
+    /// With [`App::on_start`] it makes a pair: what one opens the other closes. It does not run on a core
+    /// that could not start, nor where a shutdown is cut short.
+    ///
+    /// ```
+    /// use corelane::App;
+    /// use std::cell::RefCell;
+    /// use std::rc::Rc;
+    ///
+    /// let log = Rc::new(RefCell::new(Vec::new()));
+    /// let (opened, closed) = (Rc::clone(&log), log);
+    /// let app = App::new()
+    ///     .on_start(async move { Ok(opened.borrow_mut().push("opened")) })
+    ///     .on_cleanup(async move { closed.borrow_mut().push("closed") });
+    /// ```
+    pub fn on_cleanup(mut self, work: impl Future<Output = ()> + 'static) -> App {
+        self.life.cleanup.push(Box::pin(work));
+        self
+    }
+
     /// What the host has to run, which is then no longer part of the app.
     pub(crate) fn take_life(&mut self) -> Life {
         std::mem::take(&mut self.life)
@@ -104,6 +130,7 @@ impl fmt::Debug for Life {
             .field("start", &self.start.len())
             .field("tasks", &self.tasks.len())
             .field("drain", &self.drain.len())
+            .field("cleanup", &self.cleanup.len())
             .finish()
     }
 }

@@ -69,21 +69,26 @@
 //!
 //! [`MESSAGES_AT_ONCE`]: crate::limits::MESSAGES_AT_ONCE
 
+mod answering;
 mod bell;
 mod core;
 mod error;
 mod exchange;
+mod key;
 mod lane;
 mod lanes;
 mod mailbox;
+mod sharded;
 mod turns;
 
 #[cfg(test)]
 mod tests;
 
 pub use self::core::Core;
-pub(crate) use self::core::Host;
-pub use self::error::{BroadcastError, SendError, Undelivered};
+pub(crate) use self::core::{Host, Job};
+pub use self::error::{BroadcastError, CallError, SendError, Undelivered};
 pub(crate) use self::exchange::Exchange;
+pub use self::key::{Keyed, hash, home};
 pub use self::lanes::Lanes;
 pub use self::mailbox::Mailbox;
+pub use self::sharded::Sharded;

@@ -183,7 +183,7 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
         core: Core::new(
             setup.index,
             Arc::clone(&setup.exchange),
-            CoreHost(ring.clone()),
+            CoreHost::new(setup.index, &ring),
         ),
         ring,
     });
@@ -371,6 +371,10 @@ async fn finish(shard: Rc<Shard>) {
         }
         shard.core.close();
         shard.core.finished().await;
+    }
+    let cleanup = std::mem::take(&mut shard.life.borrow_mut().cleanup);
+    for work in cleanup.into_iter().rev() {
+        work.await;
     }
     shard.drained.raise();
 }

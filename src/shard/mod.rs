@@ -19,7 +19,7 @@ mod time;
 use self::socket::Socket;
 use self::time::RingTime;
 use crate::app::{Answer, App, Life, Router, Time, Timer};
-use crate::between::{Core, Lanes, Mailbox};
+use crate::between::{Core, Lanes, Mailbox, Sharded};
 use crate::config::StatsAccess;
 use crate::connection::{self, Flag, Host, Service, Transport, Wire};
 use crate::failure::Failure;
@@ -124,6 +124,16 @@ impl Shard {
         self.core.lanes()
     }
 
+    /// State that is kept once for the whole server, by key: [`Core::sharded`].
+    pub fn sharded<Q, A, F>(&self, handler: impl Fn(Q) -> F + 'static) -> Sharded<Q, A>
+    where
+        Q: Send + 'static,
+        A: Send + 'static,
+        F: Future<Output = A> + 'static,
+    {
+        self.core.sharded(handler)
+    }
+
     fn recorder(&self) -> RefMut<'_, Recorder> {
         self.service.recorder()
     }
@@ -187,7 +197,8 @@ impl Shard {
 
     /// Has the app do what it does when a shutdown begins.
     fn close(self: &Rc<Self>) {
-        for job in self.life.take().drain {
+        let drain = std::mem::take(&mut self.life.borrow_mut().drain);
+        for job in drain {
             self.closings.set(self.closings.get() + 1);
             let shard = Rc::clone(self);
             let closing = async move {
