@@ -289,6 +289,6 @@ mod tests {
         assert_eq!(peer.in_flight(), 1);
         let bench = Rc::clone(&peer.bench);
         drop(peer);
-        assert_eq!(bench.service.recorder().in_flight(), 0);
+        assert_eq!(bench.service().recorder().in_flight(), 0);
     }
 }
