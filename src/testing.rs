@@ -25,6 +25,7 @@ mod client;
 mod clock;
 mod cluster;
 mod conversation;
+mod cookies;
 mod cores;
 mod line;
 mod request;

@@ -20,8 +20,11 @@ pub(crate) struct Life {
     pub(crate) tasks: Vec<Job<()>>,
     /// When the shutdown begins, side by side.
     pub(crate) drain: Vec<Job<()>>,
-    /// At the core's very end, from the last to the first.
+    /// When all of that is done, no connection is left and no message will come, from the last to the
+    /// first.
     pub(crate) cleanup: Vec<Job<()>>,
+    /// Behind that, one after the other.
+    pub(crate) end: Vec<Job<()>>,
 }
 
 impl Life {
@@ -31,6 +34,7 @@ impl Life {
         self.tasks.append(&mut other.tasks);
         self.drain.append(&mut other.drain);
         self.cleanup.append(&mut other.cleanup);
+        self.end.append(&mut other.end);
     }
 }
 
@@ -95,12 +99,14 @@ impl App {
         self
     }
 
-    /// Runs `work` at the core's very end: no connection is left, what was sent to the core has been taken,
-    /// and all of [`App::on_drain`] is done. Several run one after the other, the last first. The core does
-    /// not end before, within the [shutdown timeout](crate::Server::shutdown_timeout).
+    /// Runs `work` at the app's end on a core: no connection is left, what was sent to the core has been
+    /// taken, and all of [`App::on_drain`] is done. Several run one after the other, the last first. The
+    /// core does not end before, within the [shutdown timeout](crate::Server::shutdown_timeout).
     ///
     /// With [`App::on_start`] it makes a pair: what one opens the other closes. It does not run on a core
-    /// that could not start, nor where a shutdown is cut short.
+    /// that could not start, nor where a shutdown is cut short. What the core keeps for the app, such as
+    /// connections to other servers, is still there: that ends behind it, with
+    /// [`Shard::on_end`](crate::Shard::on_end).
     ///
     /// ```
     /// use corelane::App;
@@ -131,6 +137,7 @@ impl fmt::Debug for Life {
             .field("tasks", &self.tasks.len())
             .field("drain", &self.drain.len())
             .field("cleanup", &self.cleanup.len())
+            .field("end", &self.end.len())
             .finish()
     }
 }

@@ -5,10 +5,11 @@ use super::{Shard, acceptor, lanes, stats};
 use crate::app::App;
 use crate::between::{Core, Exchange};
 use crate::config::StatsAccess;
-use crate::connection::{Flag, Service, Transport};
+use crate::connection::{Service, Transport};
 use crate::failure::Failure;
+use crate::flag::Flag;
 use crate::http::CloseReason;
-use crate::limits::{DRAIN_GRACE, Limits, RESERVED_CONNECTIONS, SNAPSHOT_INTERVAL};
+use crate::limits::{DRAIN_GRACE, END_GRACE, Limits, RESERVED_CONNECTIONS, SNAPSHOT_INTERVAL};
 use crate::log::{self, Log};
 use crate::preflight;
 use crate::ring::{self, Deadline, Listener, Notified, Notifier, Ring, RingOptions, StartError};
@@ -204,7 +205,7 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
     for task in std::mem::take(&mut life.tasks) {
         glommio::spawn_local(task).detach();
     }
-    shard.life.replace(life);
+    shard.life.borrow_mut().drain = life.drain;
     let ready = Report::Ready {
         shard: shard.index,
         notifier,
@@ -260,6 +261,7 @@ impl Mailbox {
                 }
             }
             if self.shard.drained.is_raised() {
+                self.end().await;
                 // The last word: what the connections did until their end.
                 self.report(None);
                 return;
@@ -279,6 +281,20 @@ impl Mailbox {
                 self.shard.service.log.tick(self.shard.ring.now_ns());
             }
         }
+    }
+
+    /// Does what is left to do without connections.
+    async fn end(&self) {
+        let deadline = Deadline::new(&self.shard.ring);
+        deadline.arm(END_GRACE);
+        let endings = std::mem::take(&mut self.shard.life.borrow_mut().end);
+        let ending = async {
+            for ending in endings {
+                ending.await;
+            }
+        };
+        // What is not done by then is dropped with the core.
+        let _ = deadline.limit(ending).await;
     }
 
     async fn obey(&mut self, order: Order) {

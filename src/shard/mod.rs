@@ -21,9 +21,10 @@ use self::time::RingTime;
 use crate::app::{Answer, App, Life, Router, Time, Timer};
 use crate::between::{Core, Lanes, Mailbox, Sharded};
 use crate::config::StatsAccess;
-use crate::connection::{self, Flag, Host, Service, Transport, Wire};
+use crate::connection::{self, Host, Service, Transport, Wire};
 use crate::failure::Failure;
 use crate::files::Files;
+use crate::flag::Flag;
 use crate::http::RequestHead;
 use crate::limits::SPARE_TASKS;
 use crate::preflight;
@@ -109,6 +110,19 @@ impl Shard {
         self.cpu
     }
 
+    /// The time of the core, by which its app's handlers and middleware run.
+    pub fn time(&self) -> Time {
+        Time::new(RingTime(self.ring.clone()))
+    }
+
+    /// Runs `work` as the last in a shutdown, behind all of [`App::on_cleanup`](crate::App::on_cleanup) and
+    /// in the order in which it was given: for what the core keeps and the app has used to its end, which
+    /// says good-bye to other servers, say. All of it together has 1 s, within the
+    /// [shutdown timeout](crate::Server::shutdown_timeout).
+    pub fn on_end(&self, work: impl Future<Output = ()> + 'static) {
+        self.life.borrow_mut().end.push(Box::pin(work));
+    }
+
     /// The shard's ring, for handlers that open files, connect, or set deadlines of their own.
     pub fn ring(&self) -> &Ring {
         &self.ring
@@ -157,7 +171,7 @@ impl Shard {
             let line_bytes = self.service.limits().head.request_line_bytes;
             Ok::<_, Failure>(files.request_line_bytes(line_bytes))
         })?;
-        app.timed_by(Time::new(RingTime(self.ring.clone())))
+        app.timed_by(self.time())
             .build()
             .map_err(|error| Failure::operator(error.to_string(), "change the routes"))
     }

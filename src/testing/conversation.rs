@@ -3,7 +3,7 @@
 use super::cores::{Bench, Cores};
 use super::line::{Delivery, End, Line, Pipe};
 use crate::app::{App, AppError};
-use crate::connection::{self, Transport as _, Wire};
+use crate::connection::{self, Host as _, Transport as _, Wire};
 use crate::http::CloseReason;
 use crate::limits::Limits;
 use std::cell::RefCell;
@@ -11,7 +11,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// One connection to an app.
 pub struct Conversation {
@@ -125,7 +125,7 @@ impl Conversation {
     /// The server begins to shut down, on all its cores: responses from here on end the connection, and
     /// an idle one ends now. Idle ones of others end when they are told the same. When none is left,
     /// and what the app does at the begin of a shutdown is done, it does what it does at
-    /// [the very end](App::on_cleanup).
+    /// [its end](App::on_cleanup).
     pub fn drain(&mut self) {
         self.cores.drain();
         self.wire.transport.interrupt();
@@ -155,6 +155,11 @@ impl Conversation {
     /// Requests that have begun, and whose response is not sent whole.
     pub fn in_flight(&self) -> u64 {
         self.bench.service().recorder().in_flight()
+    }
+
+    /// The wall clock of the core.
+    pub(super) fn wall_clock(&self) -> SystemTime {
+        UNIX_EPOCH + self.bench.wall_clock()
     }
 
     /// Runs the connection, and the tasks of all cores, until they wait.

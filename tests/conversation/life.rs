@@ -49,7 +49,13 @@ fn a_core_starts_its_app_and_has_it_drain() {
         std::num::NonZeroUsize::MIN,
     ));
     let server = server
-        .start(move |_| app(sender.clone()))
+        .start(move |shard| {
+            let ended = sender.clone();
+            shard.on_end(async move {
+                let _ = ended.send("ended");
+            });
+            app(sender.clone())
+        })
         .expect("it starts");
     let mut client = TestClient::connect(server.addresses()[0]);
     assert_eq!(client.get("/").send().text(), "ready");
@@ -58,7 +64,7 @@ fn a_core_starts_its_app_and_has_it_drain() {
     drop(client);
     server.stop().expect("no shard failed");
     let end: Vec<_> = notes.try_iter().collect();
-    assert_eq!(end, ["drained", "cleaned up", "cleaned up last"]);
+    assert_eq!(end, ["drained", "cleaned up", "cleaned up last", "ended"]);
 }
 
 #[test]

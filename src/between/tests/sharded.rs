@@ -1,7 +1,7 @@
 //! Questions and answers between cores.
 
 use super::*;
-use crate::connection::Flag;
+use crate::flag::Flag;
 use crate::limits::{ASK_TIMEOUT, QUESTIONS};
 use http::StatusCode;
 use std::task::{Context, Waker};
