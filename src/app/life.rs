@@ -104,7 +104,8 @@ impl App {
     /// core does not end before, within the [shutdown timeout](crate::Server::shutdown_timeout).
     ///
     /// With [`App::on_start`] it makes a pair: what one opens the other closes. It does not run on a core
-    /// that could not start, nor where a shutdown is cut short. What the core keeps for the app, such as
+    /// that could not start, nor where a shutdown is cut short. Other cores can be told and
+    /// [asked](crate::between) nothing any more. What the core keeps for the app, such as
     /// connections to other servers, is still there: that ends behind it, with
     /// [`Shard::on_end`](crate::Shard::on_end).
     ///

@@ -15,33 +15,35 @@ use std::rc::Rc;
 /// ```
 /// use corelane::between::Core;
 /// use corelane::testing::Cluster;
-/// use corelane::{App, Request, Server};
+/// use corelane::{App, Error, Request, Server};
 /// use std::cell::RefCell;
-/// use std::collections::HashMap;
 /// use std::rc::Rc;
 ///
-/// /// Counts the calls of each name, wherever they come in.
+/// /// Tells on every core what was said on any.
 /// fn app(core: &Core) -> App {
-///     let counts = RefCell::new(HashMap::<String, u64>::new());
-///     let counter = core.sharded(move |name: String| {
-///         let mut counts = counts.borrow_mut();
-///         let count = counts.entry(name).or_default();
-///         *count += 1;
-///         std::future::ready(*count)
-///     });
-///     App::new().post("/{name}", move |req: Request| {
-///         let counter = counter.clone();
-///         async move {
-///             let name = req.param("name").to_owned();
-///             Ok::<_, corelane::Error>(counter.ask(&name, name.clone()).await?.to_string())
-///         }
-///     })
+///     let (lanes, mut mailbox) = core.lanes::<String>();
+///     let heard = Rc::new(RefCell::new(String::new()));
+///     let hears = Rc::clone(&heard);
+///     App::new()
+///         .background(async move {
+///             while let Some(words) = mailbox.recv().await {
+///                 hears.borrow_mut().push_str(&words);
+///             }
+///         })
+///         .post("/{words}", move |req: Request| {
+///             let lanes = lanes.clone();
+///             async move { Ok::<_, Error>(lanes.broadcast(req.param("words").to_owned()).await?) }
+///         })
+///         .get("/", move |_: Request| {
+///             let heard = heard.borrow().clone();
+///             async { heard }
+///         })
 /// }
 ///
-/// let cluster = Cluster::new(4, app);
-/// for core in 0..4 {
-///     let count = cluster.client(core).post("/Ada").send();
-///     assert_eq!(count.text(), (core + 1).to_string());
+/// let cluster = Cluster::new(3, app);
+/// cluster.client(0).post("/Hello").send();
+/// for core in 0..3 {
+///     assert_eq!(cluster.client(core).get("/").send().text(), "Hello");
 /// }
 /// // The same on a server:
 /// let server = Server::bind("127.0.0.1:0").start(|shard| app(shard.core())).unwrap();
