@@ -21,6 +21,7 @@
 //! A [`Cluster`] has several cores, for apps whose cores have to do with each other.
 //!
 //! A [`TestClient`] speaks HTTP for the test: over a conversation, or to a server by its address.
+
 mod client;
 mod clock;
 mod cluster;
@@ -30,9 +31,13 @@ mod cores;
 mod line;
 mod request;
 mod response;
+#[cfg(feature = "websocket")]
+mod websocket;
 
 pub use self::client::TestClient;
 pub use self::cluster::Cluster;
 pub use self::conversation::Conversation;
 pub use self::request::RequestBuilder;
 pub use self::response::TestResponse;
+#[cfg(feature = "websocket")]
+pub use self::websocket::TestWebSocket;
