@@ -29,7 +29,7 @@ pub(crate) struct Life {
 
 impl Life {
     /// Takes over what `other` has, behind its own.
-    pub(super) fn append(&mut self, other: &mut Life) {
+    pub(crate) fn append(&mut self, other: &mut Life) {
         self.start.append(&mut other.start);
         self.tasks.append(&mut other.tasks);
         self.drain.append(&mut other.drain);

@@ -205,7 +205,7 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
     for task in std::mem::take(&mut life.tasks) {
         glommio::spawn_local(task).detach();
     }
-    shard.life.borrow_mut().drain = life.drain;
+    shard.life.borrow_mut().append(&mut life);
     let ready = Report::Ready {
         shard: shard.index,
         notifier,

@@ -124,7 +124,10 @@ async fn ask_at_once(sharded: &Sharded<u64, u64>, open: usize, count: u32) -> Re
     for asker in asking {
         asker.await?;
     }
-    Ok(began.row(format!("question, other core, {open} open"), each * open as u32))
+    Ok(began.row(
+        format!("question, other core, {open} open"),
+        each * open as u32,
+    ))
 }
 
 /// Sends numbers, so many in a batch, until the other core has taken the last.
@@ -136,16 +139,22 @@ async fn send(
 ) -> Result<Row> {
     let began = Clocks::now();
     for n in 0..count {
-        lanes.send(1, Message::Number(n)).await?;
+        put(lanes, Message::Number(n)).await?;
         if n % batch == batch - 1 {
             yield_now().await;
         }
     }
-    lanes.send(1, Message::End).await?;
+    put(lanes, Message::End).await?;
     let end = mailbox.recv().await;
     end.filter(|end| *end == Message::End)
         .ok_or_else(|| anyhow!("the end did not come back"))?;
     Ok(began.row(format!("message, other core, {batch} at once"), count))
+}
+
+/// Sends a message to the other core.
+async fn put(lanes: &Lanes<Message>, message: Message) -> Result<()> {
+    let sent = lanes.send(1, message).await;
+    sent.map_err(|unsent| unsent.reason.into())
 }
 
 /// The clocks at the begin of a row.

@@ -47,5 +47,7 @@ impl Tally {
 }
 
 fn micros(time: Option<Duration>) -> String {
-    time.map_or(String::new(), |time| format!("{:.2} µs", time.as_secs_f64() * 1e6))
+    time.map_or(String::new(), |time| {
+        format!("{:.2} µs", time.as_secs_f64() * 1e6)
+    })
 }
