@@ -177,6 +177,8 @@ impl Files {
     }
 }
 
+// No one takes a folder for the handler that they forgot to make `async`.
+#[diagnostic::do_not_recommend]
 impl Handler for Files {
     fn call(&self, request: Request) -> Answer {
         let files = self.clone();
