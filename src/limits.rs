@@ -240,6 +240,13 @@ pub const LANE_MESSAGES: usize = 1024;
 /// Longest wait for room on a lane between cores. Beyond it: the message is given back as not sent.
 pub const SEND_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Questions that a core may have asked another, of those that one handler answers, and not have its
+/// answers to. Beyond it: they wait to be asked, as long as they have. Cost: none before they are asked.
+pub const QUESTIONS: usize = 1024;
+
+/// How long an answer of another core is waited for, unless who asks says otherwise. Beyond it: 504.
+pub const ASK_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Most messages of other cores that a task takes before the others of its core get their turn.
 pub const MESSAGES_AT_ONCE: usize = 64;
 

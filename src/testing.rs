@@ -18,12 +18,16 @@
 //! Handlers run whenever something was delivered or time has passed, until they wait for something
 //! else. Folders ([`App::files`](crate::App::files)) and `/stats` need a core, and are not there.
 //!
+//! A [`Cluster`] has several cores, for apps whose cores have to do with each other.
+//!
 //! A [`TestClient`] speaks HTTP for the test: over a conversation, or to a server by its address.
 
 mod client;
 mod clock;
+mod cluster;
 mod conversation;
 mod cookies;
+mod cores;
 mod line;
 mod request;
 mod response;
@@ -31,6 +35,7 @@ mod response;
 mod websocket;
 
 pub use self::client::TestClient;
+pub use self::cluster::Cluster;
 pub use self::conversation::Conversation;
 pub use self::request::RequestBuilder;
 pub use self::response::TestResponse;

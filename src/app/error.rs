@@ -10,7 +10,7 @@ use http::StatusCode;
 
 use super::body::BodyError;
 use super::plan::AppError;
-use crate::between::{BroadcastError, SendError, Undelivered};
+use crate::between::{BroadcastError, CallError, SendError, Undelivered};
 use crate::http::Refusal;
 use crate::pool::PoolError;
 
@@ -153,12 +153,19 @@ impl<E: StdError + 'static> From<E> for Error {
         // Code that reads a body as a reader meets its error inside of another.
         let inside = any.downcast_ref().and_then(io::Error::get_ref);
         let inside = inside.and_then(|inside| inside.downcast_ref());
+        if let Some(status) = between_cores(any) {
+            return Error::build(
+                Blame::Handler,
+                status,
+                Cow::Borrowed(""),
+                Some(error.into()),
+            );
+        }
         let (blame, status) = match any.downcast_ref::<BodyError>().or(inside) {
             Some(BodyError::Refused(refusal)) => return Error::refused(*refusal),
             Some(BodyError::TimedOut) => (Blame::Peer, StatusCode::REQUEST_TIMEOUT),
             Some(BodyError::Disconnected) => (Blame::Wire, StatusCode::BAD_REQUEST),
-            _ if is_of_the_connection(any) => (Blame::Handler, StatusCode::SERVICE_UNAVAILABLE),
-            _ if any.is::<Undelivered>() || any.is::<BroadcastError>() || any.is::<PoolError>() => {
+            _ if is_of_the_connection(any) || any.is::<PoolError>() => {
                 (Blame::Handler, StatusCode::SERVICE_UNAVAILABLE)
             }
             _ if any.is::<AppError>() => (Blame::Operator, StatusCode::INTERNAL_SERVER_ERROR),
@@ -166,6 +173,18 @@ impl<E: StdError + 'static> From<E> for Error {
         };
         Error::build(blame, status, Cow::Borrowed(""), Some(error.into()))
     }
+}
+
+/// The status for an error that another core has a part in.
+fn between_cores(error: &dyn Any) -> Option<StatusCode> {
+    if error.is::<Undelivered>() || error.is::<BroadcastError>() {
+        return Some(StatusCode::SERVICE_UNAVAILABLE);
+    }
+    Some(match error.downcast_ref()? {
+        CallError::Undelivered(_) | CallError::Lost => StatusCode::SERVICE_UNAVAILABLE,
+        CallError::TimedOut => StatusCode::GATEWAY_TIMEOUT,
+        CallError::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
+    })
 }
 
 /// Whatever the message was: it is dropped.

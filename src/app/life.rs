@@ -20,16 +20,20 @@ pub(crate) struct Life {
     pub(crate) tasks: Vec<Job<()>>,
     /// When the shutdown begins, side by side.
     pub(crate) drain: Vec<Job<()>>,
-    /// When the last connection of the core has ended, one after the other.
+    /// When all of that is done, no connection is left and no message will come, from the last to the
+    /// first.
+    pub(crate) cleanup: Vec<Job<()>>,
+    /// Behind that, one after the other.
     pub(crate) end: Vec<Job<()>>,
 }
 
 impl Life {
     /// Takes over what `other` has, behind its own.
-    pub(super) fn append(&mut self, other: &mut Life) {
+    pub(crate) fn append(&mut self, other: &mut Life) {
         self.start.append(&mut other.start);
         self.tasks.append(&mut other.tasks);
         self.drain.append(&mut other.drain);
+        self.cleanup.append(&mut other.cleanup);
         self.end.append(&mut other.end);
     }
 }
@@ -95,6 +99,32 @@ impl App {
         self
     }
 
+    /// Runs `work` at the app's end on a core: no connection is left, what was sent to the core has been
+    /// taken, and all of [`App::on_drain`] is done. Several run one after the other, the last first. The
+    /// core does not end before, within the [shutdown timeout](crate::Server::shutdown_timeout).
+    ///
+    /// With [`App::on_start`] it makes a pair: what one opens the other closes. It does not run on a core
+    /// that could not start, nor where a shutdown is cut short. Other cores can be told and
+    /// [asked](crate::between) nothing any more. What the core keeps for the app, such as
+    /// connections to other servers, is still there: that ends behind it, with
+    /// [`Shard::on_end`](crate::Shard::on_end).
+    ///
+    /// ```
+    /// use corelane::App;
+    /// use std::cell::RefCell;
+    /// use std::rc::Rc;
+    ///
+    /// let log = Rc::new(RefCell::new(Vec::new()));
+    /// let (opened, closed) = (Rc::clone(&log), log);
+    /// let app = App::new()
+    ///     .on_start(async move { Ok(opened.borrow_mut().push("opened")) })
+    ///     .on_cleanup(async move { closed.borrow_mut().push("closed") });
+    /// ```
+    pub fn on_cleanup(mut self, work: impl Future<Output = ()> + 'static) -> App {
+        self.life.cleanup.push(Box::pin(work));
+        self
+    }
+
     /// What the host has to run, which is then no longer part of the app.
     pub(crate) fn take_life(&mut self) -> Life {
         std::mem::take(&mut self.life)
@@ -107,6 +137,7 @@ impl fmt::Debug for Life {
             .field("start", &self.start.len())
             .field("tasks", &self.tasks.len())
             .field("drain", &self.drain.len())
+            .field("cleanup", &self.cleanup.len())
             .field("end", &self.end.len())
             .finish()
     }

@@ -65,7 +65,7 @@ pub use extensions::Extensions;
 pub use handler::{Answer, Handler, finish_after_disconnect, with_body_limit};
 pub use headers::Headers;
 pub use into_response::{Html, IntoResponse, Json};
-pub(crate) use life::{Job, Life};
+pub(crate) use life::Life;
 pub use middleware::{Middleware, Next};
 #[cfg(feature = "multipart")]
 pub use multipart::{Multipart, Part};

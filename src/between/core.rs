@@ -3,8 +3,9 @@
 use super::exchange::{Ends, Exchange, Stage};
 use super::lanes::{Lanes, Post};
 use super::mailbox::Mailbox;
-use crate::limits::LANE_MESSAGES;
-use std::any::TypeId;
+use super::sharded::{Desk, Sharded};
+use crate::limits::{LANE_MESSAGES, QUESTIONS};
+use std::any::{Any, TypeId};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fmt;
@@ -13,6 +14,9 @@ use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::{Poll, Waker};
+
+/// Something that a core runs beside what its app does.
+pub(crate) type Job = Pin<Box<dyn Future<Output = ()>>>;
 
 /// A core among the others, from [`Shard::core`](crate::Shard::core): where lanes between them are
 /// made. Clones are the same core.
@@ -26,6 +30,8 @@ struct Inner {
     exchange: Arc<Exchange>,
     host: Box<dyn Host>,
     ports: RefCell<Vec<Weak<dyn Port>>>,
+    /// What its host has not begun to run.
+    jobs: RefCell<Vec<Job>>,
     /// How many lanes were made for each type.
     made: RefCell<HashMap<TypeId, usize>>,
     /// Messages taken from lanes. Only that it changes means something.
@@ -40,7 +46,10 @@ pub(crate) trait Host {
     fn now_ns(&self) -> u64;
 
     /// Ready at `at_ns`.
-    fn passed(&self, at_ns: u64) -> Pin<Box<dyn Future<Output = ()>>>;
+    fn passed(&self, at_ns: u64) -> Job;
+
+    /// A handler of a question panicked with `payload`.
+    fn panicked(&self, payload: &(dyn Any + Send));
 }
 
 /// A core's ends of lanes that belong together.
@@ -62,6 +71,7 @@ impl Core {
             exchange,
             host: Box::new(host),
             ports: RefCell::default(),
+            jobs: RefCell::default(),
             made: RefCell::default(),
             taken: Cell::default(),
             watcher: RefCell::default(),
@@ -96,6 +106,36 @@ impl Core {
         let post = Rc::new(Post::new(self.clone(), self.claim(capacity)));
         self.add(&(Rc::clone(&post) as Rc<dyn Port>));
         (Lanes::new(Rc::clone(&post)), Mailbox::new(post))
+    }
+
+    /// Keeps something once for the whole server, each part of it on the core that its key belongs to:
+    /// there `handler` answers what the cores ask, each question in its own time. A question and its
+    /// answer are messages; what the handler keeps is its core's.
+    ///
+    /// Every core has to call it when its app is made, with a handler that does the same; a second call
+    /// for the same types makes another, which meets the second of the other cores.
+    ///
+    /// A handler has the time that its asker waits: then it is dropped. One that panics fails its question
+    /// alone. It goes on when its asker, on another core, has left.
+    pub fn sharded<Q, A, F>(&self, handler: impl Fn(Q) -> F + 'static) -> Sharded<Q, A>
+    where
+        Q: Send + 'static,
+        A: Send + 'static,
+        F: Future<Output = A> + 'static,
+    {
+        let handler =
+            move |question| Box::pin(handler(question)) as Pin<Box<dyn Future<Output = A>>>;
+        let desk = Desk::new(self.clone(), Box::new(handler), self.claim(QUESTIONS));
+        let desk = Rc::new(desk);
+        self.add(&(Rc::clone(&desk) as Rc<dyn Port>));
+        let job = Rc::clone(&desk).serve();
+        self.0.jobs.borrow_mut().push(Box::pin(job));
+        Sharded::new(desk)
+    }
+
+    /// What is to be run from now on, until [`Core::finished`].
+    pub(crate) fn take_jobs(&self) -> Vec<Job> {
+        self.0.jobs.take()
     }
 
     /// The core's ends of lanes for messages of the type `T`.

@@ -44,6 +44,23 @@ impl<M> fmt::Display for SendError<M> {
     }
 }
 
+/// Why a question has no answer. In a handler `?` answers with the status given here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// It was not asked: 503.
+    #[error("the question was not asked: {0}")]
+    Undelivered(#[from] Undelivered),
+    /// There was no answer in time: 504. The core that was asked may have done what it was asked for.
+    #[error("there was no answer in time")]
+    TimedOut,
+    /// The handler panicked: 500.
+    #[error("the handler of the question panicked")]
+    Panicked,
+    /// The core that was asked ended before it answered: 503. It may have done what it was asked for.
+    #[error("the core that was asked ended before it answered")]
+    Lost,
+}
+
 /// A broadcast that did not reach all cores. In a handler `?` answers with 503.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a broadcast did not reach {} of the cores", missed.len())]

@@ -1,32 +1,47 @@
 //! Cores that send to each other, without a server: on one thread, where each step is looked at, and
 //! on threads of their own.
 
+mod sharded;
+
 use super::*;
 use crate::limits::{MESSAGES_AT_ONCE, SEND_TIMEOUT};
 use futures_lite::future::{block_on, or, poll_once, zip};
-use std::cell::Cell;
+use std::any::Any;
+use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Poll, Waker};
 
-/// A time that passes when the test says so. Whoever waits for it is polled by the test.
+/// A time that passes when the test says so, which wakes whoever waits.
 #[derive(Clone, Default)]
-struct Clock(Rc<Cell<u64>>);
+struct Clock(Rc<(Cell<u64>, RefCell<Vec<Waker>>)>);
+
+impl Clock {
+    fn set(&self, now_ns: u64) {
+        self.0.0.set(now_ns);
+        self.0.1.take().into_iter().for_each(Waker::wake);
+    }
+}
 
 impl Host for Clock {
     fn now_ns(&self) -> u64 {
-        self.0.get()
+        self.0.0.get()
     }
 
-    fn passed(&self, at_ns: u64) -> Pin<Box<dyn Future<Output = ()>>> {
+    fn passed(&self, at_ns: u64) -> Job {
         let clock = self.clone();
-        Box::pin(poll_fn(move |_| match clock.now_ns() >= at_ns {
-            true => Poll::Ready(()),
-            false => Poll::Pending,
+        Box::pin(poll_fn(move |cx| {
+            if clock.now_ns() >= at_ns {
+                return Poll::Ready(());
+            }
+            clock.0.1.borrow_mut().push(cx.waker().clone());
+            Poll::Pending
         }))
     }
+
+    fn panicked(&self, _: &(dyn Any + Send)) {}
 }
 
 /// The cores of a server, all on this thread.
@@ -171,9 +186,9 @@ fn waiting_for_room_has_an_end() {
     lanes.try_send(1, 0).unwrap();
     let mut late = pin!(lanes.send(1, 1));
     assert_eq!(now(&mut late), None);
-    clock.0.set(SEND_TIMEOUT.as_nanos() as u64 - 1);
+    clock.set(SEND_TIMEOUT.as_nanos() as u64 - 1);
     assert_eq!(now(&mut late), None);
-    clock.0.set(SEND_TIMEOUT.as_nanos() as u64);
+    clock.set(SEND_TIMEOUT.as_nanos() as u64);
     let refused = now(&mut late).unwrap().unwrap_err();
     assert_eq!((refused.reason, refused.message), (Undelivered::Full, 1));
 }
@@ -259,7 +274,7 @@ fn a_broadcast_reaches_all_cores_or_names_those_that_it_missed() {
     assert_eq!(now(&mut waits), Some(Ok(())));
     let mut late = pin!(lanes.broadcast(4));
     assert_eq!(now(&mut late), None);
-    clock.0.set(SEND_TIMEOUT.as_nanos() as u64);
+    clock.set(SEND_TIMEOUT.as_nanos() as u64);
     assert_eq!(now(&mut late), Some(missed(Undelivered::Full)));
     drop(ends.pop());
     assert!(

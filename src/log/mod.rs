@@ -9,6 +9,7 @@
 //! | [`HANDLER`] | ERROR | a handler returned an [`Error`] with a 5xx status | `shard`, `peer`, `method`, `route`, `status`, `error` |
 //! | | DEBUG | one with a 4xx status and a source | the same |
 //! | | ERROR | a handler panicked, or the source of its response, or an access log | `shard`, `peer`, `method`, `route`, `panic`, `place` |
+//! | | ERROR | a handler of questions of other cores ([`crate::between`]) panicked | `shard`, `panic`, `place` |
 //! | | ERROR | a response broke off after its head | `shard`, `peer`, `method`, `route`, `status`, `error` |
 //! | | DEBUG | one that was made of a request whose peer failed | the same |
 //! | | DEBUG | a peer left, or was too slow, before it had its response | `shard`, `peer`, `method`, `route`, `reason` |
@@ -94,6 +95,15 @@ pub(crate) struct About<'a> {
 }
 
 impl About<'_> {
+    /// Nobody's request: a question of another core.
+    pub(crate) fn nobody() -> Self {
+        Self {
+            peer: None,
+            is_head: false,
+            route: None,
+        }
+    }
+
     fn method(&self) -> Option<&str> {
         if self.is_head {
             return Some("HEAD");

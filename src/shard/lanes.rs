@@ -2,26 +2,34 @@
 
 use super::Shard;
 use super::mailbox::notified;
-use crate::between::Host;
+use super::time::RingTime;
+use crate::app::Timer as _;
+use crate::between::{Host, Job};
 use crate::failure::Failure;
-use crate::log;
-use crate::ring::{Deadline, Notified, Notifier, Ring};
+use crate::log::{self, About, Log};
+use crate::ring::{Notified, Notifier, Ring};
 use futures_lite::future::{or, yield_now};
-use std::pin::Pin;
+use std::any::Any;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Wake;
 
-/// The ring as what a core runs on.
-pub(super) struct CoreHost(pub(super) Ring);
+/// What a core runs on.
+pub(super) struct CoreHost {
+    time: RingTime,
+    log: Log,
+}
 
 /// Wakes the shard whose bell is rung.
 struct Rope(Notifier);
 
-/// Has the shard answer its bell, until it ends.
+/// Has the shard answer its bell and the questions of others, until it ends.
 pub(super) fn connect(shard: &Rc<Shard>) -> Result<(), Failure> {
     let (notifier, notified) = notified(&shard.ring)?;
     shard.core.connect(Arc::new(Rope(notifier)).into());
+    for job in shard.core.take_jobs() {
+        glommio::spawn_local(job).detach();
+    }
     let shard = Rc::clone(shard);
     let answering = async move {
         or(answer(&shard, notified), shard.ended.wait()).await;
@@ -63,15 +71,26 @@ pub(super) async fn end(shard: &Shard) {
     yield_now().await;
 }
 
+impl CoreHost {
+    pub(super) fn new(shard: usize, ring: &Ring) -> Self {
+        Self {
+            time: RingTime(ring.clone()),
+            log: Log::new(shard),
+        }
+    }
+}
+
 impl Host for CoreHost {
     fn now_ns(&self) -> u64 {
-        self.0.now_ns()
+        self.time.now_ns()
     }
 
-    fn passed(&self, at_ns: u64) -> Pin<Box<dyn Future<Output = ()>>> {
-        let deadline = Deadline::new(&self.0);
-        deadline.arm_at(at_ns);
-        Box::pin(async move { deadline.passed().await })
+    fn passed(&self, at_ns: u64) -> Job {
+        self.time.passed(at_ns)
+    }
+
+    fn panicked(&self, payload: &(dyn Any + Send)) {
+        self.log.panicked(payload, self.now_ns(), About::nobody);
     }
 }
 

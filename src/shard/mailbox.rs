@@ -187,7 +187,7 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
         core: Core::new(
             setup.index,
             Arc::clone(&setup.exchange),
-            CoreHost(ring.clone()),
+            CoreHost::new(setup.index, &ring),
         ),
         ring,
     });
@@ -208,7 +208,7 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
     for task in std::mem::take(&mut life.tasks) {
         glommio::spawn_local(task).detach();
     }
-    shard.life.borrow_mut().drain = life.drain;
+    shard.life.borrow_mut().append(&mut life);
     let ready = Report::Ready {
         shard: shard.index,
         notifier,
@@ -393,6 +393,10 @@ async fn finish(shard: Rc<Shard>) {
         }
         shard.core.close();
         shard.core.finished().await;
+    }
+    let cleanup = std::mem::take(&mut shard.life.borrow_mut().cleanup);
+    for work in cleanup.into_iter().rev() {
+        work.await;
     }
     shard.drained.raise();
 }

@@ -19,7 +19,7 @@ mod time;
 use self::socket::Socket;
 use self::time::RingTime;
 use crate::app::{Answer, App, Life, Router, Time, Timer};
-use crate::between::{Core, Lanes, Mailbox};
+use crate::between::{Core, Lanes, Mailbox, Sharded};
 use crate::config::StatsAccess;
 use crate::connection::{self, Host, Service, Transport, Wire};
 use crate::failure::Failure;
@@ -118,8 +118,9 @@ impl Shard {
         Time::new(RingTime(self.ring.clone()))
     }
 
-    /// Runs `work` in a shutdown, when the core has sent its last response and before it ends: to
-    /// say good-bye to other servers, say. All of it together has 1 s, within the
+    /// Runs `work` as the last in a shutdown, behind all of [`App::on_cleanup`](crate::App::on_cleanup) and
+    /// in the order in which it was given: for what the core keeps and the app has used to its end, which
+    /// says good-bye to other servers, say. All of it together has 1 s, within the
     /// [shutdown timeout](crate::Server::shutdown_timeout).
     pub fn on_end(&self, work: impl Future<Output = ()> + 'static) {
         self.life.borrow_mut().end.push(Box::pin(work));
@@ -138,6 +139,16 @@ impl Shard {
     /// Lanes for messages of the type `M` between all shards: [`Core::lanes`].
     pub fn lanes<M: Send + 'static>(&self) -> (Lanes<M>, Mailbox<M>) {
         self.core.lanes()
+    }
+
+    /// State that is kept once for the whole server, by key: [`Core::sharded`].
+    pub fn sharded<Q, A, F>(&self, handler: impl Fn(Q) -> F + 'static) -> Sharded<Q, A>
+    where
+        Q: Send + 'static,
+        A: Send + 'static,
+        F: Future<Output = A> + 'static,
+    {
+        self.core.sharded(handler)
     }
 
     fn recorder(&self) -> RefMut<'_, Recorder> {

@@ -94,12 +94,16 @@ impl TestClient {
     /// # Errors
     /// The problems of the app, or why its [start](App::on_start) failed.
     pub fn try_new(app: App, limits: Limits) -> Result<TestClient, AppError> {
-        Ok(TestClient {
-            way: Way::Memory(Box::new(Conversation::with_limits(app, limits)?)),
+        Ok(TestClient::of(Conversation::with_limits(app, limits)?))
+    }
+
+    pub(super) fn of(conversation: Conversation) -> TestClient {
+        TestClient {
+            way: Way::Memory(Box::new(conversation)),
             received: Vec::new(),
             is_over: false,
             cookies: Some(Jar::default()),
-        })
+        }
     }
 
     /// A client of the server at `address`.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 /// A time that is shared by whatever has a clone of it.
@@ -18,6 +18,7 @@ struct State {
     now_ns: Cell<u64>,
     /// How many wait for each point in time.
     waits: RefCell<BTreeMap<u64, usize>>,
+    wakers: RefCell<Vec<Waker>>,
 }
 
 impl Clock {
@@ -27,16 +28,21 @@ impl Clock {
 
     pub(super) fn pass(&self, time: Duration) {
         let ns = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        self.0.now_ns.set(self.now_ns().saturating_add(ns));
+        self.set(self.now_ns().saturating_add(ns));
     }
 
     /// Lets time pass until the next wait is over; whether there is any.
     pub(super) fn pass_next(&self) -> bool {
         let next = self.0.waits.borrow().keys().next().copied();
         if let Some(at_ns) = next {
-            self.0.now_ns.set(self.now_ns().max(at_ns));
+            self.set(self.now_ns().max(at_ns));
         }
         next.is_some()
+    }
+
+    fn set(&self, now_ns: u64) {
+        self.0.now_ns.set(now_ns);
+        self.0.wakers.take().into_iter().for_each(Waker::wake);
     }
 }
 
@@ -47,10 +53,15 @@ impl Timer for Clock {
 
     fn passed(&self, at_ns: u64) -> Pin<Box<dyn Future<Output = ()>>> {
         let wait = Wait::new(self.clone(), at_ns);
-        // No waker is kept: a conversation polls after all it does.
-        Box::pin(poll_fn(move |_| match wait.at_ns <= wait.clock.now_ns() {
-            true => Poll::Ready(()),
-            false => Poll::Pending,
+        Box::pin(poll_fn(move |cx| {
+            if wait.at_ns <= wait.clock.now_ns() {
+                return Poll::Ready(());
+            }
+            let mut wakers = wait.clock.0.wakers.borrow_mut();
+            if !wakers.iter().any(|waker| waker.will_wake(cx.waker())) {
+                wakers.push(cx.waker().clone());
+            }
+            Poll::Pending
         }))
     }
 }

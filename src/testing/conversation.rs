@@ -1,34 +1,26 @@
-//! One connection to an app, and what stands in for the core that serves it.
+//! One connection to an app.
 
-use super::clock::Clock;
+use super::cores::{Bench, Cores};
 use super::line::{Delivery, End, Line, Pipe};
-use crate::app::{Answer, App, AppError, Job, Life, Time, Timer};
-use crate::connection::{self, Host, Service, Transport, Wire};
-use crate::http::{CloseReason, RequestHead};
+use crate::app::{App, AppError};
+use crate::connection::{self, Host as _, Transport as _, Wire};
+use crate::http::CloseReason;
 use crate::limits::Limits;
-use crate::log::Log;
-use crate::stats::Recorder;
 use std::cell::RefCell;
 use std::fmt;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::Poll;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-/// Where the wall clock of every conversation starts, since 1970: 2001-09-09T01:46:40Z.
-const EPOCH: Duration = Duration::from_secs(1_000_000_000);
 
 /// One connection to an app.
 pub struct Conversation {
+    cores: Rc<Cores>,
     bench: Rc<Bench>,
     wire: Rc<Wire<Pipe>>,
     line: Rc<RefCell<Line>>,
     serving: Pin<Box<dyn Future<Output = CloseReason>>>,
     ended: Option<CloseReason>,
-    woken: Arc<Woken>,
 }
 
 impl Conversation {
@@ -44,44 +36,36 @@ impl Conversation {
     ///
     /// # Errors
     /// The problems of the app, or why its [start](App::on_start) failed.
-    pub fn with_limits(mut app: App, limits: Limits) -> Result<Conversation, AppError> {
-        let mut life = app.take_life();
-        let clock = Clock::default();
-        let recorder = Recorder::new(0, CloseReason::NAMES);
-        let service = Service::new(recorder, Log::new(0), limits, None);
-        service.route_by(app.timed_by(Time::new(clock.clone())).build()?);
-        for work in std::mem::take(&mut life.start) {
-            start(work, &clock)?;
-        }
-        Ok(Conversation::on(Rc::new(Bench {
-            service,
-            clock,
-            life: RefCell::new(life),
-        })))
+    pub fn with_limits(app: App, limits: Limits) -> Result<Conversation, AppError> {
+        let mut app = Some(app);
+        let cores = Cores::start(1, limits, |_| app.take().unwrap_or_default())?;
+        let bench = Rc::clone(cores.bench(0));
+        Ok(Conversation::on(Rc::new(cores), bench))
     }
 
     /// Another connection to the same app, in the same time: it passes when either is told to let
     /// it pass, but only what that one serves takes notice at once.
     #[must_use]
     pub fn reconnect(&self) -> Conversation {
-        Conversation::on(Rc::clone(&self.bench))
+        Conversation::on(Rc::clone(&self.cores), Rc::clone(&self.bench))
     }
 
-    fn on(bench: Rc<Bench>) -> Conversation {
+    pub(super) fn on(cores: Rc<Cores>, bench: Rc<Bench>) -> Conversation {
+        bench.open.set(bench.open.get() + 1);
         let line = Rc::new(RefCell::new(Line {
             room: usize::MAX,
-            clock: bench.clock.clone(),
+            clock: cores.clock.clone(),
             ..Line::default()
         }));
         let wire = Rc::new(Wire::new(Pipe(Rc::clone(&line))));
         let (host, served) = (Rc::clone(&bench), Rc::clone(&wire));
         let mut conversation = Conversation {
+            cores,
             bench,
             wire,
             line,
             serving: Box::pin(async move { connection::serve(&host, served).await }),
             ended: None,
-            woken: Arc::default(),
         };
         conversation.run();
         conversation
@@ -116,7 +100,7 @@ impl Conversation {
 
     /// Lets `time` pass.
     pub fn pass(&mut self, time: Duration) {
-        self.bench.clock.pass(time);
+        self.cores.clock.pass(time);
         self.run();
     }
 
@@ -125,7 +109,7 @@ impl Conversation {
     ///
     /// [`Time::sleep`]: crate::app::Time::sleep
     pub fn pass_next(&mut self) -> bool {
-        let has_passed = self.bench.clock.pass_next();
+        let has_passed = self.cores.clock.pass_next();
         if has_passed {
             self.run();
         }
@@ -138,11 +122,12 @@ impl Conversation {
         self.run();
     }
 
-    /// The server begins to shut down: responses from here on end the connection, and an idle
-    /// one ends now.
+    /// The server begins to shut down, on all its cores: responses from here on end the connection, and
+    /// an idle one ends now. Idle ones of others end when they are told the same. When none is left,
+    /// and what the app does at the begin of a shutdown is done, it does what it does at
+    /// [its end](App::on_cleanup).
     pub fn drain(&mut self) {
-        self.bench.service.draining.raise();
-        self.bench.close();
+        self.cores.drain();
         self.wire.transport.interrupt();
         self.run();
     }
@@ -169,46 +154,32 @@ impl Conversation {
 
     /// Requests that have begun, and whose response is not sent whole.
     pub fn in_flight(&self) -> u64 {
-        self.bench.service.recorder().in_flight()
+        self.bench.service().recorder().in_flight()
     }
 
-    /// The wall clock, which starts at [`EPOCH`].
+    /// The wall clock of the core.
     pub(super) fn wall_clock(&self) -> SystemTime {
         UNIX_EPOCH + self.bench.wall_clock()
     }
 
-    /// Runs the connection until it waits.
+    /// Runs the connection, and the tasks of all cores, until they wait.
     fn run(&mut self) {
-        let waker = Waker::from(Arc::clone(&self.woken));
-        let mut cx = Context::from_waker(&waker);
-        loop {
-            self.woken.0.store(false, Ordering::Relaxed);
-            if self.ended.is_none()
-                && let Poll::Ready(reason) = self.serving.as_mut().poll(&mut cx)
+        let (serving, ended, bench) = (&mut self.serving, &mut self.ended, &self.bench);
+        self.cores.run(|cx| {
+            if ended.is_none()
+                && let Poll::Ready(reason) = serving.as_mut().poll(cx)
             {
-                self.ended = Some(reason);
+                *ended = Some(reason);
+                bench.open.set(bench.open.get() - 1);
             }
-            self.bench.run_tasks(&mut cx);
-            if !self.woken.0.load(Ordering::Relaxed) {
-                return;
-            }
-        }
+        });
     }
 }
 
-/// Runs what an app does at its start.
-fn start(mut work: Job<crate::Result<()>>, clock: &Clock) -> Result<(), AppError> {
-    let woken = Arc::<Woken>::default();
-    let waker = Waker::from(Arc::clone(&woken));
-    let mut cx = Context::from_waker(&waker);
-    loop {
-        if let Poll::Ready(outcome) = work.as_mut().poll(&mut cx) {
-            let failed = |error| AppError::of(format!("it cannot start: {error:?}"));
-            return outcome.map_err(failed);
-        }
-        if !woken.0.swap(false, Ordering::Relaxed) && !clock.pass_next() {
-            let what = "its start waits for something that does not come in memory";
-            return Err(AppError::of(what.to_owned()));
+impl Drop for Conversation {
+    fn drop(&mut self) {
+        if self.ended.is_none() {
+            self.bench.open.set(self.bench.open.get() - 1);
         }
     }
 }
@@ -222,56 +193,6 @@ impl fmt::Debug for Conversation {
     }
 }
 
-/// Stands in for a core.
-#[derive(Debug)]
-struct Bench {
-    service: Service,
-    clock: Clock,
-    /// What the app has still to do beside answering requests.
-    life: RefCell<Life>,
-}
-
-impl Bench {
-    /// Begins with what the app does when a shutdown begins.
-    fn close(&self) {
-        let life = &mut *self.life.borrow_mut();
-        life.tasks.append(&mut life.drain);
-    }
-
-    fn run_tasks(&self, cx: &mut Context<'_>) {
-        let tasks = &mut self.life.borrow_mut().tasks;
-        tasks.retain_mut(|task| task.as_mut().poll(cx).is_pending());
-    }
-}
-
-impl Host for Bench {
-    type Transport = Pipe;
-
-    fn service(&self) -> &Service {
-        &self.service
-    }
-
-    fn wall_clock(&self) -> Duration {
-        EPOCH.saturating_add(Duration::from_nanos(self.clock.now_ns()))
-    }
-
-    fn reserved(self: &Rc<Self>, _: &RequestHead, _: SocketAddr) -> Option<Answer> {
-        None
-    }
-
-    fn passed(&self, at_ns: u64) -> Pin<Box<dyn Future<Output = ()>>> {
-        self.clock.passed(at_ns)
-    }
-}
-/// Notes that the connection wants to be polled again.
-#[derive(Debug, Default)]
-struct Woken(AtomicBool);
-
-impl Wake for Woken {
-    fn wake(self: Arc<Self>) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -373,6 +294,6 @@ mod tests {
         assert_eq!(peer.in_flight(), 1);
         let bench = Rc::clone(&peer.bench);
         drop(peer);
-        assert_eq!(bench.service.recorder().in_flight(), 0);
+        assert_eq!(bench.service().recorder().in_flight(), 0);
     }
 }

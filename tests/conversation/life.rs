@@ -33,6 +33,8 @@ fn app(notes: Sender<&'static str>) -> App {
         })
         .background(tell("beside"))
         .on_drain(tell("drained"))
+        .on_cleanup(tell("cleaned up last"))
+        .on_cleanup(tell("cleaned up"))
         .get("/", move |_: Request| {
             let word = handler.get();
             async move { word }
@@ -61,8 +63,8 @@ fn a_core_starts_its_app_and_has_it_drain() {
     assert!(notes.try_recv().is_err());
     drop(client);
     server.stop().expect("no shard failed");
-    assert_eq!(notes.recv(), Ok("drained"));
-    assert_eq!(notes.recv(), Ok("ended"));
+    let end: Vec<_> = notes.try_iter().collect();
+    assert_eq!(end, ["drained", "cleaned up", "cleaned up last", "ended"]);
 }
 
 #[test]
@@ -71,8 +73,14 @@ fn a_conversation_does_the_same() {
     let mut peer = Conversation::new(app(sender)).expect("it starts");
     assert_eq!(notes.try_recv(), Ok("beside"));
     assert!(notes.try_recv().is_err());
+    let mut other = peer.reconnect();
     peer.drain();
     assert_eq!(notes.try_recv(), Ok("drained"));
+    // There is a connection left.
+    assert!(notes.try_recv().is_err());
+    other.drain();
+    let end: Vec<_> = notes.try_iter().collect();
+    assert_eq!(end, ["cleaned up", "cleaned up last"]);
 }
 
 #[test]

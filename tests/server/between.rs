@@ -15,7 +15,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
 /// Serves what `factory` makes on two cores; `None` where there is only one.
-fn serve(factory: impl Fn(&Shard) -> App + Send + Sync + 'static) -> Option<Served> {
+pub(crate) fn serve(factory: impl Fn(&Shard) -> App + Send + Sync + 'static) -> Option<Served> {
     if std::thread::available_parallelism().is_ok_and(|cores| cores.get() < 2) {
         not_run("it takes two cores");
         return None;
@@ -25,7 +25,7 @@ fn serve(factory: impl Fn(&Shard) -> App + Send + Sync + 'static) -> Option<Serv
 }
 
 /// A connection to the server's core of this number, of which `/core` tells.
-fn connect(server: &Served, core: usize) -> Client {
+pub(crate) fn connect(server: &Served, core: usize) -> Client {
     loop {
         let mut client = Client::connect(server.address);
         client.get("/core");

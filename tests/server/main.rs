@@ -6,6 +6,7 @@
 mod support;
 
 mod app;
+mod asking;
 mod between;
 mod bodies;
 mod cases;
