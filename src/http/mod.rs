@@ -36,7 +36,7 @@ mod trailers;
 pub mod conformance {}
 
 pub use crate::limits::HeadLimits;
-pub use accept::ErrorForm;
+pub use accept::{ErrorForm, preferred_type};
 pub use body::{BodyDecoder, BodyLimits, Decoded};
 pub use conditions::{Validators, Verdict};
 pub use cycle::{CloseReason, Event, State};

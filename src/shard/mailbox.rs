@@ -10,13 +10,13 @@ use crate::limits::{DRAIN_GRACE, Limits, RESERVED_CONNECTIONS, SNAPSHOT_INTERVAL
 use crate::log::{self, Log};
 use crate::preflight;
 use crate::ring::{self, Deadline, Listener, Notified, Notifier, Ring, RingOptions, StartError};
-use crate::stats::{ReceiveBuffers, Recorder, ServerInfo, Snapshot, View};
+use crate::stats::{AcceptQueue, ReceiveBuffers, Recorder, RouteName, ServerInfo, Snapshot, View};
 use futures_lite::future::{or, yield_now};
 use http::HeaderValue;
 use slab::Slab;
 use std::cell::{Cell, RefCell};
 use std::ffi::CString;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError};
@@ -73,7 +73,12 @@ pub(crate) enum Order {
 #[derive(Debug)]
 pub(crate) enum Report {
     /// The shard can serve. Its orders are looked at when it is notified, or at its next tick.
-    Ready { shard: usize, notifier: Notifier },
+    Ready {
+        shard: usize,
+        notifier: Notifier,
+        /// The names of its routes, by their numbers.
+        routes: Vec<RouteName>,
+    },
     /// A snapshot: of the shard's tick, or for a round.
     Snapshot {
         snapshot: Snapshot,
@@ -154,7 +159,7 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
         index: setup.index,
         cpu: setup.cpu,
         service: Service::new(
-            Recorder::new(setup.cpu, CloseReason::NAMES),
+            recorder(setup.cpu, &setup.access),
             Log::new(setup.index),
             setup.limits,
             setup.server_header,
@@ -170,13 +175,20 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
         info: setup.info,
         view: RefCell::new(setup.view),
         fresh: RefCell::default(),
+        written: RefCell::default(),
         reports: setup.reports,
         ring,
     });
     let mut app = (setup.factory)(&shard);
     let mut life = app.take_life();
     let router = shard.build(app)?;
+    let routes: Vec<_> = router
+        .routes()
+        .map(|route| RouteName::new(route.host, route.template))
+        .collect();
+    shard.recorder().know_routes(routes.len());
     shard.service.route_by(router);
+    observe_turns(&shard);
     for work in std::mem::take(&mut life.start) {
         work.await.map_err(|error| {
             let what = format!("the application cannot start: {error:?}");
@@ -190,6 +202,7 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
     let ready = Report::Ready {
         shard: shard.index,
         notifier,
+        routes,
     };
     if shard.reports.send(ready).is_err() {
         return Ok(());
@@ -207,6 +220,26 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
     mailbox.run(notified).await;
     log::shard_ended(mailbox.shard.index, mailbox.shard.cpu);
     Ok(())
+}
+
+/// The recorder of a core: of latencies only if there is a `/stats` to read them at.
+fn recorder(cpu: usize, access: &StatsAccess) -> Recorder {
+    let recorder = Recorder::new(cpu, CloseReason::NAMES);
+    if access.enabled {
+        recorder
+    } else {
+        recorder.without_latencies()
+    }
+}
+
+/// Has the turns of the core's loop recorded.
+fn observe_turns(shard: &Rc<Shard>) {
+    let observed = Rc::downgrade(shard);
+    shard.ring.observe_turns(move |ran_ns| {
+        if let Some(shard) = observed.upgrade() {
+            shard.recorder().turned(ran_ns, shard.ring.now_ns());
+        }
+    });
 }
 
 /// The shard's end of the messages.
@@ -289,6 +322,24 @@ impl Mailbox {
         }
     }
 
+    /// What waits to be accepted on all sockets; `None` if the kernel does not tell.
+    fn accept_queue(&self) -> Option<AcceptQueue> {
+        let queues = self
+            .sockets
+            .iter()
+            .map(|socket| ring::accept_queue(socket.as_fd()));
+        let mut sum = AcceptQueue {
+            waiting: 0,
+            limit: 0,
+        };
+        for queue in queues {
+            let (waiting, limit) = queue.ok()?;
+            sum.waiting += waiting;
+            sum.limit += limit;
+        }
+        Some(sum)
+    }
+
     /// Sends a snapshot.
     fn report(&mut self, round: Option<u64>) {
         let now_ns = self.shard.ring.clock_ns();
@@ -301,6 +352,9 @@ impl Mailbox {
             held: self.shard.ring.buffers_held() as u64,
             bytes: self.shard.ring.buffer_bytes() as u64,
         });
+        if let Some(queue) = self.accept_queue() {
+            recorder.accept_queue(queue);
+        }
         (self.ticked_ns, self.waited_ns) = (now_ns, waited_ns);
         let snapshot = match self.spare.take() {
             Some(mut spare) => {

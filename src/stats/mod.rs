@@ -57,20 +57,34 @@
 //! [`LATENCY_MAX_NS`]: crate::limits::LATENCY_MAX_NS
 //! [`RATE_INTERVAL_NS`]: crate::limits::RATE_INTERVAL_NS
 
+mod board;
+mod distribution;
+mod families;
+mod format;
+mod hdr;
 mod json;
-mod latency;
+mod names;
+mod protobuf;
 mod rate;
+mod recent;
 mod recorder;
 mod rfc3339;
+mod scale;
+mod series;
 mod snapshot;
 mod status;
+mod text;
 mod totals;
 mod view;
+mod windows;
 
-pub use json::{ServerInfo, json};
-pub use latency::LatencySummary;
+pub use distribution::{Distribution, LatencySummary};
+pub use format::{Format, Writing};
+pub use json::{Selection, ServerInfo};
+pub use names::{RouteName, SeriesName};
 pub use recorder::Recorder;
-pub use snapshot::{ReceiveBuffers, Snapshot};
+pub use series::{Answered, MethodIndex, Times, Whose};
+pub use snapshot::{AcceptQueue, ReceiveBuffers, Snapshot, Stall};
 pub use status::StatusCounts;
 pub use totals::Totals;
-pub use view::{Connections, CoreView, View};
+pub use view::{Connections, CoreView, StallView, View, Window};
