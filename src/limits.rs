@@ -165,11 +165,11 @@ pub const LOG_EVENTS: u32 = 10;
 /// Longest text of others in an event of the log, in bytes. Beyond it: cut off.
 pub const LOG_TEXT_BYTES: usize = 1024;
 
-/// Lines of the program's log that wait for standard error. Beyond it: left out and counted.
-/// Cost: about [`LOG_TEXT_BYTES`] each, while a reader of standard error is slow.
-pub const LOG_LINES: usize = 1024;
+/// Bytes of lines that wait to be written, by a log of its own each: the program's, an access log.
+/// Beyond it: left out and counted. Cost: so much, while whoever takes them is slow.
+pub const LOG_BYTES: usize = 4 * 1024 * 1024;
 
-/// Longest wait at the program's end for the lines of its log to be written.
+/// Longest wait at the program's end for the lines of a log to be written.
 pub const LOG_FLUSH: Duration = Duration::from_millis(500);
 
 /// How long accepting has to go well, after it failed for want of descriptors or memory, before

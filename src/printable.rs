@@ -67,7 +67,7 @@ impl Write for Escaping<'_, '_> {
 
 /// Whether `c` is neither a control character, nor a line separator, nor one that embeds, overrides
 /// or isolates a direction of reading.
-fn is_plain(c: char) -> bool {
+pub(crate) fn is_plain(c: char) -> bool {
     !c.is_control()
         && !matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

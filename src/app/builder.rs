@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use http::Method;
 
+use super::access::AccessHook;
 use super::added::{Added, Named, Reach, Source, TrailingSlash};
 use super::handler::Handler;
 use super::layers::Layers;
@@ -61,6 +62,8 @@ pub struct App {
     pub(super) problems: Vec<String>,
     pub(super) layers: Layers,
     pub(super) life: Life,
+    /// Those of apps within this one, too.
+    pub(super) access_hooks: Vec<AccessHook>,
     last: Last,
 }
 
@@ -169,6 +172,7 @@ impl App {
         let at = Location::caller();
         app.seal();
         self.life.append(&mut app.life);
+        self.access_hooks.append(&mut app.access_hooks);
         self.problems.extend(app.problems);
         let misplaced = app.hosts.iter().map(|host| {
             let HostApp {
@@ -218,6 +222,7 @@ impl App {
         let at = Location::caller();
         let layers = app.seal();
         self.life.append(&mut app.life);
+        self.access_hooks.append(&mut app.access_hooks);
         self.problems.append(&mut app.problems);
         let misplaced = app.hosts.iter().map(|inner| {
             format!(

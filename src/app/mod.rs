@@ -10,6 +10,7 @@
 //! Whoever calls [`Router::dispatch`] catches the panics of handlers, enforces deadlines, leaves
 //! the content out of answers to HEAD, and writes the response down.
 
+mod access;
 mod added;
 mod body;
 mod builder;
@@ -45,6 +46,8 @@ mod template;
 mod time;
 mod urls;
 
+pub(crate) use access::AccessFacts;
+pub use access::{Access, AccessFormat, Ended};
 pub use added::TrailingSlash;
 pub use body::{Body, BodyError, BodySource};
 pub use builder::App;

@@ -63,6 +63,7 @@ pub(super) fn prove(app: &App, layers: Rc<Layers>) -> Result<Router, AppError> {
         hosts,
         routes: plan.routes,
         urls: plan.urls,
+        access_hooks: app.access_hooks.clone(),
     })
 }
 

@@ -9,6 +9,7 @@ use std::rc::Rc;
 use http::header::{ALLOW, LOCATION};
 use http::{HeaderValue, Method, StatusCode};
 
+use super::access::AccessHook;
 use super::added::Reach;
 use super::handler::{Answer, Handler};
 use super::hosts::Hosts;
@@ -30,6 +31,7 @@ pub struct Router {
     /// Those of all sites, by number.
     pub(super) routes: Vec<Rc<Route>>,
     pub(super) urls: Rc<Urls>,
+    pub(super) access_hooks: Vec<AccessHook>,
 }
 
 /// The number of a route in its app: routes count from 0 in the order in which they were added.
@@ -153,13 +155,19 @@ impl Router {
     /// All routes in the order of their numbers: those of the app, its fallbacks, and then those of
     /// each host.
     pub fn routes(&self) -> impl Iterator<Item = RouteInfo<'_>> {
-        self.routes.iter().map(|route| RouteInfo {
-            id: route.id,
-            method: route.method.as_ref(),
-            host: route.host.as_deref(),
-            template: &route.template,
-            name: route.name.as_deref(),
-        })
+        self.routes.iter().map(|route| route.info())
+    }
+
+    /// The route `id` of this router.
+    pub(crate) fn route(&self, id: RouteId) -> Option<RouteInfo<'_>> {
+        let route = self.routes.get(usize::from(id.0))?;
+        Some(route.info())
+    }
+
+    /// What is told of requests that are over.
+    #[inline]
+    pub(crate) fn access_hooks(&self) -> &[AccessHook] {
+        &self.access_hooks
     }
 
     /// Whether the handler of the route `id` runs to its end though its peer leaves.
@@ -359,6 +367,16 @@ impl Route {
 
     pub(crate) fn id(&self) -> RouteId {
         self.id
+    }
+
+    fn info(&self) -> RouteInfo<'_> {
+        RouteInfo {
+            id: self.id,
+            method: self.method.as_ref(),
+            host: self.host.as_deref(),
+            template: &self.template,
+            name: self.name.as_deref(),
+        }
     }
 
     pub(crate) fn template(&self) -> &str {

@@ -19,6 +19,7 @@ use clap::Parser;
 use crate::config::Config;
 use crate::config::raw::RawConfig;
 use crate::failure::Failure;
+use crate::log::Lines;
 use args::{Cli, Command, NodeArgs};
 
 /// Runs the program with its own arguments, to its end.
@@ -68,7 +69,7 @@ fn dispatch(command: Command) -> Result<(), Vec<Failure>> {
 fn logged(config: Config, command: fn(Config) -> Result<(), Failure>) -> Result<(), Vec<Failure>> {
     let log = log::start(config.log_level).map_err(|failure| vec![failure])?;
     let outcome = command(config);
-    log.iter().for_each(log::Lines::flush);
+    log.iter().for_each(Lines::flush);
     outcome.map_err(|failure| vec![failure])
 }
 

@@ -66,7 +66,7 @@ impl<H: Host> Visit<'_, H> {
             };
             self.advance(Event::HeadRead);
             self.work.head_timed = false;
-            self.begin();
+            self.begin(Some(&head), arrived_ns);
             self.work.note_accept(&head);
             let mut asked = Asked {
                 is_head: head.method() == Method::HEAD,
@@ -78,7 +78,9 @@ impl<H: Host> Visit<'_, H> {
                     ..Answered::unmatched(self.times(arrived_ns, begun_ns))
                 },
             };
-            let mut response = match self.begin_answer(&mut asked, head, cx) {
+            let begun = self.begin_answer(&mut asked, head, cx);
+            self.note_route(asked.route);
+            let mut response = match begun {
                 Ok(Begun::Answered(response)) => {
                     asked.record.times.handled_ns =
                         self.held_since(asked, asked.record.times.parsed_ns);
@@ -236,7 +238,7 @@ impl<H: Host> Visit<'_, H> {
         record: Answered,
     ) {
         if !self.open {
-            self.begin();
+            self.begin(None, record.times.arrived_ns);
         }
         self.wire.tell_refusal(self.host.service(), refusal);
         let mut response = Response::error(refusal.status, refusal.detail);
@@ -255,11 +257,9 @@ impl<H: Host> Visit<'_, H> {
     /// has none, otherwise the length of the content, where that is declared.
     fn frame_body(&self, head: &RequestHead, limit: u64) -> Result<Option<Option<u64>>, Refusal> {
         self.wire.end_turn();
+        self.wire.inbound.replace(None);
         let length = match head.framing() {
-            Framing::None | Framing::Length(0) => {
-                self.wire.inbound.replace(None);
-                return Ok(None);
-            }
+            Framing::None | Framing::Length(0) => return Ok(None),
             Framing::Length(length) => Some(length),
             Framing::Chunked => None,
         };
@@ -271,8 +271,9 @@ impl<H: Host> Visit<'_, H> {
     }
 
     /// A request begins.
-    fn begin(&mut self) {
+    fn begin(&mut self, head: Option<&RequestHead>, arrived_ns: u64) {
         self.open = true;
+        self.note_begun(head, arrived_ns);
         self.wire.requests.set(self.wire.requests.get() + 1);
         self.recorder().request_started();
     }
@@ -280,6 +281,7 @@ impl<H: Host> Visit<'_, H> {
     /// The request's response is gathered whole: it counts when it is sent.
     pub(super) fn answered(&mut self, status: StatusCode, record: Answered) {
         self.open = false;
+        self.note_answered();
         self.work.accept.clear();
         self.work.answered.push(Answered {
             status: status.as_u16(),

@@ -112,6 +112,11 @@ impl Inbound {
         Ok(decoded)
     }
 
+    /// How much of it was read, framing included.
+    pub(super) fn taken_bytes(&self) -> u64 {
+        self.pace.bytes()
+    }
+
     /// Bytes came, at `arrived_ns`.
     pub(super) fn received(&mut self, arrived_ns: u64) {
         if let Some(wait) = self.wait.take() {

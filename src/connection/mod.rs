@@ -15,6 +15,7 @@
 //!
 //! [`Work`]: visit::Work
 
+mod access;
 mod body;
 mod exchange;
 mod flag;

@@ -16,6 +16,11 @@ impl Pace {
         self.bytes += bytes as u64;
     }
 
+    /// How many bytes passed.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// The peer was waited for.
     pub(super) fn add_wait(&mut self, since_ns: u64, until_ns: u64) {
         self.waited_ns += until_ns.saturating_sub(since_ns);

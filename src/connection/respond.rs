@@ -337,6 +337,7 @@ impl<H: Host> Visit<'_, H> {
         framing: BodyFraming,
         connection: Connection,
     ) {
+        self.note_response(response);
         let now_ns = self.wire.transport.now_ns();
         let service = self.host.service();
         let preamble = service.preamble(now_ns, || self.host.wall_clock());

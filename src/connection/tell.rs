@@ -61,13 +61,11 @@ impl<H: Host> Visit<'_, H> {
     }
 
     fn about(&self, asked: Asked) -> About<'_> {
-        let mut routes = self.host.service().router().routes();
+        let router = self.host.service().router();
         About {
             peer: self.wire.peer().ok(),
             is_head: asked.is_head,
-            route: asked
-                .route
-                .and_then(|id| routes.find(|route| route.id == id)),
+            route: asked.route.and_then(|id| router.route(id)),
         }
     }
 }

@@ -1,10 +1,12 @@
 //! A connection from the first byte of a request until it has nothing to do: acts out the table of
 //! `http/cycle.rs`.
 
+use super::access::Pending;
 use super::exchange::Stop;
 use super::pace::Pace;
 use super::transport::{Host, Received, Transport};
 use super::wire::Wire;
+use crate::app::Ended;
 use crate::http::{CloseReason, ErrorForm, Event, HeadParser, Refusal, RequestHead, State};
 use crate::limits::{GATHER_BYTES, Limits};
 use crate::ring::Message;
@@ -33,6 +35,10 @@ pub(super) struct Work {
     pub(super) out: Vec<u8>,
     /// The requests that they answer.
     pub(super) answered: Vec<Answered>,
+    /// What went out during this visit.
+    pub(super) sent_bytes: u64,
+    /// The requests that were answered, and the one that is served, for an app that is told of them.
+    pub(super) pending: Vec<Pending>,
     /// How fast the peer takes the response that is being sent.
     pace: Pace,
 }
@@ -66,6 +72,8 @@ impl Work {
             buffer.shrink_to(Self::KEPT_BYTES);
         }
         self.answered.clear();
+        self.sent_bytes = 0;
+        self.pending.clear();
         self.pace = Pace::default();
     }
 }
@@ -271,6 +279,9 @@ impl<'a, H: Host> Visit<'a, H> {
 
     /// Sends what was gathered and `body` behind it, and counts the requests it answered.
     pub(super) async fn flush(&mut self, body: Bytes) -> Result<(), Event> {
+        if !self.open {
+            self.note_body(body.len());
+        }
         let mut message = Message::new(std::mem::take(&mut self.work.out), body);
         let mut sent = 0;
         let outcome = loop {
@@ -306,6 +317,8 @@ impl<'a, H: Host> Visit<'a, H> {
             // What follows is of another response.
             self.work.pace = Pace::default();
         }
+        self.work.sent_bytes += sent as u64;
+        let over = self.work.answered.len();
         let now_ns = self.wire.transport.now_ns();
         let mut recorder = self.host.service().recorder();
         recorder.sent(sent as u64);
@@ -315,7 +328,17 @@ impl<'a, H: Host> Visit<'a, H> {
             }
             recorder.request_finished();
         }
+        drop(recorder);
+        self.tell_over(over, self.ended(outcome));
         outcome
+    }
+
+    /// How requests ended of which sending the responses came to `outcome`.
+    fn ended(&self, outcome: Result<(), Event>) -> Ended {
+        match outcome.map_err(|event| State::Exchange.advance(event)) {
+            Err(State::Closed(reason)) => Ended::Abandoned(reason),
+            Ok(()) | Err(_) => Ended::Sent,
+        }
     }
 
     /// Throws away what is left of a request's body.
@@ -377,6 +400,7 @@ impl<'a, H: Host> Visit<'a, H> {
 impl<H: Host> Drop for Visit<'_, H> {
     fn drop(&mut self) {
         // Whatever was not sent is abandoned.
+        self.tell_abandoned();
         for _ in 0..self.work.answered.len() + usize::from(self.open) {
             self.recorder().request_finished();
         }

@@ -17,7 +17,8 @@ pub(super) use self::build::{Last, build, build_plain};
 ///
 /// It owns the head's bytes as received. What the server must know of every request is decided
 /// once, when the head is parsed. It is one pointer, because it is handed on from the parser
-/// through the router to the handler.
+/// through the router to the handler. A clone is the same head once more, not a copy of it.
+#[derive(Clone)]
 pub struct RequestHead(Rc<Parts>);
 
 /// What was decided about a head, and where in its bytes the parts lie.
@@ -162,6 +163,11 @@ impl RequestHead {
             authority => authority,
         };
         Some(ascii(octets)).filter(|host| !host.is_empty())
+    }
+
+    /// How long the head is, to the end of its empty line.
+    pub(crate) fn received_bytes(&self) -> u64 {
+        self.0.bytes.len() as u64
     }
 
     /// How long the body is.

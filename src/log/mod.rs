@@ -8,7 +8,7 @@
 //! | | DEBUG | any other message was refused | the same |
 //! | [`HANDLER`] | ERROR | a handler returned an [`Error`] with a 5xx status | `shard`, `peer`, `method`, `route`, `status`, `error` |
 //! | | DEBUG | one with a 4xx status and a source | the same |
-//! | | ERROR | a handler panicked, or the source of its response | `shard`, `peer`, `method`, `route`, `panic`, `place` |
+//! | | ERROR | a handler panicked, or the source of its response, or an access log | `shard`, `peer`, `method`, `route`, `panic`, `place` |
 //! | | ERROR | a response broke off after its head | `shard`, `peer`, `method`, `route`, `status`, `error` |
 //! | | DEBUG | one that was made of a request whose peer failed | the same |
 //! | | DEBUG | a peer left, or was too slow, before it had its response | `shard`, `peer`, `method`, `route`, `reason` |
@@ -19,6 +19,7 @@
 //! | | WARN | a shutdown took too long, and what was left is cut off | `shards` |
 //! | | ERROR | a panic that nobody catches, where [`crate::cli`] has set the hook | `thread`, `panic`, `place` |
 //! | [`LEFT_OUT`] | WARN | more came in a second than is told | `shard`, and how many of each kind |
+//! | | WARN | [`Lines`] were left out; cannot be written | `lines`; `error` |
 //!
 //! - **No content, no field values and no request target** is in any event: they may hold secrets. A
 //!   request is told by its method and the template of its route, `/users/{id}`. `method` is missing
@@ -27,10 +28,15 @@
 //!   escaped, and at most [`LOG_TEXT_BYTES`] long.
 //! - **A peer cannot flood it**: of each kind of event that a peer can cause, a shard tells
 //!   [`LOG_EVENTS`](crate::limits::LOG_EVENTS) in a second, and how many more there were.
-//! - **Only what went wrong costs anything**: there is no event for a request that was served.
+//! - **Only what went wrong costs anything**: there is no event for a request that was served. An
+//!   access log, [`App::access_log`](crate::App::access_log), is another thing: lines of its own.
 
 pub(crate) mod budget;
+mod lines;
 pub(crate) mod panic;
+
+pub use self::lines::Lines;
+pub(crate) use self::lines::Written;
 
 use self::budget::{Budget, Kind, LeftOut};
 use self::panic::Noted;

@@ -1,6 +1,7 @@
 //! Connections in memory: limits at their value and one beyond, deadlines to the nanosecond, and
 //! what handlers and peers may say to each other. No socket and no clock is involved.
 
+mod access;
 mod bodies;
 mod client;
 mod deadlines;

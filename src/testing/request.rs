@@ -1,0 +1,101 @@
+//! A request of a test's client.
+
+use super::{TestClient, TestResponse};
+use http::Method;
+use serde::Serialize;
+use std::io;
+
+/// A request that is being put together; nothing is sent before [`RequestBuilder::send`].
+#[derive(Debug)]
+#[must_use = "nothing is sent before `send`"]
+pub struct RequestBuilder<'a> {
+    client: &'a mut TestClient,
+    method: Method,
+    target: String,
+    fields: Vec<(String, String)>,
+    body: Option<Vec<u8>>,
+}
+
+impl<'a> RequestBuilder<'a> {
+    pub(super) fn new(client: &'a mut TestClient, method: Method, target: &str) -> Self {
+        RequestBuilder {
+            client,
+            method,
+            target: target.to_owned(),
+            fields: Vec::new(),
+            body: None,
+        }
+    }
+
+    /// Adds a field, as it is written: a test may send what is not allowed.
+    pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
+        let field = (name.as_ref().to_owned(), value.as_ref().to_owned());
+        self.fields.push(field);
+        self
+    }
+
+    /// Sends `content` with its length.
+    pub fn body(mut self, content: impl Into<Vec<u8>>) -> Self {
+        self.body = Some(content.into());
+        self
+    }
+
+    /// Sends `value` as JSON, with its length and its media type.
+    ///
+    /// # Panics
+    /// If it cannot be serialized.
+    #[track_caller]
+    pub fn json(self, value: &impl Serialize) -> Self {
+        match serde_json::to_vec(value) {
+            Ok(content) => self
+                .header("content-type", "application/json")
+                .body(content),
+            Err(error) => panic!("this is no JSON: {error}"),
+        }
+    }
+
+    /// Sends the request and reads the response, to the end of its content.
+    ///
+    /// # Panics
+    /// If there is none, or none that is whole: [`RequestBuilder::try_send`] says so instead.
+    #[track_caller]
+    pub fn send(self) -> TestResponse {
+        let what = format!("{} {}", self.method, self.target);
+        match self.try_send() {
+            Ok(response) => response,
+            Err(error) => panic!("no response to {what}: {error}"),
+        }
+    }
+
+    /// Sends the request and reads the response, to the end of its content.
+    ///
+    /// # Errors
+    /// `UnexpectedEof` if the connection ended first, `InvalidData` if the response is malformed,
+    /// `TimedOut` if the handler waits for something that does not come in memory, and those of a
+    /// socket. The client goes on with another connection then.
+    pub fn try_send(self) -> io::Result<TestResponse> {
+        let mut head = format!("{} {} HTTP/1.1\r\n", self.method, self.target);
+        let has = |name: &str| {
+            self.fields
+                .iter()
+                .any(|(other, _)| other.eq_ignore_ascii_case(name))
+        };
+        if !has("host") {
+            head.push_str("Host: localhost\r\n");
+        }
+        if let Some(body) = &self.body
+            && !has("content-length")
+            && !has("transfer-encoding")
+        {
+            head.push_str(&format!("Content-Length: {}\r\n", body.len()));
+        }
+        for (name, value) in &self.fields {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        head.push_str("\r\n");
+        let mut message = head.into_bytes();
+        message.extend_from_slice(&self.body.unwrap_or_default());
+        let is_head = self.method == Method::HEAD;
+        self.client.exchange(&message, is_head)
+    }
+}
