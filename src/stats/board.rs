@@ -1,7 +1,6 @@
-//! All distributions of one span of time: of the server, of each core and of each series. It knows
-//! them by number alone.
+//! All distributions of one span of time: of each core and of each series. It knows them by number alone.
 
-use super::distribution::Distribution;
+use super::distribution::{Distribution, Packed};
 use super::recent::{Block, Exact};
 use super::series::{KINDS, WHOLE};
 use std::sync::Arc;
@@ -15,11 +14,25 @@ pub(super) struct Board {
     slots: Vec<Option<Arc<Distribution>>>,
 }
 
+/// A second that is kept to be taken out of a sum again: its slots, in ascending order.
+#[derive(Debug)]
+pub(super) struct PackedBoard(Box<[(usize, Packed)]>);
+
+impl PackedBoard {
+    fn exact(&self, index: usize) -> Option<&Exact> {
+        let place = self
+            .0
+            .binary_search_by_key(&index, |(index, _)| *index)
+            .ok()?;
+        Some(&self.0[place].1.exact)
+    }
+}
+
 /// What a distribution is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Slot(usize);
 
-/// Which slots a server's boards have: those of the whole, then of the cores, then of the series.
+/// Which slots a server's boards have: those of the cores, and then of the series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Slots {
     cores: usize,
@@ -32,24 +45,19 @@ impl Slots {
         Slots { cores }
     }
 
-    /// All requests, of whatever core and series.
-    pub(super) fn whole(self, kind: usize) -> Slot {
-        Slot(kind)
-    }
-
     /// The requests of the `core`th core.
     pub(super) fn core(self, core: usize) -> Slot {
-        Slot(KINDS + 2 * core)
+        Slot(2 * core)
     }
 
     /// The turns of the `core`th core's loop.
     pub(super) fn lag(self, core: usize) -> Slot {
-        Slot(KINDS + 2 * core + 1)
+        Slot(2 * core + 1)
     }
 
     /// The requests of the `series`th series.
     pub(super) fn series(self, series: usize, kind: usize) -> Slot {
-        Slot(KINDS + 2 * self.cores + KINDS * series + kind)
+        Slot(2 * self.cores + KINDS * series + kind)
     }
 }
 
@@ -76,9 +84,8 @@ impl Board {
         blocks: &[Block],
         exact: &Exact,
     ) {
-        for Slot(index) in [slots.whole(kind), slots.series(series, kind)] {
-            self.slot(index).add_recent(blocks, exact);
-        }
+        let of_series = slots.series(series, kind);
+        self.slot(of_series.0).add_recent(blocks, exact);
         if kind == WHOLE {
             self.slot(slots.core(core).0).add_recent(blocks, exact);
         }
@@ -99,16 +106,27 @@ impl Board {
     /// Takes the first of the spans that it is the sum of out again; `rest` are the others.
     pub(super) fn remove<'a>(
         &mut self,
-        first: &Board,
-        rest: impl Iterator<Item = &'a Board> + Clone,
+        first: &PackedBoard,
+        rest: impl Iterator<Item = &'a PackedBoard> + Clone,
     ) {
-        for (index, removed) in first.filled() {
+        for (index, removed) in &first.0 {
             let mut exact = Exact::NONE;
             for other in rest.clone() {
-                exact.add(other.get(Slot(index)).exact());
+                if let Some(known) = other.exact(*index) {
+                    exact.add(known);
+                }
             }
-            self.slot(index).remove(removed, exact);
+            self.slot(*index).remove(removed, exact);
         }
+    }
+
+    /// The same in as little memory as it takes.
+    pub(super) fn pack(&self) -> PackedBoard {
+        PackedBoard(
+            self.filled()
+                .map(|(index, slot)| (index, slot.pack()))
+                .collect(),
+        )
     }
 
     fn filled(&self) -> impl Iterator<Item = (usize, &Distribution)> {

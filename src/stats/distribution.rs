@@ -3,23 +3,39 @@
 
 use hdrhistogram::Histogram;
 use serde::Serialize;
+use std::mem;
 
 use super::recent::{Block, Exact};
-use super::scale::{BLOCK, BLOCKS, highest_of};
+use super::scale::{BLOCK, highest_of};
 use crate::limits::{LATENCY_DIGITS, LATENCY_MAX_NS};
 
 /// Latencies, in nanoseconds.
+///
+/// Memory: 10 bytes for each bucket that is not empty, some 200 for a service under load. It is added up
+/// once a second, and lies in many views and windows: there is less of it than of its changes' cost.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Distribution {
-    blocks: [Option<Box<[u64; BLOCK]>>; BLOCKS],
+    /// The buckets that are not empty, ascending.
+    places: Vec<u16>,
+    /// What each of them counted.
+    counts: Vec<u64>,
     count: u64,
     exact: Exact,
+}
+
+/// Latencies of one second that are kept to be taken out of a sum again: 6 bytes for each bucket.
+#[derive(Debug)]
+pub(super) struct Packed {
+    places: Box<[u16]>,
+    counts: Box<[u32]>,
+    pub(super) exact: Exact,
 }
 
 impl Distribution {
     pub(super) const fn new() -> Distribution {
         Distribution {
-            blocks: [const { None }; BLOCKS],
+            places: Vec::new(),
+            counts: Vec::new(),
             count: 0,
             exact: Exact::NONE,
         }
@@ -27,52 +43,73 @@ impl Distribution {
 
     /// Adds what a snapshot says of some latencies.
     pub(super) fn add_recent(&mut self, blocks: &[Block], exact: &Exact) {
-        for Block { at, counts } in blocks {
-            let sums = self.block(usize::from(*at));
-            let mut added = 0;
-            for (sum, count) in sums.iter_mut().zip(counts) {
-                *sum += u64::from(*count);
-                added += u64::from(*count);
-            }
-            self.count += added;
-        }
+        let counted = blocks.iter().flat_map(|block| {
+            let first = usize::from(block.at) * BLOCK;
+            let counts = block.counts.iter().enumerate();
+            counts.map(move |(place, count)| ((first + place) as u16, u64::from(*count)))
+        });
+        self.merge(counted.filter(|(_, count)| *count > 0), u64::wrapping_add);
         self.exact.add(exact);
     }
 
     /// Adds the latencies of `other`.
     pub(super) fn add(&mut self, other: &Distribution) {
-        for (at, counts) in other.blocks() {
-            for (sum, count) in self.block(at).iter_mut().zip(counts) {
-                *sum += count;
-            }
-        }
-        self.count += other.count;
+        self.merge(other.counted(), u64::wrapping_add);
         self.exact.add(&other.exact);
     }
 
-    /// Takes the latencies of `other` out again. What is known exactly of the others, which cannot be
+    /// Takes latencies out again that were added. What is known exactly of the others, which cannot be
     /// found out from a difference, is `exact`.
-    pub(super) fn remove(&mut self, other: &Distribution, exact: Exact) {
-        for (at, counts) in other.blocks() {
-            for (sum, count) in self.block(at).iter_mut().zip(counts) {
-                *sum -= count;
-            }
-        }
-        self.count -= other.count;
+    pub(super) fn remove(&mut self, other: &Packed, exact: Exact) {
+        let counted = other.places.iter().zip(&other.counts);
+        let counted = counted.map(|(place, count)| (*place, u64::from(*count)));
+        self.merge(counted, u64::wrapping_sub);
         self.exact = exact;
     }
 
-    fn block(&mut self, at: usize) -> &mut [u64; BLOCK] {
-        self.blocks[at].get_or_insert_with(|| Box::new([0; BLOCK]))
+    /// The same in as little memory as it takes, if it is of one second: no bucket of that has counted
+    /// more than it holds.
+    pub(super) fn pack(&self) -> Packed {
+        Packed {
+            places: self.places.clone().into(),
+            counts: self.counts.iter().map(|count| *count as u32).collect(),
+            exact: self.exact,
+        }
     }
 
-    fn blocks(&self) -> impl Iterator<Item = (usize, &[u64; BLOCK])> {
-        let blocks = self.blocks.iter().enumerate();
-        blocks.filter_map(|(at, counts)| Some((at, &**counts.as_ref()?)))
+    /// Changes the counts of some buckets, which ascend, by `change`.
+    fn merge(
+        &mut self,
+        others: impl Iterator<Item = (u16, u64)>,
+        change: impl Fn(u64, u64) -> u64,
+    ) {
+        let (places, counts) = (mem::take(&mut self.places), mem::take(&mut self.counts));
+        let mut own = places.into_iter().zip(counts).peekable();
+        let mut others = others.peekable();
+        self.count = 0;
+        loop {
+            let next = match (own.peek(), others.peek()) {
+                (None, None) => break,
+                (Some((place, _)), Some((other, _))) => *place.min(other),
+                (Some((place, _)), None) | (None, Some((place, _))) => *place,
+            };
+            let count = own.next_if(|(place, _)| *place == next);
+            let by = others.next_if(|(place, _)| *place == next);
+            let of = |counted: Option<(u16, u64)>| counted.map_or(0, |(_, count)| count);
+            let count = change(of(count), of(by));
+            if count > 0 {
+                self.places.push(next);
+                self.counts.push(count);
+                self.count += count;
+            }
+        }
+        self.places.shrink_to_fit();
+        self.counts.shrink_to_fit();
     }
 
-    pub(super) fn exact(&self) -> &Exact {
-        &self.exact
+    /// The buckets that are not empty, by their number on the scale.
+    fn counted(&self) -> impl Iterator<Item = (u16, u64)> {
+        self.places.iter().copied().zip(self.counts.iter().copied())
     }
 
     /// How many latencies there are.
@@ -89,11 +126,8 @@ impl Distribution {
     /// nanoseconds, and how many it counted. The last may have counted longer ones than that, up to
     /// [`LatencySummary::max_ns`].
     pub fn buckets(&self) -> impl Iterator<Item = (u64, u64)> {
-        let counted = self.blocks().flat_map(|(at, counts)| {
-            let counts = counts.iter().enumerate();
-            counts.map(move |(place, count)| (highest_of(at * BLOCK + place), *count))
-        });
-        counted.filter(|(_, count)| *count > 0)
+        self.counted()
+            .map(|(index, count)| (highest_of(usize::from(index)), count))
     }
 
     /// How many latencies are at most each of `bounds`, which ascend, in nanoseconds: one pass for

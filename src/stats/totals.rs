@@ -2,9 +2,11 @@
 //! last seconds. It waits for nobody: snapshots and the time are handed to it.
 
 use super::board::{Board, Slots};
+use super::distribution::Distribution;
 use super::names::{Names, RouteName};
 use super::rate::Rate;
 use super::recorder::Recorder;
+use super::series::KINDS;
 use super::snapshot::{Counters, Of, Snapshot};
 use super::view::{Connections, CoreView, CoreWindow, StallView, View, Window, WindowView};
 use super::windows::Windows;
@@ -157,6 +159,7 @@ impl Totals {
             sent_bytes: sum.sent_bytes,
             status: sum.status.clone(),
             cores: self.cores.iter().map(Core::since_the_start).collect(),
+            whole: self.whole(&self.total),
             board: self.total.clone(),
         };
         let windows = self.windows.spans().map(|span| {
@@ -177,6 +180,7 @@ impl Totals {
                     .busy_ratios
                     .map(|busy_ratio| CoreWindow { busy_ratio })
                     .collect(),
+                whole: self.whole(span.board),
                 board: span.board.clone(),
             }
         });
@@ -193,6 +197,17 @@ impl Totals {
             stalls: self.stalls.iter().cloned().collect(),
             cores: self.cores.iter().map(Core::view).collect(),
         }
+    }
+
+    /// The requests of all series and their stages.
+    fn whole(&self, board: &Board) -> [Distribution; KINDS] {
+        std::array::from_fn(|kind| {
+            let mut sum = Distribution::new();
+            for series in 0..self.names.all().len() {
+                sum.add(board.get(self.slots.series(series, kind)));
+            }
+            sum
+        })
     }
 
     fn closed(&self, counters: &Counters) -> Vec<(&'static str, u64)> {

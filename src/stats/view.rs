@@ -94,6 +94,8 @@ pub(super) struct WindowView {
     pub(super) sent_bytes: u64,
     pub(super) status: StatusCounts,
     pub(super) cores: Vec<CoreWindow>,
+    /// All requests and their stages, of whatever core and series.
+    pub(super) whole: [Distribution; KINDS],
     pub(super) board: Board,
 }
 
@@ -164,7 +166,7 @@ impl View {
 
     /// The latencies of all requests in `window`.
     pub fn latency(&self, window: Window) -> &Distribution {
-        self.window(window).board.get(self.slots.whole(WHOLE))
+        &self.window(window).whole[WHOLE]
     }
 
     /// The latencies of each stage of all requests in `window`, with its name.
@@ -172,9 +174,8 @@ impl View {
         &self,
         window: Window,
     ) -> impl Iterator<Item = (&'static str, &Distribution)> {
-        let board = &self.window(window).board;
-        let stages = STAGES.iter().copied().zip(WHOLE + 1..);
-        stages.map(|(stage, kind)| (stage, board.get(self.slots.whole(kind))))
+        let stages = &self.window(window).whole[WHOLE + 1..];
+        STAGES.iter().copied().zip(stages)
     }
 
     /// The latencies of the requests of the `core`th core in `window`.
