@@ -37,10 +37,13 @@
 //! | module | for |
 //! |---|---|
 //! | [`app`] | routes, handlers, requests, responses, errors |
+//! | [`between`] | messages between cores, the one way in which they may have to do with each other |
 //! | [`server`] | configuring, starting and stopping a server |
 //! | [`shard`] | what a core owns, and lends to the function that makes its app |
 //! | [`ring`] | sockets, files, deadlines and wake-ups for handlers that need their own |
 //! | [`files`] | serving a folder |
+//! | [`net`] | connecting to other servers |
+//! | [`pool`] | a core's connections to another server |
 //! | [`http`] | HTTP/1.1 as pure code |
 //! | [`stats`] | what `/stats` says, and what a latency is |
 //! | [`log`] | which events there are for a [`tracing`](https://docs.rs/tracing) subscriber |
@@ -50,15 +53,21 @@
 //! | [`architecture`] | how it is built, and what must stay true |
 
 pub mod app;
+pub mod between;
 pub mod cli;
+#[cfg(feature = "compression")]
+mod coding;
 pub mod config;
 mod connection;
 pub mod cores;
 pub mod failure;
 pub mod files;
+mod flag;
 pub mod http;
 pub mod limits;
 pub mod log;
+pub mod net;
+pub mod pool;
 pub mod preflight;
 mod printable;
 pub mod ring;

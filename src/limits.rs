@@ -112,6 +112,17 @@ pub const FILE_PIECE_BYTES: usize = 128 * 1024;
 /// each piece that the peer has not taken.
 pub const READER_PIECE_BYTES: usize = 32 * 1024;
 
+/// Content that is coded, or decoded, at a time, in bytes, before the other tasks of the core get their
+/// turn. Cost: that many bytes take about 1 ms at the default levels.
+pub const CODING_SLICE_BYTES: usize = 32 * 1024;
+
+/// Least content of a response that is compressed, in bytes: less than that fits into one packet
+/// anyway.
+pub const COMPRESS_FROM_BYTES: usize = 1024;
+
+/// Encoders of each coding that a core keeps for the next response. Cost: up to 1.8 MB each.
+pub const SPARE_ENCODERS: usize = 4;
+
 /// Responses gathered for one send, in bytes, from which on they are sent.
 pub const GATHER_BYTES: usize = 64 * 1024;
 
@@ -136,6 +147,25 @@ pub const ACCEPT_BACKLOG: i32 = 4096;
 /// Pause after accepting failed for want of descriptors or memory.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// Pause before a Unix socket whose queue was full is connected to again.
+pub const QUEUE_PAUSE: Duration = Duration::from_millis(100);
+
+/// Most connections of a pool, on each core.
+pub const POOL_CONNECTIONS: usize = 4;
+
+/// Longest wait for a connection of a pool. Beyond it: 503.
+pub const POOL_WAIT: Duration = Duration::from_secs(5);
+
+/// How long a connection of a pool may be unused. Beyond it: closed.
+pub const POOL_IDLE: Duration = Duration::from_secs(10 * 60);
+
+/// How old a connection of a pool may become. Beyond it: closed when it comes back.
+pub const POOL_LIFETIME: Duration = Duration::from_secs(30 * 60);
+
+/// How long a connection of a pool may be unused before it is checked with its server. Cost: a round
+/// trip, for whoever comes after such a pause.
+pub const POOL_CHECK: Duration = Duration::from_secs(30);
+
 /// Connections for which a shard's tables have room from the start. Cost: 128 bytes of address space
 /// each, which become memory as connections come. Beyond it the tables grow by moving, and leave to
 /// the allocator as much as they had.
@@ -154,9 +184,22 @@ pub const SNAPSHOT_INTERVAL: Duration = Duration::from_secs(1);
 /// Longest wait of `/stats?fresh=1` for the other cores; one that is later is served as it was.
 pub const FRESH_TIMEOUT: Duration = Duration::from_millis(50);
 
+/// Messages that may be on their way from one core to another, on lanes for one type, unless their app
+/// asks for another number. Beyond it: sending waits, or says so. Cost: none before they are sent.
+pub const LANE_MESSAGES: usize = 1024;
+
+/// Longest wait for room on a lane between cores. Beyond it: the message is given back as not sent.
+pub const SEND_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Most messages of other cores that a task takes before the others of its core get their turn.
+pub const MESSAGES_AT_ONCE: usize = 64;
+
 /// How long idle connections are still served once a shutdown began, so that a request already
 /// on its way is answered.
 pub const DRAIN_GRACE: Duration = Duration::from_millis(200);
+
+/// How long a core that has answered its last request may take to say good-bye to other servers.
+pub const END_GRACE: Duration = Duration::from_secs(1);
 
 /// Most events of one kind that a shard tells its log in a second. Beyond it they are counted, and
 /// one more event tells how many were left out. Cost: eight kinds of so many lines a second.
@@ -238,6 +281,8 @@ const _: () = assert!(TRAILER_BYTES <= FIELD_SECTION_BYTES);
 // What an HDR histogram that begins at 1 ns can be made of.
 const _: () = assert!(LATENCY_MAX_NS >= 2 && LATENCY_DIGITS <= 5);
 const _: () = assert!(PEER_SILENCE.as_nanos() > IDLE_TIMEOUT.as_nanos());
+const _: () = assert!(POOL_CHECK.as_nanos() < POOL_IDLE.as_nanos());
+const _: () = assert!(POOL_IDLE.as_nanos() < POOL_LIFETIME.as_nanos());
 const _: () = assert!(NAME_BYTES < PATH_BYTES);
 const _: () = assert!(PART_BYTES <= BODY_BYTES && PART_HEAD_BYTES as u64 <= PART_BYTES);
 const _: () = assert!(RING_BUFFERS.is_power_of_two() && RING_BUFFERS <= 1 << 15);

@@ -22,6 +22,7 @@
 mod client;
 mod clock;
 mod conversation;
+mod cookies;
 mod line;
 mod request;
 mod response;

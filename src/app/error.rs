@@ -10,6 +10,7 @@ use http::StatusCode;
 
 use super::body::BodyError;
 use super::plan::AppError;
+use crate::between::{BroadcastError, SendError, Undelivered};
 use crate::http::Refusal;
 
 /// What the library's functions and users' handlers return.
@@ -132,10 +133,20 @@ impl<E: StdError + Send + Sync + 'static> From<E> for Error {
             Some(BodyError::Refused(refusal)) => return Error::refused(*refusal),
             Some(BodyError::TimedOut) => (Blame::Peer, StatusCode::REQUEST_TIMEOUT),
             Some(BodyError::Disconnected) => (Blame::Wire, StatusCode::BAD_REQUEST),
+            _ if any.is::<Undelivered>() || any.is::<BroadcastError>() => {
+                (Blame::Handler, StatusCode::SERVICE_UNAVAILABLE)
+            }
             _ if any.is::<AppError>() => (Blame::Operator, StatusCode::INTERNAL_SERVER_ERROR),
             _ => (Blame::Handler, StatusCode::INTERNAL_SERVER_ERROR),
         };
         Error::build(blame, status, Cow::Borrowed(""), Some(error.into()))
+    }
+}
+
+/// Whatever the message was: it is dropped.
+impl<M> From<SendError<M>> for Error {
+    fn from(error: SendError<M>) -> Error {
+        error.reason.into()
     }
 }
 

@@ -80,11 +80,13 @@ impl Request {
     }
 
     /// All of the content as a form (`application/x-www-form-urlencoded`), as [`Request::query`]
-    /// reads a query. It is kept, so asking again gives the same.
+    /// reads a query, but strictly by its charset, as [`Request::text`]. It is kept, so asking again
+    /// gives the same.
     ///
     /// # Errors
-    /// 415 if the media type is another or missing, before anything is read; 400 with the reason if
-    /// the content does not fit `T`; those of [`Request::bytes`].
+    /// 415 if the media type is another or missing, or the charset not known or none for forms, before
+    /// anything is read; 400 with the reason if the content is not text or does not fit `T`; those of
+    /// [`Request::bytes`].
     pub async fn form<T: DeserializeOwned>(&mut self) -> Result<T> {
         const FORM: &str = "application/x-www-form-urlencoded";
         if !self
@@ -93,7 +95,9 @@ impl Request {
         {
             return Err(unsupported(FORM));
         }
+        let charset = self.known_charset()?;
         let content = self.bytes().await?;
+        let content = charset.form(&content)?;
         serde_html_form::from_bytes(&content).map_err(|error| misfit("form", error))
     }
 
@@ -131,8 +135,7 @@ impl Request {
     /// ```
     /// use corelane::http::{Validators, Verdict};
     /// use corelane::{IntoResponse, Request, Response};
-    /// use http::header::ETAG;
-    /// use http::{HeaderValue, StatusCode};
+    /// use http::StatusCode;
     ///
     /// async fn note(request: Request) -> Response {
     ///     let validators = Validators { entity_tag: Some("\"7\""), modified: None };
@@ -141,7 +144,7 @@ impl Request {
     ///         Verdict::NotModified => Response::new(StatusCode::NOT_MODIFIED),
     ///         Verdict::Failed => return StatusCode::PRECONDITION_FAILED.into_response(),
     ///     };
-    ///     response.with_header(ETAG, HeaderValue::from_static("\"7\""))
+    ///     response.with_validators(&validators)
     /// }
     /// ```
     pub fn judge(&self, validators: &Validators<'_>) -> Verdict {

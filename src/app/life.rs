@@ -20,6 +20,8 @@ pub(crate) struct Life {
     pub(crate) tasks: Vec<Job<()>>,
     /// When the shutdown begins, side by side.
     pub(crate) drain: Vec<Job<()>>,
+    /// When the last connection of the core has ended, one after the other.
+    pub(crate) end: Vec<Job<()>>,
 }
 
 impl Life {
@@ -28,6 +30,7 @@ impl Life {
         self.start.append(&mut other.start);
         self.tasks.append(&mut other.tasks);
         self.drain.append(&mut other.drain);
+        self.end.append(&mut other.end);
     }
 }
 
@@ -104,6 +107,7 @@ impl fmt::Debug for Life {
             .field("start", &self.start.len())
             .field("tasks", &self.tasks.len())
             .field("drain", &self.drain.len())
+            .field("end", &self.end.len())
             .finish()
     }
 }

@@ -248,9 +248,23 @@ impl Request {
         name: &str,
         parameters: &[(&str, &dyn Display)],
     ) -> Result<String, UrlError> {
+        self.url_with_query(name, parameters, &[])
+    }
+
+    /// The path of the route called `name` with a query behind it:
+    /// [`Router::url_with_query`](super::Router::url_with_query), for handlers.
+    ///
+    /// # Errors
+    /// Those of [`Request::url_for`].
+    pub fn url_with_query(
+        &self,
+        name: &str,
+        parameters: &[(&str, &dyn Display)],
+        query: &[(&str, &dyn Display)],
+    ) -> Result<String, UrlError> {
         match &self.route {
-            Some(route) => route.urls().write(name, parameters),
-            None => Urls::default().write(name, parameters),
+            Some(route) => route.urls().write_with_query(name, parameters, query),
+            None => Urls::default().write_with_query(name, parameters, query),
         }
     }
 
@@ -318,6 +332,13 @@ impl Request {
         self.rare.get_or_insert_default().body_limit = bytes;
     }
 
+    /// What [`Request::bytes`] accepts, in bytes.
+    #[cfg(feature = "compression")]
+    pub(super) fn body_limit(&self) -> u64 {
+        let rare = self.rare.as_ref();
+        rare.map_or(BODY_BYTES, |rare| rare.body_limit)
+    }
+
     /// All of the content. It is kept, so asking again gives the same.
     ///
     /// # Errors
@@ -342,20 +363,17 @@ impl Request {
         taken.or(self.body.trailers())
     }
 
-    /// All of the content as UTF-8 text.
+    /// All of the content as text, by the [charset](Request::charset) that it is said to have; UTF-8
+    /// if it is not said. Other charsets are known with the feature `charset`: those of the
+    /// [Encoding Standard](https://encoding.spec.whatwg.org/), by all of their names.
     ///
     /// # Errors
-    /// 400 if it is not UTF-8; those of [`Request::bytes`].
+    /// 415 if the charset is not known, before anything is read; 400 if the content is not text in
+    /// it; those of [`Request::bytes`].
     pub async fn text(&mut self) -> Result<String> {
+        let charset = self.known_charset()?;
         let bytes = self.bytes().await?;
-        match std::str::from_utf8(&bytes) {
-            Ok(text) => Ok(text.to_owned()),
-            Err(error) => Err(Error::new(
-                StatusCode::BAD_REQUEST,
-                "The content is not UTF-8 text.",
-            )
-            .with_source(error)),
-        }
+        charset.decode(&bytes).map(Cow::into_owned)
     }
 
     /// Gives it its content, once it is known who reads it.

@@ -201,6 +201,29 @@ impl Router {
         self.urls.write(name, parameters)
     }
 
+    /// [`Router::url_for`] with a query of these names and values behind the path, percent-encoded; a
+    /// name may occur more than once.
+    ///
+    /// ```
+    /// use corelane::app::{App, Request};
+    ///
+    /// let app = App::new().get("/notes", async |_: Request| ()).name("notes");
+    /// let url = app.build()?.url_with_query("notes", &[], &[("tag", &"a b"), ("page", &2)])?;
+    /// assert_eq!(url, "/notes?tag=a%20b&page=2");
+    /// # Ok::<_, corelane::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Router::url_for`].
+    pub fn url_with_query(
+        &self,
+        name: &str,
+        parameters: &[(&str, &dyn Display)],
+        query: &[(&str, &dyn Display)],
+    ) -> Result<String, UrlError> {
+        self.urls.write_with_query(name, parameters, query)
+    }
+
     /// The route of `request`, which learns of it.
     #[inline]
     pub(crate) fn find(&self, request: &mut Request) -> Result<&Route, Unrouted> {

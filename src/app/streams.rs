@@ -222,7 +222,7 @@ impl AsyncBufRead for BodyReader {
 
 impl BodyError {
     /// An error of a source: itself where it is one, else [`BodyError::Io`].
-    fn from_any(error: Box<dyn StdError + Send + Sync>) -> BodyError {
+    pub(super) fn from_any(error: Box<dyn StdError + Send + Sync>) -> BodyError {
         let error = match error.downcast::<BodyError>() {
             Ok(error) => return *error,
             Err(error) => error,

@@ -96,6 +96,16 @@ impl Urls {
         self.0.insert(name.into(), target);
     }
 
+    /// The path of the route called `route` with a query behind it, if that has any pairs.
+    pub(super) fn write_with_query(
+        &self,
+        route: &str,
+        parameters: &[(&str, &dyn Display)],
+        query: &[(&str, &dyn Display)],
+    ) -> Result<String, UrlError> {
+        Ok(add_query(self.write(route, parameters)?, query))
+    }
+
     /// The path of the route called `route`, percent-encoded.
     pub(super) fn write(
         &self,
@@ -149,6 +159,17 @@ impl Urls {
         }
         Ok(path)
     }
+}
+
+/// Puts `query` behind `path`, each name and value percent-encoded.
+fn add_query(mut path: String, query: &[(&str, &dyn Display)]) -> String {
+    for (index, (name, value)) in query.iter().enumerate() {
+        path.push(if index == 0 { '?' } else { '&' });
+        path.push_str(&encode(name, false));
+        path.push('=');
+        path.push_str(&encode(&value.to_string(), false));
+    }
+    path
 }
 
 /// `value` for a place in a path; with `has_slashes` it may be several segments.
@@ -209,6 +230,24 @@ mod tests {
                 "{name}"
             );
         }
+    }
+
+    #[test]
+    fn queries_behind_paths() {
+        let cases: [(&Values, &str); 3] = [
+            (&[], "/"),
+            (&[("page", &2)], "/?page=2"),
+            (
+                &[("a b", &"é+&=#?"), ("tag", &""), ("tag", &"x")],
+                "/?a%20b=%C3%A9%2B%26%3D%23%3F&tag=&tag=x",
+            ),
+        ];
+        for (query, expected) in cases {
+            let written = urls().write_with_query("root", &[], query);
+            assert_eq!(written.as_deref(), Ok(expected));
+        }
+        let unknown = urls().write_with_query("usr", &[], &[("a", &1)]);
+        assert!(unknown.is_err());
     }
 
     #[test]

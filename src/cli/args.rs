@@ -76,6 +76,14 @@ pub(super) struct NodeArgs {
     #[arg(long, value_name = "LEVEL")]
     log_level: Option<String>,
 
+    /// File to write a line to for each request, or - for standard output [default: none]
+    #[arg(long, value_name = "FILE|-")]
+    access_log: Option<PathBuf>,
+
+    /// How those lines are written: common, combined or json [default: combined]
+    #[arg(long, value_name = "FORMAT")]
+    access_log_format: Option<String>,
+
     /// Network that may read /stats beside this machine, repeatable
     #[arg(long, value_name = "CIDR", conflicts_with = "no_stats")]
     stats_allow: Vec<String>,
@@ -105,6 +113,10 @@ impl NodeArgs {
             log_level: self
                 .log_level
                 .map(|text| Written::argument("--log-level", text)),
+            access_log: self.access_log,
+            access_log_format: self
+                .access_log_format
+                .map(|text| Written::argument("--access-log-format", text)),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `corelane demo`: the demo application.
 
+use super::access_log::AccessLines;
 use crate::app::demo::demo;
 use crate::config::Config;
 use crate::failure::Failure;
@@ -10,5 +11,9 @@ use crate::server::Server;
 /// # Errors
 /// If the server cannot start or go on.
 pub fn run(config: Config) -> Result<(), Failure> {
-    Server::new(config).run_until_signal(|_shard| demo())
+    let lines = AccessLines::open(&config)?;
+    let told = lines.clone();
+    let outcome = Server::new(config).run_until_signal(move |_shard| told.around(demo()));
+    lines.flush();
+    outcome
 }

@@ -4,6 +4,7 @@
 //! Exit codes: 0 when the command did what it should, 1 for a failure at run time, 2 for bad
 //! arguments or a bad configuration.
 
+mod access_log;
 mod args;
 pub mod check;
 pub mod demo;

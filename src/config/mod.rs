@@ -2,6 +2,7 @@
 //! command line), and what is proved ([`Config`]). It is pure but for [`raw::RawConfig::read`]:
 //! nothing is bound, opened or pinned here.
 
+pub mod access_log;
 pub mod cidr;
 pub mod duration;
 mod limit;
@@ -16,9 +17,11 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::app::AccessFormat;
 use crate::cores::CoreSelection;
 use crate::failure::Failure;
 use crate::limits::{self, Limits};
+use access_log::AccessLog;
 use cidr::Cidr;
 use log_level::LogLevel;
 use raw::{RawConfig, Written};
@@ -47,6 +50,9 @@ pub struct Config {
     /// What the program's log tells. A [`Server`](crate::Server) has no log of its own: see
     /// [`crate::log`].
     pub log_level: LogLevel,
+    /// The program's access log. Default: none. A [`Server`](crate::Server) has none of its own: see
+    /// [`App::access_log`](crate::App::access_log).
+    pub access_log: Option<AccessLog>,
 }
 
 /// Who may read `/stats`; everyone else gets the 404 of an unknown path.
@@ -88,6 +94,7 @@ impl Default for Config {
             limits: Limits::default(),
             server_header: Some(HeaderValue::from_static("corelane")),
             log_level: LogLevel::default(),
+            access_log: None,
         }
     }
 }
@@ -173,6 +180,14 @@ impl TryFrom<RawConfig> for Config {
             },
             log_level: prove(raw.log_level.as_ref(), &mut faults, log_level::parse)
                 .unwrap_or(default.log_level),
+            access_log: {
+                let format = raw.access_log_format.as_ref();
+                let format = prove(format, &mut faults, access_log::parse_format);
+                raw.access_log.map(|path| AccessLog {
+                    to: access_log::to(path),
+                    format: format.unwrap_or(AccessFormat::Combined),
+                })
+            },
         };
         let config = Self {
             limits: limit::prove(&raw.limits, config.listen.len(), &mut faults),
@@ -286,6 +301,8 @@ mod tests {
             busy_poll = true
             server_header = "a/1 (b)"
             log_level = "debug"
+            access_log = "access.log"
+            access_log_format = "json"
             [stats]
             enabled = false
             allow = ["10.0.0.0/8"]
@@ -317,6 +334,10 @@ mod tests {
             limits,
             server_header: Some(HeaderValue::from_static("a/1 (b)")),
             log_level: LogLevel::Debug,
+            access_log: Some(AccessLog {
+                to: access_log::AccessLogTo::File("/etc/access.log".into()),
+                format: AccessFormat::Json,
+            }),
         };
         assert_eq!(config(text), Ok(expected));
     }
@@ -451,6 +472,25 @@ mod tests {
         let expected = "/etc/c.toml:1:13: log_level: 'WARN' is not a level of the log; \
                         write off, error, warn, info or debug";
         assert_eq!(of("WARN").unwrap_err(), [expected]);
+    }
+
+    #[test]
+    fn the_access_log_has_a_place_and_a_format() {
+        use access_log::AccessLogTo;
+        let of = |text: &str| config(text).map(|config| config.access_log);
+        let log = |to, format| Ok(Some(AccessLog { to, format }));
+        assert_eq!(of("access_log_format = 'json'"), Ok(None));
+        let combined = log(AccessLogTo::Stdout, AccessFormat::Combined);
+        assert_eq!(of("access_log = '-'"), combined);
+        let path = AccessLogTo::File("/a".into());
+        let common = log(path, AccessFormat::Common);
+        assert_eq!(
+            of("access_log = '/a'\naccess_log_format = 'common'"),
+            common
+        );
+        let expected = "/etc/c.toml:1:21: access_log_format: 'x' is not a format of the access log; \
+                        write common, combined or json";
+        assert_eq!(of("access_log_format = 'x'").unwrap_err(), [expected]);
     }
 
     #[test]

@@ -35,6 +35,10 @@ pub struct RawConfig {
     pub server_header: Option<Written>,
     /// `log_level = "warn"`; `--log-level`.
     pub log_level: Option<Written>,
+    /// `access_log = "FILE"`, relative to the file's own folder, or `-`; `--access-log`.
+    pub access_log: Option<PathBuf>,
+    /// `access_log_format = "combined"`; `--access-log-format`.
+    pub access_log_format: Option<Written>,
 }
 
 /// A text and where it was written.
@@ -110,6 +114,13 @@ impl RawConfig {
             log_level: table
                 .log_level
                 .map(|level| file.written("log_level", level)),
+            access_log: table.access_log.map(|path| match path.as_os_str() == "-" {
+                true => path,
+                false => folder.join(path),
+            }),
+            access_log_format: table
+                .access_log_format
+                .map(|format| file.written("access_log_format", format)),
         })
     }
 
@@ -128,6 +139,8 @@ impl RawConfig {
             limits: self.limits.into_iter().chain(over.limits).collect(),
             server_header: over.server_header.or(self.server_header),
             log_level: over.log_level.or(self.log_level),
+            access_log: over.access_log.or(self.access_log),
+            access_log_format: over.access_log_format.or(self.access_log_format),
         }
     }
 }
@@ -146,6 +159,8 @@ struct FileTable {
     limits: BTreeMap<String, Spanned<Text>>,
     server_header: Option<Spanned<NameOrFalse>>,
     log_level: Option<Spanned<String>>,
+    access_log: Option<PathBuf>,
+    access_log_format: Option<Spanned<String>>,
 }
 
 #[derive(Default, Deserialize)]

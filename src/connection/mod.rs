@@ -18,7 +18,6 @@
 mod access;
 mod body;
 mod exchange;
-mod flag;
 mod inbound;
 mod pace;
 mod respond;
@@ -29,7 +28,6 @@ mod visit;
 mod waiting;
 mod wire;
 
-pub(crate) use self::flag::Flag;
 pub(crate) use self::service::Service;
 pub(crate) use self::transport::{Host, Received, Transport};
 pub(crate) use self::wire::Wire;

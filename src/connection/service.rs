@@ -1,9 +1,9 @@
 //! What all connections of a core share: the routes, the statistics, the Date of the second, the
 //! limits, and buffers that are not in use.
 
-use super::flag::Flag;
 use super::visit::Work;
 use crate::app::Router;
+use crate::flag::Flag;
 use crate::http::{HttpDate, Preamble};
 use crate::limits::{Limits, SPARE_WORK};
 use crate::log::Log;

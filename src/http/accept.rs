@@ -16,7 +16,7 @@ pub enum ErrorForm {
 }
 
 /// A weight in thousandths.
-type Weight = u16;
+pub(super) type Weight = u16;
 
 /// How much each form is wanted: by the most precise media range that covers it.
 #[derive(Debug, Clone, Copy, Default)]
@@ -52,7 +52,7 @@ pub fn preferred_type<'a, const N: usize>(
 ) -> Option<usize> {
     let mut wanted = [Wanted::default(); N];
     for range in values.into_iter().flat_map(members) {
-        let (range, weight) = split_range(range);
+        let (range, weight) = weighted(range);
         for (offer, wanted) in offers.iter().zip(&mut wanted) {
             let precision = precision(offer, range);
             if precision > wanted.precision {
@@ -87,9 +87,9 @@ fn precision(offer: &[&str], range: &[u8]) -> u8 {
     }
 }
 
-/// A media range and its weight; parameters other than `q` are not ours to tell apart. One with a
-/// malformed weight counts as not wanted.
-fn split_range(member: &[u8]) -> (&[u8], Weight) {
+/// What a member of a list names and its weight; parameters other than `q` are not ours to tell
+/// apart. One with a malformed weight counts as not wanted.
+pub(super) fn weighted(member: &[u8]) -> (&[u8], Weight) {
     let mut parts = member.split(|&octet| octet == b';');
     let range = trim_ows(parts.next().unwrap_or_default());
     let weight = parts.map(trim_ows).find_map(|parameter| match parameter {

@@ -100,6 +100,44 @@ fn tags(mut list: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
+/// The entity tags that a condition lists.
+#[derive(Debug, Clone, Copy)]
+pub struct EntityTags<'a> {
+    head: &'a RequestHead,
+    name: &'static str,
+}
+
+impl<'a> EntityTags<'a> {
+    /// Whether it is `*`: any there is.
+    pub fn is_any(&self) -> bool {
+        self.head.field_values(self.name).any(|value| value == b"*")
+    }
+
+    /// The tags as they were written, with their quotes and `W/` if they are weak, up to what is none.
+    pub fn iter(&self) -> impl Iterator<Item = &'a [u8]> {
+        self.head.field_values(self.name).flat_map(tags)
+    }
+}
+
+impl RequestHead {
+    /// The entity tags in the fields `name`, if there are such fields.
+    pub(crate) fn entity_tags(&self, name: &'static str) -> Option<EntityTags<'_>> {
+        self.field(name)?;
+        Some(EntityTags { head: self, name })
+    }
+
+    /// The date in the field `name`, if it has one and is not repeated.
+    pub(crate) fn date(&self, name: &str) -> Option<SystemTime> {
+        date(self, name)
+    }
+}
+
+/// Whether `list`, a value of If-Match or If-None-Match, has `tag` exactly as it is.
+#[cfg(feature = "compression")]
+pub(crate) fn is_listed(list: &[u8], tag: &[u8]) -> bool {
+    tags(list).any(|listed| listed == tag)
+}
+
 /// The date in a field that has just one (RFC 9110 §13.1.3 and §13.1.4: else it is ignored).
 pub(super) fn date(head: &RequestHead, name: &str) -> Option<SystemTime> {
     let mut values = head.field_values(name);

@@ -15,6 +15,7 @@ mod accept;
 mod body;
 mod chars;
 mod chunked;
+mod coding;
 mod conditions;
 mod cycle;
 mod date;
@@ -38,7 +39,10 @@ pub mod conformance {}
 pub use crate::limits::HeadLimits;
 pub use accept::{ErrorForm, preferred_type};
 pub use body::{BodyDecoder, BodyLimits, Decoded};
-pub use conditions::{Validators, Verdict};
+pub use coding::{AcceptedCodings, CodingChoice, ContentCoding};
+#[cfg(feature = "compression")]
+pub(crate) use conditions::is_listed;
+pub use conditions::{EntityTags, Validators, Verdict};
 pub use cycle::{CloseReason, Event, State};
 pub use date::HttpDate;
 pub use encode::{
@@ -50,7 +54,7 @@ pub use framing::Framing;
 pub(crate) use framing::members;
 pub use head::RequestHead;
 pub use parser::HeadParser;
-pub use range::Selection;
+pub use range::{IfRange, RangeSpec, Selection};
 pub use refusal::Refusal;
 pub use target::TargetForm;
 pub use trailers::is_forbidden_trailer;

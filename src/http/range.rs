@@ -2,6 +2,7 @@
 //! and knows one range at a time: whoever asks for several gets the whole, as §14.2 allows.
 
 use std::ops::Range;
+use std::time::SystemTime;
 
 use ::http::header::{IF_RANGE, RANGE};
 use ::http::{HeaderValue, Method};
@@ -46,16 +47,7 @@ impl Validators<'_> {
     /// If-Range counts when it is that of the last change exactly; whether a second change could
     /// have followed within that second is for the handler to know (§8.8.2.2).
     pub fn select(&self, head: &RequestHead, length: u64) -> Selection {
-        // RFC 9110 §14.2: other methods have no ranges, and what is malformed or of another unit
-        // is ignored.
-        if *head.method() != Method::GET {
-            return Selection::Whole;
-        }
-        let mut values = head.field_values(RANGE.as_str());
-        let (Some(value), None) = (values.next(), values.next()) else {
-            return Selection::Whole;
-        };
-        match Spec::parse(value) {
+        match head.range() {
             Some(spec) if self.is_current(head) => spec.of(length),
             _ => Selection::Whole,
         }
@@ -63,30 +55,63 @@ impl Validators<'_> {
 
     /// RFC 9110 §13.1.5: whether what the peer has a part of is this; true without If-Range.
     fn is_current(&self, head: &RequestHead) -> bool {
-        let Some(validator) = head.field(IF_RANGE) else {
-            return true;
-        };
-        if validator.ends_with(b"\"") {
-            let tag = self.entity_tag.map(str::as_bytes);
-            return tag.is_some_and(|tag| strongly(validator, tag));
+        match head.if_range() {
+            Some(IfRange::Tag(theirs)) => {
+                let tag = self.entity_tag.map(str::as_bytes);
+                tag.is_some_and(|tag| strongly(theirs, tag))
+            }
+            Some(IfRange::Date(theirs)) => self.modified == Some(theirs),
+            None => head.field(IF_RANGE).is_none(),
         }
-        let theirs = date(head, IF_RANGE.as_str());
-        theirs.is_some() && theirs == self.modified
     }
 }
 
-/// RFC 9110 §14.1.2: one range as it was asked for.
+/// What a peer has a part of, as it names it in If-Range (RFC 9110 §13.1.5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Spec {
-    /// From the first of these bytes to the second, if it is named.
+pub enum IfRange<'a> {
+    /// What has this entity tag, with its quotes and `W/` if it is weak.
+    Tag(&'a [u8]),
+    /// What was changed then.
+    Date(SystemTime),
+}
+
+impl RequestHead {
+    /// What If-Range names, if that is either.
+    pub(crate) fn if_range(&self) -> Option<IfRange<'_>> {
+        let validator = self.field(IF_RANGE)?;
+        match validator.ends_with(b"\"") {
+            true => Some(IfRange::Tag(validator)),
+            false => date(self, IF_RANGE.as_str()).map(IfRange::Date),
+        }
+    }
+
+    /// The one range of bytes that it asks for.
+    pub(crate) fn range(&self) -> Option<RangeSpec> {
+        // RFC 9110 §14.2: other methods have no ranges, and what is malformed or of another unit
+        // is ignored.
+        let mut values = self.field_values(RANGE.as_str());
+        let (Some(value), None) = (values.next(), values.next()) else {
+            return None;
+        };
+        (*self.method() == Method::GET)
+            .then(|| RangeSpec::parse(value))
+            .flatten()
+    }
+}
+
+/// RFC 9110 §14.1.2: one range of bytes as it was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RangeSpec {
+    /// From the first of these bytes to the second, if it is named; both are counted from 0 and
+    /// belong to it.
     From(u64, Option<u64>),
     /// So many at the end.
     Last(u64),
 }
 
-impl Spec {
+impl RangeSpec {
     /// The range of a Range field that has one, in bytes.
-    fn parse(value: &[u8]) -> Option<Spec> {
+    fn parse(value: &[u8]) -> Option<RangeSpec> {
         let equals = memchr::memchr(b'=', value)?;
         let (unit, set) = (&value[..equals], &value[equals + 1..]);
         if !unit.eq_ignore_ascii_case(b"bytes") {
@@ -101,11 +126,11 @@ impl Spec {
         let dash = memchr::memchr(b'-', member)?;
         let (first, last) = (&member[..dash], &member[dash + 1..]);
         match (first, last) {
-            ([], _) => Some(Spec::Last(number(last)?)),
-            (_, []) => Some(Spec::From(number(first)?, None)),
+            ([], _) => Some(RangeSpec::Last(number(last)?)),
+            (_, []) => Some(RangeSpec::From(number(first)?, None)),
             _ => {
                 let (first, last) = (number(first)?, number(last)?);
-                (first <= last).then_some(Spec::From(first, Some(last)))
+                (first <= last).then_some(RangeSpec::From(first, Some(last)))
             }
         }
     }
@@ -113,10 +138,10 @@ impl Spec {
     fn of(self, length: u64) -> Selection {
         let range = match self {
             // A representation of nothing has no last byte that could be named in an answer.
-            Spec::Last(bytes) if length == 0 && bytes > 0 => return Selection::Whole,
-            Spec::Last(bytes) => length.saturating_sub(bytes)..length,
-            Spec::From(first, None) => first..length,
-            Spec::From(first, Some(last)) => first..length.min(last.saturating_add(1)),
+            RangeSpec::Last(bytes) if length == 0 && bytes > 0 => return Selection::Whole,
+            RangeSpec::Last(bytes) => length.saturating_sub(bytes)..length,
+            RangeSpec::From(first, None) => first..length,
+            RangeSpec::From(first, Some(last)) => first..length.min(last.saturating_add(1)),
         };
         match range.is_empty() {
             true => Selection::Unsatisfiable,

@@ -95,6 +95,8 @@ refusals! {
     HEAD_TIMEOUT = REQUEST_TIMEOUT, "The request did not arrive in time.";
     /// RFC 9110 §15.5.14: the declared or received content is over the limit.
     BODY_TOO_LARGE = PAYLOAD_TOO_LARGE, "The request content is larger than this server accepts here.";
+    /// RFC 9110 §8.4: the content is not in the coding that Content-Encoding names, or not all of it.
+    CONTENT_CODING = BAD_REQUEST, "The content is not what its Content-Encoding says.";
     /// RFC 9112 §7.1: `1*HEXDIG`, below 2^64, ended by CR LF.
     CHUNK_SIZE = BAD_REQUEST, "A chunk size is not one hexadecimal number.";
     /// RFC 9112 §7.1.1: the grammar of chunk extensions.

@@ -14,6 +14,7 @@
 //! | | DEBUG | a peer left, or was too slow, before it had its response | `shard`, `peer`, `method`, `route`, `reason` |
 //! | [`ACCEPT`] | WARN | accepting pauses for want of descriptors or memory; goes on | `shard`, `error`; `shard`, `pauses` |
 //! | [`SHARD`] | INFO | a shard serves; ended | `shard`, `cpu` |
+//! | | WARN | a shard ended with messages of other cores that its app had not taken | `shard`, `messages` |
 //! | | ERROR | a shard failed while the server ran | `shard`, `error` |
 //! | [`SERVER`] | INFO | a shutdown begins; is over | `shards` |
 //! | | WARN | a shutdown took too long, and what was left is cut off | `shards` |
@@ -314,6 +315,14 @@ pub(crate) fn shard_serves(shard: usize, cpu: usize) {
 /// A shard ended.
 pub(crate) fn shard_ended(shard: usize, cpu: usize) {
     info!(target: SHARD, shard, cpu, "a shard ended");
+}
+
+/// A shard ended with so many messages of other cores that its app had not taken.
+pub(crate) fn messages_are_left(shard: usize, messages: usize) {
+    warn!(
+        target: SHARD, shard, messages,
+        "a shard ended with messages of other cores that its app had not taken"
+    );
 }
 
 /// A shard failed while the others served.

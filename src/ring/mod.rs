@@ -6,7 +6,8 @@
 //! A [`Listener`] accepts with a multishot accept and yields a [`Stream`]. A stream receives with
 //! a multishot receive into the buffer pool and yields a [`Lease`], which goes back to the pool
 //! when it is dropped; a stream that waits holds no buffer. It sends a [`Message`], which the
-//! ring owns until the kernel has taken it. A [`Deadline`] bounds any wait. A [`Notifier`] wakes
+//! ring owns until the kernel has taken it. Streams to others are made by [`Stream::connect`] and
+//! [`Stream::connect_unix`]; with a name and a deadline, by [`net::connect`](crate::net::connect). A [`Deadline`] bounds any wait. A [`Notifier`] wakes
 //! the shard from another thread. Nothing of this may leave its thread.
 //!
 //! # What makes it sound
@@ -32,6 +33,7 @@
 mod alarm;
 mod buffers;
 mod clock;
+mod connect;
 mod core;
 mod deadline;
 mod driver;
@@ -46,6 +48,8 @@ mod probe;
 mod rw;
 mod socket;
 mod stream;
+#[cfg(feature = "tokio-io")]
+mod tokio_io;
 mod watch;
 mod wheel;
 

@@ -46,28 +46,6 @@ impl Stream {
         }
     }
 
-    /// Connects to `address`, with TCP_NODELAY set.
-    ///
-    /// # Errors
-    /// What `socket(2)` and `connect(2)` answer. There is no deadline but the kernel's; race the
-    /// future against a [`Deadline`](super::Deadline) and drop it to give up.
-    pub async fn connect(ring: &Ring, address: SocketAddr) -> io::Result<Self> {
-        let domain = socket2::Domain::for_address(address);
-        let socket = socket2::Socket::new(domain, socket2::Type::STREAM, None)?;
-        socket.set_tcp_nodelay(true)?;
-        let stream = Self::adopt(ring, socket.into());
-        let payload = Payload::Connect(vec![address.into()]);
-        let (result, _) = stream
-            .operate(payload, |fd, payload| {
-                let Payload::Connect(address) = payload else {
-                    unreachable!("made above")
-                };
-                opcode::Connect::new(fd, address[0].as_ptr().cast(), address[0].len()).build()
-            })
-            .await;
-        check(result).map(|_| stream)
-    }
-
     /// The next bytes from the peer; `None` when it has sent everything and closed its side.
     ///
     /// # Errors
@@ -235,7 +213,7 @@ impl Stream {
         )
     }
 
-    fn operate(
+    pub(super) fn operate(
         &self,
         payload: Payload,
         build: impl FnOnce(types::Fd, &mut Payload) -> squeue::Entry,

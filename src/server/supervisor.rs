@@ -3,6 +3,7 @@
 //! but one that asks for fresh statistics.
 
 use super::listen::Listening;
+use crate::between::Exchange;
 use crate::config::StatsAccess;
 use crate::failure::Failure;
 use crate::http::CloseReason;
@@ -37,6 +38,8 @@ pub(super) struct Supervisor {
     plan: Plan,
     posts: Vec<Option<Post>>,
     running: usize,
+    /// Shards that have no requests left.
+    quiet: Vec<bool>,
     totals: Totals,
     /// Snapshots to be sent back to the shards that sent them, to be filled again.
     spares: Vec<Option<Snapshot>>,
@@ -63,6 +66,7 @@ impl Supervisor {
             totals: Totals::new(&plan.cpus, CloseReason::NAMES, monotonic_ns()),
             posts: (0..shards).map(|_| None).collect(),
             running: 0,
+            quiet: vec![false; shards],
             spares: (0..shards).map(|_| None).collect(),
             rounds: BTreeMap::new(),
             next_round: 0,
@@ -89,6 +93,7 @@ impl Supervisor {
             cores: self.plan.cpus.len(),
         };
         let view = Arc::new(self.totals.merge(started_ns));
+        let exchange = Arc::new(Exchange::new(self.plan.cpus.len()));
         let mut orders_by_shard = Vec::new();
         for (index, cpu) in self.plan.cpus.iter().copied().enumerate() {
             let (orders, receiver) = channel();
@@ -104,6 +109,7 @@ impl Supervisor {
                 info: info.clone(),
                 view: Arc::clone(&view),
                 factory: Arc::clone(&self.plan.factory),
+                exchange: Arc::clone(&exchange),
                 orders: receiver,
                 reports: self.plan.reports.clone(),
             };
@@ -190,6 +196,10 @@ impl Supervisor {
             Report::Snapshot { snapshot, round } => self.take(snapshot, round),
             Report::Fresh { shard, token } => self.open_round(shard, token),
             Report::Signal | Report::Stop => self.drain(),
+            Report::Quiet { shard } => {
+                self.quiet[shard] = true;
+                self.part();
+            }
             Report::Ended { shard, outcome } => {
                 self.running -= 1;
                 self.posts[shard] = None;
@@ -199,6 +209,7 @@ impl Supervisor {
                     self.failure.get_or_insert(failure);
                     self.drain();
                 }
+                self.part();
             }
             Report::Ready { .. } => {}
         }
@@ -271,6 +282,15 @@ impl Supervisor {
             log::shutdown_begins(self.running);
             self.plan.listening.refuse_new();
             self.send_all(|| Order::Drain);
+        }
+    }
+
+    /// Lets the shards end that wait for the requests of others, when there are none left: requests may
+    /// need answers of any shard.
+    fn part(&self) {
+        let mut quiet = self.posts.iter().zip(&self.quiet);
+        if quiet.all(|(post, is_quiet)| post.is_none() || *is_quiet) {
+            self.send_all(|| Order::Part);
         }
     }
 

@@ -1,12 +1,15 @@
 //! A shard's life from start to end, and the messages between it and the supervisor.
 
-use super::{Shard, acceptor, stats};
+use super::lanes::CoreHost;
+use super::{Shard, acceptor, lanes, stats};
 use crate::app::App;
+use crate::between::{Core, Exchange};
 use crate::config::StatsAccess;
-use crate::connection::{Flag, Service, Transport};
+use crate::connection::{Service, Transport};
 use crate::failure::Failure;
+use crate::flag::Flag;
 use crate::http::CloseReason;
-use crate::limits::{DRAIN_GRACE, Limits, RESERVED_CONNECTIONS, SNAPSHOT_INTERVAL};
+use crate::limits::{DRAIN_GRACE, END_GRACE, Limits, RESERVED_CONNECTIONS, SNAPSHOT_INTERVAL};
 use crate::log::{self, Log};
 use crate::preflight;
 use crate::ring::{self, Deadline, Listener, Notified, Notifier, Ring, RingOptions, StartError};
@@ -37,6 +40,7 @@ pub(crate) struct Setup {
     pub(crate) info: ServerInfo,
     pub(crate) view: Arc<View>,
     pub(crate) factory: Factory,
+    pub(crate) exchange: Arc<Exchange>,
     pub(crate) orders: Receiver<Order>,
     pub(crate) reports: Sender<Report>,
 }
@@ -61,6 +65,8 @@ pub(crate) enum Order {
     Fresh { token: u64, view: Arc<View> },
     /// Stop accepting, answer what has come, and end.
     Drain,
+    /// No shard has requests left: send nothing more to the others, and end.
+    Part,
     /// End now.
     Abort,
 }
@@ -86,6 +92,8 @@ pub(crate) enum Report {
     },
     /// A request waits for fresh statistics.
     Fresh { shard: usize, token: u64 },
+    /// The shard drains, and has no requests left. Other shards may still send to it.
+    Quiet { shard: usize },
     /// The shard ended.
     Ended {
         shard: usize,
@@ -123,6 +131,7 @@ impl Post {
 pub(crate) fn run(setup: Setup) {
     let (shard, reports) = (setup.index, setup.reports.clone());
     let (cpu, options) = (setup.cpu, setup.options);
+    let exchange = Arc::clone(&setup.exchange);
     log::panic::are_caught();
     let outcome = match ring::run(Some(cpu), options, |ring| live(ring, setup)) {
         Ok(outcome) => outcome,
@@ -141,6 +150,7 @@ pub(crate) fn run(setup: Setup) {
             ))
         }
     };
+    exchange.leave(shard);
     // Without a supervisor there is nobody to tell.
     let _ = reports.send(Report::Ended { shard, outcome });
 }
@@ -151,10 +161,7 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
     if let Ok(name) = CString::new(format!("shard-{}", setup.index)) {
         let _ = rustix::thread::set_name(&name);
     }
-    let (notifier, notified) = Notified::new(&ring).map_err(|error| {
-        let what = format!("no descriptor for a shard's mailbox: {error}");
-        Failure::run(what, "raise LimitNOFILE= in the systemd unit, or ulimit -n")
-    })?;
+    let (notifier, notified) = notified(&ring)?;
     let shard = Rc::new(Shard {
         index: setup.index,
         cpu: setup.cpu,
@@ -170,16 +177,28 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
         life: RefCell::default(),
         closings: Cell::new(0),
         ending: Cell::new(false),
+        quiet: Flag::default(),
+        parting: Flag::default(),
         drained: Flag::default(),
+        ended: Flag::default(),
         access: setup.access,
         info: setup.info,
         view: RefCell::new(setup.view),
         fresh: RefCell::default(),
         written: RefCell::default(),
         reports: setup.reports,
+        core: Core::new(
+            setup.index,
+            Arc::clone(&setup.exchange),
+            CoreHost(ring.clone()),
+        ),
         ring,
     });
     let mut app = (setup.factory)(&shard);
+    setup.exchange.seal(shard.index);
+    if shard.core.has_lanes() {
+        lanes::connect(&shard)?;
+    }
     let mut life = app.take_life();
     let router = shard.build(app)?;
     let routes: Vec<_> = router
@@ -198,7 +217,7 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
     for task in std::mem::take(&mut life.tasks) {
         glommio::spawn_local(task).detach();
     }
-    shard.life.replace(life);
+    shard.life.borrow_mut().drain = life.drain;
     let ready = Report::Ready {
         shard: shard.index,
         notifier,
@@ -218,6 +237,7 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
     };
     mailbox.tick.arm(SNAPSHOT_INTERVAL);
     mailbox.run(notified).await;
+    lanes::end(&mailbox.shard).await;
     log::shard_ended(mailbox.shard.index, mailbox.shard.cpu);
     Ok(())
 }
@@ -242,7 +262,15 @@ fn observe_turns(shard: &Rc<Shard>) {
     });
 }
 
-/// The shard's end of the messages.
+/// A pair of ends to wake the shard by.
+pub(super) fn notified(ring: &Ring) -> Result<(Notifier, Notified), Failure> {
+    Notified::new(ring).map_err(|error| {
+        let what = format!("no descriptor for a shard's mailbox: {error}");
+        Failure::run(what, "raise LimitNOFILE= in the systemd unit, or ulimit -n")
+    })
+}
+
+/// The shard's end of the messages between it and the supervisor.
 struct Mailbox {
     shard: Rc<Shard>,
     orders: Receiver<Order>,
@@ -266,6 +294,7 @@ impl Mailbox {
                 }
             }
             if self.shard.drained.is_raised() {
+                self.end().await;
                 // The last word: what the connections did until their end.
                 self.report(None);
                 return;
@@ -287,6 +316,20 @@ impl Mailbox {
         }
     }
 
+    /// Does what is left to do without connections.
+    async fn end(&self) {
+        let deadline = Deadline::new(&self.shard.ring);
+        deadline.arm(END_GRACE);
+        let endings = std::mem::take(&mut self.shard.life.borrow_mut().end);
+        let ending = async {
+            for ending in endings {
+                ending.await;
+            }
+        };
+        // What is not done by then is dropped with the core.
+        let _ = deadline.limit(ending).await;
+    }
+
     async fn obey(&mut self, order: Order) {
         match order {
             Order::Serve => self.serve(),
@@ -305,7 +348,9 @@ impl Mailbox {
                 self.shard.service.draining.raise();
                 self.shard.close();
                 glommio::spawn_local(drain(Rc::clone(&self.shard))).detach();
+                glommio::spawn_local(finish(Rc::clone(&self.shard))).detach();
             }
+            Order::Part => self.shard.parting.raise(),
             Order::Abort => {}
         }
     }
@@ -374,7 +419,7 @@ impl Mailbox {
 /// Ends the connections that have nothing to do, after a grace in which requests that were on
 /// their way are answered. The others end with their responses.
 async fn drain(shard: Rc<Shard>) {
-    shard.check_drained();
+    shard.check_quiet();
     let grace = Deadline::new(&shard.ring);
     grace.arm(DRAIN_GRACE);
     grace.passed().await;
@@ -382,5 +427,20 @@ async fn drain(shard: Rc<Shard>) {
     for (_, wire) in shard.connections.borrow().iter() {
         wire.transport.interrupt();
     }
-    shard.check_drained();
+    shard.check_quiet();
+}
+
+/// Does what is left to do when the last request of this shard has been answered.
+async fn finish(shard: Rc<Shard>) {
+    shard.quiet.wait().await;
+    if shard.core.has_lanes() {
+        let index = shard.index;
+        // Without a supervisor there is nobody to wait for.
+        if shard.reports.send(Report::Quiet { shard: index }).is_ok() {
+            shard.parting.wait().await;
+        }
+        shard.core.close();
+        shard.core.finished().await;
+    }
+    shard.drained.raise();
 }

@@ -10,6 +10,7 @@
 //! ```
 
 mod acceptor;
+mod lanes;
 mod mailbox;
 mod socket;
 mod stats;
@@ -18,10 +19,12 @@ mod time;
 use self::socket::Socket;
 use self::time::RingTime;
 use crate::app::{Answer, App, Life, Router, Time, Timer};
+use crate::between::{Core, Lanes, Mailbox};
 use crate::config::StatsAccess;
-use crate::connection::{self, Flag, Host, Service, Transport, Wire};
+use crate::connection::{self, Host, Service, Transport, Wire};
 use crate::failure::Failure;
 use crate::files::Files;
+use crate::flag::Flag;
 use crate::http::RequestHead;
 use crate::limits::SPARE_TASKS;
 use crate::preflight;
@@ -47,6 +50,7 @@ pub struct Shard {
     index: usize,
     cpu: usize,
     ring: Ring,
+    core: Core,
     service: Service,
     connections: RefCell<Slab<Rc<Wire<Socket>>>>,
     /// Acceptors that have not ended.
@@ -59,7 +63,13 @@ pub struct Shard {
     /// Set in a shutdown when idle connections are no longer waited for.
     ending: Cell<bool>,
     /// Raised in a shutdown when the last connection has ended.
+    quiet: Flag,
+    /// Raised in a shutdown when all shards are quiet.
+    parting: Flag,
+    /// Raised in a shutdown when nothing is left to do.
     drained: Flag,
+    /// Raised at the shard's very end.
+    ended: Flag,
     access: StatsAccess,
     info: ServerInfo,
     view: RefCell<Arc<View>>,
@@ -101,9 +111,31 @@ impl Shard {
         self.cpu
     }
 
+    /// The time of the core, by which its app's handlers and middleware run.
+    pub fn time(&self) -> Time {
+        Time::new(RingTime(self.ring.clone()))
+    }
+
+    /// Runs `work` in a shutdown, when the core has sent its last response and before it ends: to
+    /// say good-bye to other servers, say. All of it together has 1 s, within the
+    /// [shutdown timeout](crate::Server::shutdown_timeout).
+    pub fn on_end(&self, work: impl Future<Output = ()> + 'static) {
+        self.life.borrow_mut().end.push(Box::pin(work));
+    }
+
     /// The shard's ring, for handlers that open files, connect, or set deadlines of their own.
     pub fn ring(&self) -> &Ring {
         &self.ring
+    }
+
+    /// The shard among the server's others, for functions that make apps for tests as well.
+    pub fn core(&self) -> &Core {
+        &self.core
+    }
+
+    /// Lanes for messages of the type `M` between all shards: [`Core::lanes`].
+    pub fn lanes<M: Send + 'static>(&self) -> (Lanes<M>, Mailbox<M>) {
+        self.core.lanes()
     }
 
     fn recorder(&self) -> RefMut<'_, Recorder> {
@@ -129,7 +161,7 @@ impl Shard {
             let line_bytes = self.service.limits().head.request_line_bytes;
             Ok::<_, Failure>(files.request_line_bytes(line_bytes))
         })?;
-        app.timed_by(Time::new(RingTime(self.ring.clone())))
+        app.timed_by(self.time())
             .build()
             .map_err(|error| Failure::operator(error.to_string(), "change the routes"))
     }
@@ -147,35 +179,36 @@ impl Shard {
     fn leave(&self, place: usize) {
         let wire = self.connections.borrow_mut().remove(place);
         drop(wire);
-        self.check_drained();
+        self.check_quiet();
     }
 
     /// Counts the end of an acceptor, which comes with a shutdown.
     fn acceptor_ended(&self) {
         self.accepting.set(self.accepting.get() - 1);
-        self.check_drained();
+        self.check_quiet();
     }
 
-    /// Notes when a shutdown has nothing left to wait for.
-    fn check_drained(&self) {
+    /// Notes when a shutdown has no request left to wait for.
+    fn check_quiet(&self) {
         let is_quiet = self.accepting.get() == 0
             && self.closings.get() == 0
             && self.connections.borrow().is_empty()
             && self.tasks.queue.borrow().is_empty();
         if self.is_draining() && is_quiet {
-            self.drained.raise();
+            self.quiet.raise();
         }
     }
 
     /// Has the app do what it does when a shutdown begins.
     fn close(self: &Rc<Self>) {
-        for job in self.life.take().drain {
+        let drain = std::mem::take(&mut self.life.borrow_mut().drain);
+        for job in drain {
             self.closings.set(self.closings.get() + 1);
             let shard = Rc::clone(self);
             let closing = async move {
                 job.await;
                 shard.closings.set(shard.closings.get() - 1);
-                shard.check_drained();
+                shard.check_quiet();
             };
             glommio::spawn_local(closing).detach();
         }

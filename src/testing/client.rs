@@ -1,14 +1,16 @@
 //! A client for tests: one connection, one request at a time, in memory or over a socket. It is
 //! strict where a test wants to know, and no client for anything else.
 
+use super::cookies::Jar;
 use super::response::{TestResponse, read};
 use super::{Conversation, RequestBuilder};
 use crate::app::{App, AppError};
 use crate::limits::Limits;
 use http::Method;
+use http::header::SET_COOKIE;
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// How long a server at an address may be silent before the test fails.
 const SILENCE: Duration = Duration::from_secs(30);
@@ -43,6 +45,10 @@ const SILENCE: Duration = Duration::from_secs(30);
 /// In memory the handlers' waits ([`Request::time`](crate::Request::time)) are over at once: the
 /// client lets their time pass. What waits for something else (a file, a socket, a glommio timer)
 /// needs a core, and a server.
+///
+/// Cookies are kept and sent back as browsers do it (RFC 6265bis §5), each for its host and path and
+/// until it expires, in the time of the conversation; `Secure` ones, too, as to `localhost`. What the
+/// test says itself in a Cookie field goes instead.
 #[derive(Debug)]
 pub struct TestClient {
     way: Way,
@@ -50,6 +56,8 @@ pub struct TestClient {
     received: Vec<u8>,
     /// The server has said that nothing more is answered on this connection.
     is_over: bool,
+    /// `None` if none are kept.
+    cookies: Option<Jar>,
 }
 
 #[derive(Debug)]
@@ -90,6 +98,7 @@ impl TestClient {
             way: Way::Memory(Box::new(Conversation::with_limits(app, limits)?)),
             received: Vec::new(),
             is_over: false,
+            cookies: Some(Jar::default()),
         })
     }
 
@@ -108,9 +117,27 @@ impl TestClient {
                 way: Way::Socket(address, stream),
                 received: Vec::new(),
                 is_over: false,
+                cookies: Some(Jar::default()),
             },
             Err(error) => panic!("cannot connect: {error}"),
         }
+    }
+
+    /// This client, but without cookies: it forgets those that it has, and keeps no more.
+    #[must_use]
+    pub fn without_cookies(mut self) -> TestClient {
+        self.cookies = None;
+        self
+    }
+
+    /// Forgets all cookies, as another browser would not know them.
+    pub fn clear_cookies(&mut self) {
+        self.cookies = self.cookies.is_some().then(Jar::default);
+    }
+
+    /// The value of the cookie called `name` that it keeps; of several, that which was set first.
+    pub fn cookie(&self, name: &str) -> Option<&str> {
+        self.cookies.as_ref()?.value(name, self.now())
     }
 
     methods! {
@@ -133,6 +160,31 @@ impl TestClient {
         match &mut self.way {
             Way::Memory(conversation) => Some(conversation),
             Way::Socket(..) => None,
+        }
+    }
+
+    /// The Cookie field of a request to `host` for `target`, if it is to have one.
+    pub(super) fn cookie_field(&mut self, host: &str, target: &str) -> Option<String> {
+        let now = self.now();
+        self.cookies.as_mut()?.field(host, target, now)
+    }
+
+    /// Keeps the cookies of `response` to a request to `host` for `target`.
+    pub(super) fn keep_cookies(&mut self, host: &str, target: &str, response: &TestResponse) {
+        let now = self.now();
+        let Some(jar) = &mut self.cookies else { return };
+        for (name, value) in response.headers() {
+            if name == SET_COOKIE {
+                jar.store(value.as_bytes(), host, target, now);
+            }
+        }
+    }
+
+    /// The time by which cookies expire.
+    fn now(&self) -> SystemTime {
+        match &self.way {
+            Way::Memory(conversation) => conversation.wall_clock(),
+            Way::Socket(..) => SystemTime::now(),
         }
     }
 

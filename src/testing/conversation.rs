@@ -16,7 +16,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Where the wall clock of every conversation starts, since 1970: 2001-09-09T01:46:40Z.
 const EPOCH: Duration = Duration::from_secs(1_000_000_000);
@@ -170,6 +170,11 @@ impl Conversation {
     /// Requests that have begun, and whose response is not sent whole.
     pub fn in_flight(&self) -> u64 {
         self.bench.service.recorder().in_flight()
+    }
+
+    /// The wall clock, which starts at [`EPOCH`].
+    pub(super) fn wall_clock(&self) -> SystemTime {
+        UNIX_EPOCH + self.bench.wall_clock()
     }
 
     /// Runs the connection until it waits.

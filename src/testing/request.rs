@@ -75,17 +75,23 @@ impl<'a> RequestBuilder<'a> {
     /// socket. The client goes on with another connection then.
     pub fn try_send(self) -> io::Result<TestResponse> {
         let mut head = format!("{} {} HTTP/1.1\r\n", self.method, self.target);
-        let has = |name: &str| {
-            self.fields
-                .iter()
-                .any(|(other, _)| other.eq_ignore_ascii_case(name))
+        let field = |name: &str| {
+            let mut fields = self.fields.iter();
+            let found = fields.find(|(other, _)| other.eq_ignore_ascii_case(name));
+            found.map(|(_, value)| value.as_str())
         };
-        if !has("host") {
-            head.push_str("Host: localhost\r\n");
+        let host = field("host").unwrap_or("localhost");
+        if field("host").is_none() {
+            head.push_str(&format!("Host: {host}\r\n"));
+        }
+        if field("cookie").is_none()
+            && let Some(cookies) = self.client.cookie_field(host, &self.target)
+        {
+            head.push_str(&format!("Cookie: {cookies}\r\n"));
         }
         if let Some(body) = &self.body
-            && !has("content-length")
-            && !has("transfer-encoding")
+            && field("content-length").is_none()
+            && field("transfer-encoding").is_none()
         {
             head.push_str(&format!("Content-Length: {}\r\n", body.len()));
         }
@@ -94,8 +100,10 @@ impl<'a> RequestBuilder<'a> {
         }
         head.push_str("\r\n");
         let mut message = head.into_bytes();
-        message.extend_from_slice(&self.body.unwrap_or_default());
+        message.extend_from_slice(self.body.as_deref().unwrap_or_default());
         let is_head = self.method == Method::HEAD;
-        self.client.exchange(&message, is_head)
+        let response = self.client.exchange(&message, is_head)?;
+        self.client.keep_cookies(host, &self.target, &response);
+        Ok(response)
     }
 }

@@ -1,9 +1,9 @@
 //! The test client: the same test in memory and over a socket.
 
-use corelane::app::{BodyError, BodySource};
+use corelane::app::{BodyError, BodySource, Cookie};
 use corelane::cores::CoreSelection;
 use corelane::testing::TestClient;
-use corelane::{App, Body, Json, Request, Response, Server};
+use corelane::{App, Body, IntoResponse, Json, Request, Response, Server};
 use http::{HeaderValue, StatusCode, header};
 use std::io::ErrorKind;
 use std::num::NonZeroUsize;
@@ -106,4 +106,66 @@ fn what_does_not_come_in_memory_is_told() {
     let app = App::new().get("/", async |_| std::future::pending::<&str>().await);
     let error = TestClient::new(app).get("/").try_send().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TimedOut);
+}
+
+/// An app that tells the cookies that it gets, and sets what it is asked for.
+fn remembering() -> App {
+    App::new()
+        .get("/set/{name}/{seconds}", async |request: Request| {
+            let seconds = request.param_as("seconds")?;
+            let cookie = Cookie::new(&request.param("name"), "1")?
+                .http_only()
+                .secure()
+                .max_age(Duration::from_secs(seconds));
+            Ok::<_, corelane::Error>(StatusCode::OK.into_response().with_cookie(cookie))
+        })
+        .get("/told", async |request: Request| {
+            request.header("cookie").unwrap_or("none").to_owned()
+        })
+}
+
+fn remembers(client: &mut TestClient) {
+    let told = |client: &mut TestClient| client.get("/told").send().text().to_owned();
+    assert_eq!(told(client), "none");
+    client.get("/set/a/60").send();
+    client.get("/set/b/10").send();
+    client.get("/set/c/0").send();
+    assert_eq!(told(client), "a=1; b=1");
+    assert_eq!((client.cookie("a"), client.cookie("c")), (Some("1"), None));
+    let own = client.get("/told").header("Cookie", "d=2").send();
+    assert_eq!(own.text(), "d=2");
+    let elsewhere = client.get("/told").header("Host", "example.org").send();
+    assert_eq!(elsewhere.text(), "none");
+    client.get("/set/a/0").send();
+    assert_eq!(told(client), "b=1");
+    if let Some(conversation) = client.conversation() {
+        conversation.pass(Duration::from_secs(10));
+        assert_eq!(
+            (told(client), client.cookie("b")),
+            ("none".to_owned(), None)
+        );
+        client.get("/set/b/10").send();
+    }
+    client.clear_cookies();
+    assert_eq!(told(client), "none");
+    client.get("/set/a/60").send();
+    assert_eq!(told(client), "a=1");
+}
+
+#[test]
+fn cookies_are_kept_and_sent_back_until_they_expire() {
+    remembers(&mut TestClient::new(remembering()));
+    let server = Server::bind("127.0.0.1:0").cores(CoreSelection::Count(NonZeroUsize::MIN));
+    let server = server.start(|_| remembering()).expect("the server starts");
+    remembers(&mut TestClient::connect(server.addresses()[0]));
+    server.stop().expect("no shard failed");
+    let mut client = TestClient::new(remembering()).without_cookies();
+    client.get("/set/a/60").send();
+    assert_eq!(client.get("/told").send().text(), "none");
+    client.clear_cookies();
+    client.get("/set/a/60").send();
+    assert_eq!(
+        (client.get("/told").send().text(), client.cookie("a")),
+        ("none", None)
+    );
 }

@@ -1,11 +1,12 @@
 //! What a request says, as handlers ask for it: query, JSON, forms, cookies, segments, conditions.
 
 use super::{request, sent, statuses};
-use corelane::http::{Validators, Verdict};
+use corelane::http::{IfRange, Validators, Verdict};
 use corelane::limits::BODY_BYTES;
-use corelane::testing::Conversation;
+use corelane::testing::{Conversation, TestClient};
 use corelane::{App, Json, Request};
 use serde::{Deserialize, Serialize};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 #[derive(Debug, Deserialize, Serialize)]
 struct Wanted {
@@ -254,5 +255,150 @@ fn ranges_are_selected() {
     for (method, fields, expected) in cases {
         let message = request(method, "/select", fields);
         assert_eq!(answer(&message), (200, expected.to_owned()));
+    }
+}
+
+#[test]
+fn facts_of_a_head() {
+    let app = App::new()
+        .any("/facts", async |request: Request| {
+            let version = format!("{:?}", request.version());
+            let facts = [
+                request.url().unwrap_or("none".into()),
+                format!("{:?}", request.content_length()),
+                format!("{:?}", request.charset()),
+                format!("{:?}", request.user_agent()),
+                format!("{:?}", request.keep_alive()),
+                version,
+            ];
+            facts.join(" ")
+        })
+        .get("/conditions", async |request: Request| {
+            let told = |tags: Option<corelane::http::EntityTags<'_>>| {
+                tags.map(|tags| {
+                    let tags_told = tags
+                        .iter()
+                        .map(|tag| String::from_utf8_lossy(tag).into_owned());
+                    (tags.is_any(), tags_told.collect::<Vec<_>>())
+                })
+            };
+            let seconds = |time: Option<SystemTime>| {
+                time.map(|time| time.duration_since(UNIX_EPOCH).unwrap().as_secs())
+            };
+            let if_range = match request.if_range() {
+                Some(IfRange::Tag(tag)) => String::from_utf8_lossy(tag).into_owned(),
+                Some(IfRange::Date(time)) => format!("{:?}", seconds(Some(time))),
+                None => "none".to_owned(),
+            };
+            format!(
+                "{:?} {:?} {:?} {:?} {if_range} {:?}",
+                told(request.if_match()),
+                told(request.if_none_match()),
+                seconds(request.if_modified_since()),
+                seconds(request.if_unmodified_since()),
+                request.range(),
+            )
+        });
+    let mut client = TestClient::new(app);
+    let mut told = |target: &str, fields: &[(&str, &str)]| {
+        let method = if target.ends_with('!') { "POST" } else { "GET" };
+        let request = client.request(method.parse().unwrap(), target.trim_end_matches('!'));
+        let request = fields.iter().fold(request, |request, (name, value)| {
+            request.header(name, value)
+        });
+        let request = if method == "POST" {
+            request.body("abc")
+        } else {
+            request
+        };
+        request.send().text().to_owned()
+    };
+    assert_eq!(
+        told("/facts?a=%20", &[("User-Agent", "me")]),
+        "http://localhost/facts?a=%20 Some(0) None Some(\"me\") true HTTP/1.1"
+    );
+    assert_eq!(
+        told(
+            "http://example.org:81/facts!",
+            &[
+                ("Content-Type", "a/b;charset=\"X\""),
+                ("Connection", "close")
+            ]
+        ),
+        "http://example.org:81/facts Some(3) Some(\"X\") None false HTTP/1.1"
+    );
+    assert_eq!(told("/conditions", &[]), "None None None None none None");
+    let date = "Sun, 06 Nov 1994 08:49:37 GMT";
+    assert_eq!(
+        told(
+            "/conditions",
+            &[
+                ("If-Match", "*"),
+                ("If-None-Match", "\"a\", W/\"b\""),
+                ("If-None-Match", "\"c\""),
+                ("If-Modified-Since", date),
+                ("If-Unmodified-Since", "x"),
+                ("If-Range", date),
+                ("Range", "bytes=1-"),
+            ]
+        ),
+        "Some((true, [])) Some((false, [\"\\\"a\\\"\", \"W/\\\"b\\\"\", \"\\\"c\\\"\"])) Some(784111777) \
+         None Some(784111777) Some(From(1, None))"
+    );
+    assert_eq!(
+        told(
+            "/conditions",
+            &[("If-Range", "\"a\""), ("Range", "bytes=-5")]
+        ),
+        "None None None None \"a\" Some(Last(5))"
+    );
+}
+
+#[test]
+fn content_is_read_by_its_charset() {
+    let app = App::new()
+        .post("/text", async |mut request: Request| request.text().await)
+        .post("/form", async |mut request: Request| {
+            let pairs: Vec<(String, String)> = request.form().await?;
+            Ok::<_, corelane::Error>(format!("{pairs:?}"))
+        });
+    const FORM: &str = "application/x-www-form-urlencoded";
+    let latin = if cfg!(feature = "charset") { 200 } else { 415 };
+    let cases: [(&str, String, &[u8], u16, &str); 8] = [
+        ("/text", "text/plain".into(), "é".as_bytes(), 200, "é"),
+        (
+            "/text",
+            "text/plain; charset=UTF-8".into(),
+            "é".as_bytes(),
+            200,
+            "é",
+        ),
+        (
+            "/text",
+            "text/plain; charset=latin1".into(),
+            b"\xe9",
+            latin,
+            "é",
+        ),
+        ("/text", "text/plain; charset=none".into(), b"a", 415, ""),
+        ("/text", "text/plain".into(), b"\xe9", 400, ""),
+        ("/form", FORM.into(), b"a=%C3%A9", 200, "[(\"a\", \"é\")]"),
+        ("/form", FORM.into(), b"a=%E9", 400, ""),
+        (
+            "/form",
+            format!("{FORM};charset=latin1"),
+            b"a=%E9",
+            latin,
+            "[(\"a\", \"é\")]",
+        ),
+    ];
+    let mut client = TestClient::new(app);
+    for (path, content_type, content, status, text) in cases {
+        let request = client.post(path).header("Content-Type", &content_type);
+        let answer = request.body(content).send();
+        assert_eq!(answer.status(), status, "{content_type} {content:?}");
+        if status == 200 {
+            assert_eq!(answer.text(), text);
+        }
     }
 }

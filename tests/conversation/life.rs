@@ -47,7 +47,13 @@ fn a_core_starts_its_app_and_has_it_drain() {
         std::num::NonZeroUsize::MIN,
     ));
     let server = server
-        .start(move |_| app(sender.clone()))
+        .start(move |shard| {
+            let ended = sender.clone();
+            shard.on_end(async move {
+                let _ = ended.send("ended");
+            });
+            app(sender.clone())
+        })
         .expect("it starts");
     let mut client = TestClient::connect(server.addresses()[0]);
     assert_eq!(client.get("/").send().text(), "ready");
@@ -56,6 +62,7 @@ fn a_core_starts_its_app_and_has_it_drain() {
     drop(client);
     server.stop().expect("no shard failed");
     assert_eq!(notes.recv(), Ok("drained"));
+    assert_eq!(notes.recv(), Ok("ended"));
 }
 
 #[test]

@@ -23,19 +23,19 @@ use tracing::{Level, Metadata, Subscriber};
 
 /// An event: what it is about, and its fields, of which `message` is one.
 #[derive(Debug)]
-struct Told {
+pub(crate) struct Told {
     level: Level,
     target: String,
     fields: BTreeMap<&'static str, String>,
 }
 
 impl Told {
-    fn field(&self, name: &str) -> &str {
+    pub(crate) fn field(&self, name: &str) -> &str {
         self.fields.get(name).map_or("", String::as_str)
     }
 
     /// Fails the test unless it is of this level and target, and has all of these fields.
-    fn assert(&self, level: Level, target: &str, fields: &[(&str, &str)]) {
+    pub(crate) fn assert(&self, level: Level, target: &str, fields: &[(&str, &str)]) {
         assert_eq!((self.level, &*self.target), (level, target), "{self:?}");
         for (name, value) in fields {
             assert_eq!(self.field(name), *value, "{name}: {self:?}");
@@ -90,12 +90,12 @@ fn told_at(level: Level, work: impl FnOnce()) -> Vec<Told> {
     std::mem::take(&mut told.lock().unwrap())
 }
 
-fn told(work: impl FnOnce()) -> Vec<Told> {
+pub(crate) fn told(work: impl FnOnce()) -> Vec<Told> {
     told_at(Level::DEBUG, work)
 }
 
 /// The one event that comes of delivering `message` to `app`.
-fn told_of(app: App, message: &[u8]) -> Told {
+pub(crate) fn told_of(app: App, message: &[u8]) -> Told {
     let mut told = told(|| {
         let mut peer = Conversation::new(app).unwrap();
         peer.deliver(message);

@@ -4,7 +4,11 @@
 mod access;
 mod bodies;
 mod client;
+#[cfg(feature = "compression")]
+mod compression;
 mod deadlines;
+#[cfg(feature = "compression")]
+mod decompression;
 mod departures;
 mod errors;
 mod extract;
@@ -16,6 +20,8 @@ mod middleware;
 #[cfg(feature = "multipart")]
 mod multipart;
 mod streaming;
+#[cfg(feature = "tower")]
+mod tower;
 mod trailers;
 
 use corelane::testing::Conversation;

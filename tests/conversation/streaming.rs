@@ -20,7 +20,7 @@ use std::time::Duration;
 
 /// What a test feeds a stream with. A stream without more waits; no wait keeps its waker, for a
 /// conversation polls after all that is done to it.
-struct Feed<T>(Rc<RefCell<Fed<T>>>);
+pub(super) struct Feed<T>(Rc<RefCell<Fed<T>>>);
 
 struct Fed<T> {
     items: VecDeque<T>,
@@ -36,7 +36,7 @@ impl<T> Clone for Feed<T> {
 }
 
 impl<T> Feed<T> {
-    fn new() -> Feed<T> {
+    pub(super) fn new() -> Feed<T> {
         Feed(Rc::new(RefCell::new(Fed {
             items: VecDeque::new(),
             has_ended: false,
@@ -45,21 +45,21 @@ impl<T> Feed<T> {
         })))
     }
 
-    fn push(&self, item: T) {
+    pub(super) fn push(&self, item: T) {
         self.0.borrow_mut().items.push_back(item);
     }
 
-    fn end(&self) {
+    pub(super) fn end(&self) {
         self.0.borrow_mut().has_ended = true;
     }
 
-    fn stream(&self) -> Fountain<T> {
+    pub(super) fn stream(&self) -> Fountain<T> {
         Fountain(self.clone())
     }
 }
 
 /// The stream of a feed.
-struct Fountain<T>(Feed<T>);
+pub(super) struct Fountain<T>(Feed<T>);
 
 impl<T> Stream for Fountain<T> {
     type Item = T;

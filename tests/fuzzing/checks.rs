@@ -4,6 +4,7 @@
 //! They are shared between the seeded run on stable Rust and the targets of cargo-fuzz.
 
 use corelane::app::{App, Body, Request};
+use corelane::config::access_log::AccessLogTo;
 use corelane::config::raw::RawConfig;
 use corelane::config::{Config, cidr, duration, listen};
 use corelane::cores::{CoreSelection, select};
@@ -169,8 +170,11 @@ pub(crate) fn config(input: &[u8]) {
         Ok(mut config) => {
             assert!(!config.listen.is_empty());
             assert!(config.shutdown_timeout <= limits::SHUTDOWN_TIMEOUT);
-            // Any text names a folder, so there is nothing to check about it.
+            // Any text names a folder, or a file, so there is nothing to check about it.
             config.root = PathBuf::from(".");
+            if let Some(log) = &mut config.access_log {
+                log.to = AccessLogTo::Stdout;
+            }
             assert_eq!(read(&write_config(&config)), Ok(config));
         }
         Err(faults) => {
@@ -418,11 +422,18 @@ fn write_config(config: &Config) -> String {
         Some(value) => format!("{:?}", value.to_str().expect("it is ASCII")),
         None => "false".to_owned(),
     };
+    let access_log = match &config.access_log {
+        Some(log) => {
+            let format = format!("{:?}", log.format).to_lowercase();
+            format!("access_log = \"-\"\naccess_log_format = \"{format}\"\n")
+        }
+        None => String::new(),
+    };
     let timeout: Duration = config.shutdown_timeout;
     format!(
         "listen = [\"{listen}\"]\ncores = \"{cores}\"\nshutdown_timeout = \"{}ms\"\n\
          busy_poll = {busy_poll}\nserver_header = {server}\nlog_level = \"{log_level}\"\n\
-         [stats]\nenabled = {}\nallow = {allow}\n{}",
+         {access_log}[stats]\nenabled = {}\nallow = {allow}\n{}",
         timeout.as_millis(),
         stats.enabled,
         write_limits(&config.limits),

@@ -15,7 +15,7 @@ const CURL: [&str; 6] = [
     "*",
 ];
 
-fn curl(served: &Served, arguments: &[&str]) -> String {
+pub(crate) fn curl(served: &Served, arguments: &[&str]) -> String {
     let base = format!("http://{}", served.address);
     let arguments = arguments
         .iter()

@@ -6,8 +6,11 @@
 mod support;
 
 mod app;
+mod between;
 mod bodies;
 mod cases;
+#[cfg(feature = "compression")]
+mod codings;
 mod counterparts;
 mod deadlines;
 mod departures;
@@ -20,4 +23,6 @@ mod robustness;
 mod smuggling;
 mod stats;
 mod streams;
+#[cfg(feature = "tower")]
+mod tower;
 mod wire;

@@ -44,6 +44,8 @@ pub enum Name {
     MayMinihttp,
     #[value(name = "ntex")]
     Ntex,
+    #[value(name = "corelane-axum")]
+    CorelaneAxum,
     #[value(name = "corelane")]
     Corelane,
 }
@@ -64,7 +66,7 @@ pub struct Serving {
 
 impl Name {
     /// Every server, in the order of the report.
-    pub const ALL: [Name; 9] = [
+    pub const ALL: [Name; 10] = [
         Name::FloorEpoll,
         Name::FloorRing,
         Name::Nginx,
@@ -73,6 +75,7 @@ impl Name {
         Name::Axum,
         Name::MayMinihttp,
         Name::Ntex,
+        Name::CorelaneAxum,
         Name::Corelane,
     ];
 
@@ -81,7 +84,7 @@ impl Name {
         matches!(self, Name::FloorEpoll | Name::FloorRing)
     }
 
-    /// Whether it is somebody else's, so that what it cannot do is no failure of ours.
+    /// Whether it is somebody else's, or runs what is, so that what it cannot do is no failure of ours.
     pub fn is_peer(self) -> bool {
         !self.is_floor() && self != Name::Corelane
     }
@@ -161,7 +164,10 @@ impl Server {
 
     /// Why the server has no part in a case, if it has none.
     pub fn lacks(&self, case: Case) -> Option<&'static str> {
-        let serves_no_files = matches!(self.name, Name::Hyper | Name::MayMinihttp);
+        let serves_no_files = matches!(
+            self.name,
+            Name::Hyper | Name::MayMinihttp | Name::CorelaneAxum
+        );
         (case.is_file() && serves_no_files).then_some("has no file service")
     }
 

@@ -1,8 +1,14 @@
 //! What the peer servers share: their arguments, their answer and their allocator. It is no
 //! framework: each binary under `bin/` is written the way that framework's documentation teaches.
+//! The router of axum is here, because two servers run it.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+
+use axum::Router;
+use axum::http::header::SERVER as SERVER_FIELD;
+use axum::response::IntoResponse;
+use axum::routing::get;
 
 /// The allocator that corelane's binary uses, so that a difference is not the allocator's.
 #[global_allocator]
@@ -16,6 +22,15 @@ pub const SERVER: &str = "peer";
 
 /// How many connections may wait to be accepted; above every case's number of connections.
 pub const BACKLOG: u32 = 1024;
+
+/// The routes of axum, on its own server and on corelane.
+pub fn axum_routes() -> Router {
+    Router::new().route("/plaintext", get(plaintext))
+}
+
+async fn plaintext() -> impl IntoResponse {
+    ([(SERVER_FIELD, SERVER)], HELLO)
+}
 
 /// What the command line asks for.
 pub struct Options {

@@ -14,16 +14,27 @@
 //!     .wrap(Timeout::new(Duration::from_secs(10)))
 //!     .get("/", async |_| "Hello");
 //! ```
+//!
+//! With the feature `compression` there are `Compression` of responses and `Decompression` of
+//! requests, too.
 
 mod basic_auth;
+#[cfg(feature = "compression")]
+mod compression;
 mod cors;
+#[cfg(feature = "compression")]
+mod decompression;
 mod rate_limit;
 mod request_id;
 mod security_headers;
 mod timeout;
 
 pub use basic_auth::{BasicAuth, BasicUser};
+#[cfg(feature = "compression")]
+pub use compression::Compression;
 pub use cors::Cors;
+#[cfg(feature = "compression")]
+pub use decompression::Decompression;
 pub use rate_limit::RateLimit;
 pub use request_id::{Id, RequestId};
 pub use security_headers::SecurityHeaders;

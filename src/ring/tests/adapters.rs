@@ -126,3 +126,44 @@ fn a_failed_write_is_told_to_the_next_and_ends_the_stream() {
         drop(peer);
     });
 }
+
+/// What tokio's own helpers make of a stream, without a runtime.
+#[cfg(feature = "tokio-io")]
+#[test]
+fn tokios_traits_carry_the_same_bytes() {
+    use std::future::poll_fn;
+    use std::pin::Pin;
+    use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+    with_ring(RingOptions::default(), |ring| async move {
+        let (mut stream, mut peer) = pair(&ring);
+        let echo = std::thread::spawn(move || {
+            let mut received = Vec::new();
+            peer.read_to_end(&mut received).unwrap();
+            peer.write_all(&received).unwrap();
+        });
+        let bytes = pattern(300_000, 4);
+        let mut left = &bytes[..];
+        while !left.is_empty() {
+            let taken = poll_fn(|cx| AsyncWrite::poll_write(Pin::new(&mut stream), cx, left));
+            left = &left[taken.await.unwrap()..];
+        }
+        let flushed = poll_fn(|cx| AsyncWrite::poll_flush(Pin::new(&mut stream), cx));
+        flushed.await.unwrap();
+        let shut = poll_fn(|cx| AsyncWrite::poll_shutdown(Pin::new(&mut stream), cx));
+        shut.await.unwrap();
+        let mut received = Vec::new();
+        loop {
+            // Smaller than what a receive brings, so that it is taken in pieces.
+            let mut space = [0; 1000];
+            let mut buffer = ReadBuf::new(&mut space);
+            let read = poll_fn(|cx| AsyncRead::poll_read(Pin::new(&mut stream), cx, &mut buffer));
+            read.await.unwrap();
+            if buffer.filled().is_empty() {
+                break;
+            }
+            received.extend_from_slice(buffer.filled());
+        }
+        assert!(received == bytes);
+        echo.join().unwrap();
+    });
+}

@@ -198,6 +198,25 @@ fn a_connect_to_a_full_queue() {
 }
 
 #[test]
+fn a_connect_to_a_full_queue_of_a_path() {
+    with_ring(RingOptions::default(), |ring| async move {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("socket");
+        let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        rustix::net::listen(&listener, 0).unwrap();
+        let queued = Stream::connect_unix(&ring, &path).await.unwrap();
+        for passes in PASSES {
+            assert!(drop_after(passes, Stream::connect_unix(&ring, &path)).await);
+        }
+        let mut waiting = pin!(Stream::connect_unix(&ring, &path));
+        assert!(poll_once(waiting.as_mut()).await.is_none());
+        drop(listener.accept().unwrap());
+        drop((waiting.await.unwrap(), queued));
+        settled(&ring, [0; 5]).await;
+    });
+}
+
+#[test]
 fn a_wait_for_a_notification() {
     with_ring(RingOptions::default(), |ring| async move {
         let (notifier, mut notified) = Notified::new(&ring).unwrap();

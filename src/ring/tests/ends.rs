@@ -37,6 +37,26 @@ fn connect_says_that_it_was_refused() {
 }
 
 #[test]
+fn connect_reaches_a_listener_by_its_path() {
+    with_ring(RingOptions::default(), |ring| async move {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("socket");
+        let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        let mut ours = Stream::connect_unix(&ring, &path).await.unwrap();
+        let (mut theirs, _) = listener.accept().unwrap();
+        ours.send_all(b"hello".to_vec().into()).await.unwrap();
+        let mut word = [0; 5];
+        theirs.read_exact(&mut word).unwrap();
+        theirs.write_all(&word).unwrap();
+        assert_eq!(receive_exact(&mut ours, 5).await, b"hello");
+        // It has a path, and no address of the Internet's.
+        assert_eq!(ours.peer_addr().unwrap_err().kind(), ErrorKind::Unsupported);
+        drop(ours);
+        settled(&ring, [0; 5]).await;
+    });
+}
+
+#[test]
 fn after_the_peers_half_close_answers_still_arrive() {
     with_ring(RingOptions::default(), |ring| async move {
         let (mut stream, mut peer) = pair(&ring);

@@ -1,11 +1,7 @@
 //! axum on a current-thread tokio runtime; files by tower-http's `ServeDir`.
 
-use axum::Router;
-use axum::http::header::SERVER;
-use axum::response::IntoResponse;
-use axum::routing::get;
 use axum::serve::ListenerExt;
-use peers::{HELLO, Options};
+use peers::{Options, axum_routes};
 use tokio::net::TcpListener;
 use tower_http::services::ServeDir;
 
@@ -18,16 +14,10 @@ fn main() -> std::io::Result<()> {
 }
 
 async fn serve(options: &Options) -> std::io::Result<()> {
-    let routes = Router::new()
-        .route("/plaintext", get(plaintext))
-        .fallback_service(ServeDir::new(&options.files));
+    let routes = axum_routes().fallback_service(ServeDir::new(&options.files));
     let listener = TcpListener::bind(options.listen).await?.tap_io(|stream| {
         // Where the option cannot be set the connection is already gone.
         let _ = stream.set_nodelay(true);
     });
     axum::serve(listener, routes).await
-}
-
-async fn plaintext() -> impl IntoResponse {
-    ([(SERVER, peers::SERVER)], HELLO)
 }

@@ -1,0 +1,212 @@
+//! Content that is compressed while it is sent.
+//!
+//! ```text
+//! Body ─ pieces → slice ─ Encode → output ─ when the slice is full, the body pauses or ends → piece
+//! ```
+//!
+//! A slice is what is taken between two turns of the core's other tasks. It ends with a flush, for
+//! some encoders hold back several slices otherwise, to work on them at once; that costs half a
+//! percent of the size.
+
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+
+use crate::app::{Body, BodyError, BodySource, Headers};
+use crate::coding::{Encode, Spares, Step};
+use crate::http::ContentCoding;
+use crate::limits::CODING_SLICE_BYTES;
+
+pub(super) struct Encoded {
+    body: Body,
+    /// What the body still has to come to, if it has told its length.
+    left: Option<u64>,
+    coding: ContentCoding,
+    spares: Rc<Spares>,
+    /// Taken when there is something to encode; most of what HEAD asks for is never encoded.
+    encoder: Option<Box<dyn Encode>>,
+    /// What of the body's last piece was not taken.
+    piece: Bytes,
+    output: Vec<u8>,
+    /// How much of the slice was taken, in bytes.
+    taken: usize,
+    /// Whether something was taken since the last flush.
+    is_held: bool,
+    is_over: bool,
+}
+
+impl Encoded {
+    pub(super) fn new(body: Body, coding: ContentCoding, spares: Rc<Spares>) -> Encoded {
+        Encoded {
+            left: body.length(),
+            body,
+            coding,
+            spares,
+            encoder: None,
+            piece: Bytes::new(),
+            output: Vec::new(),
+            taken: 0,
+            is_held: false,
+            is_over: false,
+        }
+    }
+
+    pub(super) fn into_body(self) -> Body {
+        Body::stream(self, None)
+    }
+
+    fn encode(&mut self, input: &[u8], step: Step) -> io::Result<()> {
+        let encoder = match &mut self.encoder {
+            Some(encoder) => encoder,
+            none => none.insert(self.spares.take(self.coding)?),
+        };
+        self.is_held = step == Step::More;
+        encoder.encode(input, step, &mut self.output)
+    }
+
+    /// Takes note of a piece of `bytes`: what the body had declared would have been checked where it
+    /// is sent, and is not told any more.
+    fn account(&mut self, bytes: usize) -> io::Result<()> {
+        if let Some(left) = &mut self.left {
+            *left = left.checked_sub(bytes as u64).ok_or_else(|| {
+                io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    "the content is longer than declared",
+                )
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Goes on until there is output to send; `None` at the end.
+    fn advance(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, BodyError>> {
+        if self.is_over {
+            return Poll::Ready(Ok(None));
+        }
+        if self.taken >= CODING_SLICE_BYTES {
+            self.taken = 0;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        loop {
+            if self.piece.is_empty() {
+                match self.body.poll_next(cx) {
+                    Poll::Ready(Some(piece)) => {
+                        self.piece = piece?;
+                        self.account(self.piece.len())?;
+                        continue;
+                    }
+                    Poll::Ready(None) if self.left.is_some_and(|left| left > 0) => {
+                        let error = io::ErrorKind::UnexpectedEof;
+                        let error = io::Error::new(error, "the content is shorter than declared");
+                        return Poll::Ready(Err(error.into()));
+                    }
+                    Poll::Ready(None) => {
+                        self.is_over = true;
+                        self.encode(&[], Step::Finish)?;
+                        self.let_go();
+                        return Poll::Ready(Ok(Some(self.take_output())));
+                    }
+                    Poll::Pending if self.is_held => {
+                        self.encode(&[], Step::Flush)?;
+                        return Poll::Ready(Ok(Some(self.take_output())));
+                    }
+                    Poll::Pending => {
+                        self.taken = 0;
+                        return Poll::Pending;
+                    }
+                }
+            }
+            let room = CODING_SLICE_BYTES - self.taken;
+            let input = self.piece.split_to(self.piece.len().min(room));
+            self.taken += input.len();
+            if self.taken >= CODING_SLICE_BYTES {
+                self.encode(&input, Step::Flush)?;
+                return Poll::Ready(Ok(Some(self.take_output())));
+            }
+            self.encode(&input, Step::More)?;
+        }
+    }
+
+    fn take_output(&mut self) -> Bytes {
+        std::mem::take(&mut self.output).into()
+    }
+
+    fn let_go(&mut self) {
+        if let Some(encoder) = self.encoder.take() {
+            self.spares.give_back(self.coding, encoder);
+        }
+    }
+}
+
+impl BodySource for Encoded {
+    fn poll_data(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, BodyError>>> {
+        self.advance(cx).map(Result::transpose)
+    }
+
+    fn take_trailers(mut self: Pin<&mut Self>) -> Headers {
+        match std::mem::take(&mut self.body) {
+            Body::Ended(trailers) => *trailers,
+            _ => Headers::new(),
+        }
+    }
+}
+
+impl Drop for Encoded {
+    fn drop(&mut self) {
+        self.let_go();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use futures_lite::stream;
+
+    use super::*;
+
+    /// What polls of `body` gave until its end: the bytes of each piece, or `None` for a pause.
+    fn polled(body: Body) -> Vec<Option<usize>> {
+        let spares = Rc::new(Spares::default());
+        let mut body = Encoded::new(body, ContentCoding::Gzip, Rc::clone(&spares)).into_body();
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut polls = Vec::new();
+        loop {
+            match body.poll_next(&mut cx) {
+                Poll::Pending => polls.push(None),
+                Poll::Ready(Some(piece)) => polls.push(Some(piece.unwrap().len())),
+                Poll::Ready(None) => return polls,
+            }
+        }
+    }
+
+    #[test]
+    fn a_slice_is_encoded_and_the_others_have_their_turn() {
+        let is_piece = |poll: &Option<usize>| poll.is_some();
+        for (slices, more) in [(0, 1), (1, 0), (1, 1), (3, 0), (3, 1)] {
+            let bytes = slices * CODING_SLICE_BYTES + more;
+            let whole = Body::from(vec![b'a'; bytes]);
+            let pieces = bytes.div_ceil(1000);
+            let pieces = (0..pieces).map(move |at| vec![b'a'; (bytes - at * 1000).min(1000)]);
+            let pieces = stream::iter(pieces.map(io::Result::Ok));
+            for body in [whole, Body::from_stream(pieces)] {
+                let polls = polled(body);
+                // A piece for each slice with a pause behind it, and the end.
+                assert_eq!(polls.len(), 2 * slices + 1, "{bytes}: {polls:?}");
+                for pair in polls.chunks(2) {
+                    assert!(
+                        is_piece(&pair[0]) && !pair[1..].iter().any(is_piece),
+                        "{polls:?}"
+                    );
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! The encoders of a core: at which levels they work, and those that wait for the next stream.
+
+use std::cell::RefCell;
+use std::io;
+use std::ops::RangeInclusive;
+
+use super::{Encode, encoder};
+use crate::http::ContentCoding;
+use crate::limits::SPARE_ENCODERS;
+
+const CODINGS: usize = ContentCoding::ALL.len();
+
+/// How hard each coding tries.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Levels([u8; CODINGS]);
+
+impl Levels {
+    /// Those that there are of `coding`.
+    pub(crate) fn range(coding: ContentCoding) -> RangeInclusive<u8> {
+        match coding {
+            ContentCoding::Gzip | ContentCoding::Deflate => 1..=9,
+            ContentCoding::Brotli => 0..=11,
+            // Beyond it a stream takes hundreds of MB.
+            ContentCoding::Zstd => 1..=19,
+        }
+    }
+
+    /// Sets that of `coding`.
+    pub(crate) fn set(&mut self, coding: ContentCoding, level: u8) {
+        self.0[coding as usize] = level;
+    }
+}
+
+impl Default for Levels {
+    fn default() -> Levels {
+        let mut levels = Levels([1; CODINGS]);
+        levels.set(ContentCoding::Gzip, 5);
+        levels.set(ContentCoding::Brotli, 4);
+        levels.set(ContentCoding::Zstd, 3);
+        levels
+    }
+}
+
+/// Encoders without a stream, all of the same levels.
+#[derive(Default)]
+pub(crate) struct Spares {
+    levels: Levels,
+    waiting: [RefCell<Vec<Box<dyn Encode>>>; CODINGS],
+}
+
+impl Spares {
+    /// None yet, for `levels`.
+    pub(crate) fn new(levels: Levels) -> Spares {
+        Spares {
+            levels,
+            waiting: Default::default(),
+        }
+    }
+
+    /// An encoder for `coding`: one that waits, or a new one.
+    ///
+    /// # Errors
+    /// There is no memory for it, or no such encoder.
+    pub(crate) fn take(&self, coding: ContentCoding) -> io::Result<Box<dyn Encode>> {
+        match self.waiting[coding as usize].borrow_mut().pop() {
+            Some(encoder) => Ok(encoder),
+            None => encoder(coding, self.levels.0[coding as usize]),
+        }
+    }
+
+    /// Keeps `encoder`, which was taken for `coding`, if it can be used again and few wait.
+    pub(crate) fn give_back(&self, coding: ContentCoding, mut encoder: Box<dyn Encode>) {
+        let mut waiting = self.waiting[coding as usize].borrow_mut();
+        if waiting.len() < SPARE_ENCODERS && encoder.reset() {
+            waiting.push(encoder);
+        }
+    }
+
+    /// How many wait.
+    #[cfg(test)]
+    pub(super) fn waiting(&self, coding: ContentCoding) -> usize {
+        self.waiting[coding as usize].borrow().len()
+    }
+}
