@@ -48,6 +48,7 @@
 //! | [`stats`] | what `/stats` says, and what a latency is |
 //! | [`log`] | which events there are for a [`tracing`](https://docs.rs/tracing) subscriber |
 //! | [`testing`] | an app served in memory |
+//! | `ws` | WebSockets, with the feature `websocket` |
 //! | [`config`], [`cores`], [`limits`], [`preflight`], [`failure`] | running it on a node |
 //! | [`cli`] | the program |
 //! | [`architecture`] | how it is built, and what must stay true |
@@ -75,6 +76,8 @@ pub mod server;
 pub mod shard;
 pub mod stats;
 pub mod testing;
+#[cfg(feature = "websocket")]
+pub mod ws;
 
 #[doc = include_str!("ARCHITECTURE.md")]
 pub mod architecture {}

@@ -94,6 +94,25 @@ pub const PEER_PROBES: u32 = 4;
 /// read that response before a reset destroys it (RFC 9112 §9.6).
 pub const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// How long whoever speaks another protocol on a connection that switched to it may go on once the peer
+/// has left, the shutdown has begun, or it has said itself that this is the end. Beyond it: dropped.
+pub const SWITCHED_GRACE: Duration = Duration::from_secs(10);
+
+/// Largest message of a WebSocket, in bytes, unless its handler says otherwise. Beyond it: closed with
+/// 1009. Cost: that much memory, while a peer sends one.
+pub const WEBSOCKET_MESSAGE_BYTES: usize = 1024 * 1024;
+
+/// Largest frame of a WebSocket, in bytes of its payload, unless its handler says otherwise. Beyond it:
+/// closed with 1009.
+pub const WEBSOCKET_FRAME_BYTES: usize = WEBSOCKET_MESSAGE_BYTES;
+
+/// How often the peer of a WebSocket is asked whether it is still there, unless its handler says
+/// otherwise. One that says nothing for so long after it was asked: closed.
+pub const WEBSOCKET_HEARTBEAT: Duration = Duration::from_secs(30);
+
+/// Longest wait for a WebSocket's peer to close it, too. Beyond it: the connection ends.
+pub const WEBSOCKET_CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Most bytes read and thrown away while lingering.
 pub const LINGER_BYTES: usize = 256 * 1024;
 
@@ -281,6 +300,7 @@ const _: () = assert!(TRAILER_BYTES <= FIELD_SECTION_BYTES);
 // What an HDR histogram that begins at 1 ns can be made of.
 const _: () = assert!(LATENCY_MAX_NS >= 2 && LATENCY_DIGITS <= 5);
 const _: () = assert!(PEER_SILENCE.as_nanos() > IDLE_TIMEOUT.as_nanos());
+const _: () = assert!(WEBSOCKET_CLOSE_TIMEOUT.as_nanos() < SWITCHED_GRACE.as_nanos());
 const _: () = assert!(POOL_CHECK.as_nanos() < POOL_IDLE.as_nanos());
 const _: () = assert!(POOL_IDLE.as_nanos() < POOL_LIFETIME.as_nanos());
 const _: () = assert!(NAME_BYTES < PATH_BYTES);

@@ -19,6 +19,7 @@
 //! else. Folders ([`App::files`](crate::App::files)) and `/stats` need a core, and are not there.
 //!
 //! A [`TestClient`] speaks HTTP for the test: over a conversation, or to a server by its address.
+
 mod client;
 mod clock;
 mod conversation;
@@ -26,8 +27,12 @@ mod cookies;
 mod line;
 mod request;
 mod response;
+#[cfg(feature = "websocket")]
+mod websocket;
 
 pub use self::client::TestClient;
 pub use self::conversation::Conversation;
 pub use self::request::RequestBuilder;
 pub use self::response::TestResponse;
+#[cfg(feature = "websocket")]
+pub use self::websocket::TestWebSocket;

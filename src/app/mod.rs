@@ -12,6 +12,7 @@
 
 mod access;
 mod added;
+mod bell;
 mod body;
 mod builder;
 mod charset;
@@ -49,11 +50,13 @@ mod template;
 mod time;
 #[cfg(feature = "tower")]
 pub mod tower;
+mod upgrade;
 mod urls;
 
 pub(crate) use access::AccessFacts;
 pub use access::{Access, AccessFormat, Ended};
 pub use added::TrailingSlash;
+pub(crate) use bell::Bell;
 pub use body::{Body, BodyError, BodySource};
 pub use builder::App;
 pub use cookies::{Cookie, CookieError, SameSite};
@@ -75,4 +78,6 @@ pub use sse::{Sse, SseEvent};
 pub use streams::BodyReader;
 pub(crate) use time::Timer;
 pub use time::{Elapsed, Time};
+pub(crate) use upgrade::{Link, Switch, Work};
+pub use upgrade::{Upgraded, upgrade};
 pub use urls::UrlError;

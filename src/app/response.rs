@@ -7,6 +7,7 @@ use super::body::Body;
 use super::error::Error;
 use super::explanation::explain;
 use super::headers::Headers;
+use super::upgrade::Switch;
 use crate::http::ErrorForm;
 
 /// The media type of text made by this server.
@@ -28,13 +29,15 @@ pub struct Response {
     aside: Option<Box<Aside>>,
 }
 
-/// What is known of an error response beside what is sent.
+/// What few responses have beside what is sent.
 #[derive(Debug, Default)]
 struct Aside {
     /// Why it is an error response, for the log alone.
     failure: Option<Error>,
     /// What the peer may read, in the form that it prefers.
     detail: Option<Box<str>>,
+    /// What speaks on the connection once this response has switched its protocol.
+    switch: Option<Switch>,
 }
 
 impl Response {
@@ -67,8 +70,8 @@ impl Response {
     pub fn error(status: StatusCode, detail: &str) -> Response {
         let mut response = Response::new(status);
         response.aside = Some(Box::new(Aside {
-            failure: None,
             detail: Some(detail.into()),
+            ..Aside::default()
         }));
         response
     }
@@ -124,6 +127,25 @@ impl Response {
     pub(crate) fn because(mut self, failure: Error) -> Response {
         self.aside.get_or_insert_default().failure = Some(failure);
         self
+    }
+
+    /// This response, behind which `switch` gets the connection.
+    #[must_use]
+    pub(super) fn switching(mut self, switch: Switch) -> Response {
+        self.aside.get_or_insert_default().switch = Some(switch);
+        self
+    }
+
+    /// Whether something is to get the connection behind this response.
+    pub(crate) fn is_switching(&self) -> bool {
+        self.aside
+            .as_ref()
+            .is_some_and(|aside| aside.switch.is_some())
+    }
+
+    /// What is to get the connection behind this response.
+    pub(crate) fn take_switch(&mut self) -> Option<Switch> {
+        self.aside.as_mut()?.switch.take()
     }
 
     /// The error that a handler returned, if this response was made from one. It is for the log

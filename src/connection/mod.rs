@@ -10,6 +10,8 @@
 //!   └── nothing to do ─┴─ flush ◀── gathered responses ◀───┘       Wire ◀──┘
 //! ```
 //!
+//! A connection that switches protocols leaves this cycle for good: see `upgrade.rs`.
+//!
 //! It knows nothing of sockets, rings and cores: those are the [`Transport`]'s and the [`Host`]'s,
 //! and what came of the connection is the [`CloseReason`] that [`serve`] returns.
 //!
@@ -24,6 +26,7 @@ mod respond;
 mod service;
 mod tell;
 mod transport;
+mod upgrade;
 mod visit;
 mod waiting;
 mod wire;
@@ -67,7 +70,11 @@ pub(crate) fn serve<H: Host>(
             if state == State::Head {
                 host.service().recorder().connection_busy();
                 // Boxed, so that a connection at rest does not pay for the size of one at work.
-                state = Box::pin(Visit::new(host, &wire).run()).await;
+                let switching;
+                (state, switching) = Box::pin(Visit::new(host, &wire).run()).await;
+                if let Some(switching) = switching {
+                    state = Box::pin(upgrade::speak(host, &wire, switching)).await;
+                }
                 host.service().recorder().connection_idle();
             }
             if let State::Closed(reason) = state {

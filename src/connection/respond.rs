@@ -81,6 +81,9 @@ impl<H: Host> Visit<'_, H> {
     /// Gathers the response if it is small enough for that.
     pub(super) fn gather(&mut self, asked: Asked, response: &mut Response) -> Option<Event> {
         if !matches!(response.status.as_u16(), 200..=599) {
+            if self.can_switch(asked, response) {
+                return None;
+            }
             // RFC 9110 §15, §15.2: an interim response is not an answer, and other numbers are no
             // statuses, so the handler gave none.
             let failure = Error::from(NoAnswer(response.status));
@@ -115,6 +118,9 @@ impl<H: Host> Visit<'_, H> {
 
     /// Sends a response that is too large to be gathered, or not known whole.
     pub(super) async fn send_long(&mut self, asked: Asked, response: Response) -> Event {
+        if self.can_switch(asked, &response) {
+            return self.switch(asked, response).await;
+        }
         // The head of a streamed response may be held back, and those before it are not to wait.
         if matches!(response.body, Body::Stream { .. })
             && !self.work.out.is_empty()

@@ -11,6 +11,7 @@ use crate::http::{Event, Refusal, State};
 use crate::log::{About, Cause};
 use http::StatusCode;
 use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 impl<T: Transport> Wire<T> {
     /// A message of the peer is refused, its head or its body.
@@ -18,6 +19,30 @@ impl<T: Transport> Wire<T> {
     pub(super) fn tell_refusal(&self, service: &Service, refusal: Refusal) {
         let now_ns = self.transport.now_ns();
         service.log.refused(refusal, now_ns, || self.peer().ok());
+    }
+
+    /// What a handler was asked to do, or left behind, panicked.
+    #[cold]
+    pub(super) fn tell_panic(&self, service: &Service, asked: Asked, payload: &(dyn Any + Send)) {
+        let now_ns = self.transport.now_ns();
+        let about = || self.about(service, asked);
+        service.log.panicked(payload, now_ns, about);
+    }
+
+    /// Drops what is a handler's, which may panic even then.
+    pub(super) fn let_go<O>(&self, service: &Service, asked: Asked, owned: O) {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(owned))) {
+            self.tell_panic(service, asked, &*payload);
+        }
+    }
+
+    fn about<'a>(&self, service: &'a Service, asked: Asked) -> About<'a> {
+        let router = service.router();
+        About {
+            peer: self.peer().ok(),
+            is_head: asked.is_head,
+            route: asked.route.and_then(|id| router.route(id)),
+        }
     }
 }
 
@@ -48,8 +73,7 @@ impl<H: Host> Visit<'_, H> {
     /// The handler of what was `asked` panicked, or what it left did.
     #[cold]
     pub(super) fn tell_panic(&self, asked: Asked, payload: &(dyn Any + Send)) {
-        let (log, now_ns) = (&self.host.service().log, self.wire.transport.now_ns());
-        log.panicked(payload, now_ns, || self.about(asked));
+        self.wire.tell_panic(self.host.service(), asked, payload);
     }
 
     /// The response of a handler that panicked. The operator is told why; the peer learns that it
@@ -61,11 +85,6 @@ impl<H: Host> Visit<'_, H> {
     }
 
     fn about(&self, asked: Asked) -> About<'_> {
-        let router = self.host.service().router();
-        About {
-            peer: self.wire.peer().ok(),
-            is_head: asked.is_head,
-            route: asked.route.and_then(|id| router.route(id)),
-        }
+        self.wire.about(self.host.service(), asked)
     }
 }

@@ -5,6 +5,7 @@ use super::access::Pending;
 use super::exchange::Stop;
 use super::pace::Pace;
 use super::transport::{Host, Received, Transport};
+use super::upgrade::Switching;
 use super::wire::Wire;
 use crate::app::Ended;
 use crate::http::{CloseReason, ErrorForm, Event, HeadParser, Refusal, RequestHead, State};
@@ -16,7 +17,6 @@ use std::cell::RefMut;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::Poll;
-use std::time::Duration;
 
 /// What may precede a request, once.
 const EMPTY_LINE: &[u8] = b"\r\n";
@@ -86,6 +86,8 @@ pub(super) struct Visit<'a, H: Host> {
     pub(super) state: State,
     /// A request has begun and its response is not gathered whole.
     pub(super) open: bool,
+    /// What the last response leaves the connection to.
+    pub(super) switching: Option<Box<Switching>>,
 }
 
 impl<'a, H: Host> Visit<'a, H> {
@@ -100,11 +102,18 @@ impl<'a, H: Host> Visit<'a, H> {
             work,
             state: State::Head,
             open: false,
+            switching: None,
         }
     }
 
-    /// Runs until the connection is idle or closed.
-    pub(super) async fn run(mut self) -> State {
+    /// Runs until the connection is idle or closed, or has switched protocols: then it says to
+    /// whose.
+    pub(super) async fn run(mut self) -> (State, Option<Box<Switching>>) {
+        let state = self.run_on().await;
+        (state, self.switching.take())
+    }
+
+    async fn run_on(&mut self) -> State {
         loop {
             match self.state {
                 State::Head => {
@@ -139,7 +148,7 @@ impl<'a, H: Host> Visit<'a, H> {
                         Err(event) => State::Exchange.advance(event),
                     };
                 }
-                State::Closed(_) => return self.state,
+                State::Switched | State::Closed(_) => return self.state,
             }
         }
     }
@@ -288,27 +297,12 @@ impl<'a, H: Host> Visit<'a, H> {
             if message.remaining() == 0 {
                 break Ok(());
             }
-            let (transport, limits) = (&self.wire.transport, self.limits());
-            // Renewed with every byte taken, as far as the peer keeps to the least rate.
-            let (pause, rate) = (limits.write_timeout, limits.write_rate_bytes);
-            let patience_ns = self.work.pace.patience_ns(pause, rate);
-            transport.arm(Duration::from_nanos(patience_ns));
-            let since_ns = transport.now_ns();
-            match transport.limit(transport.send(message)).await {
-                Some((Ok(bytes), rest)) => {
-                    sent += bytes;
-                    message = rest;
-                    self.work.pace.add_bytes(bytes);
-                    self.work.pace.add_wait(since_ns, transport.now_ns());
-                }
-                Some((Err(_), rest)) => {
-                    message = rest;
-                    break Err(Event::Failed);
-                }
-                None => {
-                    message = Message::default();
-                    break Err(Event::Late);
-                }
+            let limits = self.host.service().limits();
+            let (part, rest) = self.wire.send(message, &mut self.work.pace, limits).await;
+            message = rest;
+            match part {
+                Ok(bytes) => sent += bytes,
+                Err(event) => break Err(event),
             }
         };
         self.work.out = message.head;
@@ -377,23 +371,7 @@ impl<'a, H: Host> Visit<'a, H> {
         if let Err(event) = self.flush(Bytes::new()).await {
             return event;
         }
-        let transport = &self.wire.transport;
-        transport.arm(self.limits().linger_timeout);
-        if !matches!(transport.limit(transport.shutdown()).await, Some(Ok(()))) {
-            return Event::Failed;
-        }
-        let mut discarded = self.wire.received.take().map_or(0, |lease| lease.len());
-        while discarded <= self.limits().linger_bytes {
-            match self.wire.receive(None).await {
-                Ok(lease) => {
-                    self.recorder().received(lease.len() as u64);
-                    discarded += lease.len();
-                }
-                Err(Event::Stopped) => {}
-                Err(event) => return event,
-            }
-        }
-        Event::Late
+        self.wire.linger(self.host.service()).await
     }
 }
 

@@ -7,7 +7,6 @@ use super::transport::{Host, Transport};
 use super::visit::Visit;
 use super::wire::Wire;
 use crate::http::Event;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -106,9 +105,7 @@ impl<'a, H: Host> Visit<'a, H> {
 
     /// Drops what is a handler's, which may panic even then.
     pub(super) fn let_go<T>(&self, asked: Asked, owned: T) {
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(owned))) {
-            self.tell_panic(asked, &*payload);
-        }
+        self.wire.let_go(self.host.service(), asked, owned);
     }
 }
 

@@ -2,9 +2,12 @@
 //! its responses share: the transport, and the bytes that came and were not taken.
 
 use super::inbound::Inbound;
+use super::pace::Pace;
 use super::service::Service;
 use super::transport::{Received, Transport};
 use crate::http::Event;
+use crate::limits::Limits;
+use crate::ring::Message;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::io;
 use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6};
@@ -95,6 +98,52 @@ impl<T: Transport> Wire<T> {
             Poll::Ready(Err(_)) => Poll::Ready(Err(Event::Failed)),
             Poll::Pending => self.transport.poll_passed(cx).map(|()| Err(Event::Late)),
         }
+    }
+
+    /// Sends a part of `message`, at least a byte, in the time that its peer has for that, and returns
+    /// it for the rest to be sent.
+    #[inline]
+    pub(super) async fn send(
+        &self,
+        message: Message,
+        pace: &mut Pace,
+        limits: &Limits,
+    ) -> (Result<usize, Event>, Message) {
+        let transport = &self.transport;
+        // Renewed with every byte taken, as far as the peer keeps to the least rate.
+        let patience_ns = pace.patience_ns(limits.write_timeout, limits.write_rate_bytes);
+        transport.arm(Duration::from_nanos(patience_ns));
+        let since_ns = transport.now_ns();
+        match transport.limit(transport.send(message)).await {
+            Some((Ok(bytes), rest)) => {
+                pace.add_bytes(bytes);
+                pace.add_wait(since_ns, transport.now_ns());
+                (Ok(bytes), rest)
+            }
+            Some((Err(_), rest)) => (Err(Event::Failed), rest),
+            None => (Err(Event::Late), Message::default()),
+        }
+    }
+
+    /// Closes our side and waits for the peer to close its own: it gets to read what was sent last.
+    pub(super) async fn linger(&self, service: &Service) -> Event {
+        let (transport, limits) = (&self.transport, service.limits());
+        transport.arm(limits.linger_timeout);
+        if !matches!(transport.limit(transport.shutdown()).await, Some(Ok(()))) {
+            return Event::Failed;
+        }
+        let mut discarded = self.received.take().map_or(0, |received| received.len());
+        while discarded <= limits.linger_bytes {
+            match self.receive(None).await {
+                Ok(received) => {
+                    service.recorder().received(received.len() as u64);
+                    discarded += received.len();
+                }
+                Err(Event::Stopped) => {}
+                Err(event) => return event,
+            }
+        }
+        Event::Late
     }
 
     /// Ends the turn of the current request's body.

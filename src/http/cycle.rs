@@ -8,6 +8,8 @@
 //!    │ closed, late,       │ refused, late    │  └───────────▶ Discard ──▶ Idle
 //!    │ stopped             ▼                  ▼                   │
 //!    └──────▶ Closed ◀── Linger ◀─────────── last response ◀──────┘ refused, too much left
+//!                           ▲                  │ switched
+//!                           └──── Switched ◀───┘
 //! ```
 //!
 //! How a connection ended is a [`CloseReason`], and each reason is counted.
@@ -23,6 +25,8 @@ pub enum State {
     Exchange,
     /// The response is out; what its handler left of the request's body is thrown away.
     Discard,
+    /// The response is out that switched protocols; another one is spoken, to the connection's end.
+    Switched,
     /// The last response is out and our side is closed; the peer's bytes are thrown away until it
     /// closes its side (RFC 9112 §9.6).
     Linger(CloseReason),
@@ -53,6 +57,12 @@ pub enum Event {
     AnsweredEarly,
     /// A response could not be completed after its head was out.
     Truncated,
+    /// A response is out that switched protocols (RFC 9110 §15.2.2).
+    Switched,
+    /// Whoever speaks the other protocol is done, and what it sent is out.
+    Ended,
+    /// The peer has not shown in time that it is still there.
+    Silent,
     /// The rest of the request's body was thrown away.
     Discarded,
     /// A response is out, and more is left of the request's body than is worth throwing away.
@@ -94,6 +104,8 @@ pub enum CloseReason {
     Truncated,
     /// The server shut down.
     Stopped,
+    /// The peer, asked whether it is still there, did not show it in time.
+    PeerSilent,
 }
 
 impl CloseReason {
@@ -111,6 +123,7 @@ impl CloseReason {
         "body_unread",
         "truncated",
         "stopped",
+        "peer_silent",
     ];
 
     /// Its place in [`CloseReason::NAMES`].
@@ -147,6 +160,7 @@ impl State {
             (S::Exchange, E::AnsweredEarly) => S::Linger(Why::Completed),
             (S::Exchange, E::TooMuchLeft) => S::Linger(Why::BodyUnread),
             (S::Exchange, E::Refused) => S::Linger(Why::Refused),
+            (S::Exchange, E::Switched) => S::Switched,
             (S::Exchange, E::Truncated) => S::Closed(Why::Truncated),
             (S::Exchange, E::Late) => S::Closed(Why::WriteTimeout),
             (S::Exchange, E::PeerClosed) => S::Closed(Why::PeerAborted),
@@ -157,10 +171,20 @@ impl State {
             (S::Discard, E::Late) => S::Closed(Why::BodyTimeout),
             (S::Discard, E::PeerClosed) => S::Closed(Why::PeerAborted),
 
+            (S::Switched, E::Ended) => S::Linger(Why::Completed),
+            (S::Switched, E::Refused) => S::Linger(Why::Refused),
+            (S::Switched, E::Truncated) => S::Linger(Why::Truncated),
+            (S::Switched, E::Stopped) => S::Linger(Why::Stopped),
+            (S::Switched, E::Silent) => S::Closed(Why::PeerSilent),
+            (S::Switched, E::Late) => S::Closed(Why::WriteTimeout),
+            (S::Switched, E::PeerClosed) => S::Closed(Why::PeerClosed),
+
             // The reason stands; how the peer then leaves does not matter.
             (S::Linger(why), E::PeerClosed | E::Failed | E::Late) => S::Closed(why),
 
-            (S::Idle | S::Head | S::Exchange | S::Discard, E::Failed) => S::Closed(Why::Failed),
+            (S::Idle | S::Head | S::Exchange | S::Discard | S::Switched, E::Failed) => {
+                S::Closed(Why::Failed)
+            }
             (S::Closed(why), _) => S::Closed(why),
             (state, event) => {
                 debug_assert!(false, "{event:?} cannot happen in {state:?}");
@@ -180,18 +204,22 @@ mod tests {
             (CloseReason::PeerClosed, "peer_closed"),
             (CloseReason::HeadTimeout, "head_timeout"),
             (CloseReason::Stopped, "stopped"),
+            (CloseReason::PeerSilent, "peer_silent"),
         ];
         for (reason, name) in table {
             assert_eq!(CloseReason::NAMES[reason.index()], name);
         }
-        assert_eq!(CloseReason::NAMES.len(), CloseReason::Stopped.index() + 1);
+        assert_eq!(
+            CloseReason::NAMES.len(),
+            CloseReason::PeerSilent.index() + 1
+        );
     }
 
     #[test]
     fn lives_of_connections() {
         use Event as E;
         let answered = |body_read| E::Answered { body_read };
-        let table: [(&[E], State); 10] = [
+        let table: [(&[E], State); 14] = [
             (&[E::PeerClosed], State::Closed(CloseReason::PeerClosed)),
             (&[E::FirstByte, E::HeadRead, answered(true)], State::Idle),
             (
@@ -230,6 +258,22 @@ mod tests {
             ),
             (
                 &[E::FirstByte, E::HeadRead, E::Failed],
+                State::Closed(CloseReason::Failed),
+            ),
+            (
+                &[E::FirstByte, E::HeadRead, E::Switched, E::Ended, E::Late],
+                State::Closed(CloseReason::Completed),
+            ),
+            (
+                &[E::FirstByte, E::HeadRead, E::Switched, E::Silent],
+                State::Closed(CloseReason::PeerSilent),
+            ),
+            (
+                &[E::FirstByte, E::HeadRead, E::Switched, E::Stopped],
+                State::Linger(CloseReason::Stopped),
+            ),
+            (
+                &[E::FirstByte, E::HeadRead, E::Switched, E::Failed],
                 State::Closed(CloseReason::Failed),
             ),
         ];

@@ -53,7 +53,7 @@ const SILENCE: Duration = Duration::from_secs(30);
 pub struct TestClient {
     way: Way,
     /// What was received and belongs to no response yet.
-    received: Vec<u8>,
+    pub(super) received: Vec<u8>,
     /// The server has said that nothing more is answered on this connection.
     is_over: bool,
     /// `None` if none are kept.
@@ -199,10 +199,7 @@ impl TestClient {
         if self.is_over {
             self.reconnect()?;
         }
-        match &mut self.way {
-            Way::Memory(conversation) => conversation.deliver(message),
-            Way::Socket(_, stream) => stream.write_all(message)?,
-        }
+        self.deliver(message)?;
         let mut is_whole = false;
         loop {
             if let Some((response, taken, is_last)) = read(&self.received, is_head, is_whole)? {
@@ -218,8 +215,16 @@ impl TestClient {
         }
     }
 
+    pub(super) fn deliver(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match &mut self.way {
+            Way::Memory(conversation) => conversation.deliver(bytes),
+            Way::Socket(_, stream) => stream.write_all(bytes)?,
+        }
+        Ok(())
+    }
+
     /// Receives more of a response; whether there was any, or the connection has ended.
-    fn receive(&mut self) -> io::Result<bool> {
+    pub(super) fn receive(&mut self) -> io::Result<bool> {
         match &mut self.way {
             Way::Memory(conversation) => loop {
                 let sent = conversation.take_sent();
@@ -247,6 +252,25 @@ impl TestClient {
                 self.received.extend_from_slice(&buffer[..bytes]);
                 Ok(bytes > 0)
             }
+        }
+    }
+
+    /// Another client of the same app, with a connection and cookies of its own. In memory the time
+    /// of both is the same.
+    ///
+    /// # Panics
+    /// If nobody listens any more.
+    #[must_use]
+    #[track_caller]
+    pub fn another(&self) -> TestClient {
+        match &self.way {
+            Way::Memory(conversation) => TestClient {
+                way: Way::Memory(Box::new(conversation.reconnect())),
+                received: Vec::new(),
+                is_over: false,
+                cookies: Some(Jar::default()),
+            },
+            Way::Socket(address, _) => TestClient::connect(*address),
         }
     }
 

@@ -74,6 +74,11 @@ impl<'a> RequestBuilder<'a> {
     /// `TimedOut` if the handler waits for something that does not come in memory, and those of a
     /// socket. The client goes on with another connection then.
     pub fn try_send(self) -> io::Result<TestResponse> {
+        self.exchange().map(|(_, response)| response)
+    }
+
+    /// Sends the request and reads the response; the client's connection is then the caller's.
+    pub(super) fn exchange(self) -> io::Result<(&'a mut TestClient, TestResponse)> {
         let mut head = format!("{} {} HTTP/1.1\r\n", self.method, self.target);
         let field = |name: &str| {
             let mut fields = self.fields.iter();
@@ -104,6 +109,6 @@ impl<'a> RequestBuilder<'a> {
         let is_head = self.method == Method::HEAD;
         let response = self.client.exchange(&message, is_head)?;
         self.client.keep_cookies(host, &self.target, &response);
-        Ok(response)
+        Ok((self.client, response))
     }
 }

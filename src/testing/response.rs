@@ -90,7 +90,8 @@ pub(super) fn read(
     };
     let status = StatusCode::from_u16(head.code.unwrap_or(0)).map_err(malformed)?;
     let rest = &bytes[taken..];
-    if status.is_informational() {
+    let is_switched = status == StatusCode::SWITCHING_PROTOCOLS;
+    if status.is_informational() && !is_switched {
         let final_one = read(rest, is_head, is_whole)?;
         return Ok(final_one.map(|(response, more, is_last)| (response, taken + more, is_last)));
     }
@@ -107,8 +108,9 @@ pub(super) fn read(
         fields,
         content: Vec::new(),
     };
-    let is_last = response.header("connection") == Some("close");
-    let has_none = is_head || matches!(status.as_u16(), 204 | 304);
+    // What follows a switch is no HTTP.
+    let is_last = is_switched || response.header("connection") == Some("close");
+    let has_none = is_head || matches!(status.as_u16(), 101 | 204 | 304);
     let framing = match response.header("content-length").map(str::parse) {
         _ if has_none => Framing::None,
         _ if response.header("transfer-encoding") == Some("chunked") => Framing::Chunked,
@@ -152,6 +154,11 @@ mod tests {
                 false,
             ),
             ("HTTP/1.1 204 No Content\r\n\r\n".to_owned(), "", false),
+            (
+                "HTTP/1.1 101 Switching Protocols\r\n\r\n".to_owned(),
+                "",
+                true,
+            ),
             (
                 "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 404 X\r\nContent-Length: 1\r\n\r\na"
                     .to_owned(),

@@ -20,9 +20,15 @@ mod middleware;
 #[cfg(feature = "multipart")]
 mod multipart;
 mod streaming;
+#[cfg(feature = "websocket")]
+#[path = "../support/mod.rs"]
+mod support;
 #[cfg(feature = "tower")]
 mod tower;
 mod trailers;
+mod upgrade;
+#[cfg(feature = "websocket")]
+mod websocket;
 
 use corelane::testing::Conversation;
 use corelane::{App, Limits, Request};

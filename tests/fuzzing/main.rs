@@ -7,6 +7,8 @@
 mod checks;
 mod conversation;
 mod exchanges;
+#[cfg(feature = "websocket")]
+mod sockets;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -39,6 +41,8 @@ const CONFIG: Target = target("config", checks::config, seeds::CONFIGS);
 const ROUTE: Target = target("route", checks::route, seeds::ROUTES);
 const CONNECTION: Target = target("connection", conversation::connection, seeds::CONNECTIONS);
 const EXCHANGE: Target = target("exchange", exchanges::exchange, seeds::EXCHANGES);
+#[cfg(feature = "websocket")]
+const SOCKET: Target = target("socket", sockets::socket, seeds::SOCKETS);
 
 const fn target(name: &'static str, check: fn(&[u8]), seeds: &'static [&'static [u8]]) -> Target {
     Target { name, check, seeds }
@@ -110,6 +114,12 @@ fn exchanges() {
     fuzz(EXCHANGE);
 }
 
+#[cfg(feature = "websocket")]
+#[test]
+fn sockets() {
+    fuzz(SOCKET);
+}
+
 /// The seeds become the first inputs of libFuzzer's targets, a folder for each, where
 /// `FUZZ_CORPUS` says.
 #[test]
@@ -117,7 +127,17 @@ fn every_target_has_seeds_and_a_program() {
     let corpus = std::env::var_os("FUZZ_CORPUS").map(PathBuf::from);
     let corpus = corpus.unwrap_or_else(|| Path::new(env!("CARGO_TARGET_TMPDIR")).join("corpus"));
     let targets = [
-        HEAD, BODY, TARGET, DATE, PATH, CONFIG, ROUTE, CONNECTION, EXCHANGE,
+        HEAD,
+        BODY,
+        TARGET,
+        DATE,
+        PATH,
+        CONFIG,
+        ROUTE,
+        CONNECTION,
+        EXCHANGE,
+        #[cfg(feature = "websocket")]
+        SOCKET,
     ];
     for Target { name, seeds, .. } in &targets {
         let folder = corpus.join(name);
@@ -133,6 +153,7 @@ fn every_target_has_seeds_and_a_program() {
     };
     let programs: BTreeSet<_> = programs
         .map(|entry| entry.expect("an entry").file_name())
+        .filter(|name| cfg!(feature = "websocket") || name != "socket.rs")
         .collect();
     let named = targets
         .iter()

@@ -5,6 +5,7 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 pub(crate) mod client;
+pub(crate) mod frames;
 pub(crate) mod messages;
 pub(crate) mod mutate;
 pub(crate) mod outside;
