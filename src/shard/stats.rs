@@ -130,7 +130,7 @@ pub(super) fn answer(shard: &Rc<Shard>, head: &RequestHead) -> Answer {
 async fn write(shard: &Shard, query: &Query, view: Arc<View>) -> Bytes {
     let at_ns = shard.ring().clock_ns();
     let mut writing = Writing::new(query.format, &view, &query.selection, &shard.info, at_ns);
-    while writing.next() {
+    while writing.write_next() {
         yield_now().await;
     }
     let body = Bytes::from(writing.finish());

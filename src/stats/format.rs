@@ -105,7 +105,7 @@ impl<'a> Writing<'a> {
     }
 
     /// Writes the next piece; `false` when there is none.
-    pub fn next(&mut self) -> bool {
+    pub fn write_next(&mut self) -> bool {
         match &mut self.0 {
             Step::Json(..) => false,
             Step::Text(telling, text) => telling.next(text),

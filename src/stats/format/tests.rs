@@ -50,7 +50,7 @@ fn view() -> View {
 fn written(format: Format, selection: &Selection) -> Vec<u8> {
     let (view, server) = (view(), server());
     let mut writing = Writing::new(format, &view, selection, &server, 3 * SECOND);
-    while writing.next() {}
+    while writing.write_next() {}
     writing.finish()
 }
 
