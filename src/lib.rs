@@ -30,12 +30,14 @@
 //! Apps are made of others, by prefix ([`App::nest`]) and by host ([`App::host`]); parameters have
 //! kinds (`/users/{id:u64}`), and routes names, from which links are written ([`Request::url_for`]).
 //!
-//! Methods, status codes and header names come from the [`http`](https://docs.rs/http) crate.
+//! Methods, status codes and header names are those of the [`http`](https://docs.rs/http) crate. Timers,
+//! files and channels for handlers come from [`glommio`] and the [`ring`].
 //!
 //! # Where things are
 //!
 //! | module | for |
 //! |---|---|
+//! | [`guide`] | a service in ten minutes; for those who know aiohttp or axum |
 //! | [`app`] | routes, handlers, requests, responses, errors |
 //! | [`between`] | messages between cores, the one way in which they may have to do with each other |
 //! | [`server`] | configuring, starting and stopping a server |
@@ -79,10 +81,27 @@ pub mod testing;
 #[cfg(feature = "websocket")]
 pub mod ws;
 
+#[doc = include_str!("guide/ten_minutes.md")]
+pub mod guide {
+    // Its table names what comes with features, too.
+    #[cfg(all(feature = "multipart", feature = "compression", feature = "websocket"))]
+    #[doc = include_str!("guide/aiohttp.md")]
+    pub mod aiohttp {}
+
+    #[doc = include_str!("guide/axum.md")]
+    pub mod axum {}
+}
+
 #[doc = include_str!("ARCHITECTURE.md")]
 pub mod architecture {}
 
-pub use app::{App, Body, Error, IntoResponse, Json, Request, Response, Result};
+// The types of `http` in signatures of ours, and glommio in the version whose executors run here,
+// so that users need depend on neither.
+pub use ::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+pub use app::{
+    App, Body, Error, Html, IntoResponse, Json, Next, Redirect, Request, Response, Result,
+};
+pub use glommio;
 pub use limits::Limits;
 pub use server::{Running, Server};
 pub use shard::Shard;

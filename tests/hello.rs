@@ -1,65 +1,102 @@
-//! The example does what the documentation says of it.
+//! The example `hello` answers what the Python program beside it answers, and is no longer.
 
-#[path = "examples/hello.rs"]
-#[expect(dead_code, reason = "main waits for a signal")]
-mod hello;
+mod support;
 
-use corelane::Server;
-use corelane::cores::CoreSelection;
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use corelane::testing::TestClient;
+use std::path::PathBuf;
+use std::process::Command;
+use support::outside;
+use support::process::Process;
 
-/// The status line and the content of the response to one request on a connection of its own.
-fn ask(address: SocketAddr, request_line: &str, content: &str) -> (String, String) {
-    let mut stream = TcpStream::connect(address).unwrap();
-    let length = content.len();
-    let request = format!(
-        "{request_line} HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{content}"
-    );
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut response = String::new();
-    stream.read_to_string(&mut response).unwrap();
-    let (head, content) = response.split_once("\r\n\r\n").unwrap();
-    let status = head.lines().next().unwrap_or_default();
-    (status.to_owned(), content.to_owned())
+const RUST: &str = include_str!("examples/hello.rs");
+const PYTHON: &str = include_str!("examples/hello.py");
+
+/// Serves the application of `hello.py` on a free port, which it tells as ours do.
+const SERVE: &str = "
+import socket, sys
+from aiohttp import web
+from hello import app
+listening = socket.create_server(('127.0.0.1', 0))
+told = 'listening on http://127.0.0.1:%d' % listening.getsockname()[1]
+web.run_app(app, sock=listening, print=lambda _: print(told, file=sys.stderr, flush=True))
+";
+
+/// The example, which is built along with the tests.
+fn example() -> Process {
+    let mut path = std::env::current_exe().unwrap();
+    path.pop();
+    let path: PathBuf = path.with_file_name("examples").join("hello");
+    assert!(path.exists(), "{path:?} is missing: cargo build --examples");
+    Process::spawn(Command::new(path).arg("127.0.0.1:0"))
+}
+
+/// The response to each of a few requests: its status, and what it holds if it is a greeting.
+fn answers(server: &mut Process) -> Vec<(String, u16, Option<String>, String)> {
+    let mut client = TestClient::connect(server.listening());
+    let requests = [
+        ("GET", "/"),
+        ("GET", "/Zo%C3%AB"),
+        ("GET", "/a%20b%26c?d=e"),
+        ("GET", "/100%25"),
+        ("HEAD", "/x"),
+        ("GET", "/a/b"),
+        ("GET", "/a/"),
+        ("POST", "/"),
+        ("DELETE", "/x"),
+    ];
+    let answer = |(method, target): (&str, &str)| {
+        let answer = client.request(method.parse().unwrap(), target).send();
+        let (status, media_type) = (answer.status(), answer.header("content-type"));
+        // What is said of an error is each server's own.
+        let (media_type, text) = match status.is_success() {
+            true => (media_type.map(str::to_owned), answer.text().to_owned()),
+            false => (None, String::new()),
+        };
+        (
+            format!("{method} {target}"),
+            status.as_u16(),
+            media_type,
+            text,
+        )
+    };
+    requests.into_iter().map(answer).collect()
 }
 
 #[test]
-fn the_example_serves_what_it_says() {
-    let one = CoreSelection::Count(1.try_into().unwrap());
-    let server = Server::bind("127.0.0.1:0").cores(one);
-    let running = server.start(hello::app).unwrap();
-    let address = running.addresses()[0];
-    let page = include_str!("examples/public/index.html");
-    let table = [
-        ("GET /", "", "200 OK", "Hello, Anonymous"),
-        ("GET /Zo%C3%AB", "", "200 OK", "Hello, Zoë"),
-        ("GET /visits", "", "200 OK", "visit 1 on core 0"),
-        ("GET /visits", "", "200 OK", "visit 2 on core 0"),
-        ("POST /double", "21", "200 OK", "42"),
-        (
-            "POST /double",
-            "x",
-            "400 Bad Request",
-            "400 Bad Request: send a whole number\n",
-        ),
-        ("GET /static/", "", "200 OK", page),
-        ("GET /static/index.html", "", "200 OK", page),
-        ("GET /static/none", "", "404 Not Found", "404 Not Found\n"),
-        (
-            "GET /double",
-            "",
-            "405 Method Not Allowed",
-            "405 Method Not Allowed\n",
-        ),
+fn it_greets() {
+    let mut server = example();
+    let greetings = answers(&mut server);
+    let said: Vec<_> = greetings.iter().map(|(_, _, _, text)| &**text).collect();
+    let expected = [
+        "Hello, Anonymous",
+        "Hello, Zoë",
+        "Hello, a b&c",
+        "Hello, 100%",
     ];
-    for (request_line, content, status, answer) in table {
-        let expected = (format!("HTTP/1.1 {status}"), answer.to_owned());
-        assert_eq!(
-            ask(address, request_line, content),
-            expected,
-            "{request_line}"
-        );
-    }
-    running.stop().unwrap();
+    assert_eq!(said[..4], expected);
+    server.signal("TERM");
+    assert_eq!(server.end().code, Some(0));
+}
+
+#[test]
+fn it_answers_what_the_python_program_answers() {
+    let requirements = include_str!("examples/requirements.txt");
+    let Some(python) = outside::python("aiohttp", requirements) else {
+        return;
+    };
+    let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/examples");
+    let mut command = Command::new(python);
+    let mut other = Process::spawn(command.args(["-Bc", SERVE]).current_dir(examples));
+    assert_eq!(answers(&mut example()), answers(&mut other));
+}
+
+#[test]
+fn it_is_no_longer_than_the_python_program() {
+    let code = |text: &str, comment: &str| {
+        let lines = text.lines().map(str::trim);
+        let is_code = |line: &&str| !line.is_empty() && !line.starts_with(comment);
+        lines.filter(is_code).count()
+    };
+    assert!(code(RUST, "//") <= code(PYTHON, "#"));
+    assert!(RUST.lines().count() <= PYTHON.lines().count());
 }

@@ -57,7 +57,7 @@ fn stop(running: Running) {
 /// The Python that has the package, of the version that `.ci/run` installs.
 fn python() -> Option<String> {
     let wanted = include_str!("websocket/requirements.txt");
-    let python = std::env::var("WEBSOCKET_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let python = std::env::var("TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let print = "import websockets; print('websockets==' + websockets.__version__)";
     let asked = Command::new(&python).args(["-c", print]).output();
     let found = asked.map_or(Vec::new(), |output| output.stdout);

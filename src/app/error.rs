@@ -21,12 +21,13 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// Any error becomes one by `?`, as a failure of the handler: it is answered with 500, and its
 /// text goes to the log alone. What the peer may read is said with [`Error::new`]. For that `?`
 /// to exist, this type is not itself a `std::error::Error`; it turns into a
-/// `Box<dyn std::error::Error + Send + Sync>`.
+/// `Box<dyn std::error::Error + Send + Sync>` with its texts. It stays on its core, so what it is
+/// made of needs neither `Send` nor `Sync`.
 ///
 /// `Display` is the outermost message; `Debug`, which `main` prints, adds the causes after it.
 pub struct Error(Box<Inner>);
 
-type Source = Box<dyn StdError + Send + Sync>;
+type Source = Box<dyn StdError>;
 
 struct Inner {
     blame: Blame,
@@ -72,7 +73,8 @@ impl Error {
     /// This error with `source` as its cause, which no peer reads.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
-        self.0.source = Some(source.into());
+        let source: Source = source.into();
+        self.0.source = Some(source);
         self
     }
 
@@ -99,6 +101,15 @@ impl Error {
         self.0.source.as_deref().map(|source| source as _)
     }
 
+    /// What comes after the message.
+    fn cause(&self) -> Option<&(dyn StdError + 'static)> {
+        match self.0.message.is_empty() {
+            // The source is the message, so its own cause is next.
+            true => self.source().and_then(StdError::source),
+            false => self.source(),
+        }
+    }
+
     #[cold]
     fn build(
         blame: Blame,
@@ -120,7 +131,7 @@ impl Error {
 }
 
 /// Any error is the handler's failure, except those of this library that know better.
-impl<E: StdError + Send + Sync + 'static> From<E> for Error {
+impl<E: StdError + 'static> From<E> for Error {
     fn from(error: E) -> Error {
         let any: &dyn Any = &error;
         if let Some(refusal) = any.downcast_ref::<Refusal>() {
@@ -162,48 +173,52 @@ impl fmt::Display for Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")?;
-        let mut cause = self.source();
-        if self.0.message.is_empty() {
-            // The source was the message, so its own causes are next.
-            cause = cause.and_then(StdError::source);
-        }
-        while let Some(error) = cause {
-            write!(f, ": {error}")?;
-            cause = error.source();
-        }
-        Ok(())
+        fmt::Debug::fmt(&Told::of(self), f)
     }
 }
 
 impl From<Error> for Box<dyn StdError + Send + Sync> {
     fn from(error: Error) -> Self {
-        Box::new(Boxed(error))
+        Box::new(Told::of(&error))
     }
 }
 
-/// An [`Error`] where a `std::error::Error` is asked for.
-struct Boxed(Error);
+/// The texts of an [`Error`] and its causes, where a `std::error::Error` is asked for.
+struct Told {
+    message: String,
+    source: Option<Box<Told>>,
+}
 
-impl fmt::Display for Boxed {
+impl Told {
+    fn of(error: &Error) -> Told {
+        Told::caused(error.to_string(), error.cause())
+    }
+
+    fn caused(message: String, cause: Option<&(dyn StdError + 'static)>) -> Told {
+        let source = cause.map(|cause| Box::new(Told::caused(cause.to_string(), cause.source())));
+        Told { message, source }
+    }
+}
+
+impl fmt::Display for Told {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
+        f.write_str(&self.message)
     }
 }
 
-impl fmt::Debug for Boxed {
+impl fmt::Debug for Told {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.0, f)
-    }
-}
-
-impl StdError for Boxed {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        let source = self.0.source();
-        if self.0.0.message.is_empty() {
-            return source.and_then(StdError::source);
+        f.write_str(&self.message)?;
+        match &self.source {
+            Some(source) => write!(f, ": {source:?}"),
+            None => Ok(()),
         }
-        source
+    }
+}
+
+impl StdError for Told {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_deref().map(|source| source as _)
     }
 }
 
@@ -268,6 +283,20 @@ mod tests {
             assert_eq!(error.status().as_u16(), status, "{error}");
             assert_eq!(error.public_message(), public, "{error}");
         }
+    }
+
+    #[test]
+    fn what_is_not_send_is_an_error_too() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("{0} went wrong")]
+        struct OfOneCore(std::rc::Rc<str>);
+
+        async fn handler() -> Result<()> {
+            Err(OfOneCore("everything".into()))?
+        }
+        let error = futures_lite::future::block_on(handler()).unwrap_err();
+        assert_eq!(error.to_string(), "everything went wrong");
+        assert!(error.source().unwrap().is::<OfOneCore>());
     }
 
     #[test]

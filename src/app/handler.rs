@@ -117,12 +117,27 @@ impl<H: Handler> Handler for Finishing<H> {
 impl<F, A> Handler for F
 where
     F: Fn(Request) -> A + 'static,
-    A: Future<Output: IntoResponse> + 'static,
+    A: Asynchronous<Response: IntoResponse> + 'static,
 {
     #[inline]
     fn call(&self, request: Request) -> Answer {
         Answer::pending(self(request))
     }
+}
+
+/// A future: what an `async fn` returns. It is here for what the compiler says where it is missing.
+#[diagnostic::on_unimplemented(
+    message = "this is not `async`: it returns `{Self}` at once",
+    label = "not an `async fn`",
+    note = "write `async fn`, or give a closure an `async move` block"
+)]
+pub(super) trait Asynchronous: Future<Output = Self::Response> {
+    type Response;
+}
+
+#[diagnostic::do_not_recommend]
+impl<A: Future> Asynchronous for A {
+    type Response = A::Output;
 }
 
 /// A response on its way: the future of a handler, or a response that was known at once.

@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use super::distribution::{Distribution, LatencySummary};
 use super::rfc3339::rfc3339;
 use super::series::{CLASSES, KINDS, STAGES, WHOLE, Whose};
-use super::snapshot::ReceiveBuffers;
+use super::snapshot::{FileCache, ReceiveBuffers};
 use super::status::StatusCounts;
 use super::view::{StallView, View, Window, WindowView};
 
@@ -177,6 +177,8 @@ struct Core {
     #[serde(skip_serializing_if = "Option::is_none")]
     receive_buffers: Option<Buffers>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    file_cache: Option<CacheFigures>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     busy_ratio: Option<f64>,
     loop_lag: LatencySummary,
     stalls_total: u64,
@@ -188,6 +190,16 @@ struct Core {
 #[derive(Serialize)]
 struct Buffers {
     held: u64,
+    bytes: u64,
+}
+
+#[derive(Serialize)]
+struct CacheFigures {
+    hits: u64,
+    misses: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hit_ratio: Option<f64>,
+    entries: u64,
     bytes: u64,
 }
 
@@ -321,6 +333,7 @@ fn cores(view: &View, figures: &WindowView, now_ns: u64) -> Vec<Core> {
             accept_queue: core.accept_queue.map(|queue| queue.waiting),
             accept_queue_limit: core.accept_queue.map(|queue| queue.limit),
             receive_buffers: core.receive_buffers.map(Buffers::new),
+            file_cache: core.file_cache.map(CacheFigures::new),
             busy_ratio: in_window.busy_ratio.map(to_thousandths),
             loop_lag: view.lag(figures.window, place).summary(),
             stalls_total: core.stalls_total,
@@ -355,6 +368,26 @@ fn most_over_mean(values: impl ExactSizeIterator<Item = u64> + Clone) -> f64 {
     match values.max() {
         Some(most) if most > 0 => to_thousandths(most as f64 / mean),
         _ => 0.0,
+    }
+}
+
+impl CacheFigures {
+    fn new(cache: FileCache) -> CacheFigures {
+        let FileCache {
+            hits,
+            misses,
+            entries,
+            bytes,
+        } = cache;
+        let asked = hits + misses;
+        let hit_ratio = (asked > 0).then(|| to_thousandths(hits as f64 / asked as f64));
+        CacheFigures {
+            hits,
+            misses,
+            hit_ratio,
+            entries,
+            bytes,
+        }
     }
 }
 

@@ -98,7 +98,7 @@
 //!   over, and whose handler took at least half of it, if one did.
 //! - `cores[].busy_ratio` is the share of the window in which the core ran instead of waiting, from 0 to 1;
 //!   since the start that of its last interval. It is left out while nothing is known of it, as are
-//!   `accept_queue` and `receive_buffers`.
+//!   `accept_queue` and `receive_buffers`; `file_cache` is left out on a core that serves no files.
 //! - `cores[].receive_buffers` are those that held received bytes when the snapshot was taken, and the
 //!   bytes of memory behind all that were ever needed at the same time.
 //! - `cores[].snapshot_age_ms` says how old the core's figures are when the answer is written. A
@@ -142,7 +142,7 @@ pub use json::{Selection, ServerInfo};
 pub use names::{RouteName, SeriesName};
 pub use recorder::Recorder;
 pub use series::{Answered, MethodIndex, Times, Whose};
-pub use snapshot::{AcceptQueue, ReceiveBuffers, Snapshot, Stall};
+pub use snapshot::{AcceptQueue, FileCache, ReceiveBuffers, Snapshot, Stall};
 pub use status::StatusCounts;
 pub use totals::Totals;
 pub use view::{Connections, CoreView, StallView, View, Window};

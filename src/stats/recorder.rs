@@ -3,7 +3,7 @@
 
 use super::recent::Recent;
 use super::series::{Answered, CLASSES, KINDS, METHODS, MethodIndex, Series, Whose, class_of};
-use super::snapshot::{AcceptQueue, Counters, Of, ReceiveBuffers, Snapshot, Stall};
+use super::snapshot::{AcceptQueue, Counters, FileCache, Of, ReceiveBuffers, Snapshot, Stall};
 use crate::limits::{STALL, STALLS, STATS_ROWS};
 
 /// The counters of one core.
@@ -21,6 +21,7 @@ pub struct Recorder {
     is_on: bool,
     accept_queue: Option<AcceptQueue>,
     receive_buffers: Option<ReceiveBuffers>,
+    file_cache: Option<FileCache>,
     counters: Counters,
     /// The row of each route and method, or [`NO_ROW`].
     places: Vec<[u16; METHODS.len()]>,
@@ -65,6 +66,7 @@ impl Recorder {
             is_on: true,
             accept_queue: None,
             receive_buffers: None,
+            file_cache: None,
             counters: Counters::new(close_reasons),
             places: Vec::new(),
             rows: vec![Row::new(Whose::OTHER, MethodIndex::OTHER)],
@@ -255,6 +257,13 @@ impl Recorder {
         self.receive_buffers = Some(buffers);
     }
 
+    /// The core remembers these files now. Until it is said for the first time, `/stats` leaves
+    /// `file_cache` out.
+    #[inline]
+    pub fn file_cache(&mut self, cache: FileCache) {
+        self.file_cache = Some(cache);
+    }
+
     /// The core ran for this many nanoseconds.
     #[inline]
     pub fn ran(&mut self, ns: u64) {
@@ -282,6 +291,7 @@ impl Recorder {
         snapshot.at_ns = at_ns;
         snapshot.accept_queue = self.accept_queue;
         snapshot.receive_buffers = self.receive_buffers;
+        snapshot.file_cache = self.file_cache;
         snapshot.counters.copy_from(&self.counters);
         snapshot.clear();
         snapshot.stalls.append(&mut self.stalls);

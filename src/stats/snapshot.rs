@@ -12,6 +12,7 @@ pub struct Snapshot {
     pub(super) at_ns: u64,
     pub(super) accept_queue: Option<AcceptQueue>,
     pub(super) receive_buffers: Option<ReceiveBuffers>,
+    pub(super) file_cache: Option<FileCache>,
     pub(super) counters: Counters,
     pub(super) stalls: Vec<Stall>,
     parts: Vec<Part>,
@@ -68,6 +69,19 @@ pub struct ReceiveBuffers {
     pub bytes: u64,
 }
 
+/// What one core remembers of the files that it serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileCache {
+    /// Requests that were answered from it, perhaps after a look at the file.
+    pub hits: u64,
+    /// Requests for which a file was opened.
+    pub misses: u64,
+    /// Files in it.
+    pub entries: u64,
+    /// Bytes of memory that they cost, about.
+    pub bytes: u64,
+}
+
 impl Snapshot {
     pub(super) fn new(core: usize, close_reasons: &'static [&'static str]) -> Snapshot {
         Snapshot {
@@ -75,6 +89,7 @@ impl Snapshot {
             at_ns: 0,
             accept_queue: None,
             receive_buffers: None,
+            file_cache: None,
             counters: Counters::new(close_reasons),
             stalls: Vec::new(),
             parts: Vec::new(),

@@ -238,6 +238,7 @@ impl Core {
             at_ns,
             accept_queue,
             receive_buffers,
+            file_cache,
             counters,
             ..
         } = &self.newest;
@@ -251,6 +252,7 @@ impl Core {
             connections_active: counters.active(),
             accept_queue: *accept_queue,
             receive_buffers: *receive_buffers,
+            file_cache: *file_cache,
         }
     }
 }

@@ -4,7 +4,7 @@ use super::board::{Board, Slots};
 use super::distribution::Distribution;
 use super::names::SeriesName;
 use super::series::{KINDS, STAGES, WHOLE};
-use super::snapshot::{AcceptQueue, ReceiveBuffers};
+use super::snapshot::{AcceptQueue, FileCache, ReceiveBuffers};
 use super::status::StatusCounts;
 use std::sync::Arc;
 
@@ -138,6 +138,8 @@ pub struct CoreView {
     pub accept_queue: Option<AcceptQueue>,
     /// Its receive buffers, if it told.
     pub receive_buffers: Option<ReceiveBuffers>,
+    /// The files that it remembers, if it serves any.
+    pub file_cache: Option<FileCache>,
 }
 
 /// A stall in a [`View`].

@@ -1,14 +1,14 @@
 //! h11's side: a process that reads messages with it (`read_with_h11.py`).
 
 use super::reading::{Request, collapse_lengths};
-use super::support::outside::not_run;
+use super::support::outside::python;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::thread::{self, JoinHandle};
 
-/// `h11==` and the version whose differences are explained; `.ci/run` installs it.
-const REQUIREMENT: &str = include_str!("requirements.txt");
+/// The version whose differences are explained.
+const REQUIREMENTS: &str = include_str!("requirements.txt");
 
 const SCRIPT: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
@@ -25,16 +25,7 @@ pub(crate) struct H11 {
 impl H11 {
     /// Starts reading `messages`; says so and returns none where h11 is not to be had.
     pub(crate) fn start(messages: impl Iterator<Item = Vec<u8>> + Send + 'static) -> Option<Self> {
-        let python = std::env::var("DIFFERENTIAL_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-        let print = "import h11; print('h11==' + h11.__version__)";
-        let asked = Command::new(&python).args(["-c", print]).output();
-        let found = asked.map_or(Vec::new(), |output| output.stdout);
-        if found != REQUIREMENT.as_bytes() {
-            let found = String::from_utf8_lossy(&found);
-            let (wanted, found) = (REQUIREMENT.trim(), found.trim());
-            not_run(&format!("{python} has no {wanted}, but \"{found}\""));
-            return None;
-        }
+        let python = python("h11", REQUIREMENTS)?;
         let started = Command::new(&python)
             .arg(SCRIPT)
             .stdin(Stdio::piped())

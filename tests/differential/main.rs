@@ -19,7 +19,7 @@
 //!     cargo test --release --test differential -- --nocapture
 //! ```
 //!
-//! h11 is taken from `python3`, or from the Python that `DIFFERENTIAL_PYTHON` names;
+//! h11 is taken from `python3`, or from the Python that `TEST_PYTHON` names;
 //! `pip install -r tests/differential/requirements.txt` brings it.
 
 mod against_h11;

@@ -9,6 +9,26 @@ pub(crate) fn has(program: &str) -> bool {
     found || not_run(&format!("{program} is missing"))
 }
 
+/// The Python that has `package` in the version that `requirements` pins: the one that the
+/// environment variable `TEST_PYTHON` names, or `python3`. If it has not, that is said like that of
+/// a missing program; `.ci/run` installs what there is in `requirements.txt` files.
+pub(crate) fn python(package: &str, requirements: &str) -> Option<String> {
+    let python = std::env::var("TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let print = format!("import {package}; print('{package}==' + {package}.__version__)");
+    let asked = Command::new(&python).args(["-c", &print]).output();
+    let found = asked.map_or(Vec::new(), |output| output.stdout);
+    let found = String::from_utf8_lossy(&found);
+    let wanted = |line: &&str| line.starts_with(&format!("{package}=="));
+    let wanted = requirements.lines().find(wanted);
+    let wanted = wanted.unwrap_or_else(|| panic!("{package} is pinned"));
+    let has = found.trim() == wanted
+        || not_run(&format!(
+            "{python} has no {wanted}, but \"{}\"",
+            found.trim()
+        ));
+    has.then_some(python)
+}
+
 /// Says that a test was not run and why; fails it in CI. Returns false.
 pub(crate) fn not_run(why: &str) -> bool {
     assert_ne!(

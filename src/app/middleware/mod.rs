@@ -41,10 +41,9 @@ pub use security_headers::SecurityHeaders;
 pub use timeout::Timeout;
 
 use std::fmt;
-use std::future::Future;
 use std::rc::Rc;
 
-use super::handler::{Answer, Handler};
+use super::handler::{Answer, Asynchronous, Handler};
 use super::into_response::IntoResponse;
 use super::layers::Layers;
 use super::request::Request;
@@ -83,7 +82,7 @@ pub trait Middleware: 'static {
 impl<F, A> Middleware for F
 where
     F: Fn(Request, Next) -> A + 'static,
-    A: Future<Output: IntoResponse> + 'static,
+    A: Asynchronous<Response: IntoResponse> + 'static,
 {
     fn call(&self, request: Request, next: Next) -> Answer {
         Answer::pending(self(request, next))
