@@ -287,6 +287,16 @@ pub const LATENCY_DIGITS: u8 = 2;
 /// (1 s). A shorter one would make a rate of a handful of requests.
 pub const RATE_INTERVAL_NS: u64 = 1_000_000_000;
 
+/// Most routes, each with one method, whose latencies a core tells apart. Beyond it: they are counted
+/// together, as `_other`. Cost: see [`Recorder`](crate::stats::Recorder), at most 390 KiB each.
+pub const STATS_ROWS: usize = 64;
+
+/// Shortest time for which tasks hold a core that counts as a stall.
+pub const STALL: Duration = Duration::from_millis(100);
+
+/// Most stalls that are remembered. Beyond it: the oldest are forgotten.
+pub const STALLS: usize = 64;
+
 /// CPU numbers understood, from 0 to this less one: what an affinity mask of the C library holds
 /// (`CPU_SETSIZE`). Beyond it: `--cores` is refused.
 pub const CPUS: usize = 1024;

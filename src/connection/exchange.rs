@@ -4,14 +4,15 @@
 use super::body::Incoming;
 use super::inbound::Inbound;
 use super::transport::{Host, Received};
-use super::visit::{Answered, Visit};
+use super::visit::Visit;
 use super::waiting::GivenUp;
 use crate::app::{Answer, Body, Error, IntoResponse, Request, Response, RouteId};
 use crate::http::{
     BodyDecoder, BodyFraming, BodyLimits, CONTINUE, Connection, ErrorForm, Event, Framing, Refusal,
     RequestHead, State,
 };
-use crate::limits::GATHER_BYTES;
+use crate::limits::{GATHER_BYTES, STALL};
+use crate::stats::{Answered, MethodIndex, Times, Whose};
 use bytes::Bytes;
 use http::{Method, StatusCode, Version};
 use std::future::poll_fn;
@@ -29,7 +30,8 @@ pub(super) struct Asked {
     /// Whose handler it has gone to, for the log: its text is the handler's by then, and may hold
     /// secrets anyway.
     pub(super) route: Option<RouteId>,
-    pub(super) arrived_ns: u64,
+    /// What statistics are to know of it.
+    pub(super) record: Answered,
 }
 
 /// Why answering what was received stopped.
@@ -51,11 +53,13 @@ impl<H: Host> Visit<'_, H> {
     /// it cost half as much again, in moving requests and responses between them.
     pub(super) fn answer_received(&mut self, cx: &mut Context<'_>) -> Stop {
         loop {
+            let begun_ns = self.clock_ns();
             let (head, arrived_ns) = match self.parse_head() {
                 Ok(Some(parsed)) => parsed,
                 Ok(None) => return Stop::NeedsBytes,
                 Err((refusal, arrived_ns)) => {
-                    self.refuse(refusal, self.is_head(), self.refused_form(), arrived_ns);
+                    let record = Answered::unmatched(self.times(arrived_ns, begun_ns));
+                    self.refuse(refusal, self.is_head(), self.refused_form(), record);
                     self.advance(Event::Refused);
                     return Stop::Advanced;
                 }
@@ -69,13 +73,23 @@ impl<H: Host> Visit<'_, H> {
                 version: head.version(),
                 keep_alive: head.keep_alive(),
                 route: None,
-                arrived_ns,
+                record: Answered {
+                    method: MethodIndex::of(head.method()),
+                    ..Answered::unmatched(self.times(arrived_ns, begun_ns))
+                },
             };
             let begun = self.begin_answer(&mut asked, head, cx);
             self.note_route(asked.route);
             let mut response = match begun {
-                Ok(Begun::Answered(response)) => response,
-                Ok(Begun::Waiting(answer)) => return Stop::Waiting(asked, answer),
+                Ok(Begun::Answered(response)) => {
+                    asked.record.times.handled_ns =
+                        self.held_since(asked, asked.record.times.parsed_ns);
+                    response
+                }
+                Ok(Begun::Waiting(answer)) => {
+                    self.held_since(asked, asked.record.times.parsed_ns);
+                    return Stop::Waiting(asked, answer);
+                }
                 Err(event) => {
                     self.advance(event);
                     return Stop::Advanced;
@@ -109,10 +123,11 @@ impl<H: Host> Visit<'_, H> {
         let begun = catch_unwind(AssertUnwindSafe(|| {
             let mut answer = match host.reserved(&head, peer) {
                 Some(answer) => {
+                    asked.record.whose = Whose::STATS;
                     self.frame_body(&head, u64::MAX)?;
                     answer
                 }
-                None => self.route(&mut asked.route, Request::new(head, Body::Empty, peer))?,
+                None => self.route(asked, Request::new(head, Body::Empty, peer))?,
             };
             if has_to_wait {
                 return Ok(Begun::Waiting(answer));
@@ -126,7 +141,7 @@ impl<H: Host> Visit<'_, H> {
             Ok(Ok(begun)) => Ok(begun),
             Ok(Err(refusal)) => {
                 let form = Some(self.work.error_form());
-                self.refuse(refusal, asked.is_head, form, asked.arrived_ns);
+                self.refuse(refusal, asked.is_head, form, asked.record);
                 Err(Event::Refused)
             }
             Err(payload) => Ok(Begun::Answered(self.panicked(*asked, &*payload))),
@@ -134,11 +149,12 @@ impl<H: Host> Visit<'_, H> {
     }
 
     /// Finds who answers `request`, gives it its body, and begins the answer.
-    fn route(&self, taken: &mut Option<RouteId>, mut request: Request) -> Result<Answer, Refusal> {
+    fn route(&self, asked: &mut Asked, mut request: Request) -> Result<Answer, Refusal> {
         let service = self.host.service();
         match service.router().find(&mut request) {
             Ok(route) => {
-                *taken = Some(route.id());
+                asked.route = Some(route.id());
+                asked.record.whose = Whose::route(route.id().0);
                 // A declared length over the limit is refused here, before any of it is read.
                 let limit = route.body_limit().unwrap_or(service.limits().body_bytes);
                 if let Some(length) = self.frame_body(request.head(), limit)? {
@@ -157,7 +173,7 @@ impl<H: Host> Visit<'_, H> {
     }
 
     /// Waits for a handler, and sends what it answers.
-    pub(super) async fn wait_for(&mut self, asked: Asked, mut answer: Answer) -> Event {
+    pub(super) async fn wait_for(&mut self, mut asked: Asked, mut answer: Answer) -> Event {
         // What is gathered should not wait with the handler, nor should bytes of later requests
         // hold a buffer that others need.
         if let Some(lease) = &mut *self.wire.received.borrow_mut() {
@@ -169,8 +185,11 @@ impl<H: Host> Visit<'_, H> {
         let mut waiting = self.waiting_for_response(asked);
         let outcome = loop {
             let awaited = poll_fn(|cx| {
+                let since_ns = self.clock_ns();
                 let poll = AssertUnwindSafe(|| Pin::new(&mut answer).poll(cx));
-                match catch_unwind(poll) {
+                let polled = catch_unwind(poll);
+                self.held_since(asked, since_ns);
+                match polled {
                     Ok(Poll::Ready(response)) => Poll::Ready(Awaited::Response(response)),
                     Ok(Poll::Pending) if self.wire.is_inviting() => {
                         Poll::Ready(Awaited::Invitation)
@@ -200,6 +219,7 @@ impl<H: Host> Visit<'_, H> {
             Ok(response) => response,
             Err(event) => return self.give_up(asked, answer, event),
         };
+        asked.record.times.handled_ns = self.clock_ns();
         self.let_go(asked, answer);
         match self.gather(asked, &mut response) {
             Some(event) => event,
@@ -215,10 +235,10 @@ impl<H: Host> Visit<'_, H> {
         refusal: Refusal,
         is_head: bool,
         form: Option<ErrorForm>,
-        arrived_ns: u64,
+        record: Answered,
     ) {
         if !self.open {
-            self.begin(None, arrived_ns);
+            self.begin(None, record.times.arrived_ns);
         }
         self.wire.tell_refusal(self.host.service(), refusal);
         let mut response = Response::error(refusal.status, refusal.detail);
@@ -230,7 +250,7 @@ impl<H: Host> Visit<'_, H> {
         {
             self.work.out.extend_from_slice(text);
         }
-        self.answered(refusal.status, arrived_ns);
+        self.answered(refusal.status, record);
     }
 
     /// Makes ready to read the request's body, of at most `limit` bytes of content. `None` if it
@@ -259,14 +279,37 @@ impl<H: Host> Visit<'_, H> {
     }
 
     /// The request's response is gathered whole: it counts when it is sent.
-    pub(super) fn answered(&mut self, status: StatusCode, arrived_ns: u64) {
+    pub(super) fn answered(&mut self, status: StatusCode, record: Answered) {
         self.open = false;
         self.note_answered();
         self.work.accept.clear();
         self.work.answered.push(Answered {
             status: status.as_u16(),
-            arrived_ns,
+            ..record
         });
+    }
+
+    /// The times of a request of which the head was parsed just now.
+    #[inline]
+    fn times(&self, arrived_ns: u64, begun_ns: u64) -> Times {
+        Times {
+            begun_ns,
+            parsed_ns: self.clock_ns(),
+            ..Times::arrived(arrived_ns)
+        }
+    }
+
+    /// What belongs to the request's handler has run since `since_ns` without a pause; the time now.
+    #[inline]
+    pub(super) fn held_since(&self, asked: Asked, since_ns: u64) -> u64 {
+        let now_ns = self.clock_ns();
+        let held_ns = now_ns.saturating_sub(since_ns);
+        // What is shorter explains no stall.
+        if held_ns >= STALL.as_nanos() as u64 / 2 {
+            let Answered { whose, method, .. } = asked.record;
+            self.recorder().held(whose, method, held_ns);
+        }
+        now_ns
     }
 }
 

@@ -106,7 +106,7 @@ impl<H: Host> Visit<'_, H> {
         self.gather_framed(asked, framed, response);
         self.work.out.extend_from_slice(content);
         self.let_go_of_source(asked, response);
-        self.answered(response.status, asked.arrived_ns);
+        self.answered(response.status, asked.record);
         Some(self.follow(asked, framed))
     }
 
@@ -135,7 +135,7 @@ impl<H: Host> Visit<'_, H> {
         let status = response.status;
         let sent = match response.body {
             Body::Bytes(bytes) => {
-                self.answered(status, asked.arrived_ns);
+                self.answered(status, asked.record);
                 self.flush(bytes).await
             }
             mut body => {
@@ -148,7 +148,7 @@ impl<H: Host> Visit<'_, H> {
                 self.let_go(asked, body);
                 match streamed {
                     Ok(()) => {
-                        self.answered(status, asked.arrived_ns);
+                        self.answered(status, asked.record);
                         Ok(())
                     }
                     Err(Broken::Wire(event)) => {
@@ -308,7 +308,9 @@ impl<H: Host> Visit<'_, H> {
         let piece = loop {
             let mut waiting = self.waiting_for_piece(asked);
             let polled = poll_fn(|cx| {
+                let since_ns = self.clock_ns();
                 let (polled, is_awaited) = self.wire.watch_body(|| next.as_mut().poll(cx));
+                self.held_since(asked, since_ns);
                 let is_gathered = !self.work.out.is_empty();
                 let has_to_wait = *is_held && is_awaited;
                 let is_due = is_gathered && !has_to_wait || self.wire.is_inviting();

@@ -110,8 +110,11 @@ pub(crate) trait Transport: 'static {
     /// The connection is gone.
     fn peer(&self) -> io::Result<SocketAddr>;
 
-    /// The time on the transport's clock, in nanoseconds from some start.
+    /// The time on the transport's clock when it last looked, in nanoseconds from some start.
     fn now_ns(&self) -> u64;
+
+    /// The time on the same clock, looked at now.
+    fn clock_ns(&self) -> u64;
 
     /// Arms the deadline for `after` from now, wherever it stood.
     fn arm(&self, after: Duration);

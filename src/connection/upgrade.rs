@@ -67,7 +67,7 @@ impl<H: Host> Visit<'_, H> {
         };
         self.wire.end_turn();
         self.gather_head(&response, BodyFraming::None, Connection::Default);
-        self.answered(response.status, asked.arrived_ns);
+        self.answered(response.status, asked.record);
         match self.flush(Bytes::new()).await {
             Ok(()) => {
                 self.switching = Some(Box::new(Switching { asked, switch }));

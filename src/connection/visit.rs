@@ -11,7 +11,7 @@ use crate::app::Ended;
 use crate::http::{CloseReason, ErrorForm, Event, HeadParser, Refusal, RequestHead, State};
 use crate::limits::{GATHER_BYTES, Limits};
 use crate::ring::Message;
-use crate::stats::Recorder;
+use crate::stats::{Answered, Recorder, Times};
 use bytes::Bytes;
 use std::cell::RefMut;
 use std::future::poll_fn;
@@ -41,14 +41,6 @@ pub(super) struct Work {
     pub(super) pending: Vec<Pending>,
     /// How fast the peer takes the response that is being sent.
     pub(super) pace: Pace,
-}
-
-/// A request whose response is on its way.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Answered {
-    pub(super) status: u16,
-    /// When its last head byte was delivered, on the ring's clock.
-    pub(super) arrived_ns: u64,
 }
 
 impl Work {
@@ -169,6 +161,16 @@ impl<'a, H: Host> Visit<'a, H> {
         self.host.service().recorder()
     }
 
+    /// The time, if it is worth looking: 0 where nobody records latencies.
+    #[inline]
+    pub(super) fn clock_ns(&self) -> u64 {
+        if self.recorder().is_on() {
+            self.wire.transport.clock_ns()
+        } else {
+            0
+        }
+    }
+
     pub(super) fn advance(&mut self, event: Event) {
         self.state = self.state.advance(event);
     }
@@ -270,8 +272,13 @@ impl<'a, H: Host> Visit<'a, H> {
                 }
                 Err(Event::Stopped) => {}
                 Err(Event::Late) => {
-                    let now_ns = self.wire.transport.now_ns();
-                    self.refuse(Refusal::HEAD_TIMEOUT, self.is_head(), None, now_ns);
+                    let times = Times::arrived(self.wire.transport.now_ns());
+                    self.refuse(
+                        Refusal::HEAD_TIMEOUT,
+                        self.is_head(),
+                        None,
+                        Answered::unmatched(times),
+                    );
                     return Err(Event::Late);
                 }
                 Err(event) => return Err(event),
@@ -311,7 +318,7 @@ impl<'a, H: Host> Visit<'a, H> {
         recorder.sent(sent as u64);
         for answered in self.work.answered.drain(..) {
             if outcome.is_ok() {
-                recorder.request(answered.status, now_ns.saturating_sub(answered.arrived_ns));
+                recorder.request(&answered, now_ns);
             }
             recorder.request_finished();
         }

@@ -1,5 +1,4 @@
-//! In which form a peer would read an error: what its Accept fields prefer of the three that this
-//! server writes.
+//! In which of several forms a peer would read an answer: what its Accept fields prefer.
 
 use super::chars::trim_ows;
 use super::framing::members;
@@ -29,49 +28,62 @@ struct Wanted {
 impl ErrorForm {
     const ALL: [ErrorForm; 3] = [ErrorForm::Text, ErrorForm::Html, ErrorForm::Json];
 
-    /// The form that `values`, the values of all Accept fields, prefer (RFC 9110 §12.5.1). Text where
-    /// they say nothing, or want two of them alike, or none: a peer that wants nothing we have gets an
-    /// error that it can at least see.
-    pub fn preferred<'a>(values: impl IntoIterator<Item = &'a [u8]>) -> ErrorForm {
-        let mut wanted = [Wanted::default(); 3];
-        for range in values.into_iter().flat_map(members) {
-            let (range, weight) = weighted(range);
-            for (form, wanted) in Self::ALL.iter().zip(&mut wanted) {
-                let precision = form.precision(range);
-                if precision > wanted.precision {
-                    *wanted = Wanted { precision, weight };
-                } else if precision > 0 && precision == wanted.precision {
-                    wanted.weight = wanted.weight.max(weight);
-                }
-            }
-        }
-        // The first of the heaviest.
-        let mut best = (ErrorForm::Text, 0);
-        for (form, wanted) in Self::ALL.into_iter().zip(wanted) {
-            if wanted.weight > best.1 {
-                best = (form, wanted.weight);
-            }
-        }
-        best.0
-    }
+    /// The media types that ask for each.
+    const OFFERS: [&[&str]; 3] = [
+        &["text/plain"],
+        &["text/html"],
+        &["application/json", "application/problem+json"],
+    ];
 
-    /// How precisely `range` names this form: not at all, by `*/*`, by its type, or whole.
-    fn precision(self, range: &[u8]) -> u8 {
-        let (any_of_type, names): (&[u8], &[&[u8]]) = match self {
-            ErrorForm::Text => (b"text/*", &[b"text/plain"]),
-            ErrorForm::Html => (b"text/*", &[b"text/html"]),
-            ErrorForm::Json => (
-                b"application/*",
-                &[b"application/json", b"application/problem+json"],
-            ),
-        };
-        if names.iter().any(|name| range.eq_ignore_ascii_case(name)) {
-            3
-        } else if range.eq_ignore_ascii_case(any_of_type) {
-            2
-        } else {
-            u8::from(range == b"*/*")
+    /// The form that `values`, the values of all Accept fields, prefer. Text where they say nothing, or
+    /// want two of them alike, or none: a peer that wants nothing we have gets an error that it can at
+    /// least see.
+    pub fn preferred<'a>(values: impl IntoIterator<Item = &'a [u8]>) -> ErrorForm {
+        preferred_type(values, &Self::OFFERS).map_or(ErrorForm::Text, |place| Self::ALL[place])
+    }
+}
+
+/// Which of `offers` the `values` of all Accept fields prefer (RFC 9110 §12.5.1): the first of those that
+/// are wanted most; `None` if none is wanted. An offer is the media types that name it, all of one type;
+/// one without any is never wanted.
+pub fn preferred_type<'a, const N: usize>(
+    values: impl IntoIterator<Item = &'a [u8]>,
+    offers: &[&[&str]; N],
+) -> Option<usize> {
+    let mut wanted = [Wanted::default(); N];
+    for range in values.into_iter().flat_map(members) {
+        let (range, weight) = weighted(range);
+        for (offer, wanted) in offers.iter().zip(&mut wanted) {
+            let precision = precision(offer, range);
+            if precision > wanted.precision {
+                *wanted = Wanted { precision, weight };
+            } else if precision > 0 && precision == wanted.precision {
+                wanted.weight = wanted.weight.max(weight);
+            }
         }
+    }
+    let mut best = (None, 0);
+    for (place, wanted) in wanted.iter().enumerate() {
+        if wanted.weight > best.1 {
+            best = (Some(place), wanted.weight);
+        }
+    }
+    best.0
+}
+
+/// How precisely `range` names this offer: not at all, by `*/*`, by its type, or whole.
+fn precision(offer: &[&str], range: &[u8]) -> u8 {
+    let is_named = |name: &&str| range.eq_ignore_ascii_case(name.as_bytes());
+    let is_of_type = |name: &&str| match (range.strip_suffix(b"/*"), name.split_once('/')) {
+        (Some(any_of), Some((kind, _))) => any_of.eq_ignore_ascii_case(kind.as_bytes()),
+        _ => false,
+    };
+    if offer.iter().any(is_named) {
+        3
+    } else if offer.iter().any(is_of_type) {
+        2
+    } else {
+        u8::from(range == b"*/*" && !offer.is_empty())
     }
 }
 

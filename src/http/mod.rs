@@ -37,7 +37,7 @@ mod trailers;
 pub mod conformance {}
 
 pub use crate::limits::HeadLimits;
-pub use accept::ErrorForm;
+pub use accept::{ErrorForm, preferred_type};
 pub use body::{BodyDecoder, BodyLimits, Decoded};
 pub use coding::{AcceptedCodings, CodingChoice, ContentCoding};
 #[cfg(feature = "compression")]

@@ -2,6 +2,7 @@
 
 use super::alarm::Alarm;
 use super::buffers::{ChunkBytes, GROUP, Pool};
+use super::clock::Clock;
 use super::enter::{Wait, enter};
 use super::key::{GENERATION_MASK, Key, Target};
 use super::listener::Accepting;
@@ -12,7 +13,7 @@ use super::wheel::Wheel;
 use crate::limits::{RESERVED_CONNECTIONS, RING_COMPLETIONS, RING_ENTRIES};
 use io_uring::{IoUring, cqueue, opcode, squeue, types};
 use slab::Slab;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::VecDeque;
 use std::io;
 use std::mem::ManuallyDrop;
@@ -38,9 +39,11 @@ pub(super) struct Turn {
 pub(super) struct Shared {
     core: RefCell<Core>,
     pub(super) pool: Pool,
-    /// CLOCK_MONOTONIC at the last reap, in nanoseconds.
-    now: Cell<u64>,
+    /// Looked at after each reap.
+    pub(super) clock: Clock,
     waited: Cell<u64>,
+    /// Told of each turn for how long tasks ran before it, in nanoseconds.
+    observer: OnceCell<Observer>,
     stopped: Cell<bool>,
     parked: Cell<bool>,
     kicked: Cell<bool>,
@@ -48,6 +51,15 @@ pub(super) struct Shared {
     /// How often the driver parked, for peers on other threads.
     #[cfg(test)]
     pub(super) parks: std::sync::Arc<std::sync::atomic::AtomicU64>,
+}
+
+/// Whoever is told of turns.
+struct Observer(Box<dyn Fn(u64)>);
+
+impl std::fmt::Debug for Observer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Observer")
+    }
 }
 
 struct Core {
@@ -119,8 +131,9 @@ impl Shared {
         Ok(Self {
             core: RefCell::new(core),
             pool,
-            now: Cell::new(monotonic_ns()),
+            clock: Clock::new(),
             waited: Cell::new(0),
+            observer: OnceCell::new(),
             stopped: Cell::new(false),
             parked: Cell::new(false),
             kicked: Cell::new(false),
@@ -159,12 +172,13 @@ impl Shared {
         state.feed_starved(&self.pool);
         let blocking = matches!(wait, Wait::AtMost(_)).then(monotonic_ns);
         enter(ring, &mut state.queue, wait)?;
-        let now = monotonic_ns();
-        self.now.set(now);
+        let before = self.clock.looked_ns();
+        let now = self.clock.look();
         for completion in ring.completion() {
             state.dispatch(&completion, &self.pool, now);
         }
-        self.add_waited(blocking.map_or(0, |since| now - since));
+        let waited = blocking.map_or(0, |since| now - since);
+        self.add_waited(waited);
         state.wheel.advance(now, &mut state.woken);
         let turn = Turn {
             // Dropping what was sent may run code that wakes tasks.
@@ -174,6 +188,9 @@ impl Shared {
         let mut woken = std::mem::take(&mut state.woken);
         let released = std::mem::take(&mut state.released);
         drop(core);
+        if let Some(Observer(observer)) = self.observer.get() {
+            observer((now - before).saturating_sub(waited));
+        }
         woken.drain(..).for_each(Waker::wake);
         drop(released);
         // The vector goes back for the next turn, so that waking allocates nothing.
@@ -185,9 +202,14 @@ impl Shared {
     /// task that glommio woke meanwhile the clock is read.
     pub(super) fn now_ns(&self) -> u64 {
         if self.parked.get() {
-            self.now.set(monotonic_ns());
+            self.clock.look();
         }
-        self.now.get()
+        self.clock.looked_ns()
+    }
+
+    /// Has `observer` told of each turn for how many nanoseconds tasks ran before it; once.
+    pub(super) fn observe_turns(&self, observer: Box<dyn Fn(u64)>) {
+        let _ = self.observer.set(Observer(observer));
     }
 
     /// Counts nanoseconds that the driver was parked.

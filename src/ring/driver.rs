@@ -178,7 +178,8 @@ async fn park(shared: &Shared, vigil: &Vigil) -> io::Result<()> {
         vigil.let_sleep();
         kicked(shared).await;
         vigil.keep_awake();
-        shared.add_waited(super::core::monotonic_ns() - parked_at);
+        // Tasks that run from here on hold the core.
+        shared.add_waited(shared.clock.look() - parked_at);
     }
     shared.disarm_bell();
     Ok(())

@@ -12,12 +12,37 @@ use io_uring::{opcode, types};
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 /// Credit from which on a multishot accept is used: more than an accept queue usually holds.
 pub const MULTISHOT_CREDIT: usize = 4096;
+
+/// How many connections wait on a listening TCP socket to be accepted, and how many may: what
+/// `TCP_INFO` says of one in its fields for unacknowledged and selectively acknowledged segments.
+///
+/// # Errors
+/// The socket is no TCP socket.
+pub fn accept_queue(socket: BorrowedFd<'_>) -> io::Result<(u32, u32)> {
+    // SAFETY: the structure is plain numbers, for which zeros are valid.
+    let mut info: libc::tcp_info = unsafe { std::mem::zeroed() };
+    let mut bytes = size_of_val(&info) as libc::socklen_t;
+    // SAFETY: the kernel writes at most `bytes` bytes at `info`, both of which outlive the call.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_INFO,
+            (&raw mut info).cast(),
+            &raw mut bytes,
+        )
+    };
+    match result {
+        0 => Ok((info.tcpi_unacked, info.tcpi_sacked)),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
 
 /// An entry of the ring's table of listeners.
 #[derive(Debug)]

@@ -32,6 +32,7 @@
 
 mod alarm;
 mod buffers;
+mod clock;
 mod connect;
 mod core;
 mod deadline;
@@ -70,7 +71,7 @@ pub(crate) use self::deadline::limit;
 pub use self::deadline::{Deadline, Elapsed, Ticks};
 pub use self::driver::{PREEMPTION, SHORT_WAIT, run};
 pub use self::file::{Access, File, Links, Opening};
-pub use self::listener::{Listener, MULTISHOT_CREDIT};
+pub use self::listener::{Listener, MULTISHOT_CREDIT, accept_queue};
 pub use self::message::Message;
 pub use self::notify::{Notified, Notifier};
 pub use self::probe::{StartError, probe};
@@ -112,9 +113,15 @@ impl Ring {
         self.0.now_ns()
     }
 
-    /// CLOCK_MONOTONIC now, in nanoseconds.
+    /// CLOCK_MONOTONIC now, in nanoseconds; up to 10 ns for each ms of the turn off.
     pub fn clock_ns(&self) -> u64 {
-        monotonic_ns()
+        self.0.clock.now_ns()
+    }
+
+    /// Has `observer` told of each turn for how many nanoseconds tasks ran before it: so long may what
+    /// completed meanwhile have waited. Only the first observer is.
+    pub fn observe_turns(&self, observer: impl Fn(u64) + 'static) {
+        self.0.observe_turns(Box::new(observer));
     }
 
     /// Nanoseconds that the driver spent waiting since the ring was made; the rest it was busy.

@@ -125,7 +125,12 @@ impl Supervisor {
         }
         while self.posts.iter().any(Option::is_none) {
             match self.plan.inbox.recv() {
-                Ok(Report::Ready { shard, notifier }) => {
+                Ok(Report::Ready {
+                    shard,
+                    notifier,
+                    routes,
+                }) => {
+                    self.totals.know_routes(self.plan.cpus[shard], routes);
                     let orders = orders_by_shard[shard].clone();
                     self.posts[shard] = Some(Post { orders, notifier });
                 }
@@ -226,7 +231,9 @@ impl Supervisor {
 
     /// Merges what came in the last interval and leaves it with every shard.
     fn publish(&mut self) {
-        let view = Arc::new(self.totals.merge(monotonic_ns()));
+        let now_ns = monotonic_ns();
+        self.totals.end_second(now_ns);
+        let view = Arc::new(self.totals.merge(now_ns));
         for (post, spare) in self.posts.iter().zip(&mut self.spares) {
             if let Some(post) = post {
                 post.leave(Order::View {

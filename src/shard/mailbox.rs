@@ -14,13 +14,13 @@ use crate::limits::{DRAIN_GRACE, END_GRACE, Limits, RESERVED_CONNECTIONS, SNAPSH
 use crate::log::{self, Log};
 use crate::preflight;
 use crate::ring::{self, Deadline, Listener, Notified, Notifier, Ring, RingOptions, StartError};
-use crate::stats::{ReceiveBuffers, Recorder, ServerInfo, Snapshot, View};
+use crate::stats::{AcceptQueue, ReceiveBuffers, Recorder, RouteName, ServerInfo, Snapshot, View};
 use futures_lite::future::{or, yield_now};
 use http::HeaderValue;
 use slab::Slab;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::ffi::CString;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError};
@@ -74,14 +74,15 @@ pub(crate) enum Order {
 }
 
 /// What a shard tells the supervisor, and others tell it too.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a few a second are sent, and the largest is the most frequent"
-)]
 #[derive(Debug)]
 pub(crate) enum Report {
     /// The shard can serve. Its orders are looked at when it is notified, or at its next tick.
-    Ready { shard: usize, notifier: Notifier },
+    Ready {
+        shard: usize,
+        notifier: Notifier,
+        /// The names of its routes, by their numbers.
+        routes: Vec<RouteName>,
+    },
     /// A snapshot: of the shard's tick, or for a round.
     Snapshot {
         snapshot: Snapshot,
@@ -163,7 +164,7 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
         index: setup.index,
         cpu: setup.cpu,
         service: Service::new(
-            Recorder::new(setup.cpu, CloseReason::NAMES),
+            recorder(setup.cpu, &setup.access),
             Log::new(setup.index),
             setup.limits,
             setup.server_header,
@@ -183,6 +184,7 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
         info: setup.info,
         view: RefCell::new(setup.view),
         fresh: RefCell::default(),
+        written: RefCell::default(),
         reports: setup.reports,
         core: Core::new(
             setup.index,
@@ -198,7 +200,13 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
     }
     let mut life = app.take_life();
     let router = shard.build(app, &setup.files)?;
+    let routes: Vec<_> = router
+        .routes()
+        .map(|route| RouteName::new(route.host, route.template))
+        .collect();
+    shard.recorder().know_routes(routes.len());
     shard.service.route_by(router);
+    observe_turns(&shard);
     for work in std::mem::take(&mut life.start) {
         work.await.map_err(|error| {
             let what = format!("the application cannot start: {error:?}");
@@ -212,6 +220,7 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
     let ready = Report::Ready {
         shard: shard.index,
         notifier,
+        routes,
     };
     if shard.reports.send(ready).is_err() {
         return Ok(());
@@ -230,6 +239,26 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
     lanes::end(&mailbox.shard).await;
     log::shard_ended(mailbox.shard.index, mailbox.shard.cpu);
     Ok(())
+}
+
+/// The recorder of a core: of latencies only if there is a `/stats` to read them at.
+fn recorder(cpu: usize, access: &StatsAccess) -> Recorder {
+    let recorder = Recorder::new(cpu, CloseReason::NAMES);
+    if access.enabled {
+        recorder
+    } else {
+        recorder.without_latencies()
+    }
+}
+
+/// Has the turns of the core's loop recorded.
+fn observe_turns(shard: &Rc<Shard>) {
+    let observed = Rc::downgrade(shard);
+    shard.ring.observe_turns(move |ran_ns| {
+        if let Some(shard) = observed.upgrade() {
+            shard.recorder().turned(ran_ns, shard.ring.now_ns());
+        }
+    });
 }
 
 /// A pair of ends to wake the shard by.
@@ -337,6 +366,24 @@ impl Mailbox {
         }
     }
 
+    /// What waits to be accepted on all sockets; `None` if the kernel does not tell.
+    fn accept_queue(&self) -> Option<AcceptQueue> {
+        let queues = self
+            .sockets
+            .iter()
+            .map(|socket| ring::accept_queue(socket.as_fd()));
+        let mut sum = AcceptQueue {
+            waiting: 0,
+            limit: 0,
+        };
+        for queue in queues {
+            let (waiting, limit) = queue.ok()?;
+            sum.waiting += waiting;
+            sum.limit += limit;
+        }
+        Some(sum)
+    }
+
     /// Sends a snapshot.
     fn report(&mut self, round: Option<u64>) {
         let now_ns = self.shard.ring.clock_ns();
@@ -349,6 +396,9 @@ impl Mailbox {
             held: self.shard.ring.buffers_held() as u64,
             bytes: self.shard.ring.buffer_bytes() as u64,
         });
+        if let Some(queue) = self.accept_queue() {
+            recorder.accept_queue(queue);
+        }
         if let Some(cache) = self.shard.files.get() {
             recorder.file_cache(cache.figures());
         }

@@ -77,6 +77,7 @@ pub struct Shard {
     info: ServerInfo,
     view: RefCell<Arc<View>>,
     fresh: RefCell<stats::Waiting>,
+    written: RefCell<stats::Written>,
     reports: Sender<Report>,
 }
 

@@ -77,6 +77,10 @@ impl Transport for Socket {
         self.stream.ring().now_ns()
     }
 
+    fn clock_ns(&self) -> u64 {
+        self.stream.ring().clock_ns()
+    }
+
     fn arm(&self, after: Duration) {
         self.deadline.arm(after);
     }

@@ -4,21 +4,57 @@
 use super::Shard;
 use super::mailbox::Report;
 use crate::app::{Answer, Response};
-use crate::http::RequestHead;
+use crate::http::{RequestHead, preferred_type};
 use crate::limits::FRESH_TIMEOUT;
 use crate::ring::Deadline;
-use crate::stats::{View, json};
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
+use crate::stats::{Format, Selection, View, Window, Writing};
+use bytes::Bytes;
+use futures_lite::future::yield_now;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, VARY};
 use http::{HeaderValue, Method, StatusCode};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
+use std::time::Duration;
 
-/// Where statistics are found.
+/// Where statistics are found, and where scrapers look for them.
+const PATHS: [&[u8]; 2] = [PATH, METRICS];
 const PATH: &[u8] = b"/stats";
+const METRICS: &[u8] = b"/metrics";
+
+/// The media types that ask for each format, in the order of [`Format::ALL`].
+const OFFERS: [&[&str]; Format::ALL.len()] = [
+    &["application/json"],
+    &["text/plain"],
+    &["application/openmetrics-text"],
+    &["application/vnd.google.protobuf"],
+    // These have no media type of their own: they are asked for by name.
+    &[],
+    &[],
+];
+
+/// How long an answer is given again to whoever asks for the same: many scrapers cost little more than
+/// one, and what an answer says of ages is at most so old.
+const KEPT: Duration = Duration::from_millis(100);
+
+/// Answers that are kept. Beyond it: the oldest goes. Cost: what they are long, some 10 KiB each.
+const KEPT_ANSWERS: usize = 8;
+
+/// Answers that were written a moment ago.
+#[derive(Debug, Default)]
+pub(super) struct Written(VecDeque<Kept>);
+
+#[derive(Debug)]
+struct Kept {
+    at_ns: u64,
+    /// The view that it was written from, which as long as it is kept is no other.
+    view: Arc<View>,
+    query: Query,
+    body: Bytes,
+}
 
 /// The requests that wait for fresh statistics, by a token that is never used again: what comes
 /// late for one that gave up is nothing to another.
@@ -45,64 +81,156 @@ impl Waiting {
 }
 
 /// What a request for statistics asks for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Query {
     fresh: bool,
+    format: Format,
+    selection: Selection,
 }
 
 /// Whether the request is for the statistics and may have them. If not, it is one like any other.
 pub(super) fn is_asked(shard: &Shard, head: &RequestHead, peer: SocketAddr) -> bool {
-    head.path_octets() == PATH && shard.access.admits(peer.ip())
+    PATHS.contains(&head.path_octets()) && shard.access.admits(peer.ip())
 }
 
 /// Answers a request for the statistics.
 pub(super) fn answer(shard: &Rc<Shard>, head: &RequestHead) -> Answer {
-    let response = match *head.method() {
+    let refusal = match *head.method() {
         Method::GET | Method::HEAD => None,
         Method::OPTIONS => Some(Response::new(StatusCode::NO_CONTENT)),
         _ => Some(Response::error(StatusCode::METHOD_NOT_ALLOWED, "")),
     };
-    if let Some(response) = response {
+    if let Some(refusal) = refusal {
         let allow = HeaderValue::from_static("GET, HEAD, OPTIONS");
-        return Answer::ready(response.with_header(ALLOW, allow));
+        return Answer::ready(refusal.with_header(ALLOW, allow));
     }
-    let query = match Query::parse(head.query().unwrap_or_default()) {
+    let accept = head.field_values("accept");
+    let query = match Query::parse(head.path_octets(), head.query().unwrap_or_default(), accept) {
         Ok(query) => query,
-        Err(detail) => return Answer::ready(Response::error(StatusCode::BAD_REQUEST, detail)),
+        Err(detail) => return Answer::ready(Response::error(StatusCode::BAD_REQUEST, &detail)),
     };
-    if !query.fresh {
-        return Answer::ready(written(shard, &shard.view()));
+    if !query.fresh
+        && let Some(body) = shard.written.borrow_mut().find(shard, &query)
+    {
+        return Answer::ready(response(&query, body));
     }
     let shard = Rc::clone(shard);
     Answer::pending(async move {
-        let view = fresh(&shard).await;
-        written(&shard, &view)
+        let view = if query.fresh {
+            fresh(&shard).await
+        } else {
+            shard.view()
+        };
+        let body = write(&shard, &query, view).await;
+        response(&query, body)
     })
 }
 
-fn written(shard: &Shard, view: &View) -> Response {
-    let body = json(view, &shard.info, shard.ring().clock_ns());
+/// Writes `view`, and lets others run between the pieces.
+async fn write(shard: &Shard, query: &Query, view: Arc<View>) -> Bytes {
+    let at_ns = shard.ring().clock_ns();
+    let mut writing = Writing::new(query.format, &view, &query.selection, &shard.info, at_ns);
+    while writing.write_next() {
+        yield_now().await;
+    }
+    let body = Bytes::from(writing.finish());
+    let kept = &mut shard.written.borrow_mut().0;
+    kept.truncate(KEPT_ANSWERS - 1);
+    kept.push_front(Kept {
+        at_ns,
+        view,
+        query: query.clone(),
+        body: body.clone(),
+    });
+    body
+}
+
+fn response(query: &Query, body: Bytes) -> Response {
+    let media_type = HeaderValue::from_static(query.format.media_type());
     Response::new(StatusCode::OK)
-        .with_header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+        .with_header(CONTENT_TYPE, media_type)
         .with_header(CACHE_CONTROL, HeaderValue::from_static("no-store"))
+        .with_header(VARY, HeaderValue::from_static("accept"))
         .with_body(body)
 }
 
+impl Written {
+    /// The answer to the same question, if it is not too old.
+    fn find(&mut self, shard: &Shard, query: &Query) -> Option<Bytes> {
+        let now_ns = shard.ring().now_ns();
+        let kept_ns = KEPT.as_nanos() as u64;
+        self.0
+            .retain(|kept| now_ns.saturating_sub(kept.at_ns) < kept_ns);
+        let view = shard.view.borrow();
+        let same = |kept: &&Kept| kept.query == *query && Arc::ptr_eq(&kept.view, &view);
+        self.0.iter().find(same).map(|kept| kept.body.clone())
+    }
+}
+
 impl Query {
-    /// Reads `fresh=0|1`, `format=json` and `window=total`; what it does not know is ignored, as
-    /// in any query.
-    fn parse(query: &str) -> Result<Self, &'static str> {
-        let mut asked = Self::default();
-        for pair in query.split('&') {
-            match pair.split_once('=') {
-                Some(("fresh", "0" | "1")) => asked.fresh = pair.ends_with('1'),
-                Some(("fresh", _)) => return Err("fresh is 0 or 1"),
-                Some(("format", format)) if format != "json" => return Err("format is json"),
-                Some(("window", window)) if window != "total" => return Err("window is total"),
+    /// Reads `fresh=0|1`, `format=NAME`, `window=total|1s|10s|60s`, `filter=TEXT` and `per_core=0|1`; what
+    /// it does not know is ignored, as in any query. Without a format it is the one that `accept`, the
+    /// values of all Accept fields, prefer of those for this path.
+    fn parse<'a>(
+        path: &[u8],
+        query: &str,
+        accept: impl Iterator<Item = &'a [u8]>,
+    ) -> Result<Self, String> {
+        let pairs: Vec<(String, String)> = serde_html_form::from_str(query)
+            .map_err(|error| format!("the query cannot be read: {error}"))?;
+        let mut selection = Selection::default();
+        let (mut fresh, mut format) = (false, None);
+        for (name, value) in pairs {
+            match &*name {
+                "fresh" => fresh = flag(&name, &value)?,
+                "per_core" => selection.per_core = flag(&name, &value)?,
+                "format" => format = Some(named("format", &value, Format::ALL, Format::name)?),
+                "window" => {
+                    selection.window = named("window", &value, Window::ALL, Window::name)?;
+                }
+                "filter" => selection.filter = Some(value),
                 _ => {}
             }
         }
-        Ok(asked)
+        let format = format.unwrap_or_else(|| preferred(path, accept));
+        if selection.window != Window::Total && !format.has_windows() {
+            let name = format.name();
+            return Err(format!("{name} counts since the start: leave out window"));
+        }
+        Ok(Self {
+            fresh,
+            format,
+            selection,
+        })
+    }
+}
+
+/// The format that `accept` prefers. Whoever wants none that there is gets the usual one.
+fn preferred<'a>(path: &[u8], accept: impl Iterator<Item = &'a [u8]>) -> Format {
+    let (mut offers, mut usual) = (OFFERS, Format::Json);
+    if path == METRICS {
+        // A scraper that takes anything means what scrapers take.
+        (offers[0], usual) = (&[], Format::Prometheus);
+    }
+    preferred_type(accept, &offers).map_or(usual, |place| Format::ALL[place])
+}
+
+/// The one of `all` that is called `value`.
+fn named<T: Copy, const N: usize>(
+    what: &str,
+    value: &str,
+    all: [T; N],
+    name: impl Fn(T) -> &'static str,
+) -> Result<T, String> {
+    let found = all.into_iter().find(|one| name(*one) == value);
+    found.ok_or_else(|| format!("{what} is one of {}", all.map(name).join(", ")))
+}
+
+fn flag(name: &str, value: &str) -> Result<bool, String> {
+    match value {
+        "0" => Ok(false),
+        "1" => Ok(true),
+        _ => Err(format!("{name} is 0 or 1")),
     }
 }
 
@@ -167,24 +295,68 @@ pub(super) fn deliver(shard: &Shard, token: u64, view: Arc<View>) {
 mod tests {
     use super::*;
 
+    fn parsed(path: &str, query: &str, accept: &str) -> Result<Query, String> {
+        Query::parse(path.as_bytes(), query, [accept.as_bytes()].into_iter())
+    }
+
     #[test]
     fn queries() {
-        let table = [
-            ("", Ok(false)),
-            ("fresh=1", Ok(true)),
-            ("fresh=0", Ok(false)),
-            ("format=json&fresh=1", Ok(true)),
-            ("window=total&other=1", Ok(false)),
-            ("fresh=yes", Err("fresh is 0 or 1")),
-            ("format=xml", Err("format is json")),
-            ("window=1s", Err("window is total")),
-        ];
-        for (query, expected) in table {
-            assert_eq!(
-                Query::parse(query).map(|query| query.fresh),
-                expected,
-                "{query}"
-            );
+        let default = parsed("/stats", "", "").expect("a query");
+        assert_eq!(default.format, Format::Json);
+        assert_eq!(default.selection, Selection::default());
+        let all = "format=hdr&fresh=1&window=10s&filter=%2Fa+b&per_core=1&other=1";
+        let asked = parsed("/stats", all, "text/plain").expect("a query");
+        assert_eq!(
+            asked,
+            Query {
+                fresh: true,
+                format: Format::Hdr,
+                selection: Selection {
+                    window: Window::TenSeconds,
+                    filter: Some("/a b".into()),
+                    per_core: true,
+                },
+            }
+        );
+        for (query, error) in [
+            ("fresh=yes", "fresh is 0 or 1"),
+            ("per_core=2", "per_core is 0 or 1"),
+            (
+                "format=xml",
+                "format is one of json, prometheus, openmetrics, protobuf, hdr, hlog",
+            ),
+            ("window=2s", "window is one of total, 1s, 10s, 60s"),
+            (
+                "window=1s&format=prometheus",
+                "prometheus counts since the start: leave out window",
+            ),
+        ] {
+            assert_eq!(parsed("/stats", query, ""), Err(error.into()), "{query}");
+        }
+    }
+
+    #[test]
+    fn formats_that_are_accepted() {
+        // What Prometheus 2.42 and 3 send, with native histograms and without.
+        let native = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;\
+            encoding=delimited;q=0.6,application/openmetrics-text;version=1.0.0;q=0.5,\
+            text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
+        let classic = "application/openmetrics-text;version=1.0.0,\
+            application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
+        for (path, accept, format) in [
+            ("/stats", "*/*", Format::Json),
+            ("/stats", "image/png", Format::Json),
+            ("/stats", "text/plain", Format::Prometheus),
+            ("/stats", native, Format::Protobuf),
+            ("/stats", classic, Format::OpenMetrics),
+            ("/metrics", "", Format::Prometheus),
+            ("/metrics", "*/*", Format::Prometheus),
+            ("/metrics", "application/json", Format::Prometheus),
+            ("/metrics", native, Format::Protobuf),
+            ("/metrics", classic, Format::OpenMetrics),
+        ] {
+            let asked = parsed(path, "", accept).expect("a query");
+            assert_eq!(asked.format, format, "{path} {accept}");
         }
     }
 }

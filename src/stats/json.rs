@@ -1,15 +1,16 @@
 //! `/stats?format=json`: a view written with the names, order and types that scripts rely on. It
 //! computes nothing but ages.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde::{Serialize, Serializer};
 
-use super::latency::LatencySummary;
+use super::distribution::{Distribution, LatencySummary};
 use super::rfc3339::rfc3339;
+use super::series::{CLASSES, KINDS, STAGES, WHOLE, Whose};
 use super::snapshot::{FileCache, ReceiveBuffers};
 use super::status::StatusCounts;
-use super::view::{Connections, CoreView, View};
+use super::view::{StallView, View, Window, WindowView};
 
 /// What `/stats` says of the server itself, besides what it counted.
 #[derive(Debug, Clone)]
@@ -29,11 +30,45 @@ pub struct ServerInfo {
     pub cores: usize,
 }
 
+impl ServerInfo {
+    /// The calendar's time of `at_ns` on the monotonic clock, as if it had not been set since the start.
+    pub(super) fn time_of(&self, at_ns: u64) -> SystemTime {
+        self.started_at + Duration::from_nanos(at_ns.saturating_sub(self.started_ns))
+    }
+}
+
+/// What of a view is asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// Over which time.
+    pub window: Window,
+    /// Routes of which the name contains this, with their stages; all, without stages, if it is not
+    /// given.
+    pub filter: Option<String>,
+    /// The figures of each core besides, in formats that do not have them anyway.
+    pub per_core: bool,
+}
+
+impl Selection {
+    /// Whether a route is selected.
+    pub(super) fn has(&self, route: &str) -> bool {
+        self.filter
+            .as_ref()
+            .is_none_or(|filter| route.contains(filter.as_str()))
+    }
+}
+
 /// Writes `view` as JSON (RFC 8259), at `now_ns` on the monotonic clock.
-pub fn json(view: &View, server: &ServerInfo, now_ns: u64) -> Vec<u8> {
-    let document = Document::new(view, server, now_ns);
+pub(super) fn json(
+    view: &View,
+    selection: &Selection,
+    server: &ServerInfo,
+    now_ns: u64,
+) -> Vec<u8> {
+    let document = Document::new(view, selection, server, now_ns);
     // Room for the whole text in all but unusual cases, in which it grows.
-    let mut text = Vec::with_capacity(2_048 + 384 * view.cores.len());
+    let room = 4_096 + 1_024 * view.cores.len() + 512 * document.routes.len();
+    let mut text = Vec::with_capacity(room);
     serde_json::to_writer(&mut text, &document)
         .expect("all keys are text and a vector takes all that is written");
     text
@@ -42,13 +77,17 @@ pub fn json(view: &View, server: &ServerInfo, now_ns: u64) -> Vec<u8> {
 #[derive(Serialize)]
 struct Document<'a> {
     server: Server<'a>,
-    window: Window,
+    window: WindowTold,
     requests: Requests,
-    latency: &'a LatencySummary,
+    latency: LatencySummary,
+    stages: Named<LatencySummary>,
     status: Status<'a>,
-    connections: ConnectionCounts<'a>,
+    routes: Vec<Route<'a>>,
+    connections: ConnectionCounts,
     bytes: Bytes,
-    cores: Vec<Core<'a>>,
+    imbalance: Imbalance,
+    stalls: Vec<Stall<'a>>,
+    cores: Vec<Core>,
 }
 
 #[derive(Serialize)]
@@ -62,7 +101,7 @@ struct Server<'a> {
 }
 
 #[derive(Serialize)]
-struct Window {
+struct WindowTold {
     name: &'static str,
     seconds: f64,
 }
@@ -76,27 +115,30 @@ struct Requests {
 
 #[derive(Serialize)]
 struct Status<'a> {
-    #[serde(rename = "1xx")]
-    informational: u64,
-    #[serde(rename = "2xx")]
-    successful: u64,
-    #[serde(rename = "3xx")]
-    redirection: u64,
-    #[serde(rename = "4xx")]
-    client_error: u64,
-    #[serde(rename = "5xx")]
-    server_error: u64,
+    #[serde(flatten)]
+    classes: Named<u64>,
     #[serde(serialize_with = "codes")]
     codes: &'a StatusCounts,
 }
 
 #[derive(Serialize)]
-struct ConnectionCounts<'a> {
+struct Route<'a> {
+    route: &'a str,
+    method: &'static str,
+    status: Named<u64>,
+    #[serde(flatten)]
+    latency: LatencySummary,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stages: Option<Named<LatencySummary>>,
+}
+
+#[derive(Serialize)]
+struct ConnectionCounts {
     accepted_total: u64,
     active: u64,
     idle: u64,
-    #[serde(serialize_with = "closed")]
-    closed: &'a [(&'static str, u64)],
+    accept_pauses_total: u64,
+    closed: Named<u64>,
 }
 
 #[derive(Serialize)]
@@ -105,22 +147,44 @@ struct Bytes {
     sent_total: u64,
 }
 
+/// The most of any core over the mean of all; 1 if all are alike, 0 while there is nothing.
 #[derive(Serialize)]
-struct Core<'a> {
+struct Imbalance {
+    requests: f64,
+    p99: f64,
+}
+
+#[derive(Serialize)]
+struct Stall<'a> {
+    core: usize,
+    at: String,
+    held_ns: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    route: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    method: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Core {
     core: usize,
     requests_total: u64,
     connections_active: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     accept_queue: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    accept_queue_limit: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     receive_buffers: Option<Buffers>,
     #[serde(skip_serializing_if = "Option::is_none")]
     file_cache: Option<CacheFigures>,
     #[serde(skip_serializing_if = "Option::is_none")]
     busy_ratio: Option<f64>,
+    loop_lag: LatencySummary,
+    stalls_total: u64,
     snapshot_age_ms: u64,
     #[serde(flatten)]
-    latency: &'a LatencySummary,
+    latency: LatencySummary,
 }
 
 #[derive(Serialize)]
@@ -140,7 +204,16 @@ struct CacheFigures {
 }
 
 impl<'a> Document<'a> {
-    fn new(view: &'a View, server: &'a ServerInfo, now_ns: u64) -> Document<'a> {
+    fn new(
+        view: &'a View,
+        selection: &Selection,
+        server: &'a ServerInfo,
+        now_ns: u64,
+    ) -> Document<'a> {
+        let window = selection.window;
+        let figures = view.window(window);
+        let stages = view.stages(window);
+        let cores = cores(view, figures, now_ns);
         Document {
             server: Server {
                 name: server.name,
@@ -150,74 +223,135 @@ impl<'a> Document<'a> {
                 uptime_seconds: seconds(now_ns.saturating_sub(server.started_ns)),
                 cores: server.cores,
             },
-            window: Window {
-                name: "total",
-                seconds: seconds(view.merged_at_ns.saturating_sub(server.started_ns)),
+            window: WindowTold {
+                name: window.name(),
+                seconds: seconds(figures.span_ns),
             },
             requests: Requests {
-                total: view.requests_total,
-                per_second: to_thousandths(view.requests_per_second),
+                total: figures.requests,
+                per_second: to_thousandths(figures.requests_per_second),
                 in_flight: view.requests_in_flight,
             },
-            latency: &view.latency,
-            status: Status::new(&view.status),
-            connections: ConnectionCounts::new(&view.connections),
-            bytes: Bytes {
-                received_total: view.received_bytes,
-                sent_total: view.sent_bytes,
+            latency: view.latency(window).summary(),
+            stages: Named(
+                stages
+                    .map(|(name, stage)| (name, stage.summary()))
+                    .collect(),
+            ),
+            status: Status {
+                classes: Named(CLASSES.into_iter().zip(figures.status.classes()).collect()),
+                codes: &figures.status,
             },
-            cores: view
-                .cores
+            routes: routes(view, selection),
+            connections: ConnectionCounts {
+                accepted_total: figures.accepted,
+                active: view.connections.active,
+                idle: view.connections.idle,
+                accept_pauses_total: figures.accept_pauses,
+                closed: Named(figures.closed.clone()),
+            },
+            bytes: Bytes {
+                received_total: figures.received_bytes,
+                sent_total: figures.sent_bytes,
+            },
+            imbalance: Imbalance {
+                requests: most_over_mean(cores.iter().map(|core| core.latency.count)),
+                p99: most_over_mean(cores.iter().map(|core| core.latency.p99_ns)),
+            },
+            stalls: view
+                .stalls
                 .iter()
-                .map(|core| Core::new(core, now_ns))
+                .map(|stall| Stall::new(stall, server))
                 .collect(),
+            cores,
         }
     }
 }
 
-impl<'a> Status<'a> {
-    fn new(status: &'a StatusCounts) -> Status<'a> {
-        let [
-            informational,
-            successful,
-            redirection,
-            client_error,
-            server_error,
-        ] = status.classes();
-        Status {
-            informational,
-            successful,
-            redirection,
-            client_error,
-            server_error,
-            codes: status,
+/// The routes, each with its classes of status together: in the order in which they were met, those
+/// beyond the bound last.
+fn routes<'a>(view: &'a View, selection: &Selection) -> Vec<Route<'a>> {
+    let mut kinds_by_route: Vec<(
+        &str,
+        &'static str,
+        [u64; CLASSES.len()],
+        [Distribution; KINDS],
+    )> = Vec::new();
+    for (name, kinds) in view.series(selection.window) {
+        if !selection.has(&name.route) {
+            continue;
+        }
+        let known = kinds_by_route
+            .iter_mut()
+            .find(|(route, method, ..)| *route == &*name.route && *method == name.method);
+        let count = kinds[WHOLE].count();
+        let classes = CLASSES.map(|class| if class == name.class { count } else { 0 });
+        match known {
+            Some((_, _, counts, sums)) => {
+                counts
+                    .iter_mut()
+                    .zip(classes)
+                    .for_each(|(sum, count)| *sum += count);
+                sums.iter_mut()
+                    .zip(kinds)
+                    .for_each(|(sum, kind)| sum.add(kind));
+            }
+            None => {
+                let kinds = kinds.map(Clone::clone);
+                kinds_by_route.push((&name.route, name.method, classes, kinds));
+            }
         }
     }
+    kinds_by_route.sort_by_key(|(route, ..)| *route == Whose::OTHER.fixed_name());
+    let has_stages = selection.filter.is_some();
+    let told = kinds_by_route
+        .into_iter()
+        .map(|(route, method, status, kinds)| {
+            let [whole, stages @ ..] = kinds.map(|kind| kind.summary());
+            Route {
+                route,
+                method,
+                status: Named(CLASSES.into_iter().zip(status).collect()),
+                latency: whole,
+                stages: has_stages.then(|| Named(STAGES.into_iter().zip(stages).collect())),
+            }
+        });
+    told.collect()
 }
 
-impl<'a> ConnectionCounts<'a> {
-    fn new(connections: &'a Connections) -> ConnectionCounts<'a> {
-        ConnectionCounts {
-            accepted_total: connections.accepted_total,
-            active: connections.active,
-            idle: connections.idle,
-            closed: &connections.closed,
-        }
-    }
-}
-
-impl<'a> Core<'a> {
-    fn new(core: &'a CoreView, now_ns: u64) -> Core<'a> {
+fn cores(view: &View, figures: &WindowView, now_ns: u64) -> Vec<Core> {
+    let cores = view.cores.iter().zip(&figures.cores).enumerate();
+    let told = cores.map(|(place, (core, in_window))| {
+        let latency = view.core_latency(figures.window, place).summary();
         Core {
             core: core.core,
-            requests_total: core.requests_total,
+            requests_total: match figures.window {
+                Window::Total => core.requests_total,
+                _ => latency.count,
+            },
             connections_active: core.connections_active,
-            accept_queue: core.accept_queue,
+            accept_queue: core.accept_queue.map(|queue| queue.waiting),
+            accept_queue_limit: core.accept_queue.map(|queue| queue.limit),
             receive_buffers: core.receive_buffers.map(Buffers::new),
             file_cache: core.file_cache.map(CacheFigures::new),
-            busy_ratio: core.busy_ratio.map(to_thousandths),
+            busy_ratio: in_window.busy_ratio.map(to_thousandths),
+            loop_lag: view.lag(figures.window, place).summary(),
+            stalls_total: core.stalls_total,
             snapshot_age_ms: now_ns.saturating_sub(core.snapshot_at_ns) / 1_000_000,
-            latency: &core.latency,
+            latency,
+        }
+    });
+    told.collect()
+}
+
+impl<'a> Stall<'a> {
+    fn new(stall: &'a StallView, server: &ServerInfo) -> Stall<'a> {
+        Stall {
+            core: stall.core,
+            at: rfc3339(server.time_of(stall.at_ns)),
+            held_ns: stall.held_ns,
+            route: stall.by.as_ref().map(|(route, _)| &**route),
+            method: stall.by.as_ref().map(|(_, method)| *method),
         }
     }
 }
@@ -226,6 +360,14 @@ impl Buffers {
     fn new(buffers: ReceiveBuffers) -> Buffers {
         let ReceiveBuffers { held, bytes } = buffers;
         Buffers { held, bytes }
+    }
+}
+
+fn most_over_mean(values: impl ExactSizeIterator<Item = u64> + Clone) -> f64 {
+    let mean = values.clone().sum::<u64>() as f64 / values.len().max(1) as f64;
+    match values.max() {
+        Some(most) if most > 0 => to_thousandths(most as f64 / mean),
+        _ => 0.0,
     }
 }
 
@@ -254,9 +396,13 @@ fn codes<S: Serializer>(status: &StatusCounts, serializer: S) -> Result<S::Ok, S
     serializer.collect_map(status.codes())
 }
 
-/// Writes the close reasons as an object, the reason as its key.
-fn closed<S: Serializer>(closed: &[(&str, u64)], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(closed.iter().copied())
+/// An object, in the order of its names.
+struct Named<T>(Vec<(&'static str, T)>);
+
+impl<T: Serialize> Serialize for Named<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
 }
 
 fn seconds(ns: u64) -> f64 {

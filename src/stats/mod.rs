@@ -2,24 +2,55 @@
 //! opens no socket, reads no clock and shares nothing between cores.
 //!
 //! ```text
-//! each core                        supervisor                          each core
-//! Recorder ──snapshot, by message──▶ Totals ──merge──▶ Arc<View>, by message──▶ json()
+//! each core                        supervisor                              each core
+//! Recorder ──snapshot, by message──▶ Totals, windows ──▶ Arc<View>, by message──▶ Writing
 //! ```
 //!
-//! A [`Recorder`] has one owner and plain integers. Its owner sends a [`Snapshot`], an owned copy,
-//! once a second; the supervisor keeps the newest of every core in [`Totals`], hands the one it
-//! replaces back to be filled again, and merges them into an immutable [`View`].
+//! A [`Recorder`] has one owner and plain integers. Its owner sends a [`Snapshot`] once a second: an owned
+//! copy of the counters, and the latencies since the one before, which leave the core with it. The
+//! supervisor adds them up in [`Totals`], since the start and over the last 1, 10 and 60 seconds, hands the
+//! snapshot back to be filled again, and leaves an immutable [`View`] with every core. The view is written
+//! ([`Writing`]) where it is asked for.
 //!
 //! # What a latency is
 //!
 //! A latency is taken from the completion that delivered a request's last head byte to the
-//! completion of the last byte's send. It is what the server can see: the time that a request
-//! waited in the kernel before its bytes were delivered is not in it.
+//! completion of the last byte's send. It is made of four stages, one behind the other, which add up to it
+//! exactly:
+//!
+//! | stage | from | to |
+//! |---|---|---|
+//! | `queue` | the completion that delivered the last head byte was reaped | its head began to be parsed |
+//! | `head` | | the head was parsed |
+//! | `handler` | | the handler had a response; where it reads the request's content, that is in it |
+//! | `write` | | the completion of the last byte's send; where content is made while it is sent, that is in it |
 //!
 //! Latencies are in nanoseconds, from 1 ns to 60 s ([`LATENCY_MAX_NS`]) with two significant
 //! digits: within that range a percentile is never below the exact one and at most 0.78 % above
 //! it. A longer latency is one of 60 s to the percentiles, and is counted as an overflow besides.
 //! Count, sum, minimum and maximum are exact in every case.
+//!
+//! # What a latency does not tell
+//!
+//! It is what the server can see. The time that a request waited before its bytes were delivered is not in
+//! it: in the network, in the accept queue, and in the socket while the core was held by something else.
+//! Three figures tell of that:
+//!
+//! - `loop_lag` of a core: how long tasks ran in each turn of its loop. What the kernel completed
+//!   meanwhile, a new request or the end of a send, waited up to that long to be noticed. Where its
+//!   maximum is small, no request waited unseen in a socket of that core for longer.
+//! - `queue`: what was noticed, and waited for the requests in front of it.
+//! - `accept_queue`: connections that wait for the core; `accept_queue_limit` is where the kernel begins to
+//!   drop new ones, whose peers then wait a second and try again.
+//!
+//! A load generator that sends its next request when the last was answered waits out a stall with one request
+//! for each of its connections, and so its own percentiles leave out all that it would have sent
+//! meanwhile (*coordinated omission*). The server's leave out the same, for it never got them. Say a handler
+//! holds its core for 300 ms once in 10 s, while 64 connections ask 10,000 times a second between them:
+//! the generator counts 64 slow requests among 97,000, and tells a p99 as if nothing had been, while
+//! clients that come at their own times, 10,000 a second, would have found 3 % of their requests up to
+//! 300 ms late. The stall is no secret, though: `loop_lag` has a maximum of 300 ms, `stalls` names the route,
+//! and `queue` has those that had been noticed when it began.
 //!
 //! # Which requests count
 //!
@@ -29,48 +60,89 @@
 //! A request whose connection ends before its response is complete is abandoned: it leaves
 //! `in_flight` and is counted nowhere else.
 //!
+//! # Asking
+//!
+//! `/stats` takes these in its query; `/metrics` is the same for scrapers:
+//!
+//! | parameter | |
+//! |---|---|
+//! | `format=` | one of [`Format::ALL`]; without it the Accept fields decide: JSON unless a scraper's are preferred, and on `/metrics` Prometheus's text |
+//! | `window=` | `total`, `1s`, `10s` or `60s`: what happened in the last seconds that ended, for JSON, `hdr` and `hlog` |
+//! | `filter=` | routes of which the name contains this, in JSON with their stages |
+//! | `per_core=1` | latencies of each core for scrapers; JSON, `hdr` and `hlog` have them anyway |
+//! | `fresh=1` | snapshots are taken now, instead of in the last second; the windows are those of the last second |
+//!
+//! An answer may be given again for 100 ms. Scrapers' formats count since the start alone, since that is
+//! what they take differences of.
+//!
 //! # What the JSON says
 //!
-//! The sections are `server`, `window` (always `total`: since the server started), `requests`,
-//! `latency`, `status`, `connections`, `bytes` and `cores`. Every field that ends in `_ns` is an
-//! integer. All counters are since the start and never go backwards. The sum over `cores` equals
-//! the total exactly, because both come from the same snapshots.
+//! Every field that ends in `_ns` is an integer. Counters are of the window: since the start they never go
+//! backwards. Gauges (`in_flight`, `active`, `idle`, `accept_queue`) are as of now. The sum over `cores`
+//! equals the total exactly, because both come from the same snapshots.
 //!
-//! - `requests.per_second` is the sum of the cores' rates. The rate of a core is the requests
-//!   between two of its snapshots over the time between them, which is at least
-//!   [`RATE_INTERVAL_NS`]: snapshots that are asked for in between do not make it jump. A core that
-//!   is late by more than that interval has its silence added to the time, so that the rate of a
-//!   core that hangs falls towards 0. Until a core has run for one interval its rate is 0.
+//! - `requests.per_second` of a moving window is its requests over its seconds; since the start it is the sum
+//!   of the cores' rates. The rate of a core is the requests between two of its snapshots over the time
+//!   between them, which is at least [`RATE_INTERVAL_NS`]: snapshots that are asked for in between do not
+//!   make it jump. A core that is late by more than that interval has its silence added to the time, so that
+//!   the rate of a core that hangs falls towards 0. Until a core has run for one interval its rate is 0.
 //! - `requests.in_flight` is the number of requests that have begun and not ended.
 //! - `status` has five classes and, in `codes`, each code that was sent. A code outside 100 to 599
 //!   is invalid, and a client takes it for a 5xx (RFC 9110 §15): it is counted in `5xx` alone.
+//! - `routes` are by template and method; at most [`STATS_ROWS`], with what is beyond in `_other`. What no route
+//!   matched, or was refused before one could, is `_unmatched`.
 //! - `connections.closed` has every reason a connection can end for, those that never happened
 //!   included.
-//! - `cores[].busy_ratio` is the share of the same interval in which the core ran instead of
-//!   waiting, from 0 to 1. It is left out while nothing is known of it, as are `accept_queue`
-//!   and `receive_buffers`; `file_cache` is left out on a core that serves no files.
+//! - `imbalance` is the most of any core over the mean of all.
+//! - `stalls` are the last [`STALLS`] turns in which tasks held a core for longer than [`STALL`]: when each was
+//!   over, and whose handler took at least half of it, if one did.
+//! - `cores[].busy_ratio` is the share of the window in which the core ran instead of waiting, from 0 to 1;
+//!   since the start that of its last interval. It is left out while nothing is known of it, as are
+//!   `accept_queue` and `receive_buffers`; `file_cache` is left out on a core that serves no files.
 //! - `cores[].receive_buffers` are those that held received bytes when the snapshot was taken, and the
 //!   bytes of memory behind all that were ever needed at the same time.
 //! - `cores[].snapshot_age_ms` says how old the core's figures are when the answer is written. A
 //!   core that is late is served as it was, never left out.
 //!
+//! # What it costs
+//!
+//! Three readings of the clock and five counters for each request; [`Recorder`] has the memory. Without
+//! `/stats` (`--no-stats`) neither is there.
+//!
 //! [`LATENCY_MAX_NS`]: crate::limits::LATENCY_MAX_NS
 //! [`RATE_INTERVAL_NS`]: crate::limits::RATE_INTERVAL_NS
+//! [`STATS_ROWS`]: crate::limits::STATS_ROWS
+//! [`STALL`]: crate::limits::STALL
+//! [`STALLS`]: crate::limits::STALLS
 
+mod board;
+mod distribution;
+mod families;
+mod format;
+mod hdr;
 mod json;
-mod latency;
+mod names;
+mod protobuf;
 mod rate;
+mod recent;
 mod recorder;
 mod rfc3339;
+mod scale;
+mod series;
 mod snapshot;
 mod status;
+mod text;
 mod totals;
 mod view;
+mod windows;
 
-pub use json::{ServerInfo, json};
-pub use latency::LatencySummary;
+pub use distribution::{Distribution, LatencySummary};
+pub use format::{Format, Writing};
+pub use json::{Selection, ServerInfo};
+pub use names::{RouteName, SeriesName};
 pub use recorder::Recorder;
-pub use snapshot::{FileCache, ReceiveBuffers, Snapshot};
+pub use series::{Answered, MethodIndex, Times, Whose};
+pub use snapshot::{AcceptQueue, FileCache, ReceiveBuffers, Snapshot, Stall};
 pub use status::StatusCounts;
 pub use totals::Totals;
-pub use view::{Connections, CoreView, View};
+pub use view::{Connections, CoreView, StallView, View, Window};

@@ -42,7 +42,7 @@ impl Rate {
         }
         let now = Mark {
             ns: snapshot.at_ns,
-            requests: snapshot.counters.latency.count(),
+            requests: snapshot.counters.requests,
             busy_ns: snapshot.counters.busy_ns,
             waiting_ns: snapshot.counters.waiting_ns,
         };
@@ -75,7 +75,7 @@ impl Rate {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Recorder;
+    use super::super::{Answered, Recorder, Times};
     use super::*;
 
     const SECOND: u64 = RATE_INTERVAL_NS;
@@ -83,7 +83,7 @@ mod tests {
     fn core_with(requests: u64, busy_ns: u64, waiting_ns: u64) -> Recorder {
         let mut recorder = Recorder::new(0, &[]);
         for _ in 0..requests {
-            recorder.request(200, 1);
+            recorder.request(&Answered::unmatched(Times::default()), 1);
         }
         recorder.ran(busy_ns);
         recorder.waited(waiting_ns);

@@ -1,18 +1,63 @@
-//! One core's counters, and an owned copy of them that may leave the core. It interprets nothing.
+//! What leaves a core: its counters, and the latencies since its last snapshot. It interprets nothing.
 
-use super::latency::Latencies;
+use super::recent::{Block, Exact, Recent};
+use super::series::{MethodIndex, Series, Whose};
 use super::status::StatusCounts;
 
-/// A copy of one core's counters at one moment, made by
+/// One core's counters at one moment and its latencies since the moment before, taken by
 /// [`Recorder::snapshot`](super::Recorder::snapshot) and sent to another thread.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Snapshot {
     pub(super) core: usize,
     pub(super) at_ns: u64,
-    pub(super) accept_queue: Option<u32>,
+    pub(super) accept_queue: Option<AcceptQueue>,
     pub(super) receive_buffers: Option<ReceiveBuffers>,
     pub(super) file_cache: Option<FileCache>,
     pub(super) counters: Counters,
+    pub(super) stalls: Vec<Stall>,
+    parts: Vec<Part>,
+    /// The counters of all parts, in their order.
+    blocks: Vec<Block>,
+}
+
+/// Latencies of one kind in a snapshot.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Part {
+    of: Of,
+    exact: Exact,
+    /// How many blocks are its.
+    blocks: u32,
+}
+
+/// What latencies are of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Of {
+    /// Requests, or that stage of them.
+    Series(Series, u8),
+    /// Turns of the core's loop.
+    Lag,
+}
+
+/// A turn of a core's loop in which tasks ran for longer than [`STALL`](crate::limits::STALL).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stall {
+    /// Which core.
+    pub core: usize,
+    /// When it was over, in nanoseconds on the monotonic clock.
+    pub at_ns: u64,
+    /// How long it took, in nanoseconds.
+    pub held_ns: u64,
+    /// Whose handler took most of that, if one did.
+    pub(super) by: Option<(Whose, MethodIndex)>,
+}
+
+/// The connections of one core that wait to be accepted, over all its listening sockets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AcceptQueue {
+    /// Those that wait.
+    pub waiting: u32,
+    /// How many may.
+    pub limit: u32,
 }
 
 /// The buffers of one core that bytes are received into.
@@ -38,6 +83,20 @@ pub struct FileCache {
 }
 
 impl Snapshot {
+    pub(super) fn new(core: usize, close_reasons: &'static [&'static str]) -> Snapshot {
+        Snapshot {
+            core,
+            at_ns: 0,
+            accept_queue: None,
+            receive_buffers: None,
+            file_cache: None,
+            counters: Counters::new(close_reasons),
+            stalls: Vec::new(),
+            parts: Vec::new(),
+            blocks: Vec::new(),
+        }
+    }
+
     /// The core that these are the figures of.
     pub fn core(&self) -> usize {
         self.core
@@ -47,18 +106,56 @@ impl Snapshot {
     pub fn at_ns(&self) -> u64 {
         self.at_ns
     }
+
+    /// Forgets the latencies and stalls, but not their memory.
+    pub(super) fn clear(&mut self) {
+        self.stalls.clear();
+        self.parts.clear();
+        self.blocks.clear();
+    }
+
+    /// Takes the latencies that there are.
+    pub(super) fn take(&mut self, of: Of, recent: &mut Recent) {
+        if recent.is_empty() {
+            return;
+        }
+        let before = self.blocks.len();
+        let exact = recent.take(&mut self.blocks);
+        self.parts.push(Part {
+            of,
+            exact,
+            blocks: (self.blocks.len() - before) as u32,
+        });
+    }
+
+    #[cfg(test)]
+    pub(super) fn memory(&self) -> (*const Part, *const Block) {
+        (self.parts.as_ptr(), self.blocks.as_ptr())
+    }
+
+    /// The latencies of each kind.
+    pub(super) fn parts(&self) -> impl Iterator<Item = (Of, &[Block], &Exact)> {
+        let mut rest = &self.blocks[..];
+        self.parts.iter().map(move |part| {
+            let (blocks, after) = rest.split_at(part.blocks as usize);
+            rest = after;
+            (part.of, blocks, &part.exact)
+        })
+    }
 }
 
 /// Everything that adds up over cores. The fields without `_ns` and `_bytes` count events or
 /// things.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Counters {
-    pub(super) latency: Latencies,
+    /// Requests answered.
+    pub(super) requests: u64,
     pub(super) status: StatusCounts,
     pub(super) in_flight: u64,
     pub(super) accepted: u64,
     pub(super) idle: u64,
     pub(super) accept_pauses: u64,
+    pub(super) stalls: u64,
     pub(super) close_reasons: &'static [&'static str],
     /// One counter for each name in `close_reasons`.
     pub(super) closed: Box<[u64]>,
@@ -71,12 +168,13 @@ pub(super) struct Counters {
 impl Counters {
     pub(super) fn new(close_reasons: &'static [&'static str]) -> Counters {
         Counters {
-            latency: Latencies::new(),
+            requests: 0,
             status: StatusCounts::new(),
             in_flight: 0,
             accepted: 0,
             idle: 0,
             accept_pauses: 0,
+            stalls: 0,
             close_reasons,
             closed: vec![0; close_reasons.len()].into_boxed_slice(),
             received_bytes: 0,
@@ -96,12 +194,13 @@ impl Counters {
     pub(super) fn copy_from(&mut self, source: &Counters) {
         // Taken apart, so that a new field cannot be forgotten.
         let Counters {
-            latency,
+            requests,
             status,
             in_flight,
             accepted,
             idle,
             accept_pauses,
+            stalls,
             close_reasons,
             closed,
             received_bytes,
@@ -109,12 +208,13 @@ impl Counters {
             busy_ns,
             waiting_ns,
         } = source;
-        self.latency.copy_from(latency);
+        self.requests = *requests;
         self.status.copy_from(status);
         self.in_flight = *in_flight;
         self.accepted = *accepted;
         self.idle = *idle;
         self.accept_pauses = *accept_pauses;
+        self.stalls = *stalls;
         self.close_reasons = close_reasons;
         self.closed.clone_from(closed);
         self.received_bytes = *received_bytes;
@@ -126,12 +226,13 @@ impl Counters {
     /// Adds the counters of another core, which has the same close reasons.
     pub(super) fn add(&mut self, other: &Counters) {
         let Counters {
-            latency,
+            requests,
             status,
             in_flight,
             accepted,
             idle,
             accept_pauses,
+            stalls,
             close_reasons: _,
             closed,
             received_bytes,
@@ -139,12 +240,13 @@ impl Counters {
             busy_ns,
             waiting_ns,
         } = other;
-        self.latency.add(latency);
+        self.requests += requests;
         self.status.add(status);
         self.in_flight += in_flight;
         self.accepted += accepted;
         self.idle += idle;
         self.accept_pauses += accept_pauses;
+        self.stalls += stalls;
         for (count, more) in self.closed.iter_mut().zip(closed) {
             *count += more;
         }
@@ -152,5 +254,36 @@ impl Counters {
         self.sent_bytes += sent_bytes;
         self.busy_ns += busy_ns;
         self.waiting_ns += waiting_ns;
+    }
+
+    /// Takes out what `earlier` had already counted; the gauges stay as they are.
+    pub(super) fn since(&mut self, earlier: &Counters) {
+        let Counters {
+            requests,
+            status,
+            in_flight: _,
+            accepted,
+            idle: _,
+            accept_pauses,
+            stalls,
+            close_reasons: _,
+            closed,
+            received_bytes,
+            sent_bytes,
+            busy_ns,
+            waiting_ns,
+        } = earlier;
+        self.requests -= requests;
+        self.status.since(status);
+        self.accepted -= accepted;
+        self.accept_pauses -= accept_pauses;
+        self.stalls -= stalls;
+        for (count, earlier) in self.closed.iter_mut().zip(closed) {
+            *count -= earlier;
+        }
+        self.received_bytes -= received_bytes;
+        self.sent_bytes -= sent_bytes;
+        self.busy_ns -= busy_ns;
+        self.waiting_ns -= waiting_ns;
     }
 }

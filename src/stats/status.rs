@@ -43,6 +43,13 @@ impl StatusCounts {
         }
     }
 
+    /// Takes out what `earlier` had already counted.
+    pub(super) fn since(&mut self, earlier: &StatusCounts) {
+        for (count, earlier) in self.counts.iter_mut().zip(earlier.counts.iter()) {
+            *count -= earlier;
+        }
+    }
+
     /// Responses of each class, from 1xx to 5xx. Their sum is the number of responses.
     ///
     /// RFC 9110 §15: a client processes a response with a code outside 100 to 599 as if it had a

@@ -1,8 +1,12 @@
 //! What all cores counted, merged at one moment: figures only, ready to be written in any format.
 
-use super::latency::LatencySummary;
-use super::snapshot::{FileCache, ReceiveBuffers};
+use super::board::{Board, Slots};
+use super::distribution::Distribution;
+use super::names::SeriesName;
+use super::series::{KINDS, STAGES, WHOLE};
+use super::snapshot::{AcceptQueue, FileCache, ReceiveBuffers};
 use super::status::StatusCounts;
+use std::sync::Arc;
 
 /// Merged figures of a server and the figures of each of its cores, made by
 /// [`Totals::merge`](super::Totals::merge). It never changes, and is shared as `Arc<View>`.
@@ -10,40 +14,106 @@ use super::status::StatusCounts;
 pub struct View {
     /// When it was merged, in nanoseconds on the monotonic clock.
     pub merged_at_ns: u64,
-    /// Requests answered since the start.
-    pub requests_total: u64,
-    /// Requests a second over the cores' last intervals of at least
-    /// [`RATE_INTERVAL_NS`](crate::limits::RATE_INTERVAL_NS).
-    pub requests_per_second: f64,
     /// Requests begun and not ended.
     pub requests_in_flight: u64,
-    /// Latencies of all requests answered since the start.
-    pub latency: LatencySummary,
-    /// Status codes of all responses since the start.
-    pub status: StatusCounts,
     /// Connections.
     pub connections: Connections,
-    /// Bytes received since the start.
-    pub received_bytes: u64,
-    /// Bytes handed to the kernel since the start.
-    pub sent_bytes: u64,
     /// Every core, in the order given to [`Totals::new`](super::Totals::new).
     pub cores: Vec<CoreView>,
+    /// The last stalls, oldest first: at most [`STALLS`](crate::limits::STALLS).
+    pub stalls: Vec<StallView>,
+    /// In the order of [`Window::ALL`].
+    pub(super) windows: Vec<WindowView>,
+    pub(super) names: Arc<Vec<SeriesName>>,
+    pub(super) slots: Slots,
 }
 
-/// The connections of all cores.
+/// A span of time that ends now.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Window {
+    /// Since the server started.
+    #[default]
+    Total,
+    /// The last second that ended.
+    Second,
+    /// The last ten seconds.
+    TenSeconds,
+    /// The last sixty seconds.
+    Minute,
+}
+
+impl Window {
+    /// All there are.
+    pub const ALL: [Window; 4] = [
+        Window::Total,
+        Window::Second,
+        Window::TenSeconds,
+        Window::Minute,
+    ];
+
+    /// Those that move on.
+    pub(super) const MOVING: [Window; 3] = [Window::Second, Window::TenSeconds, Window::Minute];
+
+    pub(super) const MOST_SECONDS: usize = Window::Minute.seconds();
+
+    /// Its name in queries and answers.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Window::Total => "total",
+            Window::Second => "1s",
+            Window::TenSeconds => "10s",
+            Window::Minute => "60s",
+        }
+    }
+
+    /// How many seconds of the server it sums up; 0 for all.
+    pub(super) const fn seconds(self) -> usize {
+        match self {
+            Window::Total => 0,
+            Window::Second => 1,
+            Window::TenSeconds => 10,
+            Window::Minute => 60,
+        }
+    }
+}
+
+/// What happened in one window.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct WindowView {
+    pub(super) window: Window,
+    /// How long it is.
+    pub(super) span_ns: u64,
+    pub(super) requests: u64,
+    pub(super) requests_per_second: f64,
+    pub(super) accepted: u64,
+    pub(super) accept_pauses: u64,
+    pub(super) stalls: u64,
+    /// Connections that ended, by reason: every reason there is, those with 0 included.
+    pub(super) closed: Vec<(&'static str, u64)>,
+    pub(super) received_bytes: u64,
+    pub(super) sent_bytes: u64,
+    pub(super) status: StatusCounts,
+    pub(super) cores: Vec<CoreWindow>,
+    /// All requests and their stages, of whatever core and series.
+    pub(super) whole: [Distribution; KINDS],
+    pub(super) board: Board,
+}
+
+/// What a core did in a window, besides its latencies.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct CoreWindow {
+    /// The share of the time in which it ran, from 0 to 1, if it told; since the start: of its last
+    /// interval.
+    pub(super) busy_ratio: Option<f64>,
+}
+
+/// The connections of all cores that are open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Connections {
-    /// Accepted since the start.
-    pub accepted_total: u64,
     /// Open now.
     pub active: u64,
     /// Open, and waiting for the first byte of a request.
     pub idle: u64,
-    /// Times that accepting was paused because the system had nothing left to accept with.
-    pub accept_pauses_total: u64,
-    /// Ended since the start, by reason: every reason there is, those with 0 included.
-    pub closed: Vec<(&'static str, u64)>,
 }
 
 /// One core in a [`View`].
@@ -56,16 +126,91 @@ pub struct CoreView {
     pub snapshot_at_ns: u64,
     /// Requests answered since the start.
     pub requests_total: u64,
+    /// Stalls since the start.
+    pub stalls_total: u64,
+    /// For how many nanoseconds it ran since the start.
+    pub busy_ns: u64,
+    /// For how many nanoseconds it waited for something to do.
+    pub waiting_ns: u64,
     /// Connections open.
     pub connections_active: u64,
-    /// Connections in its accept queue, if it told.
-    pub accept_queue: Option<u32>,
+    /// Its accept queue, if it told.
+    pub accept_queue: Option<AcceptQueue>,
     /// Its receive buffers, if it told.
     pub receive_buffers: Option<ReceiveBuffers>,
     /// The files that it remembers, if it serves any.
     pub file_cache: Option<FileCache>,
-    /// The share of its last interval in which it ran, from 0 to 1, if it told.
-    pub busy_ratio: Option<f64>,
-    /// Latencies of the requests it answered since the start.
-    pub latency: LatencySummary,
+}
+
+/// A stall in a [`View`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StallView {
+    /// Which core.
+    pub core: usize,
+    /// When it was over, in nanoseconds on the monotonic clock.
+    pub at_ns: u64,
+    /// How long it took, in nanoseconds.
+    pub held_ns: u64,
+    /// The route and the method of the handler that took most of it, if one did.
+    pub by: Option<(Arc<str>, &'static str)>,
+}
+
+impl View {
+    pub(super) fn window(&self, window: Window) -> &WindowView {
+        let of_it = self.windows.iter().find(|view| view.window == window);
+        of_it.unwrap_or_else(|| unreachable!("a view has all windows"))
+    }
+
+    /// Requests answered since the start.
+    pub fn requests_total(&self) -> u64 {
+        self.window(Window::Total).requests
+    }
+
+    /// The latencies of all requests in `window`.
+    pub fn latency(&self, window: Window) -> &Distribution {
+        &self.window(window).whole[WHOLE]
+    }
+
+    /// The latencies of each stage of all requests in `window`, with its name.
+    pub(super) fn stages(
+        &self,
+        window: Window,
+    ) -> impl Iterator<Item = (&'static str, &Distribution)> {
+        let stages = &self.window(window).whole[WHOLE + 1..];
+        STAGES.iter().copied().zip(stages)
+    }
+
+    /// The latencies of the requests of the `core`th core in `window`.
+    pub(super) fn core_latency(&self, window: Window, core: usize) -> &Distribution {
+        self.window(window).board.get(self.slots.core(core))
+    }
+
+    /// How long tasks of the `core`th core ran in each turn of its loop in `window`.
+    pub(super) fn lag(&self, window: Window, core: usize) -> &Distribution {
+        self.window(window).board.get(self.slots.lag(core))
+    }
+
+    /// The series that had a request in `window`, each with the latencies of the whole and of the stages.
+    pub(super) fn series(
+        &self,
+        window: Window,
+    ) -> impl Iterator<Item = (&SeriesName, [&Distribution; KINDS])> {
+        let series = (0..self.series_count()).map(move |number| self.nth_series(window, number));
+        series.filter(|(_, kinds)| kinds[WHOLE].count() > 0)
+    }
+
+    pub(super) fn series_count(&self) -> usize {
+        self.names.len()
+    }
+
+    /// The series with this number, which may have had no request in `window`.
+    pub(super) fn nth_series(
+        &self,
+        window: Window,
+        number: usize,
+    ) -> (&SeriesName, [&Distribution; KINDS]) {
+        let board = &self.window(window).board;
+        let kinds = std::array::from_fn(|kind| board.get(self.slots.series(number, kind)));
+        (&self.names[number], kinds)
+    }
 }

@@ -114,6 +114,10 @@ impl Transport for Pipe {
         self.0.borrow().clock.now_ns()
     }
 
+    fn clock_ns(&self) -> u64 {
+        self.now_ns()
+    }
+
     fn arm(&self, after: Duration) {
         // As on a core, none passes at the moment it is armed.
         let after_ns = u64::try_from(after.as_nanos()).unwrap_or(u64::MAX).max(1);

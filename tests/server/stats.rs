@@ -3,8 +3,9 @@
 use super::app::{Served, app};
 use super::support::outside::not_run;
 use super::support::{Client, assert_adds_up, fresh_stats, number, scrape};
-use corelane::Server;
 use corelane::config::{Config, StatsAccess, cidr};
+use corelane::{Request, Server};
+use serde_json::Value;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 
 #[test]
@@ -290,4 +291,150 @@ fn bytes_behind_a_request_whose_handler_waits_hold_no_buffer() {
     for core in stats["cores"].as_array().expect("cores is a list") {
         assert_eq!(number(core, "/receive_buffers/held"), 0, "{stats}");
     }
+}
+
+#[test]
+fn every_format_has_its_media_type() {
+    let served = Served::new();
+    let mut client = Client::connect(served.address);
+    for (target, accept, media, start) in [
+        ("/stats", "*/*", "application/json", "{\"server\":"),
+        (
+            "/metrics",
+            "*/*",
+            "text/plain; version=0.0.4; charset=utf-8",
+            "# TYPE ",
+        ),
+        (
+            "/stats?format=prometheus",
+            "*/*",
+            "text/plain; version=0.0.4; charset=utf-8",
+            "# TYPE ",
+        ),
+        (
+            "/metrics",
+            "application/openmetrics-text;version=1.0.0,text/plain;q=0.5",
+            "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            "# TYPE ",
+        ),
+        (
+            "/stats?format=hdr&window=1s",
+            "*/*",
+            "application/json",
+            "{\"unit\":\"ns\",\"window\":\"1s\",",
+        ),
+        (
+            "/stats?format=hlog",
+            "*/*",
+            "text/plain; charset=utf-8",
+            "#[MaxValueDivisor",
+        ),
+    ] {
+        client.send(format!(
+            "GET {target} HTTP/1.1\r\nHost: a\r\nAccept: {accept}\r\n\r\n"
+        ));
+        let response = client.response();
+        assert_eq!(response.status, 200, "{target}");
+        assert_eq!(response.field("content-type"), Some(media), "{target}");
+        assert_eq!(response.field("vary"), Some("accept"), "{target}");
+        assert!(
+            response.text().starts_with(start),
+            "{target}: {}",
+            response.text()
+        );
+    }
+}
+
+#[test]
+fn routes_are_told_apart_with_their_stages() {
+    let served = Served::new();
+    let mut client = Client::connect(served.address);
+    for path in ["/Ann", "/Bob", "/plaintext", "/none/such"] {
+        client.get(path);
+        client.response();
+    }
+    client.send("HEAD /plaintext HTTP/1.1\r\nHost: a\r\n\r\n");
+    client.head_response();
+    client.get("/stats?fresh=1&filter=");
+    let stats: Value = serde_json::from_slice(&client.response().body).expect("JSON");
+    for (route, method, class, count) in [
+        ("/{name}", "GET", "2xx", 2),
+        ("/plaintext", "GET", "2xx", 1),
+        ("/plaintext", "HEAD", "2xx", 1),
+        ("_unmatched", "GET", "4xx", 1),
+    ] {
+        let routes = stats["routes"].as_array().expect("a list");
+        let told = routes
+            .iter()
+            .find(|told| told["route"] == route && told["method"] == method);
+        let told = told.unwrap_or_else(|| panic!("{method} {route}: {stats}"));
+        assert_eq!(number(told, "/count"), count, "{told}");
+        assert_eq!(number(told, &format!("/status/{class}")), count, "{told}");
+        let stages = ["queue", "head", "handler", "write"];
+        for stage in stages {
+            assert_eq!(
+                number(told, &format!("/stages/{stage}/count")),
+                count,
+                "{told}"
+            );
+        }
+        // They add up to the whole; each mean is rounded down.
+        let mean = |path: &str| number(told, &format!("{path}/mean_ns"));
+        let sum: u64 = stages
+            .iter()
+            .map(|stage| mean(&format!("/stages/{stage}")))
+            .sum();
+        assert!((sum..=sum + 4).contains(&mean("")), "{told}");
+    }
+}
+
+#[test]
+fn a_handler_that_holds_its_core_is_found() {
+    const HELD_NS: u64 = 300_000_000;
+    let served = Served::with(|shard| {
+        app(shard).get("/hold", async |_: Request| {
+            let since = std::time::Instant::now();
+            while since.elapsed().as_nanos() < u128::from(HELD_NS) {}
+        })
+    });
+    let mut client = Client::connect(served.address);
+    // The one behind it has arrived with it, and waits.
+    let get = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n");
+    client.send(get("/hold") + &get("/plaintext"));
+    client.response();
+    client.response();
+    client.get("/stats?fresh=1&filter=");
+    let stats: Value = serde_json::from_slice(&client.response().body).expect("JSON");
+    let stalls = stats["stalls"].as_array().expect("a list");
+    let stall = stalls.iter().find(|stall| stall["route"] == "/hold");
+    let stall = stall.unwrap_or_else(|| panic!("{stats}"));
+    assert_eq!(stall["method"], "GET");
+    assert!(number(stall, "/held_ns") >= HELD_NS, "{stall}");
+    for core in stats["cores"].as_array().expect("a list") {
+        if core["core"] == stall["core"] {
+            assert!(number(core, "/loop_lag/max_ns") >= HELD_NS, "{core}");
+            assert!(number(core, "/stalls_total") >= 1, "{core}");
+        } else {
+            assert_eq!(number(core, "/count"), 0, "{core}");
+        }
+    }
+    let routes = stats["routes"].as_array().expect("a list");
+    let of = |name: &str| {
+        routes
+            .iter()
+            .find(|route| route["route"] == name)
+            .expect(name)
+    };
+    assert!(
+        number(of("/hold"), "/stages/handler/max_ns") >= HELD_NS,
+        "{stats}"
+    );
+    assert!(
+        number(of("/plaintext"), "/stages/queue/max_ns") >= HELD_NS,
+        "{stats}"
+    );
+    assert!(
+        number(of("/plaintext"), "/stages/handler/max_ns") < HELD_NS,
+        "{stats}"
+    );
 }

@@ -20,6 +20,10 @@ use crate::process::{Running, need, pinned};
 use crate::servers::{Server, Serving};
 use crate::site::Site;
 
+/// Connections that were there before those that are counted: buffers and statistics have what they need
+/// for any number by then.
+const BEFORE: u64 = 3_000;
+
 /// Descriptors beside those of the connections.
 const OTHER_DESCRIPTORS: u64 = 1_000;
 
@@ -47,7 +51,7 @@ pub fn run(options: &Footprint) -> Result<()> {
         ("setpriv", "util-linux"),
     ])?;
     let limit = getrlimit(Resource::Nofile);
-    let needed = options.connections + OTHER_DESCRIPTORS;
+    let needed = BEFORE + options.connections + OTHER_DESCRIPTORS;
     if limit.current.is_some_and(|current| current < needed) {
         let raised = Rlimit {
             current: Some(needed),
@@ -68,37 +72,27 @@ fn idle(server: &Server, options: &Footprint, site: &Site) -> Result<()> {
     let count = options.connections;
     eprintln!("opening {count} connections");
     let serving = start(server, site)?;
-    let cold = resident(serving.id())?;
-    let connections: Vec<TcpStream> = (0..count)
-        .map(|_| {
+    let mut connections: Vec<TcpStream> = Vec::new();
+    let mut open = |more: u64| -> Result<(u64, u64, u64)> {
+        for _ in 0..more {
             let mut stream = connect(serving.address)?;
             get(&mut stream, "/plaintext")?;
-            Ok(stream)
-        })
-        .collect::<Result<_>>()?;
-    let until = Instant::now() + PATIENCE;
-    let stats = loop {
-        let stats: Value =
-            serde_json::from_slice(&get(&mut connect(serving.address)?, "/stats?fresh=1")?)?;
-        if stats["connections"]["idle"].as_u64() >= Some(count) {
-            break stats;
+            connections.push(stream);
         }
-        ensure!(Instant::now() < until, "not all connections are idle");
+        let stats = idle_stats(&serving, connections.len() as u64)?;
+        let buffers = |name: &str| {
+            let value = &stats["cores"][0]["receive_buffers"][name];
+            let value = value.as_u64();
+            value.with_context(|| format!("no {name}: {stats}"))
+        };
+        Ok((resident(serving.id())?, buffers("bytes")?, buffers("held")?))
     };
-    let grown = resident(serving.id())?.saturating_sub(cold);
-    let buffers = |name: &str| {
-        let value = &stats["cores"][0]["receive_buffers"][name];
-        value
-            .as_u64()
-            .with_context(|| format!("no {name}: {stats}"))
-    };
-    let pool = buffers("bytes")?;
-    let each = grown.saturating_sub(pool) as f64 / count as f64;
-    println!(
-        "| bytes for each of {count} idle connections, beyond the receive buffers | {each:.0} |"
-    );
+    let (before, pool_before, _) = open(BEFORE)?;
+    let (after, pool, held) = open(count)?;
+    let grown = after.saturating_sub(before + (pool - pool_before));
+    let each = grown as f64 / count as f64;
+    println!("| bytes for each of {count} idle connections beside {BEFORE} others | {each:.0} |");
     println!("| bytes of receive buffers, for all | {pool} |");
-    let held = buffers("held")?;
     println!("| receive buffers held | {held} |");
     ensure!(each <= MOST_BYTES, "more than {MOST_BYTES} bytes");
     ensure!(held == 0, "buffers are held by nobody who needs them");
@@ -116,6 +110,19 @@ fn idle(server: &Server, options: &Footprint, site: &Site) -> Result<()> {
     ensure!(wake_ups < MOST_WAKE_UPS, "{MOST_WAKE_UPS} wake-ups or more");
     drop(connections);
     Ok(())
+}
+
+/// The statistics when `count` connections wait for a request.
+fn idle_stats(serving: &Serving, count: u64) -> Result<Value> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let stats: Value =
+            serde_json::from_slice(&get(&mut connect(serving.address)?, "/stats?fresh=1")?)?;
+        if stats["connections"]["idle"].as_u64() >= Some(count) {
+            return Ok(stats);
+        }
+        ensure!(Instant::now() < until, "not all connections are idle");
+    }
 }
 
 /// Loads a server and counts the system calls of its core.

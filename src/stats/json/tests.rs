@@ -4,8 +4,9 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::Value;
 
-use super::super::{Recorder, Totals};
+use super::super::{AcceptQueue, Answered, MethodIndex, Recorder, RouteName, Times, Totals, Whose};
 use super::*;
+use http::Method;
 
 const REASONS: &[&str] = &["peer_closed", "head_timeout"];
 const SECOND: u64 = 1_000_000_000;
@@ -22,15 +23,39 @@ fn server(cores: usize) -> ServerInfo {
 }
 
 fn text(view: &View, cores: usize, now_ns: u64) -> String {
-    String::from_utf8(json(view, &server(cores), now_ns)).expect("JSON is UTF-8")
+    selected(view, &Selection::default(), cores, now_ns)
+}
+
+fn selected(view: &View, selection: &Selection, cores: usize, now_ns: u64) -> String {
+    let text = json(view, selection, &server(cores), now_ns);
+    String::from_utf8(text).expect("JSON is UTF-8")
+}
+
+/// A GET of the route `number` that arrived at 0.
+fn get(number: u16, status: u16) -> Answered {
+    Answered {
+        whose: Whose::route(number),
+        method: MethodIndex::of(&Method::GET),
+        status,
+        times: Times {
+            arrived_ns: 0,
+            begun_ns: 10,
+            parsed_ns: 30,
+            handled_ns: 60,
+        },
+    }
 }
 
 /// Two cores: the first answered four requests in its first two seconds, the second is silent.
 fn view() -> View {
     let mut recorder = Recorder::new(0, REASONS);
+    recorder.know_routes(1);
     for (status, latency_ns) in [(200, 100), (200, 120), (404, 140), (999, 200)] {
-        recorder.request(status, latency_ns);
+        recorder.request(&get(0, status), latency_ns);
     }
+    recorder.turned(50, 1);
+    recorder.held(Whose::route(0), MethodIndex::of(&Method::GET), 300_000_000);
+    recorder.turned(300_000_000, 6 * SECOND);
     recorder.request_started();
     recorder.accepted();
     recorder.accepted();
@@ -39,7 +64,10 @@ fn view() -> View {
     recorder.closed(1);
     recorder.received(300);
     recorder.sent(4_000);
-    recorder.accept_queue(9);
+    recorder.accept_queue(AcceptQueue {
+        waiting: 9,
+        limit: 128,
+    });
     recorder.receive_buffers(ReceiveBuffers {
         held: 5,
         bytes: 4_096,
@@ -47,6 +75,7 @@ fn view() -> View {
     recorder.ran(1);
     recorder.waited(2);
     let mut totals = Totals::new(&[0, 3], REASONS, 5 * SECOND);
+    totals.know_routes(0, vec![RouteName::new(None, "/{name}")]);
     let _ = totals.keep(recorder.snapshot(7 * SECOND));
     totals.merge(7 * SECOND + SECOND / 2)
 }
@@ -58,19 +87,28 @@ fn the_text_has_the_names_and_the_order_of_the_contract() {
         r#""started_at":"2026-11-23T10:04:00Z","uptime_seconds":3.25,"cores":2},"#,
         r#""window":{"name":"total","seconds":2.5},"#,
         r#""requests":{"total":4,"per_second":2.0,"in_flight":1},"#,
-        r#""latency":{"count":4,"min_ns":100,"mean_ns":140,"p50_ns":120,"p90_ns":200,"#,
-        r#""p99_ns":200,"p99_9_ns":200,"p99_99_ns":200,"max_ns":200},"#,
+        r#""latency":{"count":4,"min_ns":100,"mean_ns":140,"p50_ns":120,"p90_ns":200,"p99_ns":200,"p99_9_ns":200,"p99_99_ns":200,"max_ns":200},"#,
+        r#""stages":{"queue":{"count":4,"min_ns":10,"mean_ns":10,"p50_ns":10,"p90_ns":10,"p99_ns":10,"p99_9_ns":10,"p99_99_ns":10,"max_ns":10},"#,
+        r#""head":{"count":4,"min_ns":20,"mean_ns":20,"p50_ns":20,"p90_ns":20,"p99_ns":20,"p99_9_ns":20,"p99_99_ns":20,"max_ns":20},"#,
+        r#""handler":{"count":4,"min_ns":30,"mean_ns":30,"p50_ns":30,"p90_ns":30,"p99_ns":30,"p99_9_ns":30,"p99_99_ns":30,"max_ns":30},"#,
+        r#""write":{"count":4,"min_ns":40,"mean_ns":80,"p50_ns":60,"p90_ns":140,"p99_ns":140,"p99_9_ns":140,"p99_99_ns":140,"max_ns":140}},"#,
         r#""status":{"1xx":0,"2xx":2,"3xx":0,"4xx":1,"5xx":1,"codes":{"200":2,"404":1}},"#,
-        r#""connections":{"accepted_total":3,"active":2,"idle":1,"#,
+        r#""routes":[{"route":"/{name}","method":"GET","status":{"1xx":0,"2xx":2,"3xx":0,"4xx":1,"5xx":1},"#,
+        r#""count":4,"min_ns":100,"mean_ns":140,"p50_ns":120,"p90_ns":200,"p99_ns":200,"p99_9_ns":200,"p99_99_ns":200,"max_ns":200}],"#,
+        r#""connections":{"accepted_total":3,"active":2,"idle":1,"accept_pauses_total":0,"#,
         r#""closed":{"peer_closed":0,"head_timeout":1}},"#,
         r#""bytes":{"received_total":300,"sent_total":4000},"#,
-        r#""cores":[{"core":0,"requests_total":4,"connections_active":2,"accept_queue":9,"#,
-        r#""receive_buffers":{"held":5,"bytes":4096},"#,
-        r#""busy_ratio":0.333,"snapshot_age_ms":1250,"count":4,"min_ns":100,"mean_ns":140,"#,
-        r#""p50_ns":120,"p90_ns":200,"p99_ns":200,"p99_9_ns":200,"p99_99_ns":200,"max_ns":200},"#,
-        r#"{"core":3,"requests_total":0,"connections_active":0,"snapshot_age_ms":3250,"#,
-        r#""count":0,"min_ns":0,"mean_ns":0,"p50_ns":0,"p90_ns":0,"p99_ns":0,"p99_9_ns":0,"#,
-        r#""p99_99_ns":0,"max_ns":0}]}"#,
+        r#""imbalance":{"requests":2.0,"p99":2.0},"#,
+        r#""stalls":[{"core":0,"at":"2026-11-23T10:04:01Z","held_ns":300000000,"route":"/{name}","method":"GET"}],"#,
+        r#""cores":[{"core":0,"requests_total":4,"connections_active":2,"accept_queue":9,"accept_queue_limit":128,"#,
+        r#""receive_buffers":{"held":5,"bytes":4096},"busy_ratio":0.333,"#,
+        r#""loop_lag":{"count":2,"min_ns":50,"mean_ns":150000025,"p50_ns":50,"p90_ns":300000000,"p99_ns":300000000,"p99_9_ns":300000000,"p99_99_ns":300000000,"max_ns":300000000},"#,
+        r#""stalls_total":1,"snapshot_age_ms":1250,"#,
+        r#""count":4,"min_ns":100,"mean_ns":140,"p50_ns":120,"p90_ns":200,"p99_ns":200,"p99_9_ns":200,"p99_99_ns":200,"max_ns":200},"#,
+        r#"{"core":3,"requests_total":0,"connections_active":0,"#,
+        r#""loop_lag":{"count":0,"min_ns":0,"mean_ns":0,"p50_ns":0,"p90_ns":0,"p99_ns":0,"p99_9_ns":0,"p99_99_ns":0,"max_ns":0},"#,
+        r#""stalls_total":0,"snapshot_age_ms":3250,"#,
+        r#""count":0,"min_ns":0,"mean_ns":0,"p50_ns":0,"p90_ns":0,"p99_ns":0,"p99_9_ns":0,"p99_99_ns":0,"max_ns":0}]}"#,
     );
     assert_eq!(text(&view(), 2, 8 * SECOND + SECOND / 4), expected);
 }
@@ -145,7 +183,13 @@ fn every_field_has_its_type() {
         "p99_99_ns",
         "max_ns",
     ] {
-        for section in ["/latency", "/cores/0", "/cores/1"] {
+        for section in [
+            "/latency",
+            "/stages/head",
+            "/routes/0",
+            "/cores/0",
+            "/cores/1",
+        ] {
             let path = format!("{section}/{name}");
             assert!(
                 parsed.pointer(&path).is_some_and(Value::is_u64),
@@ -158,7 +202,7 @@ fn every_field_has_its_type() {
 #[test]
 fn integers_keep_all_their_digits() {
     let mut recorder = Recorder::new(0, REASONS);
-    recorder.request(200, u64::MAX);
+    recorder.request(&Answered::unmatched(Times::default()), u64::MAX);
     recorder.received(u64::MAX);
     let mut totals = Totals::new(&[0], REASONS, 0);
     let _ = totals.keep(recorder.snapshot(0));
@@ -180,4 +224,69 @@ fn a_clock_that_stands_before_the_start_shows_zero() {
     let parsed: Value = serde_json::from_str(&text(&view(), 2, 0)).expect("valid JSON");
     assert_eq!(parsed["server"]["uptime_seconds"], 0.0);
     assert_eq!(parsed["cores"][0]["snapshot_age_ms"], 0);
+}
+
+#[test]
+fn a_filter_selects_routes_and_tells_their_stages() {
+    for (filter, count) in [("/{", 1), ("name", 1), ("/x", 0)] {
+        let selection = Selection {
+            filter: Some(filter.into()),
+            ..Selection::default()
+        };
+        let text = selected(&view(), &selection, 2, 8 * SECOND);
+        let parsed: Value = serde_json::from_str(&text).expect("valid JSON");
+        assert_eq!(
+            parsed["routes"].as_array().map(Vec::len),
+            Some(count),
+            "{filter}"
+        );
+        for route in parsed["routes"].as_array().into_iter().flatten() {
+            assert_eq!(route["stages"]["handler"]["mean_ns"], 30);
+        }
+    }
+}
+
+#[test]
+fn a_window_counts_what_happened_in_it() {
+    let mut totals = Totals::new(&[0], REASONS, 0);
+    let mut recorder = Recorder::new(0, REASONS);
+    for second in 1..=3 {
+        for _ in 0..second {
+            recorder.request(&get(0, 200), 100);
+        }
+        let _ = totals.keep(recorder.snapshot(second * SECOND));
+        totals.end_second(second * SECOND);
+    }
+    let view = totals.merge(3 * SECOND + 1);
+    for (window, requests, seconds) in [
+        (Window::Second, 3, 1.0),
+        (Window::TenSeconds, 6, 3.0),
+        (Window::Minute, 6, 3.0),
+        (Window::Total, 6, 3.0),
+    ] {
+        let selection = Selection {
+            window,
+            ..Selection::default()
+        };
+        let text = json(&view, &selection, &server(1), 3 * SECOND);
+        let parsed: Value = serde_json::from_slice(&text).expect("valid JSON");
+        assert_eq!(parsed["window"]["name"], window.name());
+        let told = parsed["window"]["seconds"].as_f64();
+        if window != Window::Total {
+            assert_eq!(told, Some(seconds), "{window:?}");
+        }
+        for path in [
+            "/requests/total",
+            "/latency/count",
+            "/routes/0/count",
+            "/cores/0/count",
+            "/status/2xx",
+        ] {
+            assert_eq!(
+                parsed.pointer(path),
+                Some(&Value::from(requests)),
+                "{window:?} {path}"
+            );
+        }
+    }
 }

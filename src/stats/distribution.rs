@@ -1,0 +1,251 @@
+//! How latencies of one kind are distributed: counters on the [scale](super::scale) with the exact
+//! figures beside them, added up over intervals and cores.
+
+use hdrhistogram::Histogram;
+use serde::Serialize;
+use std::mem;
+
+use super::recent::{Block, Exact};
+use super::scale::{BLOCK, highest_of};
+use crate::limits::{LATENCY_DIGITS, LATENCY_MAX_NS};
+
+/// Latencies, in nanoseconds.
+///
+/// Memory: 10 bytes for each bucket that is not empty, some 200 for a service under load. It is added up
+/// once a second, and lies in many views and windows: there is less of it than of its changes' cost.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Distribution {
+    /// The buckets that are not empty, ascending.
+    places: Vec<u16>,
+    /// What each of them counted.
+    counts: Vec<u64>,
+    count: u64,
+    exact: Exact,
+}
+
+/// Latencies of one second that are kept to be taken out of a sum again: 6 bytes for each bucket.
+#[derive(Debug)]
+pub(super) struct Packed {
+    places: Box<[u16]>,
+    counts: Box<[u32]>,
+    pub(super) exact: Exact,
+}
+
+impl Distribution {
+    pub(super) const fn new() -> Distribution {
+        Distribution {
+            places: Vec::new(),
+            counts: Vec::new(),
+            count: 0,
+            exact: Exact::NONE,
+        }
+    }
+
+    /// Adds what a snapshot says of some latencies.
+    pub(super) fn add_recent(&mut self, blocks: &[Block], exact: &Exact) {
+        let counted = blocks.iter().flat_map(|block| {
+            let first = usize::from(block.at) * BLOCK;
+            let counts = block.counts.iter().enumerate();
+            counts.map(move |(place, count)| ((first + place) as u16, u64::from(*count)))
+        });
+        self.merge(counted.filter(|(_, count)| *count > 0), u64::wrapping_add);
+        self.exact.add(exact);
+    }
+
+    /// Adds the latencies of `other`.
+    pub(super) fn add(&mut self, other: &Distribution) {
+        self.merge(other.counted(), u64::wrapping_add);
+        self.exact.add(&other.exact);
+    }
+
+    /// Takes latencies out again that were added. What is known exactly of the others, which cannot be
+    /// found out from a difference, is `exact`.
+    pub(super) fn remove(&mut self, other: &Packed, exact: Exact) {
+        let counted = other.places.iter().zip(&other.counts);
+        let counted = counted.map(|(place, count)| (*place, u64::from(*count)));
+        self.merge(counted, u64::wrapping_sub);
+        self.exact = exact;
+    }
+
+    /// The same in as little memory as it takes, if it is of one second: no bucket of that has counted
+    /// more than it holds.
+    pub(super) fn pack(&self) -> Packed {
+        Packed {
+            places: self.places.clone().into(),
+            counts: self.counts.iter().map(|count| *count as u32).collect(),
+            exact: self.exact,
+        }
+    }
+
+    /// Changes the counts of some buckets, which ascend, by `change`.
+    fn merge(
+        &mut self,
+        others: impl Iterator<Item = (u16, u64)>,
+        change: impl Fn(u64, u64) -> u64,
+    ) {
+        let (places, counts) = (mem::take(&mut self.places), mem::take(&mut self.counts));
+        let mut own = places.into_iter().zip(counts).peekable();
+        let mut others = others.peekable();
+        self.count = 0;
+        loop {
+            let next = match (own.peek(), others.peek()) {
+                (None, None) => break,
+                (Some((place, _)), Some((other, _))) => *place.min(other),
+                (Some((place, _)), None) | (None, Some((place, _))) => *place,
+            };
+            let count = own.next_if(|(place, _)| *place == next);
+            let by = others.next_if(|(place, _)| *place == next);
+            let of = |counted: Option<(u16, u64)>| counted.map_or(0, |(_, count)| count);
+            let count = change(of(count), of(by));
+            if count > 0 {
+                self.places.push(next);
+                self.counts.push(count);
+                self.count += count;
+            }
+        }
+        self.places.shrink_to_fit();
+        self.counts.shrink_to_fit();
+    }
+
+    /// The buckets that are not empty, by their number on the scale.
+    fn counted(&self) -> impl Iterator<Item = (u16, u64)> {
+        self.places.iter().copied().zip(self.counts.iter().copied())
+    }
+
+    /// How many latencies there are.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Their sum in nanoseconds, exact.
+    pub fn sum_ns(&self) -> u128 {
+        self.exact.sum_ns
+    }
+
+    /// The buckets that are not empty, in ascending order: the highest latency that each counts, in
+    /// nanoseconds, and how many it counted. The last may have counted longer ones than that, up to
+    /// [`LatencySummary::max_ns`].
+    pub fn buckets(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.counted()
+            .map(|(index, count)| (highest_of(usize::from(index)), count))
+    }
+
+    /// How many latencies are at most each of `bounds`, which ascend, in nanoseconds: one pass for
+    /// all. A latency counts for the first bound that its whole bucket is within, so that a bound
+    /// which is no border of a bucket has up to 0.78 % of the scale less.
+    pub fn at_most<const N: usize>(&self, bounds: &[u64; N]) -> [u64; N] {
+        let mut cumulative = [0; N];
+        let mut buckets = self.buckets().peekable();
+        let mut seen = 0;
+        for (bound, cumulative) in bounds.iter().zip(&mut cumulative) {
+            while let Some((_, count)) = buckets.next_if(|(highest, _)| highest <= bound) {
+                seen += count;
+            }
+            *cumulative = seen;
+        }
+        cumulative
+    }
+
+    /// The figures that are served; all 0 if there is no latency.
+    pub fn summary(&self) -> LatencySummary {
+        let count = self.count;
+        if count == 0 {
+            return LatencySummary::default();
+        }
+        let [p50_ns, p90_ns, p99_ns, p99_9_ns, p99_99_ns] =
+            self.percentiles([5_000, 9_000, 9_900, 9_990, 9_999]);
+        let Exact {
+            sum_ns,
+            min_ns,
+            max_ns,
+            overflow,
+        } = self.exact;
+        LatencySummary {
+            count,
+            min_ns,
+            // A mean of u64 values is one.
+            mean_ns: (sum_ns / u128::from(count)) as u64,
+            p50_ns,
+            p90_ns,
+            p99_ns,
+            p99_9_ns,
+            p99_99_ns,
+            max_ns,
+            overflow,
+        }
+    }
+
+    /// The smallest latency that so many of 10,000 are not above, for each of `per_10_000`, which
+    /// ascend: never below the exact one, and at most 0.78 % above it.
+    pub(super) fn percentiles<const N: usize>(&self, per_10_000: [u32; N]) -> [u64; N] {
+        let mut seen = 0;
+        let mut at_ns = 0;
+        let mut buckets = self.buckets();
+        per_10_000.map(|per_10_000| {
+            let rank = u128::from(self.count) * u128::from(per_10_000);
+            let rank = (rank.div_ceil(10_000) as u64).max(1);
+            while seen < rank {
+                let Some((highest, count)) = buckets.next() else {
+                    break;
+                };
+                (at_ns, seen) = (highest, seen + count);
+            }
+            // The end of a bucket may lie above every latency in it or, beyond the scale, below.
+            at_ns.clamp(self.exact.min_ns, self.exact.max_ns)
+        })
+    }
+
+    /// The same as a histogram of the crate that writes HdrHistogram's formats.
+    pub(super) fn to_hdr(&self) -> Histogram<u64> {
+        let mut histogram = Histogram::new_with_bounds(1, LATENCY_MAX_NS, LATENCY_DIGITS)
+            .expect("the bounds in limits.rs are a valid range");
+        for (highest, count) in self.buckets() {
+            histogram
+                .record_n(highest, count)
+                .expect("it has the buckets of the scale");
+        }
+        histogram
+    }
+
+    #[cfg(test)]
+    pub(super) fn of(values: &[u64]) -> Distribution {
+        let mut recent = super::recent::Recent::new();
+        values.iter().for_each(|ns| recent.record(*ns));
+        let mut blocks = Vec::new();
+        let exact = recent.take(&mut blocks);
+        let mut distribution = Distribution::new();
+        distribution.add_recent(&blocks, &exact);
+        distribution
+    }
+}
+
+/// What is told of a set of latencies, in nanoseconds; all 0 if there were none.
+///
+/// Serialised, it has the names and the order of the `latency` section of `/stats`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct LatencySummary {
+    /// How many there were.
+    pub count: u64,
+    /// The shortest, exact.
+    pub min_ns: u64,
+    /// The mean, exact, rounded down.
+    pub mean_ns: u64,
+    /// The median: at least half were at most this long.
+    pub p50_ns: u64,
+    /// At least 90 % were at most this long.
+    pub p90_ns: u64,
+    /// At least 99 % were at most this long.
+    pub p99_ns: u64,
+    /// At least 99.9 % were at most this long.
+    pub p99_9_ns: u64,
+    /// At least 99.99 % were at most this long.
+    pub p99_99_ns: u64,
+    /// The longest, exact.
+    pub max_ns: u64,
+    /// How many were longer than [`LATENCY_MAX_NS`]; not part of the JSON.
+    #[serde(skip)]
+    pub overflow: u64,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,296 @@
+//! What scrapers are told, in families of metrics: names, labels and values, whatever they are written
+//! in. Names follow OpenTelemetry's conventions for HTTP servers where those have one, written as
+//! Prometheus writes them; what is of this server alone begins with `corelane_`.
+//!
+//! Everything counts since the start, since that is what a scraper takes differences of.
+
+use super::distribution::Distribution;
+use super::json::{Selection, ServerInfo};
+use super::series::{KINDS, STAGES, WHOLE};
+use super::view::{CoreView, View, Window};
+use std::ops::Range;
+use std::time::UNIX_EPOCH;
+
+/// A family of metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Family {
+    /// Its name; that of a counter without the `_total` behind it.
+    pub(super) name: &'static str,
+    pub(super) kind: Kind,
+    /// What its values are in, and its name ends with; empty if they are of nothing.
+    pub(super) unit: &'static str,
+    pub(super) help: &'static str,
+    values: Values,
+}
+
+/// What kind of values a family has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Counter,
+    Gauge,
+    Histogram,
+    /// What does not change, in labels.
+    Info,
+}
+
+/// Which values a family has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Values {
+    Build,
+    StartTime,
+    Requests,
+    Stages,
+    Active,
+    Responses,
+    Connections,
+    Accepted,
+    Closed,
+    Pauses,
+    Received,
+    Sent,
+    CoreRequests,
+    CoreLatency,
+    CoreConnections,
+    CoreAcceptQueue,
+    CoreAcceptLimit,
+    CoreBusy,
+    CoreWaiting,
+    CoreLag,
+    CoreStalls,
+    CoreAge,
+}
+
+/// A label: its name and its value.
+pub(super) type Label<'a> = (&'static str, &'a str);
+
+/// Something that families are written with.
+pub(super) trait Encoder {
+    /// A family begins.
+    fn begin(&mut self, family: &Family);
+
+    /// A number of the family, at these labels. Those of counters are whole or seconds.
+    fn number(&mut self, labels: &[Label<'_>], value: f64);
+
+    /// A histogram of the family, in seconds, at these labels.
+    fn histogram(&mut self, labels: &[Label<'_>], distribution: &Distribution);
+
+    /// The family is over.
+    fn end(&mut self);
+}
+
+const fn family(
+    name: &'static str,
+    kind: Kind,
+    unit: &'static str,
+    help: &'static str,
+    values: Values,
+) -> Family {
+    Family {
+        name,
+        kind,
+        unit,
+        help,
+        values,
+    }
+}
+
+/// All families.
+#[rustfmt::skip]
+pub(super) const FAMILIES: [Family; 22] = [
+    family("corelane_build", Kind::Info, "", "The program.", Values::Build),
+    family("process_start_time_seconds", Kind::Gauge, "seconds", "When the server started, since 1970.", Values::StartTime),
+    family("http_server_request_duration_seconds", Kind::Histogram, "seconds", "From the completion that delivered a request's last head byte to the completion of its response's last byte.", Values::Requests),
+    family("corelane_request_stage_duration_seconds", Kind::Histogram, "seconds", "The stages of a request, which add up to its duration.", Values::Stages),
+    family("http_server_active_requests", Kind::Gauge, "", "Requests begun and not ended.", Values::Active),
+    family("corelane_responses", Kind::Counter, "", "Responses by status code.", Values::Responses),
+    family("corelane_connections", Kind::Gauge, "", "Open connections; idle ones wait for a request.", Values::Connections),
+    family("corelane_connections_accepted", Kind::Counter, "", "Connections accepted.", Values::Accepted),
+    family("corelane_connections_closed", Kind::Counter, "", "Connections ended, by reason.", Values::Closed),
+    family("corelane_accept_pauses", Kind::Counter, "", "Times that accepting paused for want of descriptors or memory.", Values::Pauses),
+    family("corelane_received_bytes", Kind::Counter, "bytes", "Bytes received.", Values::Received),
+    family("corelane_sent_bytes", Kind::Counter, "bytes", "Bytes handed to the kernel.", Values::Sent),
+    family("corelane_core_requests", Kind::Counter, "", "Requests answered by each core.", Values::CoreRequests),
+    family("corelane_core_request_duration_seconds", Kind::Histogram, "seconds", "Durations of the requests of each core.", Values::CoreLatency),
+    family("corelane_core_connections", Kind::Gauge, "", "Open connections of each core.", Values::CoreConnections),
+    family("corelane_core_accept_queue", Kind::Gauge, "", "Connections that wait for each core to accept them.", Values::CoreAcceptQueue),
+    family("corelane_core_accept_queue_limit", Kind::Gauge, "", "Connections that may wait for each core to accept them.", Values::CoreAcceptLimit),
+    family("corelane_core_busy_seconds", Kind::Counter, "seconds", "Time for which each core ran.", Values::CoreBusy),
+    family("corelane_core_waiting_seconds", Kind::Counter, "seconds", "Time for which each core waited for something to do.", Values::CoreWaiting),
+    family("corelane_core_loop_lag_seconds", Kind::Histogram, "seconds", "How long tasks ran in each turn of a core's loop: what completes meanwhile waits so long.", Values::CoreLag),
+    family("corelane_core_stalls", Kind::Counter, "", "Turns in which tasks held a core for longer than 100 ms.", Values::CoreStalls),
+    family("corelane_core_snapshot_age_seconds", Kind::Gauge, "seconds", "How old the figures of each core are.", Values::CoreAge),
+];
+
+/// Upper bounds of the buckets of a classic histogram, in nanoseconds: 10 µs to 10 s. What is longer is
+/// in the one without a bound.
+pub(super) const BOUNDS_NS: [u64; 19] = [
+    10_000,
+    25_000,
+    50_000,
+    100_000,
+    250_000,
+    500_000,
+    1_000_000,
+    2_500_000,
+    5_000_000,
+    10_000_000,
+    25_000_000,
+    50_000_000,
+    100_000_000,
+    250_000_000,
+    500_000_000,
+    1_000_000_000,
+    2_500_000_000,
+    5_000_000_000,
+    10_000_000_000,
+];
+
+/// Series told at a time, so that a core that writes many can do something else in between.
+const SERIES_AT_A_TIME: usize = 8;
+
+/// Families, told piece by piece.
+pub(super) struct Telling<'a> {
+    pub(super) view: &'a View,
+    pub(super) selection: &'a Selection,
+    pub(super) server: &'a ServerInfo,
+    pub(super) now_ns: u64,
+    family: usize,
+    /// The next series of the family; none of it is told while this is 0.
+    series: usize,
+}
+
+impl<'a> Telling<'a> {
+    pub(super) fn new(
+        view: &'a View,
+        selection: &'a Selection,
+        server: &'a ServerInfo,
+        now_ns: u64,
+    ) -> Self {
+        Self {
+            view,
+            selection,
+            server,
+            now_ns,
+            family: 0,
+            series: 0,
+        }
+    }
+
+    /// Tells the next piece; `false` when there is none.
+    pub(super) fn next(&mut self, encoder: &mut impl Encoder) -> bool {
+        let Some(family) = FAMILIES.get(self.family) else {
+            return false;
+        };
+        if family.values == Values::CoreLatency && !self.selection.per_core {
+            self.family += 1;
+            return true;
+        }
+        if self.series == 0 {
+            encoder.begin(family);
+        }
+        let series = match family.values {
+            Values::Requests | Values::Stages => self.view.series_count(),
+            _ => 0,
+        };
+        let until = series.min(self.series + SERIES_AT_A_TIME);
+        self.tell(family, self.series..until, encoder);
+        self.series = until;
+        if until == series {
+            encoder.end();
+            (self.family, self.series) = (self.family + 1, 0);
+        }
+        true
+    }
+
+    fn tell(&self, family: &Family, series: Range<usize>, encoder: &mut impl Encoder) {
+        let view = self.view;
+        let figures = view.window(Window::Total);
+        match family.values {
+            Values::Build => encoder.number(&[("version", self.server.version)], 1.0),
+            Values::StartTime => {
+                let since = self.server.started_at.duration_since(UNIX_EPOCH);
+                encoder.number(&[], since.unwrap_or_default().as_secs_f64());
+            }
+            Values::Requests => self.tell_series(series, |labels, kinds| {
+                encoder.histogram(labels, kinds[WHOLE]);
+            }),
+            Values::Stages => self.tell_series(series, |labels, kinds| {
+                for (stage, distribution) in STAGES.iter().zip(&kinds[WHOLE + 1..]) {
+                    let [route, method, class] = *labels;
+                    encoder.histogram(&[route, method, class, ("stage", stage)], distribution);
+                }
+            }),
+            Values::Active => encoder.number(&[], view.requests_in_flight as f64),
+            Values::Responses => {
+                for (code, count) in figures.status.codes() {
+                    let code = code.to_string();
+                    encoder.number(&[("http_response_status_code", &code)], count as f64);
+                }
+            }
+            Values::Connections => {
+                let idle = view.connections.idle;
+                let busy = view.connections.active.saturating_sub(idle);
+                encoder.number(&[("state", "busy")], busy as f64);
+                encoder.number(&[("state", "idle")], idle as f64);
+            }
+            Values::Accepted => encoder.number(&[], figures.accepted as f64),
+            Values::Closed => {
+                for (reason, count) in &figures.closed {
+                    encoder.number(&[("reason", reason)], *count as f64);
+                }
+            }
+            Values::Pauses => encoder.number(&[], figures.accept_pauses as f64),
+            Values::Received => encoder.number(&[], figures.received_bytes as f64),
+            Values::Sent => encoder.number(&[], figures.sent_bytes as f64),
+            Values::CoreLatency | Values::CoreLag => {
+                for (place, core) in view.cores.iter().enumerate() {
+                    let distribution = match family.values {
+                        Values::CoreLag => view.lag(Window::Total, place),
+                        _ => view.core_latency(Window::Total, place),
+                    };
+                    encoder.histogram(&[("core", &core.core.to_string())], distribution);
+                }
+            }
+            of_core => {
+                for core in &view.cores {
+                    if let Some(value) = self.core_number(of_core, core) {
+                        encoder.number(&[("core", &core.core.to_string())], value);
+                    }
+                }
+            }
+        }
+    }
+
+    fn core_number(&self, values: Values, core: &CoreView) -> Option<f64> {
+        Some(match values {
+            Values::CoreRequests => core.requests_total as f64,
+            Values::CoreConnections => core.connections_active as f64,
+            Values::CoreAcceptQueue => f64::from(core.accept_queue?.waiting),
+            Values::CoreAcceptLimit => f64::from(core.accept_queue?.limit),
+            Values::CoreBusy => core.busy_ns as f64 / 1e9,
+            Values::CoreWaiting => core.waiting_ns as f64 / 1e9,
+            Values::CoreStalls => core.stalls_total as f64,
+            Values::CoreAge => self.now_ns.saturating_sub(core.snapshot_at_ns) as f64 / 1e9,
+            _ => return None,
+        })
+    }
+
+    /// Those of the series in `range` that are selected, with their labels.
+    fn tell_series(
+        &self,
+        range: Range<usize>,
+        mut tell: impl FnMut(&[Label<'_>; 3], [&Distribution; KINDS]),
+    ) {
+        for number in range {
+            let (name, kinds) = self.view.nth_series(Window::Total, number);
+            if kinds[WHOLE].count() > 0 && self.selection.has(&name.route) {
+                let labels = [
+                    ("http_route", &*name.route),
+                    ("http_request_method", name.method),
+                    ("http_response_status_class", name.class),
+                ];
+                tell(&labels, kinds);
+            }
+        }
+    }
+}

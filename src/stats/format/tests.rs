@@ -1,0 +1,156 @@
+//! What each format says of the same figures. That others read them is tested over a server.
+
+use super::super::{Answered, MethodIndex, Recorder, RouteName, Times, Totals, Whose};
+use super::*;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use hdrhistogram::Histogram;
+use hdrhistogram::serialization::Deserializer;
+use http::Method;
+use std::time::{Duration, UNIX_EPOCH};
+
+const SECOND: u64 = 1_000_000_000;
+
+fn server() -> ServerInfo {
+    ServerInfo {
+        name: "corelane",
+        version: "0.1.0",
+        pid: 42,
+        started_at: UNIX_EPOCH + Duration::from_secs(1_000),
+        started_ns: 0,
+        cores: 2,
+    }
+}
+
+/// Two cores, of which the first answered in 5 µs, 10 µs, 1 ms and 20 s.
+fn view() -> View {
+    let mut totals = Totals::new(&[0, 3], &["peer_closed"], 0);
+    totals.know_routes(0, vec![RouteName::new(None, "/\"a\\b\n")]);
+    let mut recorder = Recorder::new(0, &["peer_closed"]);
+    recorder.know_routes(1);
+    for (status, ns) in [
+        (200, 5_000),
+        (200, 10_000),
+        (404, 1_000_000),
+        (200, 20 * SECOND),
+    ] {
+        let answered = Answered {
+            whose: Whose::route(0),
+            method: MethodIndex::of(&Method::GET),
+            status,
+            times: Times::default(),
+        };
+        recorder.request(&answered, ns);
+    }
+    let _ = totals.keep(recorder.snapshot(SECOND));
+    totals.end_second(SECOND);
+    totals.merge(2 * SECOND)
+}
+
+fn written(format: Format, selection: &Selection) -> Vec<u8> {
+    let (view, server) = (view(), server());
+    let mut writing = Writing::new(format, &view, selection, &server, 3 * SECOND);
+    while writing.write_next() {}
+    writing.finish()
+}
+
+fn text(format: Format, selection: &Selection) -> String {
+    String::from_utf8(written(format, selection)).expect("UTF-8")
+}
+
+#[test]
+fn text_for_prometheus() {
+    let text = text(Format::Prometheus, &Selection::default());
+    let labels =
+        r#"http_route="/\"a\\b\n",http_request_method="GET",http_response_status_class="2xx""#;
+    for line in [
+        "# TYPE corelane_build_info gauge".to_owned(),
+        r#"corelane_build_info{version="0.1.0"} 1"#.to_owned(),
+        "process_start_time_seconds 1000".to_owned(),
+        "# TYPE http_server_request_duration_seconds histogram".to_owned(),
+        format!("http_server_request_duration_seconds_bucket{{{labels},le=\"0.00001\"}} 1"),
+        format!("http_server_request_duration_seconds_bucket{{{labels},le=\"0.000025\"}} 2"),
+        format!("http_server_request_duration_seconds_bucket{{{labels},le=\"10.0\"}} 2"),
+        format!("http_server_request_duration_seconds_bucket{{{labels},le=\"+Inf\"}} 3"),
+        format!("http_server_request_duration_seconds_sum{{{labels}}} 20.000015"),
+        format!("http_server_request_duration_seconds_count{{{labels}}} 3"),
+        "# TYPE corelane_responses_total counter".to_owned(),
+        r#"corelane_responses_total{http_response_status_code="404"} 1"#.to_owned(),
+        r#"corelane_core_requests_total{core="3"} 0"#.to_owned(),
+        r#"corelane_core_snapshot_age_seconds{core="0"} 2"#.to_owned(),
+    ] {
+        assert!(text.lines().any(|told| told == line), "{line}\n{text}");
+    }
+    assert!(!text.contains("# EOF") && !text.contains("# UNIT"));
+    assert!(!text.contains("corelane_core_request_duration_seconds"));
+}
+
+#[test]
+fn open_metrics_differ_in_names_units_and_the_end() {
+    let text = text(Format::OpenMetrics, &Selection::default());
+    for line in [
+        "# TYPE corelane_build info",
+        r#"corelane_build_info{version="0.1.0"} 1"#,
+        "# UNIT http_server_request_duration_seconds seconds",
+        "# TYPE corelane_responses counter",
+        r#"corelane_responses_total{http_response_status_code="404"} 1"#,
+        "# TYPE corelane_sent_bytes counter",
+        "# UNIT corelane_sent_bytes bytes",
+        "corelane_sent_bytes_total 0",
+    ] {
+        assert!(text.lines().any(|told| told == line), "{line}\n{text}");
+    }
+    assert!(text.ends_with("\n# EOF\n"));
+}
+
+#[test]
+fn selections_narrow_and_widen() {
+    let selection = Selection {
+        filter: Some("/b".into()),
+        per_core: true,
+        ..Selection::default()
+    };
+    let text = text(Format::Prometheus, &selection);
+    assert!(!text.contains("http_server_request_duration_seconds_count"));
+    let line = r#"corelane_core_request_duration_seconds_count{core="0"} 4"#;
+    assert!(text.lines().any(|told| told == line), "{text}");
+}
+
+#[test]
+fn hdr_is_without_loss() {
+    for window in Window::ALL {
+        let selection = Selection {
+            window,
+            ..Selection::default()
+        };
+        let parsed: serde_json::Value =
+            serde_json::from_slice(&written(Format::Hdr, &selection)).expect("JSON");
+        assert_eq!(parsed["unit"], "ns");
+        assert_eq!(parsed["window"], window.name());
+        let decoded = |text: &serde_json::Value| -> Histogram<u64> {
+            let text = text.as_str().expect("text");
+            assert!(text.starts_with("HISTFAAA"), "{text}");
+            let bytes = BASE64_STANDARD.decode(text).expect("base64");
+            Deserializer::new()
+                .deserialize(&mut &bytes[..])
+                .expect("HdrHistogram V2")
+        };
+        let expected = view().latency(window).to_hdr();
+        assert_eq!(decoded(&parsed["latency"]), expected);
+        assert_eq!(parsed["cores"][0]["core"], 0);
+        assert_eq!(decoded(&parsed["cores"][0]["latency"]), expected);
+        assert_eq!(parsed["cores"][1]["core"], 3);
+        assert_eq!(decoded(&parsed["cores"][1]["latency"]).len(), 0);
+    }
+}
+
+#[test]
+fn the_interval_log_has_one_head_and_an_interval_for_each() {
+    let log = text(Format::Hlog, &Selection::default());
+    let lines: Vec<_> = log.lines().collect();
+    assert_eq!(lines.len(), 4, "{log}");
+    assert_eq!(lines[0], "#[MaxValueDivisor: 1000000.000]");
+    assert!(lines[1].starts_with("1000.000,2.000,"), "{log}");
+    assert!(lines[2].starts_with("Tag=core-0,1000.000,2.000,"), "{log}");
+    assert!(lines[3].starts_with("Tag=core-3,1000.000,2.000,"), "{log}");
+}

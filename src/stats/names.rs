@@ -1,0 +1,186 @@
+//! The names of series: the same on all cores, whatever order those met them in, and never more than
+//! fit the bounds.
+
+use super::series::{CLASSES, MethodIndex, Series, Whose};
+use crate::limits::STATS_ROWS;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A route as it is named in statistics.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouteName(String);
+
+impl RouteName {
+    /// The route with this template, in the app of that host if it is one's alone.
+    pub fn new(host: Option<&str>, template: &str) -> RouteName {
+        RouteName([host.unwrap_or_default(), template].concat())
+    }
+}
+
+/// What a series is of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeriesName {
+    /// The route's template, behind its host if it is one's alone; `_unmatched` where no route matched,
+    /// `_other` beyond [`STATS_ROWS`].
+    pub route: Arc<str>,
+    /// The method, or `_OTHER` (OpenTelemetry's `http.request.method`).
+    pub method: &'static str,
+    /// The class of the status, from `1xx` to `5xx`.
+    pub class: &'static str,
+}
+
+/// The numbers and names of all series.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    /// Of each core, the names of its routes by their numbers.
+    routes: Vec<Vec<Arc<str>>>,
+    /// The series of each route and method, by class.
+    rows: BTreeMap<(Arc<str>, MethodIndex), [Option<usize>; CLASSES.len()]>,
+    series: Arc<Vec<SeriesName>>,
+}
+
+impl Names {
+    pub(super) fn new(cores: usize) -> Names {
+        Names {
+            routes: vec![Vec::new(); cores],
+            ..Names::default()
+        }
+    }
+
+    /// The routes of the `core`th core are called so, by their numbers.
+    pub(super) fn know_routes(&mut self, core: usize, names: Vec<RouteName>) {
+        self.routes[core] = names.into_iter().map(|name| name.0.into()).collect();
+    }
+
+    /// The name of a route of the `core`th core.
+    pub(super) fn route(&self, core: usize, whose: Whose) -> Arc<str> {
+        let number = whose.number().map(usize::from);
+        let known = number.and_then(|number| self.routes[core].get(number));
+        known.cloned().unwrap_or_else(|| whose.fixed_name().into())
+    }
+
+    /// The number of a series of the `core`th core.
+    pub(super) fn series(&mut self, core: usize, series: Series) -> usize {
+        let mut row = (self.route(core, series.whose), series.method);
+        // Cores that met others first may have more together than each has.
+        if self.rows.len() >= STATS_ROWS && !self.rows.contains_key(&row) {
+            row = (Whose::OTHER.fixed_name().into(), MethodIndex::OTHER);
+        }
+        let (route, method) = row.clone();
+        let class = usize::from(series.class);
+        *self.rows.entry(row).or_default()[class].get_or_insert_with(|| {
+            let names = Arc::make_mut(&mut self.series);
+            names.push(SeriesName {
+                route,
+                method: method.name(),
+                class: CLASSES[class],
+            });
+            names.len() - 1
+        })
+    }
+
+    /// All series that were met, by their numbers.
+    pub(super) fn all(&self) -> Arc<Vec<SeriesName>> {
+        Arc::clone(&self.series)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::Method;
+
+    fn series(number: u16, method: &Method, class: u8) -> Series {
+        Series {
+            whose: Whose::route(number),
+            method: MethodIndex::of(method),
+            class,
+        }
+    }
+
+    fn names(routes: usize) -> Vec<RouteName> {
+        let name = |n| RouteName::new(None, &format!("/{n}"));
+        (0..routes).map(name).collect()
+    }
+
+    #[test]
+    fn a_route_is_one_series_whatever_its_number_on_a_core() {
+        let mut all = Names::new(2);
+        all.know_routes(
+            0,
+            vec![
+                RouteName::new(None, "/a"),
+                RouteName::new(Some("b.org"), "/"),
+            ],
+        );
+        all.know_routes(
+            1,
+            vec![
+                RouteName::new(Some("b.org"), "/"),
+                RouteName::new(None, "/a"),
+            ],
+        );
+        assert_eq!(all.series(0, series(0, &Method::GET, 1)), 0);
+        assert_eq!(all.series(1, series(1, &Method::GET, 1)), 0);
+        assert_eq!(all.series(1, series(0, &Method::GET, 1)), 1);
+        assert_eq!(all.series(0, series(1, &Method::GET, 3)), 2);
+        let told: Vec<_> = all
+            .all()
+            .iter()
+            .map(|name| (name.route.to_string(), name.class))
+            .collect();
+        let told: Vec<_> = told
+            .iter()
+            .map(|(route, class)| (&route[..], *class))
+            .collect();
+        assert_eq!(told, [("/a", "2xx"), ("b.org/", "2xx"), ("b.org/", "4xx")]);
+    }
+
+    #[test]
+    fn rows_beyond_the_bound_are_one() {
+        let mut all = Names::new(1);
+        all.know_routes(0, names(STATS_ROWS + 2));
+        for number in 0..STATS_ROWS as u16 {
+            assert_eq!(
+                all.series(0, series(number, &Method::GET, 1)),
+                usize::from(number)
+            );
+        }
+        let other = all.series(0, series(STATS_ROWS as u16, &Method::GET, 1));
+        assert_eq!(other, STATS_ROWS);
+        assert_eq!(&*all.all()[other].route, "_other");
+        assert_eq!(all.all()[other].method, "_OTHER");
+        assert_eq!(
+            all.series(0, series(STATS_ROWS as u16 + 1, &Method::PUT, 1)),
+            other
+        );
+        // Those that have a row keep it, and get the classes they had not.
+        assert_eq!(all.series(0, series(3, &Method::GET, 1)), 3);
+        assert_eq!(
+            &*all.series(0, series(3, &Method::GET, 4)).to_string(),
+            (other + 1).to_string()
+        );
+    }
+
+    #[test]
+    fn what_is_no_route_has_a_name_too() {
+        let mut all = Names::new(1);
+        for (whose, name) in [
+            (Whose::STATS, "/stats"),
+            (Whose::UNMATCHED, "_unmatched"),
+            (Whose::OTHER, "_other"),
+            (Whose::route(9), "_other"),
+        ] {
+            let method = MethodIndex::OTHER;
+            let number = all.series(
+                0,
+                Series {
+                    whose,
+                    method,
+                    class: 0,
+                },
+            );
+            assert_eq!(&*all.all()[number].route, name);
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! Families as Prometheus's protocol buffers (`io.prometheus.client.MetricFamily`, each behind its
+//! length): the form in which it takes native histograms, and that it asks for if it does.
+//!
+//! A histogram is written both ways, with the bounds of the classic one and the exponential buckets of
+//! the native: which of them is kept is the scraper's choice.
+
+use super::distribution::Distribution;
+use super::families::{BOUNDS_NS, Encoder, Family, Kind, Label};
+
+/// Native buckets are powers of two cut into 2 to this power: each is 9 % wide.
+const SCHEMA: i32 = 3;
+
+/// Messages that families are written to.
+#[derive(Debug, Default)]
+pub(super) struct Messages {
+    out: Vec<u8>,
+    family: Message,
+    kind: Option<Kind>,
+}
+
+/// The fields of one message.
+#[derive(Debug, Default)]
+struct Message(Vec<u8>);
+
+/// Wire types of fields.
+const VARINT: u8 = 0;
+const FIXED64: u8 = 1;
+const LENGTH: u8 = 2;
+
+impl Messages {
+    /// All messages, when all families are written.
+    pub(super) fn finish(self) -> Vec<u8> {
+        self.out
+    }
+
+    fn metric(&mut self, labels: &[Label<'_>], value: impl FnOnce(&mut Message)) {
+        let mut metric = Message::default();
+        for (name, text) in labels {
+            let mut label = Message::default();
+            label.bytes(1, name.as_bytes());
+            label.bytes(2, text.as_bytes());
+            metric.message(1, &label);
+        }
+        value(&mut metric);
+        self.family.message(4, &metric);
+    }
+}
+
+impl Encoder for Messages {
+    fn begin(&mut self, family: &Family) {
+        let (suffix, kind) = match family.kind {
+            Kind::Counter => ("_total", 0),
+            Kind::Gauge => ("", 1),
+            Kind::Info => ("_info", 1),
+            Kind::Histogram => ("", 4),
+        };
+        let name = [family.name, suffix].concat();
+        self.kind = Some(family.kind);
+        self.family.bytes(1, name.as_bytes());
+        self.family.bytes(2, family.help.as_bytes());
+        self.family.varint(3, kind);
+        if !family.unit.is_empty() {
+            self.family.bytes(5, family.unit.as_bytes());
+        }
+    }
+
+    fn number(&mut self, labels: &[Label<'_>], value: f64) {
+        let field = match self.kind {
+            Some(Kind::Counter) => 3,
+            _ => 2,
+        };
+        self.metric(labels, |metric| {
+            let mut number = Message::default();
+            number.double(1, value);
+            metric.message(field, &number);
+        });
+    }
+
+    fn histogram(&mut self, labels: &[Label<'_>], distribution: &Distribution) {
+        let mut histogram = Message::default();
+        histogram.varint(1, distribution.count());
+        histogram.double(2, distribution.sum_ns() as f64 / 1e9);
+        for (bound_ns, count) in BOUNDS_NS.iter().zip(distribution.at_most(&BOUNDS_NS)) {
+            let mut bucket = Message::default();
+            bucket.varint(1, count);
+            bucket.double(2, *bound_ns as f64 / 1e9);
+            histogram.message(3, &bucket);
+        }
+        native(&mut histogram, distribution);
+        self.metric(labels, |metric| metric.message(7, &histogram));
+    }
+
+    fn end(&mut self) {
+        let family = std::mem::take(&mut self.family);
+        varint(&mut self.out, family.0.len() as u64);
+        self.out.extend(family.0);
+    }
+}
+
+/// Writes the fields of a native histogram.
+fn native(histogram: &mut Message, distribution: &Distribution) {
+    let mut zeros = 0;
+    let mut buckets: Vec<(i32, u64)> = Vec::new();
+    for (highest_ns, count) in distribution.buckets() {
+        if highest_ns == 0 {
+            zeros = count;
+            continue;
+        }
+        let index = native_index(highest_ns);
+        match buckets.last_mut() {
+            Some((last, sum)) if *last == index => *sum += count,
+            _ => buckets.push((index, count)),
+        }
+    }
+    histogram.varint(5, zigzag(i64::from(SCHEMA)));
+    // Nothing but 0 is 0.
+    histogram.double(6, f64::MIN_POSITIVE);
+    histogram.varint(7, zeros);
+    let mut spans: Vec<(i32, u32)> = Vec::new();
+    let mut next = 0;
+    for (index, _) in &buckets {
+        match spans.last_mut() {
+            Some((_, length)) if *index == next => *length += 1,
+            _ => spans.push((index - next, 1)),
+        }
+        next = index + 1;
+    }
+    // One without buckets is known for native by a span without length.
+    if spans.is_empty() {
+        spans.push((0, 0));
+    }
+    for (offset, length) in spans {
+        let mut span = Message::default();
+        span.varint(1, zigzag(i64::from(offset)));
+        span.varint(2, u64::from(length));
+        histogram.message(12, &span);
+    }
+    let mut before = 0;
+    for (_, count) in buckets {
+        histogram.varint(13, zigzag(count as i64 - before));
+        before = count as i64;
+    }
+}
+
+/// The native bucket of a latency: the lowest that ends at or above it. A bucket of ours that reaches
+/// into two of these is counted in that of its end.
+fn native_index(ns: u64) -> i32 {
+    let power = (ns as f64 / 1e9).log2() * f64::from(1 << SCHEMA);
+    power.ceil() as i32
+}
+
+impl Message {
+    fn tag(&mut self, field: u8, wire: u8) {
+        self.0.push(field << 3 | wire);
+    }
+
+    fn varint(&mut self, field: u8, value: u64) {
+        self.tag(field, VARINT);
+        varint(&mut self.0, value);
+    }
+
+    fn double(&mut self, field: u8, value: f64) {
+        self.tag(field, FIXED64);
+        self.0.extend(value.to_le_bytes());
+    }
+
+    fn bytes(&mut self, field: u8, bytes: &[u8]) {
+        self.tag(field, LENGTH);
+        varint(&mut self.0, bytes.len() as u64);
+        self.0.extend(bytes);
+    }
+
+    fn message(&mut self, field: u8, message: &Message) {
+        self.bytes(field, &message.0);
+    }
+}
+
+fn varint(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+/// A signed number as an unsigned one that is small if it is near 0.
+fn zigzag(value: i64) -> u64 {
+    ((value << 1) ^ (value >> 63)) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_in_groups_of_seven_bits() {
+        let table: [(u64, &[u8]); 5] = [
+            (0, &[0]),
+            (127, &[0x7f]),
+            (128, &[0x80, 1]),
+            (300, &[0xac, 2]),
+            (u64::MAX, &[255, 255, 255, 255, 255, 255, 255, 255, 255, 1]),
+        ];
+        for (value, expected) in table {
+            let mut out = Vec::new();
+            varint(&mut out, value);
+            assert_eq!(out, expected, "{value}");
+        }
+        for (value, expected) in [(0, 0), (-1, 1), (1, 2), (i64::MIN, u64::MAX)] {
+            assert_eq!(zigzag(value), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn native_buckets_end_at_powers_of_the_eighth_root_of_two() {
+        // 1 s is the end of bucket 0, and 2 s of bucket 8.
+        for (ns, index) in [
+            (1_000_000_000, 0),
+            (1_000_000_001, 1),
+            (2_000_000_000, 8),
+            (2_000_000_001, 9),
+            (500_000_000, -8),
+            (1, -239),
+        ] {
+            assert_eq!(native_index(ns), index, "{ns}");
+        }
+    }
+}

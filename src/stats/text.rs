@@ -1,0 +1,139 @@
+//! Families as text: Prometheus's exposition format 0.0.4, and OpenMetrics 1.0.
+//!
+//! They differ in the names of counters' families, in units, in how numbers are written, and in the
+//! mark at the end, without which an OpenMetrics text is known to be cut off.
+
+use super::distribution::Distribution;
+use super::families::{BOUNDS_NS, Encoder, Family, Kind, Label};
+use std::fmt::Write;
+
+/// Which of the two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dialect {
+    Prometheus,
+    OpenMetrics,
+}
+
+/// A text that families are written to.
+#[derive(Debug)]
+pub(super) struct Text {
+    dialect: Dialect,
+    text: String,
+    /// What the samples of the family are called.
+    name: String,
+}
+
+impl Text {
+    pub(super) fn new(dialect: Dialect) -> Text {
+        Text {
+            dialect,
+            text: String::with_capacity(16 * 1024),
+            name: String::new(),
+        }
+    }
+
+    /// The whole text, when all families are written.
+    pub(super) fn finish(mut self) -> Vec<u8> {
+        if self.dialect == Dialect::OpenMetrics {
+            self.text.push_str("# EOF\n");
+        }
+        self.text.into_bytes()
+    }
+
+    fn sample(&mut self, suffix: &str, labels: &[Label<'_>], value: f64) {
+        self.text.push_str(&self.name);
+        self.text.push_str(suffix);
+        for (place, (name, value)) in labels.iter().enumerate() {
+            self.text.push(if place == 0 { '{' } else { ',' });
+            self.text.push_str(name);
+            self.text.push_str("=\"");
+            escape(&mut self.text, value);
+            self.text.push('"');
+        }
+        self.text
+            .push_str(if labels.is_empty() { " " } else { "} " });
+        // A text takes all that is written.
+        let _ = writeln!(self.text, "{value}");
+    }
+}
+
+impl Encoder for Text {
+    fn begin(&mut self, family: &Family) {
+        let Family {
+            name,
+            kind,
+            unit,
+            help,
+            ..
+        } = family;
+        self.name.clear();
+        self.name.push_str(name);
+        let is_prometheus = self.dialect == Dialect::Prometheus;
+        // Of the older format the name of the family is that of its samples.
+        let suffix = match kind {
+            Kind::Counter => "_total",
+            Kind::Info => "_info",
+            Kind::Gauge | Kind::Histogram => "",
+        };
+        let family = if is_prometheus {
+            [name, suffix].concat()
+        } else {
+            (*name).to_owned()
+        };
+        let kind = match kind {
+            Kind::Counter => "counter",
+            Kind::Info if !is_prometheus => "info",
+            Kind::Gauge | Kind::Info => "gauge",
+            Kind::Histogram => "histogram",
+        };
+        // A text takes all that is written.
+        let _ = writeln!(self.text, "# TYPE {family} {kind}");
+        if !is_prometheus && !unit.is_empty() {
+            let _ = writeln!(self.text, "# UNIT {family} {unit}");
+        }
+        let _ = writeln!(self.text, "# HELP {family} {help}");
+        self.name.push_str(suffix);
+    }
+
+    fn number(&mut self, labels: &[Label<'_>], value: f64) {
+        self.sample("", labels, value);
+    }
+
+    fn histogram(&mut self, labels: &[Label<'_>], distribution: &Distribution) {
+        let mut bucket = |bound: &str, count: u64| {
+            let labels = [labels, &[("le", bound)]].concat();
+            self.sample("_bucket", &labels, count as f64);
+        };
+        for (bound_ns, count) in BOUNDS_NS.iter().zip(distribution.at_most(&BOUNDS_NS)) {
+            bucket(&bound(*bound_ns), count);
+        }
+        bucket("+Inf", distribution.count());
+        let count = distribution.count() as f64;
+        self.sample("_sum", labels, distribution.sum_ns() as f64 / 1e9);
+        self.sample("_count", labels, count);
+    }
+
+    fn end(&mut self) {}
+}
+
+/// A bound in seconds, written as OpenMetrics has it, which is a form of what Prometheus reads.
+fn bound(ns: u64) -> String {
+    let seconds = format!("{}", ns as f64 / 1e9);
+    if seconds.contains('.') {
+        seconds
+    } else {
+        seconds + ".0"
+    }
+}
+
+/// Writes the value of a label: routes may have anything in them.
+fn escape(text: &mut String, value: &str) {
+    for character in value.chars() {
+        match character {
+            '\\' => text.push_str("\\\\"),
+            '"' => text.push_str("\\\""),
+            '\n' => text.push_str("\\n"),
+            other => text.push(other),
+        }
+    }
+}

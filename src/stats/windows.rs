@@ -1,0 +1,132 @@
+//! What happened in the last 1, 10 and 60 seconds: seconds that ended, and their sums, which move on by
+//! one second at a time, whoever asks for them and however often.
+
+use super::board::{Board, PackedBoard};
+use super::snapshot::Counters;
+use super::view::Window;
+use std::collections::VecDeque;
+
+/// The last seconds of a server.
+///
+/// Memory: what the distributions of three sums take, and six bytes for each bucket of each of 60 seconds:
+/// some 20 KB a second for three series and one core.
+#[derive(Debug)]
+pub(super) struct Windows {
+    /// The second that has not ended.
+    second: Board,
+    /// Those that have, the newest last.
+    ended: VecDeque<Second>,
+    /// What was known when the newest ended.
+    now: Moment,
+    sums: [Board; Window::MOVING.len()],
+}
+
+/// A second that has ended. It may have been longer.
+#[derive(Debug)]
+struct Second {
+    /// What was known when it began.
+    before: Moment,
+    board: PackedBoard,
+}
+
+/// All counters at one moment.
+#[derive(Debug, Clone)]
+struct Moment {
+    at_ns: u64,
+    counters: Counters,
+    /// For how many nanoseconds each core had run and waited.
+    times_ns: Vec<(u64, u64)>,
+}
+
+/// What happened in a window.
+pub(super) struct Span<'a, B> {
+    pub(super) window: Window,
+    /// How long it is: less than its name says until so much time has passed.
+    pub(super) ns: u64,
+    pub(super) counters: Counters,
+    /// Of each core, the share of the time in which it ran, if that is known.
+    pub(super) busy_ratios: B,
+    pub(super) board: &'a Board,
+}
+
+impl Windows {
+    /// No second has ended at `now_ns`, when `cores` cores have counted this.
+    pub(super) fn new(now_ns: u64, counters: Counters, cores: usize) -> Windows {
+        Windows {
+            second: Board::default(),
+            ended: VecDeque::new(),
+            now: Moment {
+                at_ns: now_ns,
+                counters,
+                times_ns: vec![(0, 0); cores],
+            },
+            sums: Default::default(),
+        }
+    }
+
+    /// The second that has not ended.
+    pub(super) fn second(&mut self) -> &mut Board {
+        &mut self.second
+    }
+
+    /// Ends it at `now_ns`, when the cores have counted this, and have run and waited for so long.
+    pub(super) fn end_second(
+        &mut self,
+        now_ns: u64,
+        counters: Counters,
+        times_ns: Vec<(u64, u64)>,
+    ) {
+        let now = Moment {
+            at_ns: now_ns,
+            counters,
+            times_ns,
+        };
+        let before = std::mem::replace(&mut self.now, now);
+        let board = std::mem::take(&mut self.second);
+        let packed = board.pack();
+        for (window, sum) in Window::MOVING.iter().zip(&mut self.sums) {
+            sum.add(&board);
+            // The one that falls out, and those between it and the new one.
+            if let Some(first) = self.ended.len().checked_sub(window.seconds()) {
+                let rest = self.ended.range(first + 1..).map(|second| &second.board);
+                sum.remove(&self.ended[first].board, rest.chain([&packed]));
+            }
+        }
+        self.ended.push_back(Second {
+            before,
+            board: packed,
+        });
+        if self.ended.len() > Window::MOST_SECONDS {
+            self.ended.pop_front();
+        }
+    }
+
+    /// What happened in each window.
+    pub(super) fn spans(
+        &self,
+    ) -> impl Iterator<Item = Span<'_, impl Iterator<Item = Option<f64>>>> {
+        Window::MOVING
+            .iter()
+            .zip(&self.sums)
+            .map(|(window, board)| {
+                let first = self.ended.len().saturating_sub(window.seconds());
+                let before = self
+                    .ended
+                    .get(first)
+                    .map_or(&self.now, |second| &second.before);
+                let mut counters = self.now.counters.clone();
+                counters.since(&before.counters);
+                let times = self.now.times_ns.iter().zip(&before.times_ns);
+                Span {
+                    window: *window,
+                    ns: self.now.at_ns - before.at_ns,
+                    counters,
+                    busy_ratios: times.map(|(now, before)| {
+                        let (busy, waiting) = (now.0 - before.0, now.1 - before.1);
+                        (busy + waiting > 0).then(|| busy as f64 / (busy + waiting) as f64)
+                    }),
+                    board,
+                }
+            })
+    }
+}
