@@ -127,6 +127,16 @@ pub const INLINE_BODY_BYTES: usize = 16 * 1024;
 /// Bytes of a file read at a time while it is sent. Cost: that much memory per transfer.
 pub const FILE_PIECE_BYTES: usize = 128 * 1024;
 
+/// Most bytes of a file that are handed to a socket before the core's other connections get their turn.
+pub const FILE_TURN_BYTES: usize = 256 * 1024;
+
+/// Bytes of a file that are kept of what was sent of it last, to see that it has only grown.
+pub const FILE_SAMPLE_BYTES: usize = 1024;
+
+/// How often a file is read again that is changed while it is read, before its response begins. Beyond
+/// it: 503.
+pub const FILE_ATTEMPTS: usize = 5;
+
 /// Bytes read at a time from a reader that is the content of a response. Cost: that much memory for
 /// each piece that the peer has not taken.
 pub const READER_PIECE_BYTES: usize = 32 * 1024;
@@ -264,6 +274,42 @@ pub const PATH_BYTES: usize = 4095;
 /// Longest name in a path, in bytes. Beyond it: 404. Linux file systems hold `NAME_MAX` (255).
 pub const NAME_BYTES: usize = 255;
 
+/// How long after a file was changed another change may still get the same time: two ticks of a kernel
+/// with the fewest of them (100 a second). Since Linux 6.13 most file systems tell such changes apart.
+pub const RACY_CHANGE: Duration = Duration::from_millis(20);
+
+/// Largest file whose entity tag is made of its content, in bytes, where that is asked for. Cost: it is
+/// read once more, before the first response of each version.
+pub const HASHED_FILE_BYTES: u64 = 256 * 1024 * 1024;
+
+/// Entity tags made of content that a core keeps for each folder. Beyond it: all are made anew when they
+/// are asked for. Cost: about 80 bytes each.
+pub const FILE_TAGS: usize = 16 * 1024;
+
+/// Bytes of files that a core remembers. Default: 64 MiB. Cost: that much memory, as files are asked for.
+pub const FILE_CACHE_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Largest file that is remembered whole, in bytes. Larger ones are sent from the kernel's memory.
+pub const CACHED_FILE_BYTES: usize = 64 * 1024;
+
+/// Most larger files that a core keeps open to send them again. Cost: a descriptor each.
+pub const OPEN_FILES: usize = 32;
+
+/// How old what is known of a file or of a folder being served may get before it is looked at again.
+/// With the time of a look it stays below a second.
+pub const FILE_FRESHNESS: Duration = Duration::from_millis(500);
+
+/// Most ranges of one request. Beyond it: the whole representation.
+pub const RANGES: usize = 100;
+
+/// Ranges of one request that are less than this apart are sent as one, in bytes: about what stands
+/// between two parts of a `multipart/byteranges`.
+pub const RANGE_GAP_BYTES: u64 = 128;
+
+/// Longest glob of the files' rules, in bytes. Beyond it: refused. Cost: matching a path takes at
+/// most the product of both lengths.
+pub const GLOB_BYTES: usize = 256;
+
 /// Submission entries of a shard's socket ring. Cost: 68 bytes each, locked.
 pub const RING_ENTRIES: u32 = 1024;
 
@@ -294,6 +340,9 @@ const _: () = assert!(WEBSOCKET_CLOSE_TIMEOUT.as_nanos() < SWITCHED_GRACE.as_nan
 const _: () = assert!(POOL_CHECK.as_nanos() < POOL_IDLE.as_nanos());
 const _: () = assert!(POOL_IDLE.as_nanos() < POOL_LIFETIME.as_nanos());
 const _: () = assert!(NAME_BYTES < PATH_BYTES);
+const _: () = assert!(OPEN_FILES < RESERVED_DESCRIPTORS);
+const _: () =
+    assert!(INLINE_BODY_BYTES <= CACHED_FILE_BYTES && FILE_SAMPLE_BYTES < INLINE_BODY_BYTES);
 const _: () = assert!(PART_BYTES <= BODY_BYTES && PART_HEAD_BYTES as u64 <= PART_BYTES);
 const _: () = assert!(RING_BUFFERS.is_power_of_two() && RING_BUFFERS <= 1 << 15);
 const _: () = assert!(RING_ENTRIES <= RING_COMPLETIONS);

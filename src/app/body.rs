@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
+use std::os::fd::BorrowedFd;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -49,6 +50,23 @@ pub trait BodySource {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, BodyError>>>;
 
+    /// Sends bytes that come next from the file that they lie in, instead of giving them away as a piece:
+    /// `send` is told the file, where they begin and how many there are, and says how many it has sent,
+    /// fewer if the peer takes no more now.
+    ///
+    /// `None` where the next bytes have to be asked for with [`BodySource::poll_data`]: they do not lie
+    /// in a file, or not in memory. That is what it is unless a source says otherwise.
+    ///
+    /// # Errors
+    /// As those of [`BodySource::poll_data`].
+    fn send_from_file(
+        self: Pin<&mut Self>,
+        send: &mut SendFile<'_>,
+    ) -> Option<Result<(), BodyError>> {
+        let _ = send;
+        None
+    }
+
     /// The trailer fields (RFC 9110 §6.5), asked for once, when the content has ended.
     ///
     /// Those of a request are what its peer sent, without fields that may not stand there. Of those
@@ -58,6 +76,9 @@ pub trait BodySource {
         Headers::new()
     }
 }
+
+/// Sends so many bytes of a file from an offset on, and says how many it has sent.
+pub type SendFile<'a> = dyn FnMut(BorrowedFd<'_>, u64, usize) -> usize + 'a;
 
 /// Why content ended before its end.
 #[derive(Debug, thiserror::Error)]
@@ -143,6 +164,23 @@ impl Body {
             }
         }
         Poll::Ready(piece)
+    }
+
+    /// [`BodySource::send_from_file`] of its source, which is offered no more than is to come.
+    pub(crate) fn send_from_file(
+        &mut self,
+        send: &mut SendFile<'_>,
+    ) -> Option<Result<(), BodyError>> {
+        let Body::Stream { source, length } = self else {
+            return None;
+        };
+        let left = length.as_mut()?;
+        source.as_mut().send_from_file(&mut |file, offset, bytes| {
+            let most = usize::try_from(*left).unwrap_or(usize::MAX);
+            let sent = send(file, offset, bytes.min(most));
+            *left -= sent as u64;
+            sent
+        })
     }
 
     /// All of the content, if it is at most `limit` bytes.

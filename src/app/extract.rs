@@ -164,7 +164,8 @@ impl Request {
     ///     let digits = "0123456789";
     ///     let selection = request.select(&Validators::default(), 10);
     ///     let response = match &selection {
-    ///         Selection::Whole => digits.into_response(),
+    ///         // Who asks for several parts may be given the whole (RFC 9110 §14.2).
+    ///         Selection::Whole | Selection::Parts(_) => digits.into_response(),
     ///         Selection::Part(part) => {
     ///             let part = &digits[part.start as usize..part.end as usize];
     ///             (StatusCode::PARTIAL_CONTENT, part).into_response()

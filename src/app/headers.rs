@@ -96,6 +96,15 @@ impl Headers {
     }
 }
 
+impl Extend<(HeaderName, HeaderValue)> for Headers {
+    /// Adds fields after all others, as [`Headers::append`] does.
+    fn extend<I: IntoIterator<Item = (HeaderName, HeaderValue)>>(&mut self, fields: I) {
+        for (name, value) in fields {
+            self.append(name, value);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use http::header::{ALLOW, ETAG, SET_COOKIE, VARY};

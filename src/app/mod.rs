@@ -57,7 +57,7 @@ pub(crate) use access::AccessFacts;
 pub use access::{Access, AccessFormat, Ended};
 pub use added::TrailingSlash;
 pub(crate) use bell::Bell;
-pub use body::{Body, BodyError, BodySource};
+pub use body::{Body, BodyError, BodySource, SendFile};
 pub use builder::App;
 pub use cookies::{Cookie, CookieError, SameSite};
 pub use error::{Blame, Error, Result};

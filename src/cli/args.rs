@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::config::files::RawFiles;
 use crate::config::raw::{RawConfig, Written};
 
 /// A thread-per-core HTTP server: one io_uring executor per CPU, nothing shared between them
@@ -23,6 +24,8 @@ pub(super) enum Command {
         #[arg(value_name = "DIR")]
         folder: Option<PathBuf>,
         #[command(flatten)]
+        files: FilesArgs,
+        #[command(flatten)]
         node: NodeArgs,
     },
     /// Run the demo application: /, /{name}, /plaintext, /json, /echo
@@ -38,6 +41,59 @@ pub(super) enum Command {
     },
     /// Inspect this machine: what is missing for corelane to run, and to run well
     Doctor,
+}
+
+/// How the files of a folder are served.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Files")]
+pub(super) struct FilesArgs {
+    /// Symbolic links that are followed: never; beneath, those that stay below DIR; any [default:
+    /// beneath]
+    #[arg(long, value_name = "WHICH")]
+    symlinks: Option<String>,
+
+    /// What becomes of names that begin with a dot: hide, but for .well-known, or serve [default:
+    /// hide]
+    #[arg(long, value_name = "hide|serve")]
+    dot_files: Option<String>,
+
+    /// Files and folders that are not served, such as *.bak or /private, repeatable
+    #[arg(long, value_name = "GLOB")]
+    hide: Vec<String>,
+
+    /// What entity tags are made of: mtime, with length and inode; or hash, of the content
+    /// [default: mtime]
+    #[arg(long, value_name = "mtime|hash")]
+    etag: Option<String>,
+
+    /// Cache-Control of the files that match, such as *.css=max-age=3600, repeatable; the first
+    /// that matches counts
+    #[arg(long, value_name = "GLOB=VALUE")]
+    cache_control: Vec<String>,
+
+    /// Media type of an extension, such as md=text/plain, repeatable
+    #[arg(long, value_name = "EXT=TYPE")]
+    media_type: Vec<String>,
+
+    /// Memory for files on each CPU, such as 256MiB; 0 for none [default: 64MiB]
+    #[arg(long, value_name = "SIZE")]
+    file_cache: Option<String>,
+}
+
+impl FilesArgs {
+    /// What was written.
+    pub(super) fn into_raw(self) -> RawFiles {
+        let one = |name, text: Option<String>| text.map(|text| Written::argument(name, text));
+        RawFiles {
+            symlinks: one("--symlinks", self.symlinks),
+            dot_files: one("--dot-files", self.dot_files),
+            hide: list("--hide", self.hide),
+            etag: one("--etag", self.etag),
+            cache_control: list("--cache-control", self.cache_control),
+            media_types: list("--media-type", self.media_type),
+            cache: one("--file-cache", self.file_cache),
+        }
+    }
 }
 
 /// Options of every command that serves.
@@ -117,6 +173,7 @@ impl NodeArgs {
             access_log_format: self
                 .access_log_format
                 .map(|text| Written::argument("--access-log-format", text)),
+            files: RawFiles::default(),
         }
     }
 }

@@ -53,9 +53,14 @@ pub fn run_with(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>
 fn dispatch(command: Command) -> Result<(), Vec<Failure>> {
     let one = |failure| vec![failure];
     match command {
-        Command::Serve { folder, node } => {
+        Command::Serve {
+            folder,
+            files,
+            node,
+        } => {
             let over = RawConfig {
                 root: folder,
+                files: files.into_raw(),
                 ..RawConfig::default()
             };
             logged(configure(node, over)?, serve::run)
@@ -95,13 +100,18 @@ mod tests {
         let arguments = line.split(' ').filter(|word| !word.is_empty());
         let cli = Cli::try_parse_from(std::iter::once("corelane").chain(arguments))
             .map_err(|error| vec![error.to_string()])?;
-        let (folder, node) = match cli.command {
-            Command::Serve { folder, node } => (folder, node),
-            Command::Demo { node } => (None, node),
+        let (folder, files, node) = match cli.command {
+            Command::Serve {
+                folder,
+                files,
+                node,
+            } => (folder, files.into_raw(), node),
+            Command::Demo { node } => (None, Default::default(), node),
             Command::Check { .. } | Command::Doctor => panic!("no node: {line}"),
         };
         let over = RawConfig {
             root: folder,
+            files,
             ..RawConfig::default()
         };
         configure(node, over).map_err(|failures| failures.iter().map(Failure::to_string).collect())
@@ -161,6 +171,26 @@ mod tests {
                 },
             ),
             (
+                "serve --symlinks any --dot-files serve --hide *.bak --hide /x --etag hash \
+                 --cache-control *.css=no-cache --media-type x=text/x --file-cache 0",
+                Config {
+                    files: crate::files::Policy {
+                        symlinks: crate::files::policy::Symlinks::Any,
+                        dot_files: true,
+                        hide: ["*.bak", "/x"].map(|text| text.parse().unwrap()).into(),
+                        entity_tags: crate::files::policy::EntityTags::Hash,
+                        cache_control: vec![(
+                            "*.css".parse().unwrap(),
+                            http::HeaderValue::from_static("no-cache"),
+                        )],
+                        media_types: [("x".into(), http::HeaderValue::from_static("text/x"))]
+                            .into(),
+                        cache_bytes: 0,
+                    },
+                    ..default()
+                },
+            ),
+            (
                 "demo --limit field_lines=50 --limit field_lines=60 --server-header none \
                  --log-level info",
                 Config {
@@ -188,6 +218,10 @@ mod tests {
             (
                 "demo --stats-allow x",
                 "--stats-allow: 'x' is not a network; ",
+            ),
+            (
+                "serve --symlinks x",
+                "--symlinks: 'x' does not say which symbolic links",
             ),
             (
                 "demo --log-level loud",

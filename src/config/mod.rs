@@ -5,6 +5,7 @@
 pub mod access_log;
 pub mod cidr;
 pub mod duration;
+pub mod files;
 mod limit;
 pub mod listen;
 pub mod log_level;
@@ -20,6 +21,7 @@ use std::time::Duration;
 use crate::app::AccessFormat;
 use crate::cores::CoreSelection;
 use crate::failure::Failure;
+use crate::files::Policy;
 use crate::limits::{self, Limits};
 use access_log::AccessLog;
 use cidr::Cidr;
@@ -53,6 +55,8 @@ pub struct Config {
     /// The program's access log. Default: none. A [`Server`](crate::Server) has none of its own: see
     /// [`App::access_log`](crate::App::access_log).
     pub access_log: Option<AccessLog>,
+    /// How files are served: by `serve`, and below [`App::files`](crate::App::files).
+    pub files: Policy,
 }
 
 /// Who may read `/stats`; everyone else gets the 404 of an unknown path.
@@ -95,6 +99,7 @@ impl Default for Config {
             server_header: Some(HeaderValue::from_static("corelane")),
             log_level: LogLevel::default(),
             access_log: None,
+            files: Policy::default(),
         }
     }
 }
@@ -188,6 +193,7 @@ impl TryFrom<RawConfig> for Config {
                     format: format.unwrap_or(AccessFormat::Combined),
                 })
             },
+            files: raw.files.prove(&mut faults),
         };
         let config = Self {
             limits: limit::prove(&raw.limits, config.listen.len(), &mut faults),
@@ -338,6 +344,7 @@ mod tests {
                 to: access_log::AccessLogTo::File("/etc/access.log".into()),
                 format: AccessFormat::Json,
             }),
+            files: Policy::default(),
         };
         assert_eq!(config(text), Ok(expected));
     }

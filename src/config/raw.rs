@@ -10,6 +10,7 @@ use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use toml::Spanned;
 
 use super::Mistake;
+use super::files::{FilesTable, RawFiles};
 use crate::failure::Failure;
 
 /// What was written; `None` is what was not.
@@ -39,6 +40,8 @@ pub struct RawConfig {
     pub access_log: Option<PathBuf>,
     /// `access_log_format = "combined"`; `--access-log-format`.
     pub access_log_format: Option<Written>,
+    /// `[files]`; the options of `serve`.
+    pub files: RawFiles,
 }
 
 /// A text and where it was written.
@@ -121,6 +124,7 @@ impl RawConfig {
             access_log_format: table
                 .access_log_format
                 .map(|format| file.written("access_log_format", format)),
+            files: table.files.unwrap_or_default().written(&file),
         })
     }
 
@@ -141,6 +145,7 @@ impl RawConfig {
             log_level: over.log_level.or(self.log_level),
             access_log: over.access_log.or(self.access_log),
             access_log_format: over.access_log_format.or(self.access_log_format),
+            files: self.files.overlaid_by(over.files),
         }
     }
 }
@@ -161,6 +166,7 @@ struct FileTable {
     log_level: Option<Spanned<String>>,
     access_log: Option<PathBuf>,
     access_log_format: Option<Spanned<String>>,
+    files: Option<FilesTable>,
 }
 
 #[derive(Default, Deserialize)]
@@ -171,13 +177,13 @@ struct StatsTable {
 }
 
 /// A string, or a whole number as its digits: `cores = 2` is as plain as `cores = "2"`.
-struct Text(String);
+pub(super) struct Text(String);
 
 /// A string, or `false` as the text `none`.
 struct NameOrFalse(String);
 
 /// One string or a list of strings.
-enum Texts {
+pub(super) enum Texts {
     One(String),
     Many(Vec<Spanned<String>>),
 }
@@ -268,13 +274,13 @@ impl<'de> Deserialize<'de> for Texts {
 }
 
 /// The file being read, for naming places in it.
-struct File<'a> {
+pub(super) struct File<'a> {
     path: &'a Path,
     text: &'a str,
 }
 
 impl File<'_> {
-    fn written(&self, key: &str, text: Spanned<impl Into<String>>) -> Written {
+    pub(super) fn written(&self, key: &str, text: Spanned<impl Into<String>>) -> Written {
         let place = format!("{}: {key}", self.place(text.span().start));
         Written {
             text: text.into_inner().into(),
@@ -282,7 +288,7 @@ impl File<'_> {
         }
     }
 
-    fn all(&self, key: &str, texts: Spanned<Texts>) -> Vec<Written> {
+    pub(super) fn all(&self, key: &str, texts: Spanned<Texts>) -> Vec<Written> {
         let start = texts.span().start;
         let written = |start, text| Written {
             text,

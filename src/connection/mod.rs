@@ -20,6 +20,7 @@
 mod access;
 mod body;
 mod exchange;
+mod file;
 mod inbound;
 mod pace;
 mod respond;

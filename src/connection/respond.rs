@@ -244,6 +244,11 @@ impl<H: Host> Visit<'_, H> {
             _ => None,
         };
         let is_chunked = framing == BodyFraming::Chunked;
+        let sends_files = left.is_some() && self.wire.transport.sends_files();
+        if sends_files {
+            let sent = self.send_from_file(body, is_held).await?;
+            left = left.map(|left| left - sent);
+        }
         while let Some(piece) = self.next_piece(asked, body, is_held).await? {
             *is_held = false;
             let Some(piece_bytes) = NonZeroU64::new(piece.len() as u64) else {
@@ -269,6 +274,10 @@ impl<H: Host> Visit<'_, H> {
             }
             if self.work.out.len() >= GATHER_BYTES {
                 self.flush(Bytes::new()).await?;
+            }
+            if sends_files {
+                let sent = self.send_from_file(body, is_held).await?;
+                left = left.map(|left| left - sent);
             }
         }
         if left.is_some_and(|left| left > 0) {
@@ -360,7 +369,7 @@ fn is_member<'a>(values: impl IntoIterator<Item = &'a HeaderValue>, member: &str
 }
 
 /// Why a body was not sent to its end.
-enum Broken {
+pub(super) enum Broken {
     /// The connection failed.
     Wire(Event),
     /// The body itself did.

@@ -9,6 +9,7 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::ops::Deref;
+use std::os::fd::BorrowedFd;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -58,6 +59,38 @@ pub(crate) trait Transport: 'static {
     /// # Errors
     /// The connection failed.
     fn send(&self, message: Message) -> impl Future<Output = (io::Result<usize>, Message)>;
+
+    /// Whether [`Transport::try_send`] and [`Transport::try_send_file`] do anything: where bytes are
+    /// changed on their way, they have to be read.
+    fn sends_files(&self) -> bool {
+        false
+    }
+
+    /// Sends what can be sent of `head` without waiting, before what follows it.
+    ///
+    /// # Errors
+    /// `WouldBlock` until [`Transport::writable`] is ready; any other means that the connection failed.
+    fn try_send(&self, head: &[u8]) -> io::Result<usize> {
+        let _ = head;
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Sends what can be sent without waiting of `bytes` bytes of a file.
+    ///
+    /// # Errors
+    /// As those of [`Transport::try_send`].
+    fn try_send_file(&self, file: BorrowedFd<'_>, offset: u64, bytes: usize) -> io::Result<usize> {
+        let _ = (file, offset, bytes);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Ready when something can be sent again, or the connection has failed.
+    ///
+    /// # Errors
+    /// The connection failed.
+    fn writable(&self) -> impl Future<Output = io::Result<()>> {
+        std::future::ready(Ok(()))
+    }
 
     /// Ends a wait for bytes with `Interrupted`, or the next one if none waits now.
     fn interrupt(&self);

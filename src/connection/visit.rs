@@ -40,7 +40,7 @@ pub(super) struct Work {
     /// The requests that were answered, and the one that is served, for an app that is told of them.
     pub(super) pending: Vec<Pending>,
     /// How fast the peer takes the response that is being sent.
-    pace: Pace,
+    pub(super) pace: Pace,
 }
 
 /// A request whose response is on its way.

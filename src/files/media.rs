@@ -10,12 +10,9 @@ pub const UNKNOWN: &str = "application/octet-stream";
 /// The media type for a file called `name` (a whole path will do), as `Content-Type` carries it;
 /// [`UNKNOWN`] if the extension is not in the table or there is none. Letter case does not matter.
 pub fn media_type(name: &[u8]) -> &'static str {
-    let name = name.rsplit(|&byte| byte == b'/').next().unwrap_or(name);
-    // A name that only begins with a dot has no extension.
-    let Some(dot @ 1..) = memchr::memrchr(b'.', name) else {
+    let Some(extension) = extension(name) else {
         return UNKNOWN;
     };
-    let extension = &name[dot + 1..];
     let mut lowered = [0_u8; LONGEST];
     let Some(lowered) = lowered.get_mut(..extension.len()) else {
         return UNKNOWN;
@@ -26,6 +23,13 @@ pub fn media_type(name: &[u8]) -> &'static str {
         Ok(row) => TYPES[row].1,
         Err(_) => UNKNOWN,
     }
+}
+
+/// What follows the last dot of a file's name. A name that only begins with a dot has no extension.
+pub fn extension(name: &[u8]) -> Option<&[u8]> {
+    let name = name.rsplit(|&byte| byte == b'/').next().unwrap_or(name);
+    let dot = memchr::memrchr(b'.', name).filter(|&dot| dot > 0)?;
+    Some(&name[dot + 1..])
 }
 
 /// Length of the longest extension in the table, in bytes.

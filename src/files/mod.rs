@@ -1,8 +1,23 @@
-//! Static files: which file a request path names (`path`), what it is (`media`), and serving it
-//! (`service`). Only the last does I/O.
+//! Static files: serving a folder.
+//!
+//! Pure are what a folder is served by (`policy`, with `glob` and `media`), what its paths mean (`path`),
+//! what becomes of them (`decision`), and what tells versions of a file apart (`version`); what a core remembers of files (`cache`) does no I/O either. I/O is done
+//! by `root` and `resolve`, which open; by `transfer` and `tags`, which read; and by `service`, which puts all of
+//! it together.
 
+pub(crate) mod cache;
+pub mod decision;
+pub mod glob;
 pub mod media;
 pub mod path;
+pub mod policy;
+mod representation;
+mod resolve;
+mod root;
 mod service;
+mod tags;
+mod transfer;
+pub mod version;
 
+pub use self::policy::Policy;
 pub use self::service::Files;

@@ -37,16 +37,15 @@ pub enum PathRefusal {
     /// or a path that does not begin with a slash (RFC 9112 §3.2.1).
     #[error("the request path is malformed")]
     Malformed,
-    /// Answer 404: no file can have that name, or its name is hidden.
+    /// Answer 404: no file can have that name.
     #[error("the request path names no file")]
     NotFound,
 }
 
 /// Decodes `path`, the raw path of a request target without its query, and checks each segment.
 ///
-/// Bytes need not be UTF-8. Hidden are names that begin with a dot, except `.well-known` as the
-/// first (RFC 8615 §3 puts it at the top of the hierarchy only). A decoded slash stays part of its
-/// segment (RFC 3986 §2.2: it is data there), and so names nothing.
+/// Bytes need not be UTF-8. A decoded slash stays part of its segment (RFC 3986 §2.2: it is data
+/// there), and so names nothing.
 ///
 /// # Errors
 /// [`PathRefusal::Malformed`] wherever in the path the fault lies, else [`PathRefusal::NotFound`].
@@ -58,7 +57,6 @@ pub fn locate(path: &[u8]) -> Result<Located, PathRefusal> {
     let mut relative = Vec::with_capacity(rest.len() + 1);
     // Malformed wins over not found, so the whole path is decoded before the verdict on names.
     let mut found = true;
-    let mut first = true;
     let mut segments = rest.split(|&byte| byte == b'/').peekable();
     let mut directory = false;
     while let Some(segment) = segments.next() {
@@ -66,13 +64,12 @@ pub fn locate(path: &[u8]) -> Result<Located, PathRefusal> {
             directory = true;
             break;
         }
-        if !first {
+        if !relative.is_empty() {
             relative.push(b'/');
         }
         let start = relative.len();
         decode_onto(segment, &mut relative)?;
-        found &= is_served(&relative[start..], first);
-        first = false;
+        found &= is_name(&relative[start..]);
     }
     if !found || relative.len() > limits::PATH_BYTES {
         return Err(PathRefusal::NotFound);
@@ -109,11 +106,11 @@ pub fn directory_location(relative: &CStr, query: Option<&[u8]>) -> String {
     location
 }
 
-/// Whether a decoded segment may name something. The empty one may not, nor may one with a slash,
-/// which would name something in another folder.
-fn is_served(name: &[u8], first: bool) -> bool {
-    let hidden = name.starts_with(b".") && !(first && name == b".well-known");
-    !name.is_empty() && name.len() <= limits::NAME_BYTES && !hidden && !name.contains(&b'/')
+/// Whether a decoded segment may name something. The empty one may not, nor may the dot segments and
+/// one with a slash, which would name something in another folder.
+fn is_name(name: &[u8]) -> bool {
+    let is_plain = !matches!(name, b"" | b"." | b"..") && !name.contains(&b'/');
+    is_plain && name.len() <= limits::NAME_BYTES
 }
 
 /// Decodes exactly once: `%2541` is the name `%41`.
@@ -235,21 +232,11 @@ mod tests {
             (b"/a%2Fb", NONE),
             (b"/..%2f..%2fetc", NONE),
             (b"/%2F", NONE),
-            // Hidden names.
-            (b"/.git/config", NONE),
-            (b"/a/.env", NONE),
-            (b"/%2eenv", NONE),
-            (b"/...", NONE),
-            (b"/.well-known", file(b".well-known")),
+            // Names that begin with dots are names.
+            (b"/.git/config", file(b".git/config")),
+            (b"/%2eenv", file(b".env")),
+            (b"/...", file(b"...")),
             (b"/.well-known/", directory(b".well-known")),
-            (
-                b"/.well-known/acme-challenge/x",
-                file(b".well-known/acme-challenge/x"),
-            ),
-            (b"/%2ewell-known/a", file(b".well-known/a")),
-            (b"/.well-known/.git", NONE),
-            (b"/.well-knownx", NONE),
-            (b"/a/.well-known/b", NONE),
         ];
         for (path, expected) in table {
             assert_eq!(&locate(path), expected, "{}", path.escape_ascii());

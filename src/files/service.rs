@@ -1,65 +1,86 @@
 //! Serves the regular files of a folder to GET and HEAD.
 //!
-//! A request path is decoded and checked first (`path.rs`), but what keeps a request inside the
-//! folder is the kernel: every open is `openat2(RESOLVE_BENEATH)` relative to the folder as it was
-//! when the server started. A folder without its last slash is redirected to, a folder with it is
-//! its `index.html`. What may not be opened is not told apart from what is not there.
+//! ```text
+//! path ─decision─▶ Look ─resolve─▶ Seen … ─▶ File ─open─▶ Representation ─answer─▶ whole, part, parts
+//!                                          └▶ a redirect, or a refusal               └ transfer ─▶ peer
+//! ```
 //!
-//! What a request makes conditional is judged by the time at which the file was changed last; there
-//! are no entity tags.
+//! A request path is decoded and judged by names first (`decision.rs`), but what keeps a request inside
+//! the folder is the kernel: every open is `openat2(2)` relative to the folder (`resolve.rs`). What may
+//! not be seen is not told apart from what is not there.
 //!
-//! A small file is read whole before the response begins. A larger one is read piece by piece
-//! while it is sent; if it turns out shorter than it was, the connection is closed, so that nobody
-//! takes a part for the whole.
+//! A small file is read whole before the response begins, and remembered (`cache.rs`): what is
+//! remembered and was looked at shortly before is answered at once, without a system call. A larger one
+//! is sent from where it lies, or read piece by piece (`transfer.rs`). Either way it is of one version,
+//! or not sent.
 
-use super::media::media_type;
-use super::path::{Located, PathRefusal, directory_location, locate};
-use crate::app::{
-    Answer, Body, BodyError, BodySource, Error, Handler, IntoResponse, Request, Response,
+use super::cache::{Cache, Content, Entry, Key};
+use super::decision::{self, Absence, Decision, Reason, Step};
+use super::path::directory_location;
+use super::policy::{EntityTags, Policy};
+use super::representation::{Outcome, Representation};
+use super::resolve::{self, Found};
+use super::root::{Release, Root};
+use super::tags::Tags;
+use super::transfer::{FileBody, Held, is_change};
+use crate::app::{Answer, Body, Error, Handler, IntoResponse, Request, Response};
+use crate::limits::{
+    CACHED_FILE_BYTES, FILE_ATTEMPTS, HASHED_FILE_BYTES, INLINE_BODY_BYTES, REQUEST_LINE_BYTES,
 };
-use crate::http::{HttpDate, Validators, Verdict};
-use crate::limits::{FILE_PIECE_BYTES, INLINE_BODY_BYTES, REQUEST_LINE_BYTES};
-use crate::ring::{File, Ring};
+use crate::ring::Ring;
 use bytes::Bytes;
-use http::header::{ALLOW, CONTENT_TYPE, LAST_MODIFIED, LOCATION};
+use http::header::{ALLOW, LOCATION};
 use http::{HeaderValue, Method, StatusCode};
-use rustix::fs::{FileType, Mode, OFlags, Stat};
-use std::ffi::{CStr, CString};
+use std::cell::Cell;
+use std::collections::hash_map::RandomState;
+use std::ffi::CStr;
+use std::hash::{BuildHasher, Hasher};
 use std::io;
-use std::os::fd::OwnedFd;
+use std::ops::Range;
 use std::path::Path;
-use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::task::{Context, Poll, ready};
-use std::time::{Duration, SystemTime};
-
-/// What a folder serves when it is asked for itself.
-const INDEX: &CStr = c"index.html";
+use std::time::Duration;
 
 /// What a request line has beside its target.
 const AROUND_TARGET_BYTES: usize = "HEAD  HTTP/1.1\r\n".len();
 
 /// A folder being served on one core.
 #[derive(Clone, Debug)]
-pub struct Files {
+pub struct Files(Rc<Served>);
+
+#[derive(Debug)]
+struct Served {
     ring: Ring,
-    root: Arc<OwnedFd>,
+    root: Root,
+    policy: Policy,
     /// Longest request line that the server takes, in bytes.
     request_line_bytes: usize,
+    boundaries: Boundaries,
+    tags: Tags,
+    cache: Rc<Cache>,
+    /// Which of the core's folders it is, for the cache.
+    number: usize,
 }
 
-/// A file that was found, and what the file system says of it.
-struct Found {
-    file: File,
-    stat: Stat,
+/// Makes the boundaries of multipart responses, which nobody can foresee.
+#[derive(Debug, Default)]
+struct Boundaries {
+    keys: RandomState,
+    made: Cell<u64>,
 }
 
-/// What a path led to.
-enum Target {
-    File(Found),
-    /// A folder, asked for without its last slash.
-    Folder,
+impl Boundaries {
+    fn make(&self) -> String {
+        let number = self.made.get();
+        self.made.set(number.wrapping_add(1));
+        let half = |half: u64| {
+            let mut hasher = self.keys.build_hasher();
+            hasher.write_u64(number);
+            hasher.write_u64(half);
+            hasher.finish()
+        };
+        format!("{:016x}{:016x}", half(0), half(1))
+    }
 }
 
 impl Files {
@@ -67,113 +88,37 @@ impl Files {
     ///
     /// # Errors
     /// What `open(2)` answers: the folder is not there, is none, or may not be entered.
-    pub fn open(ring: &Ring, folder: impl AsRef<Path>) -> io::Result<Self> {
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let root = rustix::fs::open(folder.as_ref(), flags, Mode::empty())?;
-        Ok(Self {
+    pub fn open(ring: &Ring, folder: impl AsRef<Path>, policy: Policy) -> io::Result<Self> {
+        let capacity = usize::try_from(policy.cache_bytes).unwrap_or(usize::MAX);
+        Self::remembering(ring, folder, policy, &Rc::new(Cache::new(capacity)))
+    }
+
+    /// [`Files::open`] with the cache of a core, whose size is not the policy's any more.
+    pub(crate) fn remembering(
+        ring: &Ring,
+        folder: impl AsRef<Path>,
+        policy: Policy,
+        cache: &Rc<Cache>,
+    ) -> io::Result<Self> {
+        Ok(Self(Rc::new(Served {
             ring: ring.clone(),
-            root: Arc::new(root),
+            root: Root::open(folder.as_ref(), ring.clock_ns())?,
+            policy,
             request_line_bytes: REQUEST_LINE_BYTES,
-        })
+            boundaries: Boundaries::default(),
+            tags: Tags::default(),
+            number: cache.number_root(),
+            cache: Rc::clone(cache),
+        })))
     }
 
     /// Redirects to nothing for which the server would not take the request line. Default:
     /// [`REQUEST_LINE_BYTES`].
     pub fn request_line_bytes(mut self, bytes: usize) -> Self {
-        self.request_line_bytes = bytes;
+        if let Some(served) = Rc::get_mut(&mut self.0) {
+            served.request_line_bytes = bytes;
+        }
         self
-    }
-
-    async fn respond(self, request: Request) -> Response {
-        if !matches!(*request.method(), Method::GET | Method::HEAD) {
-            return not_allowed(request.method());
-        }
-        let located = match locate(format!("/{}", request.rest()).as_bytes()) {
-            Ok(located) => located,
-            Err(PathRefusal::Malformed) => {
-                return Response::error(StatusCode::BAD_REQUEST, "The path is malformed.");
-            }
-            Err(PathRefusal::NotFound) => return not_found(),
-        };
-        let (relative, is_folder) = match located {
-            Located::File { relative } => (relative, false),
-            Located::Directory { relative } => (index_of(&relative), true),
-        };
-        match self.find(relative.clone()).await {
-            Ok(Target::File(found)) => self.send(found, &relative, &request).await,
-            Ok(Target::Folder) if !is_folder => {
-                let query = request.query_str().map(str::as_bytes);
-                let location =
-                    request.before_rest().to_owned() + &directory_location(&relative, query);
-                // RFC 9110 §2.3: what is generated can be taken, too.
-                if location.len() + AROUND_TARGET_BYTES > self.request_line_bytes {
-                    return Response::error(StatusCode::URI_TOO_LONG, "");
-                }
-                match HeaderValue::try_from(location) {
-                    Ok(location) => Response::error(StatusCode::MOVED_PERMANENTLY, "")
-                        .with_header(LOCATION, location),
-                    Err(_) => not_found(),
-                }
-            }
-            Ok(Target::Folder) => not_found(),
-            Err(error) => refused(error, &relative),
-        }
-    }
-
-    async fn find(&self, relative: CString) -> io::Result<Target> {
-        let file = File::open_beneath(&self.ring, &self.root, relative).await?;
-        let stat = rustix::fs::fstat(&file)?;
-        match FileType::from_raw_mode(stat.st_mode) {
-            FileType::RegularFile => Ok(Target::File(Found { file, stat })),
-            FileType::Directory => Ok(Target::Folder),
-            // Devices, FIFOs and sockets are nothing to serve; opening did not wait for them.
-            _ => Err(io::ErrorKind::NotFound.into()),
-        }
-    }
-
-    /// The second that the response will be dated at the earliest. RFC 9110 §8.8.2.1: no file may
-    /// claim to be younger than its response, whatever its time says.
-    fn message_seconds(&self) -> u64 {
-        let now = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
-        let now_ns = now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64;
-        // Responses are dated by the ring's clock, which stands still while its tasks run.
-        let behind_ns = self.ring.clock_ns().saturating_sub(self.ring.now_ns());
-        now_ns.saturating_sub(behind_ns) / 1_000_000_000
-    }
-
-    async fn send(&self, found: Found, relative: &CStr, request: &Request) -> Response {
-        let Found { file, stat } = found;
-        let length = u64::try_from(stat.st_size).unwrap_or(0);
-        let media = HeaderValue::from_static(media_type(relative.to_bytes()));
-        let mut response = Response::new(StatusCode::OK);
-        let mut validators = Validators::default();
-        if let Ok(seconds) = u64::try_from(stat.st_mtime) {
-            let seconds = seconds.min(self.message_seconds());
-            validators.modified = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds));
-            let date = HttpDate::from_unix_seconds(seconds);
-            if let Ok(date) = HeaderValue::try_from(date.as_str()) {
-                response = response.with_header(LAST_MODIFIED, date);
-            }
-        }
-        match validators.judge(request.head()) {
-            Verdict::Perform => response = response.with_header(CONTENT_TYPE, media),
-            Verdict::NotModified => return response.with_status(StatusCode::NOT_MODIFIED),
-            Verdict::Failed => return Response::error(StatusCode::PRECONDITION_FAILED, ""),
-        }
-        let is_small = length <= INLINE_BODY_BYTES as u64;
-        if is_small && request.method() == Method::GET {
-            return match read_whole(&file, length as usize).await {
-                Ok(content) => response.with_body(content),
-                Err(error) => refused(error, relative),
-            };
-        }
-        let source = FileBody {
-            file: Rc::new(file),
-            offset: 0,
-            left: length,
-            reading: None,
-        };
-        response.with_body(Body::stream(source, Some(length)))
     }
 }
 
@@ -181,8 +126,19 @@ impl Files {
 #[diagnostic::do_not_recommend]
 impl Handler for Files {
     fn call(&self, request: Request) -> Answer {
-        let files = self.clone();
-        Answer::pending(files.respond(request))
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            return Answer::ready(not_allowed(request.method()));
+        }
+        let served = Rc::clone(&self.0);
+        let now_ns = served.ring.now_ns();
+        let release = served.root.release(now_ns);
+        if let Some(entry) = served.recall(&release, &request, now_ns)
+            && let Content::Whole(content) = &entry.content
+        {
+            served.cache.hit();
+            return Answer::ready(served.answer_remembered(&entry, content, &request));
+        }
+        Answer::pending(async move { served.respond(&release, &request).await })
     }
 
     /// It waits for the disk alone, and not for long: a peer that closes its side behind its request
@@ -192,31 +148,254 @@ impl Handler for Files {
     }
 }
 
-/// The path of a folder's index.
-fn index_of(folder: &CStr) -> CString {
-    let mut path = folder.to_bytes().to_vec();
-    path.push(b'/');
-    path.extend_from_slice(INDEX.to_bytes());
-    CString::new(path).unwrap_or_else(|_| INDEX.to_owned())
-}
+impl Served {
+    /// What is remembered for `request`, if it can be believed.
+    fn recall(&self, release: &Release, request: &Request, now_ns: u64) -> Option<Rc<Entry>> {
+        let entry = self.cache.get(self.key(request))?;
+        entry.is_fresh(release.number, now_ns).then_some(entry)
+    }
 
-/// Reads a file of `length` bytes; fewer if it has become shorter meanwhile.
-async fn read_whole(file: &File, length: usize) -> io::Result<Vec<u8>> {
-    let mut content = Vec::with_capacity(length);
-    while content.len() < length {
-        let room = vec![0; length - content.len()];
-        let (read, bytes) = file.read_at(room, content.len() as u64).await;
-        match read? {
-            0 => break,
-            all if all == length => return Ok(bytes),
-            some => content.extend_from_slice(&bytes[..some]),
+    fn key<'a>(&self, request: &'a Request) -> Key<'a> {
+        Key {
+            root: self.number,
+            path: request.rest(),
         }
     }
-    Ok(content)
+
+    async fn respond(&self, release: &Release, request: &Request) -> Response {
+        let now_ns = self.ring.now_ns();
+        if let Some(entry) = self.recall(release, request, now_ns)
+            && let Ok(response) = self.answer(&entry, request).await
+        {
+            self.cache.hit();
+            return response;
+        }
+        let path = format!("/{}", request.rest());
+        match self.decide(release, path.as_bytes()).await {
+            Ok(Decision::File { relative, version }) => {
+                let entry = self.cache.get(self.key(request));
+                let is_same = |entry: &Rc<Entry>| {
+                    entry.release == release.number
+                        && entry.version == version
+                        && entry.relative == relative
+                };
+                if let Some(entry) = entry.filter(is_same)
+                    && let Ok(response) = self.answer(&entry, request).await
+                {
+                    entry.looked_ns.set(now_ns);
+                    self.cache.hit();
+                    return response;
+                }
+                self.cache.miss();
+                self.serve(release, &relative, request).await
+            }
+            Ok(Decision::Folder { relative }) => self.redirect(&relative, request),
+            Ok(Decision::Refuse(reason)) => {
+                self.cache.remove(self.key(request));
+                refuse(&reason)
+            }
+            Err(error) => failed(error, &path),
+        }
+    }
+
+    /// The response from what is remembered.
+    ///
+    /// # Errors
+    /// The file has changed, or cannot be read.
+    async fn answer(&self, entry: &Entry, request: &Request) -> io::Result<Response> {
+        match &entry.content {
+            Content::Whole(content) => Ok(self.answer_remembered(entry, content, request)),
+            Content::Open(file) => {
+                let held = Held::new(Rc::clone(file), entry.version);
+                self.answer_opened(held, &entry.representation, request)
+                    .await
+            }
+        }
+    }
+
+    fn answer_remembered(&self, entry: &Entry, content: &Bytes, request: &Request) -> Response {
+        let part = |range: &Range<u64>| content.slice(range.start as usize..range.end as usize);
+        let boundary = || self.boundaries.make();
+        match entry.representation.answer(request.head(), boundary) {
+            Outcome::Bare(response) => response,
+            Outcome::Whole(response) => response.with_body(content.clone()),
+            Outcome::Part(response, range) => response.with_body(part(&range)),
+            Outcome::Parts(response, multipart) => {
+                let mut body = Vec::new();
+                for (head, range) in &multipart.parts {
+                    body.extend_from_slice(head.as_bytes());
+                    body.extend_from_slice(&part(range));
+                }
+                body.extend_from_slice(multipart.end.as_bytes());
+                response.with_body(body)
+            }
+        }
+    }
+
+    async fn decide(&self, release: &Release, path: &[u8]) -> io::Result<Decision> {
+        let mut step = decision::begin(&self.policy, path);
+        loop {
+            match step {
+                Step::Done(decision) => return Ok(decision),
+                Step::Look(course) => {
+                    let links = self.policy.symlinks;
+                    let look = resolve::look(&self.ring, release, course.relative(), links);
+                    let seen = look.await?;
+                    step = course.saw(seen);
+                }
+            }
+        }
+    }
+
+    fn redirect(&self, relative: &CStr, request: &Request) -> Response {
+        let query = request.query_str().map(str::as_bytes);
+        let location = request.before_rest().to_owned() + &directory_location(relative, query);
+        // RFC 9110 §2.3: what is generated can be taken, too.
+        if location.len() + AROUND_TARGET_BYTES > self.request_line_bytes {
+            return Response::error(StatusCode::URI_TOO_LONG, "");
+        }
+        match HeaderValue::try_from(location) {
+            Ok(location) => {
+                Response::error(StatusCode::MOVED_PERMANENTLY, "").with_header(LOCATION, location)
+            }
+            Err(_) => refuse(&Reason::NoName),
+        }
+    }
+
+    /// Serves the file at `relative`: again from the start if it is changed before anything is sent.
+    async fn serve(&self, release: &Release, relative: &CStr, request: &Request) -> Response {
+        for _ in 0..FILE_ATTEMPTS {
+            let links = self.policy.symlinks;
+            let found = match resolve::open(&self.ring, release, relative, links).await {
+                Ok(Ok(found)) => found,
+                Ok(Err(absence)) => return refuse(&Reason::Absent(absence)),
+                Err(error) => return failed(error, &relative.to_string_lossy()),
+            };
+            match self.send(release, found, relative, request).await {
+                Ok(response) => return response,
+                Err(error) if is_change(&error) => {}
+                Err(error) => return failed(error, &relative.to_string_lossy()),
+            }
+        }
+        Response::error(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "The file is being changed.",
+        )
+    }
+
+    async fn send(
+        &self,
+        release: &Release,
+        found: Found,
+        relative: &CStr,
+        request: &Request,
+    ) -> io::Result<Response> {
+        let Found { file, version } = found;
+        let now = self.message_time();
+        let file = Rc::new(file);
+        let held = Held::new(Rc::clone(&file), version);
+        let is_hashed = self.policy.entity_tags == EntityTags::Hash;
+        let (held, tag) = if is_hashed && version.length() <= HASHED_FILE_BYTES {
+            self.tags.make(held, now).await
+        } else {
+            (held, Ok(version.entity_tag(now)))
+        };
+        let name = relative.to_bytes();
+        let representation = Representation::new(&self.policy, name, &version, tag?, now);
+        let is_remembered = request.method() == Method::GET
+            && self.cache.remembers_any()
+            && held.version() == version
+            && !version.is_racy(now);
+        if !is_remembered {
+            return self.answer_opened(held, &representation, request).await;
+        }
+        let length = version.length();
+        let (held, content) = if length <= CACHED_FILE_BYTES as u64 {
+            let (held, content) = held.read(0, length as usize).await;
+            (held, Content::Whole(content?.into()))
+        } else {
+            (held, Content::Open(file))
+        };
+        if held.version() != version {
+            return self.answer_opened(held, &representation, request).await;
+        }
+        let entry = Entry {
+            relative: relative.to_owned(),
+            version,
+            representation,
+            content,
+            release: release.number,
+            looked_ns: Cell::new(self.ring.now_ns()),
+        };
+        let entry = self.cache.insert(self.key(request), entry);
+        self.answer(&entry, request).await
+    }
+
+    /// The response from an open file.
+    ///
+    /// # Errors
+    /// The file has changed, or cannot be read.
+    async fn answer_opened(
+        &self,
+        held: Held,
+        representation: &Representation,
+        request: &Request,
+    ) -> io::Result<Response> {
+        let is_head = request.method() == Method::HEAD;
+        match representation.answer(request.head(), || self.boundaries.make()) {
+            Outcome::Bare(response) => Ok(response),
+            Outcome::Whole(response) => {
+                let whole = 0..representation.length();
+                part_of(held, whole, response, is_head).await
+            }
+            Outcome::Part(response, range) => part_of(held, range, response, is_head).await,
+            Outcome::Parts(response, multipart) => {
+                let first = multipart.parts.first().map_or(0, |(_, range)| range.start);
+                let held = held.sampled(first).await?;
+                let body = FileBody::parts(held, multipart);
+                let length = body.length();
+                Ok(response.with_body(Body::stream(body, Some(length))))
+            }
+        }
+    }
+
+    /// The time since 1970 at which the response will be dated at the earliest. RFC 9110 §8.8.2.1: no
+    /// file may claim to be younger than its response, whatever its time says.
+    fn message_time(&self) -> Duration {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
+        let now = Duration::new(now.tv_sec as u64, now.tv_nsec as u32);
+        // Responses are dated by the ring's clock, which stands still while its tasks run.
+        let behind_ns = self.ring.clock_ns().saturating_sub(self.ring.now_ns());
+        now.saturating_sub(Duration::from_nanos(behind_ns))
+    }
 }
 
-fn not_found() -> Response {
-    Response::error(StatusCode::NOT_FOUND, "")
+/// `response` with a part of a file: read already if it is small, and only told of for HEAD.
+async fn part_of(
+    held: Held,
+    range: Range<u64>,
+    response: Response,
+    is_head: bool,
+) -> io::Result<Response> {
+    let length = range.end - range.start;
+    let body = if is_head {
+        Body::stream(FileBody::part(held, range), Some(length))
+    } else if length <= INLINE_BODY_BYTES as u64 {
+        let (_, content) = held.read(range.start, length as usize).await;
+        content?.into()
+    } else {
+        let held = held.sampled(range.start).await?;
+        Body::stream(FileBody::part(held, range), Some(length))
+    };
+    Ok(response.with_body(body))
+}
+
+fn refuse(reason: &Reason) -> Response {
+    let detail = match reason {
+        Reason::Malformed => "The path is malformed.",
+        _ => "",
+    };
+    Response::error(reason.status(), detail)
 }
 
 fn not_allowed(method: &Method) -> Response {
@@ -227,60 +406,18 @@ fn not_allowed(method: &Method) -> Response {
     response.with_header(ALLOW, HeaderValue::from_static("GET, HEAD, OPTIONS"))
 }
 
-/// The response to a path that could not be opened or read.
-fn refused(error: io::Error, relative: &CStr) -> Response {
+/// The response where the server failed, and not the path.
+fn failed(error: io::Error, path: &str) -> Response {
     use rustix::io::Errno;
     match Errno::from_io_error(&error) {
         // The server is out of descriptors or memory: the file may well be there.
-        Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM) => {
+        Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::AGAIN) => {
             Error::new(StatusCode::SERVICE_UNAVAILABLE, "").with_source(error)
         }
-        Some(Errno::IO) => {
-            let file = relative.to_string_lossy();
-            Error::new(StatusCode::INTERNAL_SERVER_ERROR, "")
-                .with_source(format!("{file} cannot be read: {error}"))
-        }
-        // Missing, hidden by permissions, or a way out of the folder: the peer learns no more.
-        _ => return not_found(),
+        Some(Errno::IO) => Error::new(StatusCode::INTERNAL_SERVER_ERROR, "")
+            .with_source(format!("{path} cannot be read: {error}")),
+        // Of whatever else the file system has against it the peer learns no more.
+        _ => return refuse(&Reason::Absent(Absence::Unreadable)),
     }
     .into_response()
-}
-
-/// A file's content, read as it is sent.
-struct FileBody {
-    file: Rc<File>,
-    offset: u64,
-    left: u64,
-    reading: Option<Reading>,
-}
-
-type Reading = Pin<Box<dyn Future<Output = (io::Result<usize>, Vec<u8>)>>>;
-
-impl BodySource for FileBody {
-    fn poll_data(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Bytes, BodyError>>> {
-        let body = self.get_mut();
-        if body.left == 0 {
-            return Poll::Ready(None);
-        }
-        let reading = body.reading.get_or_insert_with(|| {
-            let (file, offset) = (Rc::clone(&body.file), body.offset);
-            let room = vec![0; body.left.min(FILE_PIECE_BYTES as u64) as usize];
-            Box::pin(async move { file.read_at(room, offset).await })
-        });
-        let (read, mut bytes) = ready!(reading.as_mut().poll(cx));
-        body.reading = None;
-        Poll::Ready(Some(match read {
-            Ok(0) => Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
-            Ok(read) => {
-                bytes.truncate(read);
-                body.offset += read as u64;
-                body.left -= read as u64;
-                Ok(bytes.into())
-            }
-            Err(error) => Err(error.into()),
-        }))
-    }
 }

@@ -1,5 +1,4 @@
-//! The part of a representation that a request asks for (RFC 9110 §14). It reads and sends nothing,
-//! and knows one range at a time: whoever asks for several gets the whole, as §14.2 allows.
+//! The parts of a representation that a request asks for (RFC 9110 §14). It reads and sends nothing.
 
 use std::ops::Range;
 use std::time::SystemTime;
@@ -10,6 +9,7 @@ use ::http::{HeaderValue, Method};
 use super::chars::trim_ows;
 use super::conditions::{Validators, date, strongly};
 use super::head::RequestHead;
+use crate::limits::{RANGE_GAP_BYTES, RANGES};
 
 /// What of a representation a request is to be given.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,10 @@ pub enum Selection {
     /// These of its bytes, with 206 (Partial Content) and [`Selection::content_range`]. They are
     /// never none, and lie within it.
     Part(Range<u64>),
+    /// These of its parts, at least two, each as [`Selection::Part`] has it: with 206 and a content
+    /// of `multipart/byteranges`, in which each has its own [`content_range`]. They are in the order
+    /// in which they were asked for, do not overlap, and are at least [`RANGE_GAP_BYTES`] apart.
+    Parts(Vec<Range<u64>>),
     /// Nothing, with 416 (Range Not Satisfiable) and [`Selection::content_range`]: the range begins
     /// behind its end.
     Unsatisfiable,
@@ -26,18 +30,21 @@ pub enum Selection {
 
 impl Selection {
     /// The value of Content-Range for a representation of `length` bytes (RFC 9110 §14.4); `None`
-    /// for the whole, which has no such field.
+    /// for the whole and for several parts, which have no such field (§15.3.7.2).
     pub fn content_range(&self, length: u64) -> Option<HeaderValue> {
         let text = match self {
-            Selection::Whole => return None,
-            Selection::Part(range) => {
-                let last = range.end.saturating_sub(1);
-                format!("bytes {}-{last}/{length}", range.start)
-            }
+            Selection::Whole | Selection::Parts(_) => return None,
+            Selection::Part(range) => content_range(range, length),
             Selection::Unsatisfiable => format!("bytes */{length}"),
         };
         HeaderValue::try_from(text).ok()
     }
+}
+
+/// The Content-Range of a part of `length` bytes, as text. The range is not empty.
+pub fn content_range(range: &Range<u64>, length: u64) -> String {
+    let last = range.end.saturating_sub(1);
+    format!("bytes {}-{last}/{length}", range.start)
 }
 
 impl Validators<'_> {
@@ -47,8 +54,8 @@ impl Validators<'_> {
     /// If-Range counts when it is that of the last change exactly; whether a second change could
     /// have followed within that second is for the handler to know (§8.8.2.2).
     pub fn select(&self, head: &RequestHead, length: u64) -> Selection {
-        match head.range() {
-            Some(spec) if self.is_current(head) => spec.of(length),
+        match head.ranges() {
+            Some(specs) if self.is_current(head) => choose(&specs, length),
             _ => Selection::Whole,
         }
     }
@@ -87,6 +94,14 @@ impl RequestHead {
 
     /// The one range of bytes that it asks for.
     pub(crate) fn range(&self) -> Option<RangeSpec> {
+        match self.ranges()?[..] {
+            [spec] => Some(spec),
+            _ => None,
+        }
+    }
+
+    /// The ranges of bytes that it asks for.
+    fn ranges(&self) -> Option<Vec<RangeSpec>> {
         // RFC 9110 §14.2: other methods have no ranges, and what is malformed or of another unit
         // is ignored.
         let mut values = self.field_values(RANGE.as_str());
@@ -94,7 +109,7 @@ impl RequestHead {
             return None;
         };
         (*self.method() == Method::GET)
-            .then(|| RangeSpec::parse(value))
+            .then(|| parse(value))
             .flatten()
     }
 }
@@ -109,20 +124,63 @@ pub enum RangeSpec {
     Last(u64),
 }
 
-impl RangeSpec {
-    /// The range of a Range field that has one, in bytes.
-    fn parse(value: &[u8]) -> Option<RangeSpec> {
-        let equals = memchr::memchr(b'=', value)?;
-        let (unit, set) = (&value[..equals], &value[equals + 1..]);
-        if !unit.eq_ignore_ascii_case(b"bytes") {
-            return None;
+/// The ranges of a Range field, in bytes; `None` if it is malformed, of another unit, or has more
+/// than [`RANGES`].
+fn parse(value: &[u8]) -> Option<Vec<RangeSpec>> {
+    let equals = memchr::memchr(b'=', value)?;
+    let (unit, set) = (&value[..equals], &value[equals + 1..]);
+    if !unit.eq_ignore_ascii_case(b"bytes") {
+        return None;
+    }
+    // RFC 9110 §5.6.1.2: members of a list may be empty.
+    let members = set.split(|&octet| octet == b',').map(trim_ows);
+    let members = members.filter(|member| !member.is_empty());
+    let specs: Option<Vec<_>> = members.take(RANGES + 1).map(RangeSpec::parse).collect();
+    specs.filter(|specs| (1..=RANGES).contains(&specs.len()))
+}
+
+/// What is to be sent for `specs` of `length` bytes.
+///
+/// RFC 9110 §15.3.7.2: ranges that overlap, or lie closer than what would be sent between them,
+/// become one; a single one that is left needs no multipart.
+fn choose(specs: &[RangeSpec], length: u64) -> Selection {
+    // A representation of nothing has no last byte that could be named in an answer.
+    if length == 0
+        && specs
+            .iter()
+            .any(|spec| matches!(spec, RangeSpec::Last(1..)))
+    {
+        return Selection::Whole;
+    }
+    let mut parts: Vec<Range<u64>> = Vec::with_capacity(specs.len());
+    for spec in specs {
+        let mut range = spec.of(length);
+        if range.is_empty() {
+            continue;
         }
-        // RFC 9110 §5.6.1.2: members of a list may be empty.
-        let members = set.split(|&octet| octet == b',').map(trim_ows);
-        let mut members = members.filter(|member| !member.is_empty());
-        let (Some(member), None) = (members.next(), members.next()) else {
-            return None;
-        };
+        // One that swallows others may reach yet others, which were apart before.
+        let mut place = parts.len();
+        while let Some(near) = parts.iter().position(|part| are_near(part, &range)) {
+            let part = parts.remove(near);
+            range = range.start.min(part.start)..range.end.max(part.end);
+            place = place.min(near);
+        }
+        parts.insert(place.min(parts.len()), range);
+    }
+    match parts.len() {
+        0 => Selection::Unsatisfiable,
+        1 => Selection::Part(parts.remove(0)),
+        _ => Selection::Parts(parts),
+    }
+}
+
+fn are_near(one: &Range<u64>, other: &Range<u64>) -> bool {
+    let gap = one.start.max(other.start);
+    gap < one.end.min(other.end).saturating_add(RANGE_GAP_BYTES)
+}
+
+impl RangeSpec {
+    fn parse(member: &[u8]) -> Option<RangeSpec> {
         let dash = memchr::memchr(b'-', member)?;
         let (first, last) = (&member[..dash], &member[dash + 1..]);
         match (first, last) {
@@ -135,17 +193,12 @@ impl RangeSpec {
         }
     }
 
-    fn of(self, length: u64) -> Selection {
-        let range = match self {
-            // A representation of nothing has no last byte that could be named in an answer.
-            RangeSpec::Last(bytes) if length == 0 && bytes > 0 => return Selection::Whole,
+    /// The bytes of `length` that it means; none if it begins behind them.
+    fn of(self, length: u64) -> Range<u64> {
+        match self {
             RangeSpec::Last(bytes) => length.saturating_sub(bytes)..length,
             RangeSpec::From(first, None) => first..length,
             RangeSpec::From(first, Some(last)) => first..length.min(last.saturating_add(1)),
-        };
-        match range.is_empty() {
-            true => Selection::Unsatisfiable,
-            false => Selection::Part(range),
         }
     }
 }
@@ -202,7 +255,12 @@ mod tests {
             ("bytes=99999999999999999999-", 10, Unsatisfiable),
             ("bytes=-99999999999999999999", 10, Part(0..10)),
             ("bytes=3-2", 10, Whole),
-            ("bytes=0-1,3-4", 10, Whole),
+            ("bytes=0-1,3-4", 10, Part(0..5)),
+            ("bytes=0-1,x", 10, Whole),
+            ("bytes=0-1,4-3", 10, Whole),
+            ("bytes=0-1,10-", 10, Part(0..2)),
+            ("bytes=10-,20-", 10, Unsatisfiable),
+            ("bytes=-0,-0", 10, Unsatisfiable),
             ("bytes=", 10, Whole),
             ("bytes=-", 10, Whole),
             ("bytes=+1-2", 10, Whole),
@@ -231,6 +289,54 @@ mod tests {
     }
 
     #[test]
+    fn several_ranges_stay_apart_or_become_one() {
+        let gap = RANGE_GAP_BYTES;
+        let cases: [(String, Selection); 9] = [
+            ("0-0,500-509".into(), Parts(vec![0..1, 500..510])),
+            ("500-509,0-0".into(), Parts(vec![500..510, 0..1])),
+            ("0-0,-10".into(), Parts(vec![0..1, 990..1000])),
+            ("0-0,2000-,500-".into(), Parts(vec![0..1, 500..1000])),
+            (format!("0-0,{gap}-{gap}"), Part(0..gap + 1)),
+            (
+                format!("0-0,{0}-{0}", gap + 1),
+                Parts(vec![0..1, gap + 1..gap + 2]),
+            ),
+            ("0-600,500-".into(), Part(0..1000)),
+            // The third joins the first two.
+            ("0-0,300-300,1-299".into(), Part(0..301)),
+            (
+                "700-700,0-0,300-300,1-299".into(),
+                Parts(vec![700..701, 0..301]),
+            ),
+        ];
+        for (ranges, expected) in cases {
+            let value = format!("bytes={ranges}");
+            assert_eq!(
+                select("GET", 1000, &[("Range", &value)]),
+                expected,
+                "{value}"
+            );
+        }
+    }
+
+    #[test]
+    fn so_many_ranges_and_no_more() {
+        let ranges = |count: usize| {
+            let ranges: Vec<_> = (0..count).map(|n| format!("{0}-{0}", n * 1000)).collect();
+            format!("bytes={}", ranges.join(","))
+        };
+        let length = 1000 * (RANGES as u64 + 1);
+        match select("GET", length, &[("Range", &ranges(RANGES))]) {
+            Parts(parts) => assert_eq!(parts.len(), RANGES),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(
+            select("GET", length, &[("Range", &ranges(RANGES + 1))]),
+            Whole
+        );
+    }
+
+    #[test]
     fn a_part_is_of_what_the_peer_has() {
         let cases = [
             ("\"a\"", true),
@@ -255,6 +361,7 @@ mod tests {
             (Whole, None),
             (Part(0..1), Some("bytes 0-0/10")),
             (Part(2..10), Some("bytes 2-9/10")),
+            (Parts(vec![0..1, 9..10]), None),
             (Unsatisfiable, Some("bytes */10")),
         ];
         for (selection, expected) in cases {

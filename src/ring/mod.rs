@@ -45,6 +45,7 @@ mod notify;
 mod op;
 mod probe;
 mod rw;
+mod sendfile;
 mod socket;
 mod stream;
 #[cfg(feature = "tokio-io")]
@@ -67,7 +68,7 @@ pub(crate) use self::core::monotonic_ns;
 pub(crate) use self::deadline::limit;
 pub use self::deadline::{Deadline, Elapsed, Ticks};
 pub use self::driver::{PREEMPTION, SHORT_WAIT, run};
-pub use self::file::File;
+pub use self::file::{Access, File, Links, Opening};
 pub use self::listener::{Listener, MULTISHOT_CREDIT};
 pub use self::message::Message;
 pub use self::notify::{Notified, Notifier};

@@ -35,6 +35,8 @@ pub(super) enum Payload {
         how: Vec<types::OpenHow>,
         directory: Arc<OwnedFd>,
     },
+    /// Nothing: the operation names its socket alone.
+    Nothing,
     /// An address being connected to.
     Connect(Vec<socket2::SockAddr>),
     /// Notifications being received.

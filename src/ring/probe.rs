@@ -4,12 +4,13 @@ use io_uring::{IoUring, Probe, opcode};
 use std::io;
 
 /// Operations that a ring submits, with the names under which `io_uring_enter(2)` knows them.
-const OPERATIONS: [(u8, &str); 10] = [
+const OPERATIONS: [(u8, &str); 11] = [
     (opcode::Accept::CODE, "ACCEPT"),
     (opcode::AsyncCancel::CODE, "ASYNC_CANCEL"),
     (opcode::Close::CODE, "CLOSE"),
     (opcode::Connect::CODE, "CONNECT"),
     (opcode::OpenAt2::CODE, "OPENAT2"),
+    (opcode::PollAdd::CODE, "POLL_ADD"),
     (opcode::Read::CODE, "READ"),
     (opcode::Recv::CODE, "RECV"),
     (opcode::Send::CODE, "SEND"),

@@ -14,6 +14,7 @@ use crate::app::{App, Error, Result};
 use crate::config::Config;
 use crate::cores;
 use crate::failure::Failure;
+use crate::files::Policy;
 use crate::limits::{Limits, RESERVED_DESCRIPTORS};
 use crate::preflight::{Machine, SHARD_LOCKED_BYTES};
 use crate::ring::RingOptions;
@@ -97,6 +98,12 @@ impl Server {
     /// is told when the server is started.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.config.limits = limits;
+        self
+    }
+
+    /// How the folders of [`App::files`] are served. Default: [`Policy::default`].
+    pub fn files(mut self, policy: Policy) -> Self {
+        self.config.files = policy;
         self
     }
 
@@ -192,6 +199,7 @@ impl Server {
             options,
             limits: config.limits,
             server_header: config.server_header,
+            files: config.files,
             access: config.stats,
             shutdown_timeout: config.shutdown_timeout,
             factory,

@@ -6,6 +6,7 @@ use super::listen::Listening;
 use crate::between::Exchange;
 use crate::config::StatsAccess;
 use crate::failure::Failure;
+use crate::files::Policy;
 use crate::http::CloseReason;
 use crate::limits::{FRESH_TIMEOUT, Limits, SNAPSHOT_INTERVAL};
 use crate::log;
@@ -26,6 +27,7 @@ pub(super) struct Plan {
     pub(super) options: RingOptions,
     pub(super) limits: Limits,
     pub(super) server_header: Option<HeaderValue>,
+    pub(super) files: Policy,
     pub(super) access: StatsAccess,
     pub(super) shutdown_timeout: Duration,
     pub(super) factory: Factory,
@@ -105,6 +107,7 @@ impl Supervisor {
                 options: self.plan.options,
                 limits: self.plan.limits,
                 server_header: self.plan.server_header.clone(),
+                files: self.plan.files.clone(),
                 access: self.plan.access.clone(),
                 info: info.clone(),
                 view: Arc::clone(&view),

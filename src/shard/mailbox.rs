@@ -7,6 +7,7 @@ use crate::between::{Core, Exchange};
 use crate::config::StatsAccess;
 use crate::connection::{Service, Transport};
 use crate::failure::Failure;
+use crate::files::Policy;
 use crate::flag::Flag;
 use crate::http::CloseReason;
 use crate::limits::{DRAIN_GRACE, END_GRACE, Limits, RESERVED_CONNECTIONS, SNAPSHOT_INTERVAL};
@@ -17,7 +18,7 @@ use crate::stats::{ReceiveBuffers, Recorder, ServerInfo, Snapshot, View};
 use futures_lite::future::{or, yield_now};
 use http::HeaderValue;
 use slab::Slab;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::ffi::CString;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
@@ -36,6 +37,7 @@ pub(crate) struct Setup {
     pub(crate) options: RingOptions,
     pub(crate) limits: Limits,
     pub(crate) server_header: Option<HeaderValue>,
+    pub(crate) files: Policy,
     pub(crate) access: StatsAccess,
     pub(crate) info: ServerInfo,
     pub(crate) view: Arc<View>,
@@ -169,6 +171,7 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
         connections: RefCell::new(Slab::with_capacity(RESERVED_CONNECTIONS)),
         accepting: Cell::new(0),
         tasks: super::Tasks::default(),
+        files: OnceCell::new(),
         life: RefCell::default(),
         closings: Cell::new(0),
         ending: Cell::new(false),
@@ -194,7 +197,7 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
         lanes::connect(&shard)?;
     }
     let mut life = app.take_life();
-    let router = shard.build(app)?;
+    let router = shard.build(app, &setup.files)?;
     shard.service.route_by(router);
     for work in std::mem::take(&mut life.start) {
         work.await.map_err(|error| {
@@ -346,6 +349,9 @@ impl Mailbox {
             held: self.shard.ring.buffers_held() as u64,
             bytes: self.shard.ring.buffer_bytes() as u64,
         });
+        if let Some(cache) = self.shard.files.get() {
+            recorder.file_cache(cache.figures());
+        }
         (self.ticked_ns, self.waited_ns) = (now_ns, waited_ns);
         let snapshot = match self.spare.take() {
             Some(mut spare) => {

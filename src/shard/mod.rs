@@ -23,7 +23,8 @@ use crate::between::{Core, Lanes, Mailbox};
 use crate::config::StatsAccess;
 use crate::connection::{self, Host, Service, Transport, Wire};
 use crate::failure::Failure;
-use crate::files::Files;
+use crate::files::cache::Cache;
+use crate::files::{Files, Policy};
 use crate::flag::Flag;
 use crate::http::RequestHead;
 use crate::limits::SPARE_TASKS;
@@ -31,7 +32,7 @@ use crate::preflight;
 use crate::ring::{Listener, Ring, Stream};
 use crate::stats::{Recorder, ServerInfo, View};
 use slab::Slab;
-use std::cell::{Cell, RefCell, RefMut};
+use std::cell::{Cell, OnceCell, RefCell, RefMut};
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
@@ -56,6 +57,8 @@ pub struct Shard {
     /// Acceptors that have not ended.
     accepting: Cell<usize>,
     tasks: Tasks<Accepted>,
+    /// What it remembers of files, for all its folders; `None` without any.
+    files: OnceCell<Rc<Cache>>,
     /// What the app has still to do beside answering requests.
     life: RefCell<Life>,
     /// How much of what it does in a shutdown is not done.
@@ -150,10 +153,13 @@ impl Shard {
     }
 
     /// Proves the routes of the core's application.
-    fn build(&self, app: App) -> Result<Router, Failure> {
+    fn build(&self, app: App, policy: &Policy) -> Result<Router, Failure> {
         let app = app.open_folders(&|path| {
             preflight::folder(path)?;
-            let files = Files::open(&self.ring, path).map_err(|error| {
+            let capacity = usize::try_from(policy.cache_bytes).unwrap_or(usize::MAX);
+            let cache = self.files.get_or_init(|| Rc::new(Cache::new(capacity)));
+            let files = Files::remembering(&self.ring, path, policy.clone(), cache);
+            let files = files.map_err(|error| {
                 let what = format!("the folder {} cannot be opened: {error}", path.display());
                 Failure::operator(what, "make it readable for this user, or name another")
             })?;

@@ -4,6 +4,7 @@ use crate::connection::{Received, Transport};
 use crate::ring::{Deadline, Lease, Message, Stream};
 use std::io;
 use std::net::{Shutdown, SocketAddr};
+use std::os::fd::BorrowedFd;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -38,6 +39,22 @@ impl Transport for Socket {
 
     fn send(&self, message: Message) -> impl Future<Output = (io::Result<usize>, Message)> {
         self.stream.send(message)
+    }
+
+    fn sends_files(&self) -> bool {
+        true
+    }
+
+    fn try_send(&self, head: &[u8]) -> io::Result<usize> {
+        self.stream.try_send(head, true)
+    }
+
+    fn try_send_file(&self, file: BorrowedFd<'_>, offset: u64, bytes: usize) -> io::Result<usize> {
+        self.stream.try_send_file(file, offset, bytes)
+    }
+
+    fn writable(&self) -> impl Future<Output = io::Result<()>> {
+        self.stream.writable()
     }
 
     fn interrupt(&self) {

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 
 use super::latency::LatencySummary;
 use super::rfc3339::rfc3339;
-use super::snapshot::ReceiveBuffers;
+use super::snapshot::{FileCache, ReceiveBuffers};
 use super::status::StatusCounts;
 use super::view::{Connections, CoreView, View};
 
@@ -115,6 +115,8 @@ struct Core<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     receive_buffers: Option<Buffers>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    file_cache: Option<CacheFigures>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     busy_ratio: Option<f64>,
     snapshot_age_ms: u64,
     #[serde(flatten)]
@@ -124,6 +126,16 @@ struct Core<'a> {
 #[derive(Serialize)]
 struct Buffers {
     held: u64,
+    bytes: u64,
+}
+
+#[derive(Serialize)]
+struct CacheFigures {
+    hits: u64,
+    misses: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hit_ratio: Option<f64>,
+    entries: u64,
     bytes: u64,
 }
 
@@ -202,6 +214,7 @@ impl<'a> Core<'a> {
             connections_active: core.connections_active,
             accept_queue: core.accept_queue,
             receive_buffers: core.receive_buffers.map(Buffers::new),
+            file_cache: core.file_cache.map(CacheFigures::new),
             busy_ratio: core.busy_ratio.map(to_thousandths),
             snapshot_age_ms: now_ns.saturating_sub(core.snapshot_at_ns) / 1_000_000,
             latency: &core.latency,
@@ -213,6 +226,26 @@ impl Buffers {
     fn new(buffers: ReceiveBuffers) -> Buffers {
         let ReceiveBuffers { held, bytes } = buffers;
         Buffers { held, bytes }
+    }
+}
+
+impl CacheFigures {
+    fn new(cache: FileCache) -> CacheFigures {
+        let FileCache {
+            hits,
+            misses,
+            entries,
+            bytes,
+        } = cache;
+        let asked = hits + misses;
+        let hit_ratio = (asked > 0).then(|| to_thousandths(hits as f64 / asked as f64));
+        CacheFigures {
+            hits,
+            misses,
+            hit_ratio,
+            entries,
+            bytes,
+        }
     }
 }
 

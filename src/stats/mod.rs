@@ -48,7 +48,7 @@
 //!   included.
 //! - `cores[].busy_ratio` is the share of the same interval in which the core ran instead of
 //!   waiting, from 0 to 1. It is left out while nothing is known of it, as are `accept_queue`
-//!   and `receive_buffers`.
+//!   and `receive_buffers`; `file_cache` is left out on a core that serves no files.
 //! - `cores[].receive_buffers` are those that held received bytes when the snapshot was taken, and the
 //!   bytes of memory behind all that were ever needed at the same time.
 //! - `cores[].snapshot_age_ms` says how old the core's figures are when the answer is written. A
@@ -70,7 +70,7 @@ mod view;
 pub use json::{ServerInfo, json};
 pub use latency::LatencySummary;
 pub use recorder::Recorder;
-pub use snapshot::{ReceiveBuffers, Snapshot};
+pub use snapshot::{FileCache, ReceiveBuffers, Snapshot};
 pub use status::StatusCounts;
 pub use totals::Totals;
 pub use view::{Connections, CoreView, View};

@@ -1,7 +1,7 @@
 //! What a core does, counted while it does it: the hot path of the statistics. It has one owner,
 //! uses no atomics, allocates nothing once it is made, and is told every time it needs.
 
-use super::snapshot::{Counters, ReceiveBuffers, Snapshot};
+use super::snapshot::{Counters, FileCache, ReceiveBuffers, Snapshot};
 
 /// The counters of one core.
 ///
@@ -12,6 +12,7 @@ pub struct Recorder {
     core: usize,
     accept_queue: Option<u32>,
     receive_buffers: Option<ReceiveBuffers>,
+    file_cache: Option<FileCache>,
     counters: Counters,
 }
 
@@ -23,6 +24,7 @@ impl Recorder {
             core,
             accept_queue: None,
             receive_buffers: None,
+            file_cache: None,
             counters: Counters::new(close_reasons),
         }
     }
@@ -116,6 +118,13 @@ impl Recorder {
         self.receive_buffers = Some(buffers);
     }
 
+    /// The core remembers these files now. Until it is said for the first time, `/stats` leaves
+    /// `file_cache` out.
+    #[inline]
+    pub fn file_cache(&mut self, cache: FileCache) {
+        self.file_cache = Some(cache);
+    }
+
     /// The core ran for this many nanoseconds.
     #[inline]
     pub fn ran(&mut self, ns: u64) {
@@ -135,6 +144,7 @@ impl Recorder {
             at_ns,
             accept_queue: self.accept_queue,
             receive_buffers: self.receive_buffers,
+            file_cache: self.file_cache,
             counters: self.counters.clone(),
         }
     }
@@ -146,6 +156,7 @@ impl Recorder {
         snapshot.at_ns = at_ns;
         snapshot.accept_queue = self.accept_queue;
         snapshot.receive_buffers = self.receive_buffers;
+        snapshot.file_cache = self.file_cache;
         snapshot.counters.copy_from(&self.counters);
     }
 }

@@ -11,6 +11,7 @@ pub struct Snapshot {
     pub(super) at_ns: u64,
     pub(super) accept_queue: Option<u32>,
     pub(super) receive_buffers: Option<ReceiveBuffers>,
+    pub(super) file_cache: Option<FileCache>,
     pub(super) counters: Counters,
 }
 
@@ -20,6 +21,19 @@ pub struct ReceiveBuffers {
     /// Those that hold received bytes, taken or not; the others are the kernel's to fill.
     pub held: u64,
     /// Bytes of all that were needed at the same time so far.
+    pub bytes: u64,
+}
+
+/// What one core remembers of the files that it serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileCache {
+    /// Requests that were answered from it, perhaps after a look at the file.
+    pub hits: u64,
+    /// Requests for which a file was opened.
+    pub misses: u64,
+    /// Files in it.
+    pub entries: u64,
+    /// Bytes of memory that they cost, about.
     pub bytes: u64,
 }
 

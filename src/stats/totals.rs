@@ -103,6 +103,7 @@ impl Core {
             connections_active: counters.active(),
             accept_queue: self.newest.accept_queue,
             receive_buffers: self.newest.receive_buffers,
+            file_cache: self.newest.file_cache,
             busy_ratio: self.rate.busy_ratio(),
             latency: counters.latency.summary(),
         }

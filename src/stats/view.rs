@@ -1,7 +1,7 @@
 //! What all cores counted, merged at one moment: figures only, ready to be written in any format.
 
 use super::latency::LatencySummary;
-use super::snapshot::ReceiveBuffers;
+use super::snapshot::{FileCache, ReceiveBuffers};
 use super::status::StatusCounts;
 
 /// Merged figures of a server and the figures of each of its cores, made by
@@ -62,6 +62,8 @@ pub struct CoreView {
     pub accept_queue: Option<u32>,
     /// Its receive buffers, if it told.
     pub receive_buffers: Option<ReceiveBuffers>,
+    /// The files that it remembers, if it serves any.
+    pub file_cache: Option<FileCache>,
     /// The share of its last interval in which it ran, from 0 to 1, if it told.
     pub busy_ratio: Option<f64>,
     /// Latencies of the requests it answered since the start.

@@ -8,6 +8,7 @@ use corelane::config::access_log::AccessLogTo;
 use corelane::config::raw::RawConfig;
 use corelane::config::{Config, cidr, duration, listen};
 use corelane::cores::{CoreSelection, select};
+use corelane::files::Policy;
 use corelane::files::path::{Located, directory_location, locate};
 use corelane::http::{
     BodyDecoder, BodyLimits, Framing, HeadLimits, HeadParser, HttpDate, Refusal, RequestHead,
@@ -143,7 +144,11 @@ pub(crate) fn path(input: &[u8]) {
     let is_root = bytes == b".";
     for name in bytes.split(|&octet| octet == b'/') {
         assert!(!name.is_empty() && name.len() <= limits::NAME_BYTES && name != b"..");
-        assert!(is_root || !name.starts_with(b".") || name == b".well-known");
+        assert!(is_root || name != b".");
+    }
+    if Policy::default().hides(bytes).is_none() {
+        let mut names = bytes.split(|&octet| octet == b'/');
+        assert!(is_root || names.all(|name| !name.starts_with(b".") || name == b".well-known"));
     }
     let location = directory_location(&relative, query);
     assert!(location.bytes().all(|octet| octet.is_ascii_graphic()));

@@ -1,6 +1,7 @@
 //! Every operation dropped mid-flight, at several points of its life, and nothing is held after.
 
 use super::alone::{alone, open_descriptors};
+use super::files::READ;
 use super::*;
 use bytes::Bytes;
 use futures_lite::future::poll_once;
@@ -275,9 +276,9 @@ fn no_descriptor_is_left() {
                 drop_after(passes, stream.receive()).await;
                 drop_after(passes, stream.send(vec![0; 1 << 20].into())).await;
                 drop((stream, peer));
-                let path = || c"file".to_owned();
-                drop_after(passes, File::open_beneath(&ring, &folder, path())).await;
-                if let Ok(file) = File::open_beneath(&ring, &folder, path()).await {
+                let path = c"file";
+                drop_after(passes, File::open_beneath(&ring, &folder, path, READ)).await;
+                if let Ok(file) = File::open_beneath(&ring, &folder, path, READ).await {
                     drop_after(passes, file.read_at(vec![0; 100_000], 0)).await;
                 }
             }

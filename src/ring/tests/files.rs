@@ -3,6 +3,11 @@
 use super::*;
 use std::os::fd::OwnedFd;
 
+pub(super) const READ: Opening = Opening {
+    access: Access::Read,
+    links: Links::Beneath,
+};
+
 fn folder() -> (tempfile::TempDir, Arc<OwnedFd>) {
     let folder = tempfile::tempdir().unwrap();
     let fd = std::fs::File::open(folder.path()).unwrap().into();
@@ -15,9 +20,7 @@ fn a_file_is_read_at_any_offset() {
         let (folder, fd) = folder();
         let bytes = pattern(10_000, 1);
         std::fs::write(folder.path().join("file"), &bytes).unwrap();
-        let file = File::open_beneath(&ring, &fd, c"file".to_owned())
-            .await
-            .unwrap();
+        let file = File::open_beneath(&ring, &fd, c"file", READ).await.unwrap();
         for (offset, len, expected) in [
             (0, 10_000, 10_000),
             (1, 100, 100),
@@ -38,22 +41,84 @@ fn a_file_is_read_at_any_offset() {
 }
 
 #[test]
-fn nothing_above_the_folder_is_opened() {
+fn links_are_followed_as_far_as_is_asked() {
     with_ring(RingOptions::default(), |ring| async move {
         let (folder, fd) = folder();
-        std::os::unix::fs::symlink("/etc/passwd", folder.path().join("link")).unwrap();
-        for (path, errno) in [
-            (c"../etc/passwd", libc::EXDEV),
-            (c"/etc/passwd", libc::EXDEV),
-            (c"link", libc::EXDEV),
-            (c"missing", libc::ENOENT),
-            (c"", libc::ENOENT),
-        ] {
-            let error = File::open_beneath(&ring, &fd, path.to_owned())
-                .await
-                .unwrap_err();
-            assert_eq!(error.raw_os_error(), Some(errno), "{path:?}");
+        let link = |to: &str, name| {
+            std::os::unix::fs::symlink(to, folder.path().join(name)).unwrap();
+        };
+        std::fs::write(folder.path().join("file"), "x").unwrap();
+        link("file", "inside");
+        link("/proc/self/stat", "outside");
+        link("/proc/self/root", "magic");
+        link("loop", "loop");
+        // With no links, those beneath, and all: what comes of it.
+        let table = [
+            (c"file", [None, None, None]),
+            (c"inside", [Some(libc::ELOOP), None, None]),
+            (c"outside", [Some(libc::ELOOP), Some(libc::EXDEV), None]),
+            (
+                c"magic",
+                [Some(libc::ELOOP), Some(libc::EXDEV), Some(libc::ELOOP)],
+            ),
+            (c"loop", [Some(libc::ELOOP); 3]),
+            (c"missing", [Some(libc::ENOENT); 3]),
+            (c"", [Some(libc::ENOENT); 3]),
+        ];
+        for access in [Access::Look, Access::Read] {
+            for (path, errnos) in table {
+                let links = [Links::None, Links::Beneath, Links::Any];
+                for (links, errno) in links.into_iter().zip(errnos) {
+                    let opening = Opening { access, links };
+                    let opened = File::open_beneath(&ring, &fd, path, opening).await;
+                    let told = opened.err().and_then(|error| error.raw_os_error());
+                    assert_eq!(told, errno, "{path:?} {opening:?}");
+                }
+            }
+            for (path, errno) in [
+                (c"../etc/passwd", libc::EXDEV),
+                (c"/etc/passwd", libc::EXDEV),
+            ] {
+                for links in [Links::None, Links::Beneath] {
+                    let opening = Opening { access, links };
+                    let opened = File::open_beneath(&ring, &fd, path, opening).await;
+                    assert_eq!(opened.unwrap_err().raw_os_error(), Some(errno), "{path:?}");
+                }
+            }
         }
+    });
+}
+
+#[test]
+fn what_is_only_looked_at_is_not_read() {
+    with_ring(RingOptions::default(), |ring| async move {
+        let (folder, fd) = folder();
+        std::fs::write(folder.path().join("file"), "x").unwrap();
+        let opening = Opening {
+            access: Access::Look,
+            ..READ
+        };
+        let file = File::open_beneath(&ring, &fd, c"file", opening)
+            .await
+            .unwrap();
+        let (read, _) = file.read_at(vec![0; 1], 0).await;
+        assert_eq!(read.unwrap_err().raw_os_error(), Some(libc::EBADF));
+        let errno = file.read_now(&mut [0], 0).unwrap_err().raw_os_error();
+        assert_eq!(errno, Some(libc::EBADF));
+    });
+}
+
+#[test]
+fn what_is_in_memory_is_read_at_once() {
+    with_ring(RingOptions::default(), |ring| async move {
+        let (folder, fd) = folder();
+        std::fs::write(folder.path().join("file"), pattern(10_000, 1)).unwrap();
+        let file = File::open_beneath(&ring, &fd, c"file", READ).await.unwrap();
+        // It has just been written, so it is in memory.
+        let mut buffer = vec![0; 100];
+        assert_eq!(file.read_now(&mut buffer, 9_950).unwrap(), 50);
+        assert_eq!(buffer[..50], pattern(10_000, 1)[9_950..]);
+        assert_eq!(file.read_now(&mut buffer, 10_000).unwrap(), 0);
     });
 }
 
@@ -62,9 +127,7 @@ fn a_dropped_read_keeps_its_file_open() {
     with_ring(RingOptions::default(), |ring| async move {
         let (folder, fd) = folder();
         std::fs::write(folder.path().join("file"), pattern(10_000, 1)).unwrap();
-        let file = File::open_beneath(&ring, &fd, c"file".to_owned())
-            .await
-            .unwrap();
+        let file = File::open_beneath(&ring, &fd, c"file", READ).await.unwrap();
         settled(&ring, [0; 5]).await;
         assert!(
             futures_lite::future::poll_once(file.read_at(vec![0; 10_000], 0))

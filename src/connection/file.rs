@@ -1,0 +1,119 @@
+//! Sends what of a response lies in a file from there, turn by turn with the core's other connections.
+
+use super::respond::Broken;
+use super::transport::{Host, Transport};
+use super::visit::Visit;
+use crate::app::Body;
+use crate::http::Event;
+use crate::log::Cause;
+use futures_lite::future::yield_now;
+use std::io;
+use std::time::Duration;
+
+/// What became of one turn: how much went out, and what is next.
+struct Turn {
+    head_bytes: usize,
+    file_bytes: usize,
+    next: Result<Next, Broken>,
+}
+
+/// What follows a turn.
+enum Next {
+    /// Another.
+    Turn,
+    /// The source has to be asked for a piece.
+    Piece,
+    /// The peer takes no more now.
+    Wait,
+}
+
+impl<H: Host> Visit<'_, H> {
+    /// Sends what was gathered and then of `body` what its source can send from a file, until the
+    /// source has to be asked for a piece. Returns how much of the body went out.
+    pub(super) async fn send_from_file(
+        &mut self,
+        body: &mut Body,
+        is_held: &mut bool,
+    ) -> Result<u64, Broken> {
+        let mut sent = 0;
+        loop {
+            let turn = self.send_turn(body);
+            // Though the source may have failed behind it, this is out.
+            let bytes = turn.head_bytes + turn.file_bytes;
+            if bytes > 0 {
+                *is_held = false;
+                self.work.out.drain(..turn.head_bytes);
+                sent += turn.file_bytes as u64;
+                self.recorder().sent(bytes as u64);
+                self.work.pace.add_bytes(bytes);
+            }
+            match turn.next? {
+                // Others get theirs after each.
+                Next::Turn => yield_now().await,
+                Next::Piece => return Ok(sent),
+                Next::Wait => self.writable().await?,
+            }
+        }
+    }
+
+    fn send_turn(&self, body: &mut Body) -> Turn {
+        let transport = &self.wire.transport;
+        let head = &self.work.out;
+        let mut head_bytes = 0;
+        let mut sent = Ok(0);
+        let offered = body.send_from_file(&mut |file, offset, bytes| {
+            sent = send_behind(transport, head, &mut head_bytes, || {
+                transport.try_send_file(file, offset, bytes)
+            });
+            *sent.as_ref().unwrap_or(&0)
+        });
+        let file_bytes = *sent.as_ref().unwrap_or(&0);
+        let next = match (offered, sent) {
+            (Some(Err(error)), _) => Err(Broken::Source(Cause::Source(error))),
+            (None, _) => Ok(Next::Piece),
+            // The file ended before its time: the source finds out when it is asked for a piece.
+            (_, Ok(0)) if head_bytes == 0 => Ok(Next::Piece),
+            (_, Ok(_)) => Ok(Next::Turn),
+            (_, Err(error)) if error.kind() == io::ErrorKind::WouldBlock => Ok(Next::Wait),
+            (_, Err(_)) => Err(Broken::Wire(Event::Failed)),
+        };
+        Turn {
+            head_bytes,
+            file_bytes,
+            next,
+        }
+    }
+
+    /// Waits until the peer takes more, as long as it may take.
+    async fn writable(&mut self) -> Result<(), Broken> {
+        let (transport, limits) = (&self.wire.transport, self.limits());
+        let (pause, rate) = (limits.write_timeout, limits.write_rate_bytes);
+        let patience_ns = self.work.pace.patience_ns(pause, rate);
+        transport.arm(Duration::from_nanos(patience_ns));
+        let since_ns = transport.now_ns();
+        match transport.limit(transport.writable()).await {
+            Some(Ok(())) => {
+                self.work.pace.add_wait(since_ns, transport.now_ns());
+                Ok(())
+            }
+            Some(Err(_)) => Err(Broken::Wire(Event::Failed)),
+            None => Err(Broken::Wire(Event::Late)),
+        }
+    }
+}
+
+/// Sends `head`, and what `send` sends once all of that is out.
+fn send_behind(
+    transport: &impl Transport,
+    head: &[u8],
+    head_sent: &mut usize,
+    send: impl FnOnce() -> io::Result<usize>,
+) -> io::Result<usize> {
+    if !head.is_empty() {
+        *head_sent = transport.try_send(head)?;
+        if *head_sent < head.len() {
+            return Ok(0);
+        }
+    }
+    send()
+}

@@ -1,0 +1,354 @@
+//! What a core remembers of the files it serves: a bounded number of bytes, those used last. Small files
+//! are remembered whole, larger ones as open descriptors. It does no I/O and reads no clock.
+//!
+//! Nothing in it is believed for longer than [`FILE_FRESHNESS`]: after that the file is looked at, and
+//! what is remembered serves on if it is still of the same version. What was remembered in one release
+//! of a root is nothing to the next.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::ffi::CString;
+use std::rc::Rc;
+
+use bytes::Bytes;
+use slab::Slab;
+
+use super::representation::Representation;
+use super::version::Version;
+use crate::limits::{FILE_FRESHNESS, OPEN_FILES};
+use crate::ring::File;
+use crate::stats::FileCache;
+
+/// What an entry costs beside its content, in bytes, about.
+const ENTRY_BYTES: usize = 1024;
+
+/// The files that a core remembers.
+#[derive(Debug)]
+pub(crate) struct Cache {
+    entries: RefCell<Entries>,
+    /// Most bytes of all entries.
+    capacity: usize,
+    hits: Cell<u64>,
+    misses: Cell<u64>,
+}
+
+#[derive(Debug, Default)]
+struct Entries {
+    /// Where the entry for a path is, by root.
+    places: Vec<HashMap<Rc<str>, usize>>,
+    list: Slab<Place>,
+    /// The places used last and longest ago.
+    newest: Option<usize>,
+    oldest: Option<usize>,
+    bytes: usize,
+    open_files: usize,
+}
+
+/// An entry among those used before and after it.
+#[derive(Debug)]
+struct Place {
+    root: usize,
+    path: Rc<str>,
+    entry: Rc<Entry>,
+    newer: Option<usize>,
+    older: Option<usize>,
+}
+
+/// What an entry is for: the number of a folder of the core, and the path of a request below it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Key<'a> {
+    pub(super) root: usize,
+    pub(super) path: &'a str,
+}
+
+/// A file as it is remembered.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) relative: CString,
+    pub(super) version: Version,
+    pub(super) representation: Representation,
+    pub(super) content: Content,
+    /// The release of its root that it was found in.
+    pub(super) release: u64,
+    /// When it was looked at last, on the ring's clock, in nanoseconds.
+    pub(super) looked_ns: Cell<u64>,
+}
+
+/// What is remembered of a file's content.
+#[derive(Clone, Debug)]
+pub(super) enum Content {
+    /// All of it.
+    Whole(Bytes),
+    /// Where it can be read.
+    Open(Rc<File>),
+}
+
+impl Entry {
+    /// Whether it can be believed at `now_ns` without a look.
+    pub(super) fn is_fresh(&self, release: u64, now_ns: u64) -> bool {
+        let age_ns = now_ns.saturating_sub(self.looked_ns.get());
+        self.release == release && u128::from(age_ns) < FILE_FRESHNESS.as_nanos()
+    }
+
+    fn bytes(&self) -> usize {
+        let content = match &self.content {
+            Content::Whole(bytes) => bytes.len(),
+            Content::Open(_) => 0,
+        };
+        ENTRY_BYTES + 2 * self.relative.count_bytes() + content
+    }
+
+    fn is_open(&self) -> bool {
+        matches!(self.content, Content::Open(_))
+    }
+}
+
+impl Cache {
+    /// A cache of at most `capacity` bytes; of none, if that is 0.
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self {
+            entries: RefCell::default(),
+            capacity,
+            hits: Cell::new(0),
+            misses: Cell::new(0),
+        }
+    }
+
+    /// A number for another root.
+    pub(super) fn number_root(&self) -> usize {
+        let places = &mut self.entries.borrow_mut().places;
+        places.push(HashMap::new());
+        places.len() - 1
+    }
+
+    /// Whether there is room for anything.
+    pub(super) fn remembers_any(&self) -> bool {
+        self.capacity > 0
+    }
+
+    /// What is remembered for `key`, which then was used last.
+    pub(super) fn get(&self, key: Key<'_>) -> Option<Rc<Entry>> {
+        let entries = &mut *self.entries.borrow_mut();
+        let place = entries.place_of(key)?;
+        entries.renew(place);
+        Some(Rc::clone(&entries.list[place].entry))
+    }
+
+    /// Remembers `entry`, in place of what was remembered for `key`, and forgets what was used longest
+    /// ago to make room for it.
+    pub(super) fn insert(&self, key: Key<'_>, entry: Entry) -> Rc<Entry> {
+        let entry = Rc::new(entry);
+        self.remove(key);
+        let bytes = entry.bytes();
+        if bytes > self.capacity {
+            return entry;
+        }
+        let entries = &mut *self.entries.borrow_mut();
+        while entries.bytes + bytes > self.capacity {
+            let Some(oldest) = entries.oldest else { break };
+            entries.remove(oldest);
+        }
+        if entry.is_open() && entries.open_files >= OPEN_FILES {
+            entries.remove_oldest_open();
+        }
+        entries.insert(key, Rc::clone(&entry));
+        entry
+    }
+
+    /// Forgets what is remembered for `key`.
+    pub(super) fn remove(&self, key: Key<'_>) {
+        let entries = &mut *self.entries.borrow_mut();
+        if let Some(place) = entries.place_of(key) {
+            entries.remove(place);
+        }
+    }
+
+    /// Counts a request that was answered from what is remembered.
+    pub(super) fn hit(&self) {
+        self.hits.set(self.hits.get() + 1);
+    }
+
+    /// Counts a request for which a file had to be opened.
+    pub(super) fn miss(&self) {
+        self.misses.set(self.misses.get() + 1);
+    }
+
+    /// What `/stats` tells of it.
+    pub(crate) fn figures(&self) -> FileCache {
+        let entries = self.entries.borrow();
+        FileCache {
+            hits: self.hits.get(),
+            misses: self.misses.get(),
+            entries: entries.list.len() as u64,
+            bytes: entries.bytes as u64,
+        }
+    }
+}
+
+impl Entries {
+    fn place_of(&self, key: Key<'_>) -> Option<usize> {
+        self.places.get(key.root)?.get(key.path).copied()
+    }
+
+    fn insert(&mut self, key: Key<'_>, entry: Rc<Entry>) {
+        self.bytes += entry.bytes();
+        self.open_files += usize::from(entry.is_open());
+        let path: Rc<str> = key.path.into();
+        let place = self.list.insert(Place {
+            root: key.root,
+            path: Rc::clone(&path),
+            entry,
+            newer: None,
+            older: None,
+        });
+        self.places[key.root].insert(path, place);
+        self.push(place);
+    }
+
+    fn remove(&mut self, place: usize) {
+        self.unlink(place);
+        let removed = self.list.remove(place);
+        self.places[removed.root].remove(&removed.path);
+        let entry = removed.entry;
+        self.bytes -= entry.bytes();
+        self.open_files -= usize::from(entry.is_open());
+    }
+
+    fn remove_oldest_open(&mut self) {
+        let mut next = self.oldest;
+        while let Some(place) = next {
+            if self.list[place].entry.is_open() {
+                return self.remove(place);
+            }
+            next = self.list[place].newer;
+        }
+    }
+
+    fn renew(&mut self, place: usize) {
+        if self.newest != Some(place) {
+            self.unlink(place);
+            self.push(place);
+        }
+    }
+
+    /// Puts a place that is in no order in front of all others.
+    fn push(&mut self, place: usize) {
+        let older = self.newest.replace(place);
+        self.list[place].older = older;
+        self.list[place].newer = None;
+        match older {
+            Some(older) => self.list[older].newer = Some(place),
+            None => self.oldest = Some(place),
+        }
+    }
+
+    /// Takes a place out of the order.
+    fn unlink(&mut self, place: usize) {
+        let Place { newer, older, .. } = self.list[place];
+        match newer {
+            Some(newer) => self.list[newer].older = older,
+            None => self.newest = older,
+        }
+        match older {
+            Some(older) => self.list[older].newer = newer,
+            None => self.oldest = newer,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::Policy;
+    use proptest::prelude::*;
+    use std::time::Duration;
+
+    fn key(path: &str) -> Key<'_> {
+        Key { root: 0, path }
+    }
+
+    /// An entry of so many bytes in all, for a path of one byte.
+    fn entry(bytes: usize) -> Entry {
+        let content = vec![0; bytes - ENTRY_BYTES - 2];
+        let version = Version::made(1, content.len() as u64, Duration::ZERO);
+        let policy = Policy::default();
+        let representation = Representation::new(&policy, b"a", &version, None, Duration::ZERO);
+        Entry {
+            relative: c"a".to_owned(),
+            version,
+            representation,
+            content: Content::Whole(content.into()),
+            release: 0,
+            looked_ns: Cell::new(0),
+        }
+    }
+
+    fn kept(cache: &Cache) -> String {
+        let entries = cache.entries.borrow();
+        let mut kept = String::new();
+        let mut next = entries.newest;
+        while let Some(place) = next {
+            kept.push_str(&entries.list[place].path);
+            next = entries.list[place].older;
+        }
+        kept
+    }
+
+    #[test]
+    fn what_was_used_longest_ago_makes_room() {
+        let cache = Cache::new(6000);
+        assert_eq!(cache.number_root(), 0);
+        for path in ["a", "b", "c"] {
+            cache.insert(key(path), entry(2000));
+        }
+        assert_eq!(kept(&cache), "cba");
+        assert!(cache.get(key("a")).is_some());
+        cache.insert(key("d"), entry(2000));
+        assert_eq!(kept(&cache), "dac");
+        // In place of another for the same path.
+        cache.insert(key("c"), entry(1500));
+        assert_eq!(kept(&cache), "cda");
+        assert_eq!(cache.figures().bytes, 5500);
+        cache.insert(key("e"), entry(6000));
+        assert_eq!(kept(&cache), "e");
+        // More than there is room for is not remembered, and costs nothing else its place.
+        cache.insert(key("f"), entry(6001));
+        assert_eq!(kept(&cache), "e");
+        cache.remove(key("e"));
+        let figures = cache.figures();
+        assert_eq!((figures.entries, figures.bytes), (0, 0));
+    }
+
+    #[test]
+    fn an_entry_is_believed_for_a_while_and_in_its_release() {
+        let entry = entry(2000);
+        let most = FILE_FRESHNESS.as_nanos() as u64;
+        assert!(entry.is_fresh(0, most - 1));
+        assert!(!entry.is_fresh(0, most));
+        assert!(!entry.is_fresh(1, 0));
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_and_the_bytes_stay_true(
+            steps in prop::collection::vec((0..3_u8, "[a-e]", 1100..4000_usize), 1..60),
+        ) {
+            let cache = Cache::new(8000);
+            cache.number_root();
+            for (step, path, bytes) in steps {
+                match step {
+                    0 => drop(cache.insert(key(&path), entry(bytes))),
+                    1 => drop(cache.get(key(&path))),
+                    _ => cache.remove(key(&path)),
+                }
+                let entries = cache.entries.borrow();
+                let bytes: usize = entries.list.iter().map(|(_, place)| place.entry.bytes()).sum();
+                prop_assert_eq!(bytes, entries.bytes);
+                prop_assert!(bytes <= 8000);
+                prop_assert!(entries.places.iter().all(|places| places.len() == entries.list.len()));
+                drop(entries);
+                prop_assert_eq!(kept(&cache).len(), cache.entries.borrow().list.len());
+            }
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! What a folder's files are served by: options that were proved, and what they decide of a path.
+//! It is pure: it knows no file, only names.
+
+use std::collections::BTreeMap;
+
+use http::HeaderValue;
+
+use super::glob::Glob;
+use super::media;
+use crate::limits::FILE_CACHE_BYTES;
+
+/// The options of a folder being served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// Which symbolic links are followed below the root. Default: [`Symlinks::Beneath`].
+    pub symlinks: Symlinks,
+    /// Whether names that begin with a dot are served. Default: no, but for `.well-known` at the
+    /// root, which is served anyway.
+    pub dot_files: bool,
+    /// Files and folders that are not served. Default: none.
+    pub hide: Vec<Glob>,
+    /// What entity tags are made of. Default: [`EntityTags::Mtime`].
+    pub entity_tags: EntityTags,
+    /// Values of Cache-Control for the files that a glob matches; the first that does counts.
+    /// Default: none, and so no such field.
+    pub cache_control: Vec<(Glob, HeaderValue)>,
+    /// Media types by extension, in lower case and without its dot, before those of
+    /// [`media`]. Default: none.
+    pub media_types: BTreeMap<Box<str>, HeaderValue>,
+    /// Bytes of files that a core remembers; 0 for none. Default:
+    /// [`FILE_CACHE_BYTES`].
+    pub cache_bytes: u64,
+}
+
+/// Which symbolic links are followed below the root. The root itself may always be one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Symlinks {
+    /// None: what lies behind one is not there.
+    Never,
+    /// Those that lead to something below the root, by a relative path that does not leave it on the
+    /// way (RESOLVE_BENEATH of `openat2(2)`).
+    #[default]
+    Beneath,
+    /// All, wherever they lead.
+    Any,
+}
+
+/// What entity tags are made of. They are strong (RFC 9110 §8.8.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EntityTags {
+    /// Length, time of the last change in nanoseconds, and inode. Costs nothing, and relies on
+    /// whoever writes files not to set their times back.
+    #[default]
+    Mtime,
+    /// The content, which is read once for each version of a file, before its first response. Two
+    /// nodes with the same content have the same tags. A file of more than
+    /// [`HASHED_FILE_BYTES`](crate::limits::HASHED_FILE_BYTES) has the other kind.
+    Hash,
+}
+
+/// Why a policy does not serve a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Hidden {
+    /// It, or a folder on the way, begins with a dot.
+    Dot,
+    /// A glob says so.
+    By(Glob),
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            symlinks: Symlinks::default(),
+            dot_files: false,
+            hide: Vec::new(),
+            entity_tags: EntityTags::default(),
+            cache_control: Vec::new(),
+            media_types: BTreeMap::new(),
+            cache_bytes: FILE_CACHE_BYTES,
+        }
+    }
+}
+
+impl Policy {
+    /// Why `relative`, a decoded path below the root, is hidden; `None` if it is not.
+    ///
+    /// RFC 8615 §3 puts `.well-known` at the top of the hierarchy, and only there it is served.
+    pub fn hides(&self, relative: &[u8]) -> Option<Hidden> {
+        let is_hidden = |(place, name): (usize, &[u8])| {
+            name.starts_with(b".") && name != b"." && !(place == 0 && name == b".well-known")
+        };
+        let mut names = relative.split(|&byte| byte == b'/').enumerate();
+        if !self.dot_files && names.any(is_hidden) {
+            return Some(Hidden::Dot);
+        }
+        let by = self.hide.iter().find(|glob| glob.covers(relative));
+        by.map(|glob| Hidden::By(glob.clone()))
+    }
+
+    /// The media type of the file at `relative`.
+    pub fn media_type(&self, relative: &[u8]) -> HeaderValue {
+        if !self.media_types.is_empty()
+            && let Some(extension) = media::extension(relative)
+            && let Ok(extension) = str::from_utf8(extension)
+            && let Some(value) = self.media_types.get(&*extension.to_ascii_lowercase())
+        {
+            return value.clone();
+        }
+        HeaderValue::from_static(media::media_type(relative))
+    }
+
+    /// The value of Cache-Control for the file at `relative`, and the glob that gives it.
+    pub fn cache_control(&self, relative: &[u8]) -> Option<&(Glob, HeaderValue)> {
+        let mut rules = self.cache_control.iter();
+        rules.find(|(glob, _)| glob.matches(relative))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn globs(patterns: &[&str]) -> Vec<Glob> {
+        patterns.iter().map(|text| text.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn names_are_hidden_by_their_dot_or_by_a_glob() {
+        let policy = Policy {
+            hide: globs(&["*.key", "/private"]),
+            ..Policy::default()
+        };
+        let by = |pattern| Some(Hidden::By(globs(&[pattern]).remove(0)));
+        let table: &[(&[u8], Option<Hidden>)] = &[
+            (b".", None),
+            (b"a", None),
+            (b"a.b/c", None),
+            (b".env", Some(Hidden::Dot)),
+            (b"...", Some(Hidden::Dot)),
+            (b"a/.git/config", Some(Hidden::Dot)),
+            (b".well-known", None),
+            (b".well-known/acme-challenge/x", None),
+            (b".well-known/.git", Some(Hidden::Dot)),
+            (b".well-knownx", Some(Hidden::Dot)),
+            (b"a/.well-known/b", Some(Hidden::Dot)),
+            (b"a/b.key", by("*.key")),
+            (b"b.key/c", by("*.key")),
+            (b"private", by("/private")),
+            (b"private/a", by("/private")),
+            (b"a/private", None),
+        ];
+        for (path, expected) in table {
+            assert_eq!(&policy.hides(path), expected, "{}", path.escape_ascii());
+        }
+        let open = Policy {
+            dot_files: true,
+            ..policy
+        };
+        assert_eq!(open.hides(b"a/.git/config"), None);
+        assert_eq!(open.hides(b".a.key"), by("*.key"));
+    }
+
+    #[test]
+    fn the_first_rule_counts() {
+        let value = HeaderValue::from_static;
+        let rule = |glob: &str, text| (glob.parse().unwrap(), value(text));
+        let policy = Policy {
+            cache_control: vec![
+                rule("/assets/**", "immutable"),
+                rule("*.html", "no-cache"),
+                rule("/**", "max-age=60"),
+            ],
+            ..Policy::default()
+        };
+        let table: &[(&[u8], &str)] = &[
+            (b"assets/a.html", "immutable"),
+            (b"a/b.html", "no-cache"),
+            (b"a", "max-age=60"),
+        ];
+        for (path, expected) in table {
+            let rule = policy.cache_control(path);
+            assert_eq!(rule.unwrap().1, value(expected));
+        }
+        assert_eq!(Policy::default().cache_control(b"a"), None);
+    }
+
+    #[test]
+    fn types_of_ones_own_go_first() {
+        let own = [("md", "text/plain"), ("x", "text/x")];
+        let own = own.map(|(extension, media)| (extension.into(), HeaderValue::from_static(media)));
+        let policy = Policy {
+            media_types: own.into(),
+            ..Policy::default()
+        };
+        let table: &[(&[u8], &str)] = &[
+            (b"a.md", "text/plain"),
+            (b"a.MD", "text/plain"),
+            (b"a.b/c.x", "text/x"),
+            (b"a.css", "text/css; charset=utf-8"),
+            (b"x", media::UNKNOWN),
+        ];
+        for (path, expected) in table {
+            assert_eq!(policy.media_type(path), expected);
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! What is said of a version of a file, and what part of it a request gets (RFC 9110 §8, §13, §14). It
+//! reads no file.
+
+use std::ops::Range;
+use std::time::{Duration, SystemTime};
+
+use http::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, ETAG, LAST_MODIFIED,
+};
+use http::{HeaderValue, StatusCode};
+
+use super::policy::Policy;
+use super::version::Version;
+use crate::app::{Headers, Response};
+use crate::http::{HttpDate, RequestHead, Selection, Validators, Verdict, content_range};
+
+/// A version of a file as it is told of.
+#[derive(Clone, Debug)]
+pub(super) struct Representation {
+    length: u64,
+    media_type: HeaderValue,
+    /// What a 304 says as well.
+    fields: Headers,
+    tag: Option<HeaderValue>,
+    modified: Option<SystemTime>,
+    /// Whether the date alone proves to a peer that its part is of this version.
+    is_dated_strongly: bool,
+}
+
+/// What a request gets of a representation.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// This response, with nothing of the content.
+    Bare(Response),
+    /// This response, with the whole content.
+    Whole(Response),
+    /// This response, with these bytes.
+    Part(Response, Range<u64>),
+    /// This response, with these parts.
+    Parts(Response, Multipart),
+}
+
+/// The parts of a `multipart/byteranges` (RFC 9110 §14.6).
+#[derive(Debug)]
+pub(super) struct Multipart {
+    /// What goes before each part, and the part.
+    pub(super) parts: Vec<(String, Range<u64>)>,
+    /// What goes behind the last.
+    pub(super) end: String,
+}
+
+impl Representation {
+    /// `version` of the file at `relative`, told of at `now`, the time since 1970; `tag` is its entity
+    /// tag.
+    pub(super) fn new(
+        policy: &Policy,
+        relative: &[u8],
+        version: &Version,
+        tag: Option<HeaderValue>,
+        now: Duration,
+    ) -> Self {
+        let modified = version.modified(now);
+        let mut fields = Headers::new();
+        let date = modified.and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok());
+        let date = date.map(|date| HttpDate::from_unix_seconds(date.as_secs()));
+        let date = date.and_then(|date| HeaderValue::try_from(date.as_str()).ok());
+        fields.extend(date.map(|date| (LAST_MODIFIED, date)));
+        fields.extend(tag.clone().map(|tag| (ETAG, tag)));
+        let rule = policy.cache_control(relative);
+        fields.extend(rule.map(|(_, value)| (CACHE_CONTROL, value.clone())));
+        Self {
+            length: version.length(),
+            media_type: policy.media_type(relative),
+            fields,
+            tag,
+            modified,
+            is_dated_strongly: version.is_dated_strongly(now),
+        }
+    }
+
+    /// Bytes of all of it.
+    pub(super) fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// What the request with `head` gets.
+    pub(super) fn answer(&self, head: &RequestHead, boundary: impl FnOnce() -> String) -> Outcome {
+        let entity_tag = self.tag.as_ref().and_then(|tag| tag.to_str().ok());
+        let mut validators = Validators {
+            entity_tag,
+            modified: self.modified,
+        };
+        match validators.judge(head) {
+            Verdict::Perform => {}
+            Verdict::NotModified => {
+                let mut response = Response::new(StatusCode::NOT_MODIFIED);
+                response.headers = self.fields.clone();
+                return Outcome::Bare(response);
+            }
+            Verdict::Failed => {
+                return Outcome::Bare(Response::error(StatusCode::PRECONDITION_FAILED, ""));
+            }
+        }
+        if !self.is_dated_strongly {
+            validators.modified = None;
+        }
+        let selection = validators.select(head, self.length);
+        let range = selection.content_range(self.length);
+        match selection {
+            Selection::Whole => Outcome::Whole(self.response(StatusCode::OK, &self.media_type)),
+            Selection::Part(part) => {
+                let mut response = self.response(StatusCode::PARTIAL_CONTENT, &self.media_type);
+                response
+                    .headers
+                    .extend(range.map(|range| (CONTENT_RANGE, range)));
+                Outcome::Part(response, part)
+            }
+            Selection::Parts(parts) => {
+                let boundary = boundary();
+                let media_type = format!("multipart/byteranges; boundary={boundary}");
+                let media_type = HeaderValue::try_from(media_type);
+                let media_type = media_type.unwrap_or_else(|_| self.media_type.clone());
+                let response = self.response(StatusCode::PARTIAL_CONTENT, &media_type);
+                Outcome::Parts(response, self.multipart(parts, &boundary))
+            }
+            Selection::Unsatisfiable => {
+                let mut response = Response::error(StatusCode::RANGE_NOT_SATISFIABLE, "");
+                response
+                    .headers
+                    .extend(range.map(|range| (CONTENT_RANGE, range)));
+                Outcome::Bare(response)
+            }
+        }
+    }
+
+    fn response(&self, status: StatusCode, media_type: &HeaderValue) -> Response {
+        let mut response = Response::new(status);
+        let fields = &mut response.headers;
+        fields.append(CONTENT_TYPE, media_type.clone());
+        fields.extend(
+            self.fields
+                .iter()
+                .map(|(name, value)| (name.clone(), value.clone())),
+        );
+        fields.append(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        response
+    }
+
+    fn multipart(&self, parts: Vec<Range<u64>>, boundary: &str) -> Multipart {
+        let media_type = String::from_utf8_lossy(self.media_type.as_bytes());
+        let head = |(index, range): (usize, Range<u64>)| {
+            let line_end = if index == 0 { "" } else { "\r\n" };
+            let place = content_range(&range, self.length);
+            let head = format!(
+                "{line_end}--{boundary}\r\nContent-Type: {media_type}\r\n\
+                 Content-Range: {place}\r\n\r\n"
+            );
+            (head, range)
+        };
+        Multipart {
+            parts: parts.into_iter().enumerate().map(head).collect(),
+            end: format!("\r\n--{boundary}--\r\n"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::{HeadLimits, HeadParser};
+
+    const NOW: Duration = Duration::from_secs(784_111_877);
+    /// A hundred seconds before.
+    const CHANGED: Duration = Duration::from_secs(784_111_777);
+    const TAG: &str = "\"a\"";
+
+    fn representation(changed: Duration) -> Representation {
+        let policy = Policy {
+            cache_control: vec![(
+                "*.txt".parse().unwrap(),
+                HeaderValue::from_static("max-age=5"),
+            )],
+            ..Policy::default()
+        };
+        let version = Version::made(1, 1000, changed);
+        let tag = Some(HeaderValue::from_static(TAG));
+        Representation::new(&policy, b"a.txt", &version, tag, NOW)
+    }
+
+    fn answer(changed: Duration, fields: &str) -> Outcome {
+        let bytes = format!("GET /a.txt HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
+        let parsed = HeadParser::default().parse(bytes.as_bytes(), &HeadLimits::default());
+        let (head, _) = parsed.unwrap().unwrap();
+        representation(changed).answer(&head, || "BOUNDARY".to_owned())
+    }
+
+    fn lines(response: &Response) -> Vec<String> {
+        let line = |(name, value): (&http::HeaderName, &HeaderValue)| {
+            format!("{name}: {}", value.to_str().unwrap())
+        };
+        response.headers.iter().map(line).collect()
+    }
+
+    #[test]
+    fn what_is_said_of_the_whole_of_a_part_and_of_nothing_new() {
+        let said = [
+            "content-type: text/plain; charset=utf-8",
+            "last-modified: Sun, 06 Nov 1994 08:49:37 GMT",
+            "etag: \"a\"",
+            "cache-control: max-age=5",
+            "accept-ranges: bytes",
+        ];
+        match answer(CHANGED, "") {
+            Outcome::Whole(response) => assert_eq!(lines(&response), said),
+            other => panic!("{other:?}"),
+        }
+        match answer(CHANGED, "Range: bytes=0-9\r\n") {
+            Outcome::Part(response, part) => {
+                assert_eq!((response.status.as_u16(), part), (206, 0..10));
+                let mut said = said.to_vec();
+                said.push("content-range: bytes 0-9/1000");
+                assert_eq!(lines(&response), said);
+            }
+            other => panic!("{other:?}"),
+        }
+        match answer(CHANGED, "If-None-Match: \"a\"\r\n") {
+            Outcome::Bare(response) => {
+                assert_eq!(response.status, 304);
+                assert_eq!(lines(&response), said[1..4]);
+            }
+            other => panic!("{other:?}"),
+        }
+        match answer(CHANGED, "Range: bytes=1000-\r\n") {
+            Outcome::Bare(response) => {
+                assert_eq!(response.status, 416);
+                assert_eq!(lines(&response), ["content-range: bytes */1000"]);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn several_parts_are_told_apart_by_a_boundary() {
+        let Outcome::Parts(response, multipart) = answer(CHANGED, "Range: bytes=0-1,-2\r\n") else {
+            panic!("no parts");
+        };
+        let media_type = "content-type: multipart/byteranges; boundary=BOUNDARY";
+        assert_eq!(lines(&response)[0], media_type);
+        let head = |place| {
+            format!(
+                "--BOUNDARY\r\nContent-Type: text/plain; charset=utf-8\r\n\
+                 Content-Range: bytes {place}/1000\r\n\r\n"
+            )
+        };
+        let expected = [
+            (head("0-1"), 0..2),
+            (format!("\r\n{}", head("998-999")), 998..1000),
+        ];
+        assert_eq!(multipart.parts, expected);
+        assert_eq!(multipart.end, "\r\n--BOUNDARY--\r\n");
+    }
+
+    #[test]
+    fn a_date_proves_nothing_before_its_second_is_over() {
+        let fields = |date: &str| format!("Range: bytes=0-1\r\nIf-Range: {date}\r\n");
+        let old = fields("Sun, 06 Nov 1994 08:49:37 GMT");
+        assert!(matches!(answer(CHANGED, &old), Outcome::Part(..)));
+        let young = fields("Sun, 06 Nov 1994 08:51:17 GMT");
+        assert!(matches!(answer(NOW, &young), Outcome::Whole(_)));
+        // A tag does.
+        assert!(matches!(answer(NOW, &fields(TAG)), Outcome::Part(..)));
+    }
+}

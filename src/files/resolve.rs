@@ -1,0 +1,102 @@
+//! Looking at what lies below a root, and opening it: the I/O between two steps of a decision. Nothing
+//! is opened for reading before it is known to be a regular file, so a device or a FIFO does not notice
+//! that it was asked for.
+
+use std::ffi::CStr;
+use std::io;
+use std::os::fd::AsFd;
+
+use rustix::fs::{FileType, fstat};
+use rustix::io::Errno;
+
+use super::decision::{Absence, Seen};
+use super::policy::Symlinks;
+use super::root::Release;
+use super::version::Version;
+use crate::ring::{Access, File, Links, Opening, Ring};
+
+/// A regular file, open for reading, and the version that it had then.
+pub(super) struct Found {
+    pub(super) file: File,
+    pub(super) version: Version,
+}
+
+/// What lies at `relative`.
+///
+/// # Errors
+/// Those that say nothing of the file: descriptors or memory ran out, the disk failed.
+pub(super) async fn look(
+    ring: &Ring,
+    release: &Release,
+    relative: &CStr,
+    symlinks: Symlinks,
+) -> io::Result<Seen> {
+    let opening = opening(Access::Look, symlinks);
+    match File::open_beneath(ring, &release.folder, relative, opening).await {
+        Ok(file) => seen(&file),
+        Err(error) => absent(error).map(Seen::Absent),
+    }
+}
+
+/// Opens the regular file at `relative`, or tells what is there instead.
+///
+/// # Errors
+/// Those of [`look`].
+pub(super) async fn open(
+    ring: &Ring,
+    release: &Release,
+    relative: &CStr,
+    symlinks: Symlinks,
+) -> io::Result<Result<Found, Absence>> {
+    let opening = opening(Access::Read, symlinks);
+    let file = match File::open_beneath(ring, &release.folder, relative, opening).await {
+        Ok(file) => file,
+        Err(error) => return absent(error).map(Err),
+    };
+    // It may have been replaced since it was looked at.
+    Ok(match seen(&file)? {
+        Seen::File(version) => Ok(Found { file, version }),
+        Seen::Folder => Err(Absence::Missing),
+        Seen::Absent(absence) => Err(absence),
+    })
+}
+
+/// The version of an open file now.
+///
+/// # Errors
+/// What `fstat(2)` answers.
+pub(super) fn version(file: impl AsFd) -> io::Result<Version> {
+    Ok(Version::of(&fstat(file)?))
+}
+
+fn opening(access: Access, symlinks: Symlinks) -> Opening {
+    let links = match symlinks {
+        Symlinks::Never => Links::None,
+        Symlinks::Beneath => Links::Beneath,
+        Symlinks::Any => Links::Any,
+    };
+    Opening { access, links }
+}
+
+fn seen(file: &File) -> io::Result<Seen> {
+    let stat = fstat(file)?;
+    Ok(match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => Seen::File(Version::of(&stat)),
+        FileType::Directory => Seen::Folder,
+        _ => Seen::Absent(Absence::Special),
+    })
+}
+
+/// What a failed open says of the file, if it does.
+fn absent(error: io::Error) -> io::Result<Absence> {
+    match Errno::from_io_error(&error) {
+        Some(Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG | Errno::INVAL) => {
+            Ok(Absence::Missing)
+        }
+        Some(Errno::LOOP) => Ok(Absence::Link),
+        Some(Errno::XDEV) => Ok(Absence::Outside),
+        Some(Errno::ACCESS | Errno::PERM) => Ok(Absence::Unreadable),
+        Some(Errno::NXIO | Errno::NODEV) => Ok(Absence::Special),
+        _ => Err(error),
+    }
+}

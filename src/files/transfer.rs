@@ -1,0 +1,300 @@
+//! A file's content on its way: read as it is sent, and of one version throughout.
+//!
+//! A file that is replaced by another of the same name is no trouble, for the one that was opened stays
+//! what it was. One that is written to is: after each piece was read, and before it is sent, the file is
+//! asked whether it is still the version that the response began with. If not, the connection is
+//! closed, so that nobody takes a mixture, or a part, for the whole.
+//!
+//! A log that grows while it is sent is the exception, for it would never arrive: where the file has
+//! only become longer, and the last bytes that were read are still the same, what was promised of it is
+//! sent.
+
+use std::cmp::min;
+use std::collections::VecDeque;
+use std::io;
+use std::ops::Range;
+use std::os::fd::AsFd;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+
+use super::representation::Multipart;
+use super::resolve;
+use super::version::Version;
+use crate::app::{BodyError, BodySource, SendFile};
+use crate::limits::{FILE_PIECE_BYTES, FILE_SAMPLE_BYTES, FILE_TURN_BYTES};
+use crate::ring::File;
+
+/// Why a transfer ended early.
+#[derive(Debug, thiserror::Error)]
+#[error("the file was changed while it was sent")]
+struct Changed;
+
+/// A version of a file, open, with a sample of what was read of it last.
+#[derive(Debug)]
+pub(super) struct Held {
+    file: Rc<File>,
+    version: Version,
+    /// Where the sample begins.
+    sample_at: u64,
+    sample: Vec<u8>,
+}
+
+impl Held {
+    /// Holds `version` of `file`, of which nothing was read so far.
+    pub(super) fn new(file: Rc<File>, version: Version) -> Self {
+        Self {
+            file,
+            version,
+            sample_at: 0,
+            sample: Vec::new(),
+        }
+    }
+
+    /// The version, as far as is known: the file may only have grown since.
+    pub(super) fn version(&self) -> Version {
+        self.version
+    }
+
+    /// Takes the first sample, from `offset` on.
+    ///
+    /// # Errors
+    /// As [`Held::read`].
+    pub(super) async fn sampled(self, offset: u64) -> io::Result<Self> {
+        let bytes = (self.version.length().saturating_sub(offset)).min(FILE_SAMPLE_BYTES as u64);
+        let (held, read) = self.read(offset, bytes as usize).await;
+        read.map(|_| held)
+    }
+
+    /// Reads up to `bytes` bytes from `offset` on, all of this version.
+    ///
+    /// # Errors
+    /// What `preadv2(2)` answers; [`is_change`] tells whether it is another version by now.
+    pub(super) async fn read(mut self, offset: u64, bytes: usize) -> (Self, io::Result<Vec<u8>>) {
+        let piece = match read_exactly(&self.file, offset, bytes).await {
+            Ok(piece) => piece,
+            Err(error) => return (self, Err(error)),
+        };
+        match self.check().await {
+            Ok(()) => {
+                let tail = &piece[piece.len().saturating_sub(FILE_SAMPLE_BYTES)..];
+                self.sample.clear();
+                self.sample.extend_from_slice(tail);
+                self.sample_at = offset + (piece.len() - tail.len()) as u64;
+                (self, Ok(piece))
+            }
+            Err(error) => (self, Err(error)),
+        }
+    }
+
+    /// Makes sure that what was read until now is of this version.
+    async fn check(&mut self) -> io::Result<()> {
+        match self.grown()? {
+            None => Ok(()),
+            Some(now) => {
+                let again = read_exactly(&self.file, self.sample_at, self.sample.len()).await?;
+                self.compare(now, &again)
+            }
+        }
+    }
+
+    /// [`Held::check`] where the sample is in memory.
+    fn check_now(&mut self) -> io::Result<()> {
+        match self.grown()? {
+            None => Ok(()),
+            Some(now) => {
+                let mut again = vec![0; self.sample.len()];
+                let read = self.file.read_now(&mut again, self.sample_at)?;
+                self.compare(now, &again[..read])
+            }
+        }
+    }
+
+    /// The version that the file has now, if it is another that may be this one with more behind it.
+    fn grown(&self) -> io::Result<Option<Version>> {
+        let now = resolve::version(&*self.file)?;
+        if now == self.version {
+            return Ok(None);
+        }
+        if self.sample.is_empty() || !self.version.may_have_grown_to(&now) {
+            return Err(io::Error::other(Changed));
+        }
+        Ok(Some(now))
+    }
+
+    /// Goes on with the version `now`, if the sample is still what was read.
+    fn compare(&mut self, now: Version, again: &[u8]) -> io::Result<()> {
+        if again != self.sample {
+            return Err(io::Error::other(Changed));
+        }
+        self.version = now;
+        Ok(())
+    }
+
+    /// Has up to `bytes` bytes from `offset` on sent from the file, if they are in memory.
+    fn send(
+        &mut self,
+        offset: u64,
+        bytes: usize,
+        send: &mut SendFile<'_>,
+    ) -> Option<io::Result<usize>> {
+        if !self.file.is_cached(offset, bytes) {
+            return None;
+        }
+        let sent = send(self.file.as_fd(), offset, bytes);
+        if sent == 0 {
+            return Some(Ok(0));
+        }
+        let tail = sent.min(FILE_SAMPLE_BYTES);
+        let tail_at = offset + (sent - tail) as u64;
+        let mut sample = vec![0; tail];
+        let sampled = self.file.read_now(&mut sample, tail_at).unwrap_or(0);
+        if let Err(error) = self.check_now() {
+            return Some(Err(error));
+        }
+        if sampled == tail {
+            (self.sample_at, self.sample) = (tail_at, sample);
+        }
+        Some(Ok(sent))
+    }
+}
+
+/// Whether a file could not be read because it was changed meanwhile.
+pub(super) fn is_change(error: &io::Error) -> bool {
+    let is_changed = error.get_ref().is_some_and(|inner| inner.is::<Changed>());
+    is_changed || error.kind() == io::ErrorKind::UnexpectedEof
+}
+
+/// Reads so many bytes: at once if they are in memory, on the ring otherwise.
+async fn read_exactly(file: &File, offset: u64, bytes: usize) -> io::Result<Vec<u8>> {
+    let mut content = vec![0; bytes];
+    // Whatever kept it from reading now, reading later will tell.
+    let mut filled = file.read_now(&mut content, offset).unwrap_or(0);
+    while filled < bytes {
+        let room = vec![0; bytes - filled];
+        let (read, piece) = file.read_at(room, offset + filled as u64).await;
+        let read = read?;
+        if read == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        content[filled..filled + read].copy_from_slice(&piece[..read]);
+        filled += read;
+    }
+    Ok(content)
+}
+
+/// What a response is made of, in order.
+#[derive(Debug)]
+enum Segment {
+    Text(Bytes),
+    Of(Range<u64>),
+}
+
+/// Parts of a file as the content of a response.
+pub(super) struct FileBody {
+    /// At hand while nothing is read.
+    held: Option<Held>,
+    segments: VecDeque<Segment>,
+    reading: Option<Reading>,
+}
+
+type Reading = Pin<Box<dyn Future<Output = (Held, io::Result<Vec<u8>>)>>>;
+
+impl FileBody {
+    /// The bytes of `range`.
+    pub(super) fn part(held: Held, range: Range<u64>) -> Self {
+        Self::new(held, [Segment::Of(range)].into())
+    }
+
+    /// The parts of `multipart`.
+    pub(super) fn parts(held: Held, multipart: Multipart) -> Self {
+        let Multipart { parts, end } = multipart;
+        let segments = parts.into_iter().flat_map(|(head, range)| {
+            let head = Segment::Text(head.into());
+            [head, Segment::Of(range)]
+        });
+        let end = Segment::Text(end.into());
+        Self::new(held, segments.chain([end]).collect())
+    }
+
+    fn new(held: Held, segments: VecDeque<Segment>) -> Self {
+        Self {
+            held: Some(held),
+            segments,
+            reading: None,
+        }
+    }
+
+    /// Bytes still to be sent.
+    pub(super) fn length(&self) -> u64 {
+        let length = |segment: &Segment| match segment {
+            Segment::Text(text) => text.len() as u64,
+            Segment::Of(range) => range.end - range.start,
+        };
+        self.segments.iter().map(length).sum()
+    }
+
+    /// Begins to read the next piece of `range`.
+    fn read(held: Held, range: &mut Range<u64>) -> Reading {
+        let bytes = min(range.end - range.start, FILE_PIECE_BYTES as u64);
+        let offset = range.start;
+        range.start += bytes;
+        Box::pin(held.read(offset, bytes as usize))
+    }
+}
+
+impl BodySource for FileBody {
+    /// What is sent so is handed to the socket as it lies in memory: a file that is written to in place
+    /// before the network has taken it reaches the peer changed. The end of each part is therefore read
+    /// as any other piece, and given away only if all before it was of one version.
+    fn send_from_file(
+        self: Pin<&mut Self>,
+        send: &mut SendFile<'_>,
+    ) -> Option<Result<(), BodyError>> {
+        let body = self.get_mut();
+        let (Some(held), Some(Segment::Of(range))) = (&mut body.held, body.segments.front_mut())
+        else {
+            return None;
+        };
+        let left = (range.end - range.start).checked_sub(FILE_SAMPLE_BYTES as u64)?;
+        if left == 0 {
+            return None;
+        }
+        let bytes = min(left, FILE_TURN_BYTES as u64) as usize;
+        match held.send(range.start, bytes, send)? {
+            Ok(sent) => {
+                range.start += sent as u64;
+                Some(Ok(()))
+            }
+            Err(error) => Some(Err(error.into())),
+        }
+    }
+
+    fn poll_data(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, BodyError>>> {
+        let body = self.get_mut();
+        loop {
+            if let Some(reading) = &mut body.reading {
+                let (held, piece) = ready!(reading.as_mut().poll(cx));
+                body.reading = None;
+                body.held = Some(held);
+                return Poll::Ready(Some(piece.map(Bytes::from).map_err(BodyError::from)));
+            }
+            match body.segments.front_mut() {
+                None => return Poll::Ready(None),
+                Some(Segment::Of(range)) if !range.is_empty() => {
+                    body.reading = body.held.take().map(|held| Self::read(held, range));
+                }
+                Some(_) => {
+                    if let Some(Segment::Text(text)) = body.segments.pop_front() {
+                        return Poll::Ready(Some(Ok(text)));
+                    }
+                }
+            }
+        }
+    }
+}

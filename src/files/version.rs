@@ -1,0 +1,159 @@
+//! One version of a file, as the file system tells it from others. It is pure: what `fstat(2)` said,
+//! and what follows from it.
+
+use std::time::{Duration, SystemTime};
+
+use http::HeaderValue;
+use rustix::fs::Stat;
+
+use crate::limits::RACY_CHANGE;
+
+/// What tells one version of a file from every other. Two that are equal have the same content, as far
+/// as the file system's clock is fine enough: see [`Version::is_racy`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Version {
+    device: u64,
+    inode: u64,
+    length: u64,
+    /// When the content was changed last, in nanoseconds since 1970.
+    modified_ns: i128,
+    /// When content or properties were: nobody can set this time.
+    changed_ns: i128,
+}
+
+impl Version {
+    /// The version that `fstat(2)` described.
+    pub fn of(stat: &Stat) -> Self {
+        let time = |seconds: i64, ns| i128::from(seconds) * 1_000_000_000 + i128::from(ns);
+        Self {
+            device: stat.st_dev,
+            inode: stat.st_ino,
+            length: u64::try_from(stat.st_size).unwrap_or(0),
+            modified_ns: time(stat.st_mtime, stat.st_mtime_nsec),
+            changed_ns: time(stat.st_ctime, stat.st_ctime_nsec),
+        }
+    }
+
+    /// Bytes of content.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Whether `later` may be this version with more behind it, as a log has that is being written.
+    pub fn may_have_grown_to(&self, later: &Self) -> bool {
+        let is_same_file = self.device == later.device && self.inode == later.inode;
+        is_same_file && self.length <= later.length
+    }
+
+    /// The second of the last change, for Last-Modified; `None` before 1970.
+    ///
+    /// RFC 9110 §8.8.2.1: no file may claim to be younger than its response, which is dated `now` at
+    /// the earliest.
+    pub fn modified(&self, now: Duration) -> Option<SystemTime> {
+        let seconds = u64::try_from(self.modified_ns).ok()? / 1_000_000_000;
+        let seconds = seconds.min(now.as_secs());
+        SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
+    }
+
+    /// Whether the second of the last change tells this version from all others (RFC 9110 §8.8.2.2):
+    /// another change in that second cannot come any more.
+    pub fn is_dated_strongly(&self, now: Duration) -> bool {
+        let seconds = u64::try_from(self.modified_ns / 1_000_000_000);
+        seconds.is_ok_and(|seconds| seconds.saturating_add(1) < now.as_secs())
+    }
+
+    /// Whether the file was changed so shortly before `now`, or is said to be changed after it, that
+    /// another change could have the same time: file systems take it from a clock that stands still
+    /// between two ticks of the kernel.
+    pub fn is_racy(&self, now: Duration) -> bool {
+        let settled = i128::try_from(now.saturating_sub(RACY_CHANGE).as_nanos());
+        settled.is_ok_and(|settled| self.changed_ns > settled)
+    }
+
+    /// The entity tag made of length, time and inode; weak while the version [is
+    /// racy](Version::is_racy) (RFC 9110 §8.8.1).
+    pub fn entity_tag(&self, now: Duration) -> Option<HeaderValue> {
+        let Self {
+            length,
+            modified_ns,
+            inode,
+            ..
+        } = self;
+        let weakness = if self.is_racy(now) { "W/" } else { "" };
+        HeaderValue::try_from(format!(
+            "{weakness}\"{length:x}-{modified_ns:x}-{inode:x}\""
+        ))
+        .ok()
+    }
+}
+
+#[cfg(test)]
+impl Version {
+    /// A version for tests: its inode, its length, and the time of its change.
+    pub(crate) fn made(inode: u64, length: u64, changed: Duration) -> Self {
+        let changed_ns = changed.as_nanos() as i128;
+        Self {
+            device: 1,
+            inode,
+            length,
+            modified_ns: changed_ns,
+            changed_ns,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Duration = Duration::from_secs(1_000_000);
+
+    #[test]
+    fn a_tag_is_weak_until_the_clock_has_moved_on() {
+        let at = |changed| Version::made(5, 16, changed).entity_tag(NOW).unwrap();
+        let settled = NOW - RACY_CHANGE;
+        assert_eq!(
+            at(settled),
+            format!("\"10-{:x}-5\"", settled.as_nanos()).as_str()
+        );
+        let racy = settled + Duration::from_nanos(1);
+        assert_eq!(
+            at(racy),
+            format!("W/\"10-{:x}-5\"", racy.as_nanos()).as_str()
+        );
+        assert!(at(NOW + NOW).to_str().unwrap().starts_with("W/"));
+    }
+
+    #[test]
+    fn no_file_is_younger_than_its_response() {
+        let modified = |changed| {
+            let modified = Version::made(1, 1, changed).modified(NOW);
+            modified.and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok())
+        };
+        assert_eq!(modified(NOW + NOW), Some(NOW));
+        let before = Duration::from_millis(5_999);
+        assert_eq!(modified(before), Some(Duration::from_secs(5)));
+        let long_ago = Version {
+            modified_ns: -1,
+            ..Version::made(1, 1, NOW)
+        };
+        assert_eq!(long_ago.modified(NOW), None);
+    }
+
+    #[test]
+    fn a_date_is_strong_once_its_second_is_over() {
+        let is_strong = |changed| Version::made(1, 1, changed).is_dated_strongly(NOW);
+        assert!(is_strong(NOW - Duration::from_secs(2)));
+        assert!(!is_strong(NOW - Duration::from_secs(1)));
+        assert!(!is_strong(NOW + NOW));
+    }
+
+    #[test]
+    fn growing_is_of_the_same_file() {
+        let version = Version::made(1, 10, NOW);
+        assert!(version.may_have_grown_to(&Version::made(1, 10, NOW)));
+        assert!(version.may_have_grown_to(&Version::made(1, 11, NOW + NOW)));
+        assert!(!version.may_have_grown_to(&Version::made(1, 9, NOW)));
+        assert!(!version.may_have_grown_to(&Version::made(2, 11, NOW)));
+    }
+}

@@ -1,0 +1,126 @@
+//! What a policy makes of a folder, and the switch from one release of it to the next.
+
+use super::*;
+use corelane::files::policy::Symlinks;
+use std::os::unix::net::UnixListener;
+
+#[test]
+fn links_are_followed_as_the_policy_says() {
+    let tree = Tree::new();
+    symlink("sub", tree.root().join("folder")).expect("a link");
+    let table = [
+        (Symlinks::Never, [404, 404, 404, 404, 404]),
+        (Symlinks::Beneath, [200, 404, 404, 200, 404]),
+        (Symlinks::Any, [200, 200, 200, 200, 404]),
+    ];
+    for (symlinks, statuses) in table {
+        let served = tree.serve_by(Policy {
+            symlinks,
+            ..Policy::default()
+        });
+        let mut client = Client::connect(served.address);
+        let targets = [
+            "/inside",
+            "/outside",
+            "/up/secret",
+            "/folder/b.css",
+            "/loop",
+        ];
+        for (target, status) in targets.into_iter().zip(statuses) {
+            assert_eq!(
+                get(&mut client, target).status,
+                status,
+                "{symlinks:?} {target}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_is_hidden_is_as_what_is_not_there() {
+    let tree = Tree::new();
+    tree.write(OsStr::new("sub/a.bak"), b"old");
+    let served = tree.serve_by(Policy {
+        hide: vec!["*.bak".parse().expect("a glob")],
+        ..Policy::default()
+    });
+    let mut client = Client::connect(served.address);
+    let missing = get(&mut client, "/none");
+    assert_eq!(missing.status, 404);
+    for target in ["/.env", "/sub/a.bak", "/outside", "/fifo", "/sub/../a.txt"] {
+        let mut hidden = get(&mut Client::connect(served.address), target);
+        let date = |(name, _): &(String, String)| name == "date";
+        for field in hidden.fields.iter_mut().filter(|field| date(field)) {
+            field.1 = missing.field("date").expect("a date").to_owned();
+        }
+        assert_eq!(hidden, missing, "{target}");
+    }
+    let served = tree.serve_by(Policy {
+        dot_files: true,
+        ..Policy::default()
+    });
+    assert_eq!(
+        get(&mut Client::connect(served.address), "/.env").text(),
+        ".env"
+    );
+}
+
+#[test]
+fn rules_give_fields() {
+    let tree = Tree::new();
+    let value = http::HeaderValue::from_static;
+    let served = tree.serve_by(Policy {
+        cache_control: vec![("sub/*.css".parse().expect("a glob"), value("max-age=60"))],
+        media_types: [("txt".into(), value("text/x-plain"))].into(),
+        ..Policy::default()
+    });
+    let mut client = Client::connect(served.address);
+    let css = get(&mut client, "/sub/b.css");
+    assert_eq!(css.field("cache-control"), Some("max-age=60"));
+    let text = get(&mut client, "/a.txt");
+    assert_eq!(text.field("cache-control"), None);
+    assert_eq!(text.field("content-type"), Some("text/x-plain"));
+}
+
+#[test]
+fn sockets_and_pipes_do_not_notice() {
+    let tree = Tree::new();
+    let _socket = UnixListener::bind(tree.root().join("socket")).expect("a socket");
+    let served = tree.serve("/");
+    let mut client = Client::connect(served.address);
+    for target in ["/socket", "/fifo"] {
+        assert_eq!(get(&mut client, target).status, 404);
+    }
+    // A pipe without a reader takes no writer that will not wait: nobody has opened it.
+    let flags = rustix::fs::OFlags::WRONLY | rustix::fs::OFlags::NONBLOCK;
+    let writer = rustix::fs::open(tree.root().join("fifo"), flags, Mode::empty());
+    assert_eq!(writer.err(), Some(rustix::io::Errno::NXIO));
+}
+
+#[test]
+fn a_swapped_release_is_followed() {
+    let outer = tempfile::tempdir().expect("a folder");
+    let swap = |to: &str| {
+        symlink(to, outer.path().join("next")).expect("a link");
+        fs::rename(outer.path().join("next"), outer.path().join("current")).expect("swapped");
+    };
+    for release in ["one", "two"] {
+        fs::create_dir(outer.path().join(release)).expect("a folder");
+        fs::write(outer.path().join(release).join("a.txt"), release).expect("a file");
+    }
+    swap("one");
+    let root = outer.path().join("current");
+    let served = Served::with(move |_| App::new().files("/", &root));
+    let mut client = Client::connect(served.address);
+    assert_eq!(get(&mut client, "/a.txt").text(), "one");
+    swap("two");
+    // It is followed within a second; the test's patience is longer.
+    let begun = std::time::Instant::now();
+    loop {
+        match get(&mut client, "/a.txt").text() {
+            "two" => break,
+            other => assert_eq!(other, "one"),
+        }
+        assert!(begun.elapsed() < super::super::support::PATIENCE);
+    }
+}
