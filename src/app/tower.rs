@@ -275,6 +275,8 @@ fn fields(request: &Request) -> Result<HeaderMap> {
     Ok(fields)
 }
 
+// Nobody means a service where a handler is no `async fn`.
+#[diagnostic::do_not_recommend]
 impl<S, B> Handler for Tower<S>
 where
     S: Service<http::Request<RequestBody>, Response = http::Response<B>> + Clone + 'static,

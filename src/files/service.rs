@@ -122,7 +122,7 @@ impl Files {
     }
 }
 
-// No one takes a folder for the handler that they forgot to make `async`.
+// Nobody means a folder where a handler is no `async fn`.
 #[diagnostic::do_not_recommend]
 impl Handler for Files {
     fn call(&self, request: Request) -> Answer {
