@@ -74,6 +74,10 @@ pub(crate) enum Order {
 }
 
 /// What a shard tells the supervisor, and others tell it too.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a few a second are sent, and the largest is the most frequent"
+)]
 #[derive(Debug)]
 pub(crate) enum Report {
     /// The shard can serve. Its orders are looked at when it is notified, or at its next tick.
