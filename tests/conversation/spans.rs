@@ -40,14 +40,16 @@ impl Visit for Fields {
     }
 }
 
+/// The message of an event, and the paths of the spans that it is in.
+type Told = (String, Vec<String>);
+
 /// What the subscriber saw.
 #[derive(Clone, Default)]
 struct Seen {
     /// The paths of spans that were opened, and not closed.
     open: Arc<Mutex<Vec<String>>>,
     closed: Arc<Mutex<Vec<Fields>>>,
-    /// The message of each event, and the paths of the spans that it is in.
-    events: Arc<Mutex<Vec<(String, Vec<String>)>>>,
+    events: Arc<Mutex<Vec<Told>>>,
 }
 
 fn path(fields: &Fields) -> String {
@@ -108,7 +110,7 @@ impl Seen {
         self.open.lock().unwrap().clone()
     }
 
-    fn events(&self) -> Vec<(String, Vec<String>)> {
+    fn events(&self) -> Vec<Told> {
         std::mem::take(&mut self.events.lock().unwrap())
     }
 }
