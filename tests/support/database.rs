@@ -31,10 +31,12 @@ pub(crate) struct Redis {
     process: Option<Process>,
 }
 
-/// A port that nobody listens on now.
-pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("its address").port()
+/// A port that nobody listens on now. It is below those that the kernel gives away by itself (32,768
+/// and more), so that no connection of others takes it before the server does.
+fn free_port() -> u16 {
+    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    let mut ports = std::iter::repeat_with(|| fastrand::u16(10_000..32_768));
+    ports.find(is_free).expect("one of them is free")
 }
 
 impl Postgres {
