@@ -85,8 +85,23 @@ fn said(stderr: &str) -> String {
             said.push('\n');
         }
     }
-    // Whether a name is written in full depends on which others there are, and so on the features.
-    said.trim_end().replace("std::convert::", "") + "\n"
+    without_paths(said.trim_end()) + "\n"
+}
+
+/// The names of types and traits without the modules that they are in: whether those are written depends
+/// on which other names there are, and so on the features.
+fn without_paths(text: &str) -> String {
+    let mut short = String::new();
+    for piece in text.split_inclusive("::") {
+        let starts_with_type = piece.starts_with(|c: char| c.is_ascii_uppercase());
+        if starts_with_type && short.ends_with("::") {
+            let is_of_path =
+                |c: char| c == ':' || c == '_' || c.is_ascii_lowercase() || c.is_ascii_digit();
+            short.truncate(short.trim_end_matches(is_of_path).len());
+        }
+        short.push_str(piece);
+    }
+    short
 }
 
 #[test]

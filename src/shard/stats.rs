@@ -134,14 +134,17 @@ async fn write(shard: &Shard, query: &Query, view: Arc<View>) -> Bytes {
         yield_now().await;
     }
     let body = Bytes::from(writing.finish());
-    let kept = &mut shard.written.borrow_mut().0;
-    kept.truncate(KEPT_ANSWERS - 1);
-    kept.push_front(Kept {
-        at_ns,
-        view,
-        query: query.clone(),
-        body: body.clone(),
-    });
+    // Whoever wants fresh figures gets no one else's.
+    if !query.fresh {
+        let kept = &mut shard.written.borrow_mut().0;
+        kept.truncate(KEPT_ANSWERS - 1);
+        kept.push_front(Kept {
+            at_ns,
+            view,
+            query: query.clone(),
+            body: body.clone(),
+        });
+    }
     body
 }
 

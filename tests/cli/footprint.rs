@@ -45,6 +45,13 @@ fn an_idle_connection_costs_little_memory_and_no_buffer() {
         clients.collect()
     };
     let earlier = connect(BEFORE);
+    let mut look = Client::connect(address);
+    // A second that has ended with them is in the views and the windows, which take memory for it once.
+    wait_until("their requests are in a window", || {
+        look.get("/stats?window=10s");
+        let stats = serde_json::from_slice(&look.response().body).expect("JSON");
+        number(&stats, "/requests/total") >= BEFORE
+    });
     let pool_before = number(&fresh_stats(address), "/cores/0/receive_buffers/bytes");
     let before = process.resident_bytes();
     let connections = connect(CONNECTIONS);

@@ -164,17 +164,17 @@ fn so_many_questions_wait_and_the_next_is_not_asked() {
         client.get(&path);
         client.response().status
     };
-    assert_eq!(status(format!("/leave/{}", QUESTIONS - 1)), 200);
+    assert_eq!(status(format!("/leave/{}", QUESTIONS - 1)), 204);
     // The last that may wait is asked, and late.
     assert_eq!(status("/late".to_owned()), 504);
     // Its place is free when the other core has given it up, too.
     assert_eq!(status("/answer".to_owned()), 200);
-    assert_eq!(status("/leave/1".to_owned()), 200);
+    assert_eq!(status("/leave/1".to_owned()), 204);
     assert_eq!(status("/late".to_owned()), 503);
     // Answers that nobody waits for make room as others do.
     let mut opener = connect(&server, 1);
     opener.get("/open");
-    assert_eq!(opener.response().status, 200);
+    assert_eq!(opener.response().status, 204);
     assert_eq!(status("/wait".to_owned()), 200);
 }
 
@@ -190,7 +190,7 @@ fn a_question_goes_on_when_its_asker_is_gone() {
     assert_eq!(noted.recv(), Ok("the asker is gone"));
     let mut opener = connect(&server, 1);
     opener.get("/open");
-    assert_eq!(opener.response().status, 200);
+    assert_eq!(opener.response().status, 204);
     assert_eq!(noted.recv(), Ok("answered"));
     let mut client = connect(&server, 0);
     client.get("/answer");
