@@ -1,9 +1,7 @@
 //! Handlers that ask PostgreSQL and Redis: the real servers, which the tests start, stop, stall and
 //! lie to.
 
-#[cfg(feature = "postgres")]
 mod postgres;
-#[cfg(feature = "redis")]
 mod redis;
 #[path = "../support/mod.rs"]
 mod support;
