@@ -108,7 +108,7 @@ impl<Q: Send + 'static, A: Send + 'static> Sharded<Q, A> {
     }
 
     /// The same with another limit of time for answers, which is
-    /// [`ASK_TIMEOUT`](crate::limits::ASK_TIMEOUT) at first.
+    /// [`ASK_TIMEOUT`] at first.
     #[must_use]
     pub fn within(&self, limit: Duration) -> Self {
         Self {

@@ -54,7 +54,7 @@ pub(super) const METHODS: [&str; 10] = [
     "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "CONNECT", "TRACE", "_OTHER",
 ];
 
-/// A method, by its place in [`METHODS`].
+/// A method, by its place in `METHODS`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MethodIndex(u8);
 

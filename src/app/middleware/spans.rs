@@ -217,7 +217,7 @@ impl BodySource for Spanned<Pin<Box<dyn BodySource>>> {
     }
 }
 
-/// A span for a [`Request`] as [`Spans`](crate::app::middleware::Spans) opens it, with more fields in
+/// A span for a [`Request`] as [`Spans`] opens it, with more fields in
 /// the way of [`tracing::info_span!`](https://docs.rs/tracing/0.1/tracing/macro.info_span.html).
 ///
 /// ```
