@@ -31,7 +31,10 @@ async fn hello(_req: Request) -> &'static str {
 /// The apps, the first of which the others are compared with.
 const APPS: [(&str, fn() -> App); 4] = [
     ("one route", || App::new().get(PATH, hello)),
-    ("one route with 3 parameters", || with_parameters(App::new())),
+    (
+        "one route with 3 parameters",
+        || with_parameters(App::new()),
+    ),
     ("100 routes", || hundred().get(PATH, hello)),
     ("100 routes, 3 parameters", || with_parameters(hundred())),
 ];
@@ -144,12 +147,17 @@ fn main() -> Result<()> {
                 measured.push(measure(*app, pipelined, seconds)?);
             }
         }
-        println!("| {pipelined} at a time | CPU per request | against the first, in the same round |");
+        println!(
+            "| {pipelined} at a time | CPU per request | against the first, in the same round |"
+        );
         println!("|---|--:|--:|");
         for ((name, _), one) in APPS.iter().zip(&measured) {
             let against = one.iter().zip(&measured[0]).map(|(one, first)| one / first);
             let against = 100.0 * (median(against.collect()) - 1.0);
-            println!("| {name} | {:.3} µs | {against:+.1} % |", median(one.clone()));
+            println!(
+                "| {name} | {:.3} µs | {against:+.1} % |",
+                median(one.clone())
+            );
         }
         println!();
     }
