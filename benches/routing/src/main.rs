@@ -57,14 +57,16 @@ fn hundred() -> App {
 fn measure(app: fn() -> App, pipelined: usize, seconds: u64) -> Result<f64> {
     let one = CoreSelection::Count(1.try_into()?);
     let server = Server::bind("127.0.0.1:0").cores(one);
-    let server = server.start(move |_| app())?;
+    let server = server
+        .start(move |_| app())
+        .map_err(|error| error.to_string())?;
     let mut client = Client::connect(server.addresses()[0], pipelined)?;
     client.load(Duration::from_millis(300))?;
     let before = shard_ns()?;
     let requests = client.load(Duration::from_secs(seconds))?;
     let spent_ns = shard_ns()? - before;
     drop(client);
-    server.stop()?;
+    server.stop().map_err(|error| error.to_string())?;
     Ok(spent_ns as f64 / 1e3 / requests as f64)
 }
 
