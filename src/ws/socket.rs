@@ -159,8 +159,9 @@ impl WebSocket {
         .await
     }
 
-    /// Closes the socket and waits until the peer has done so, too. What it sends meanwhile is not
-    /// received. A `reason` is for people who look for a fault; of one that is longer than 123 bytes
+    /// Closes the socket and waits until the peer has done so, too, or
+    /// [`WEBSOCKET_CLOSE_TIMEOUT`] has passed. What has come of it and was not taken, and what it sends
+    /// meanwhile, is not received. A `reason` is for people who look for a fault; of one that is longer than 123 bytes
     /// the beginning is sent.
     ///
     /// # Panics
@@ -446,6 +447,8 @@ impl Shared {
         if self.phase.get() == Phase::Open {
             self.put_close(Some(code), reason);
             self.phase.set(Phase::Closing(event));
+            // While a message lies here nothing behind it is read, such as the peer's Close.
+            self.inbox.take();
             self.bell.ring();
             self.bell.stir();
         }
