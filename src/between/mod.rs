@@ -71,7 +71,7 @@
 //!     App::new().get("/pages/{page}", move |req: Request| {
 //!         let counter = counter.clone();
 //!         async move {
-//!             let page = req.param("page").to_owned();
+//!             let page = req.param("page").into_owned();
 //!             let count = counter.ask(&page, page.clone()).await?;
 //!             Ok::<_, corelane::Error>(format!("read {count} times"))
 //!         }
@@ -131,7 +131,7 @@
 //!     App::new().get("/{name}", move |req: Request| {
 //!         let cache = cache.clone();
 //!         async move {
-//!             let name = req.param("name").to_owned();
+//!             let name = req.param("name").into_owned();
 //!             let (core, value) = cache.ask(&name, name.clone()).await?;
 //!             Ok::<_, corelane::Error>(format!("{value}, from core {core}"))
 //!         }

@@ -18,6 +18,8 @@ pub(crate) struct Service {
     /// Set before the first connection is served.
     router: OnceCell<Router>,
     recorder: RefCell<Recorder>,
+    /// Whether latencies are recorded, and so whether the clock is read for them.
+    pub(super) is_timed: bool,
     limits: Limits,
     /// What is told of the connections.
     pub(crate) log: Log,
@@ -47,6 +49,7 @@ impl Service {
     ) -> Self {
         Self {
             router: OnceCell::new(),
+            is_timed: recorder.is_on(),
             recorder: RefCell::new(recorder),
             log,
             limits,

@@ -164,7 +164,7 @@ impl<'a, H: Host> Visit<'a, H> {
     /// The time, if it is worth looking: 0 where nobody records latencies.
     #[inline]
     pub(super) fn clock_ns(&self) -> u64 {
-        if self.recorder().is_on() {
+        if self.host.service().is_timed {
             self.wire.transport.clock_ns()
         } else {
             0

@@ -12,6 +12,7 @@
 mod acceptor;
 mod lanes;
 mod mailbox;
+mod messages;
 mod socket;
 mod stats;
 mod time;
@@ -43,7 +44,8 @@ use std::sync::mpsc::Sender;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
-pub(crate) use self::mailbox::{Factory, Order, Post, Report, Setup, run};
+pub(crate) use self::mailbox::{Factory, Setup, run};
+pub(crate) use self::messages::{Order, Post, Report};
 
 /// A core and all that it owns. The factory of its application gets to see it.
 #[derive(Debug)]

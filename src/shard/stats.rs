@@ -2,7 +2,7 @@
 //! reading them waits for no other core, unless fresh ones are asked for.
 
 use super::Shard;
-use super::mailbox::Report;
+use super::messages::Report;
 use crate::app::{Answer, Response};
 use crate::http::{RequestHead, preferred_type};
 use crate::limits::FRESH_TIMEOUT;

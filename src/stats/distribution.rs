@@ -131,8 +131,8 @@ impl Distribution {
     }
 
     /// How many latencies are at most each of `bounds`, which ascend, in nanoseconds: one pass for
-    /// all. A latency counts for the first bound that its whole bucket is within, so that a bound
-    /// which is no border of a bucket has up to 0.78 % of the scale less.
+    /// all. A latency counts for the first bound that its whole bucket is within: those of the bucket that
+    /// a bound lies in, which ends at most 0.78 % above it, count for the next.
     pub fn at_most<const N: usize>(&self, bounds: &[u64; N]) -> [u64; N] {
         let mut cumulative = [0; N];
         let mut buckets = self.buckets().peekable();

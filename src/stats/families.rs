@@ -222,7 +222,7 @@ impl<'a> Telling<'a> {
             }),
             Values::Active => encoder.number(&[], view.requests_in_flight as f64),
             Values::Responses => {
-                for (code, count) in figures.status.codes() {
+                for (code, count) in figures.counters.status.codes() {
                     let code = code.to_string();
                     encoder.number(&[("http_response_status_code", &code)], count as f64);
                 }
@@ -233,15 +233,15 @@ impl<'a> Telling<'a> {
                 encoder.number(&[("state", "busy")], busy as f64);
                 encoder.number(&[("state", "idle")], idle as f64);
             }
-            Values::Accepted => encoder.number(&[], figures.accepted as f64),
+            Values::Accepted => encoder.number(&[], figures.counters.accepted as f64),
             Values::Closed => {
-                for (reason, count) in &figures.closed {
-                    encoder.number(&[("reason", reason)], *count as f64);
+                for (reason, count) in figures.counters.closed() {
+                    encoder.number(&[("reason", reason)], count as f64);
                 }
             }
-            Values::Pauses => encoder.number(&[], figures.accept_pauses as f64),
-            Values::Received => encoder.number(&[], figures.received_bytes as f64),
-            Values::Sent => encoder.number(&[], figures.sent_bytes as f64),
+            Values::Pauses => encoder.number(&[], figures.counters.accept_pauses as f64),
+            Values::Received => encoder.number(&[], figures.counters.received_bytes as f64),
+            Values::Sent => encoder.number(&[], figures.counters.sent_bytes as f64),
             Values::CoreLatency | Values::CoreLag => {
                 for (place, core) in view.cores.iter().enumerate() {
                     let distribution = match family.values {

@@ -228,7 +228,7 @@ impl<'a> Document<'a> {
                 seconds: seconds(figures.span_ns),
             },
             requests: Requests {
-                total: figures.requests,
+                total: figures.counters.requests,
                 per_second: to_thousandths(figures.requests_per_second),
                 in_flight: view.requests_in_flight,
             },
@@ -239,20 +239,25 @@ impl<'a> Document<'a> {
                     .collect(),
             ),
             status: Status {
-                classes: Named(CLASSES.into_iter().zip(figures.status.classes()).collect()),
-                codes: &figures.status,
+                classes: Named(
+                    CLASSES
+                        .into_iter()
+                        .zip(figures.counters.status.classes())
+                        .collect(),
+                ),
+                codes: &figures.counters.status,
             },
             routes: routes(view, selection),
             connections: ConnectionCounts {
-                accepted_total: figures.accepted,
+                accepted_total: figures.counters.accepted,
                 active: view.connections.active,
                 idle: view.connections.idle,
-                accept_pauses_total: figures.accept_pauses,
-                closed: Named(figures.closed.clone()),
+                accept_pauses_total: figures.counters.accept_pauses,
+                closed: Named(figures.counters.closed().collect()),
             },
             bytes: Bytes {
-                received_total: figures.received_bytes,
-                sent_total: figures.sent_bytes,
+                received_total: figures.counters.received_bytes,
+                sent_total: figures.counters.sent_bytes,
             },
             imbalance: Imbalance {
                 requests: most_over_mean(cores.iter().map(|core| core.latency.count)),
@@ -271,17 +276,19 @@ impl<'a> Document<'a> {
 /// The routes, each with its classes of status together: in the order in which they were met, those
 /// beyond the bound last.
 fn routes<'a>(view: &'a View, selection: &Selection) -> Vec<Route<'a>> {
-    let mut kinds_by_route: Vec<(
-        &str,
-        &'static str,
-        [u64; CLASSES.len()],
-        [Distribution; KINDS],
-    )> = Vec::new();
+    // Without stages the whole alone is told, and summed.
+    let told = if selection.filter.is_some() {
+        KINDS
+    } else {
+        WHOLE + 1
+    };
+    let mut by_route: Vec<(&str, &'static str, [u64; CLASSES.len()], Vec<Distribution>)> =
+        Vec::new();
     for (name, kinds) in view.series(selection.window) {
         if !selection.has(&name.route) {
             continue;
         }
-        let known = kinds_by_route
+        let known = by_route
             .iter_mut()
             .find(|(route, method, ..)| *route == &*name.route && *method == name.method);
         let count = kinds[WHOLE].count();
@@ -297,31 +304,28 @@ fn routes<'a>(view: &'a View, selection: &Selection) -> Vec<Route<'a>> {
                     .for_each(|(sum, kind)| sum.add(kind));
             }
             None => {
-                let kinds = kinds.map(Clone::clone);
-                kinds_by_route.push((&name.route, name.method, classes, kinds));
+                let kinds = kinds.iter().take(told).copied().cloned();
+                by_route.push((&name.route, name.method, classes, kinds.collect()));
             }
         }
     }
-    kinds_by_route.sort_by_key(|(route, ..)| *route == Whose::OTHER.fixed_name());
-    let has_stages = selection.filter.is_some();
-    let told = kinds_by_route
-        .into_iter()
-        .map(|(route, method, status, kinds)| {
-            let [whole, stages @ ..] = kinds.map(|kind| kind.summary());
-            Route {
-                route,
-                method,
-                status: Named(CLASSES.into_iter().zip(status).collect()),
-                latency: whole,
-                stages: has_stages.then(|| Named(STAGES.into_iter().zip(stages).collect())),
-            }
-        });
-    told.collect()
+    by_route.sort_by_key(|(route, ..)| *route == Whose::OTHER.fixed_name());
+    let routes = by_route.into_iter().map(|(route, method, status, kinds)| {
+        let mut summaries = kinds.iter().map(Distribution::summary);
+        Route {
+            route,
+            method,
+            status: Named(CLASSES.into_iter().zip(status).collect()),
+            latency: summaries.next().unwrap_or_default(),
+            stages: (told > WHOLE + 1).then(|| Named(STAGES.into_iter().zip(summaries).collect())),
+        }
+    });
+    routes.collect()
 }
 
 fn cores(view: &View, figures: &WindowView, now_ns: u64) -> Vec<Core> {
-    let cores = view.cores.iter().zip(&figures.cores).enumerate();
-    let told = cores.map(|(place, (core, in_window))| {
+    let cores = view.cores.iter().zip(&figures.busy_ratios).enumerate();
+    let told = cores.map(|(place, (core, busy_ratio))| {
         let latency = view.core_latency(figures.window, place).summary();
         Core {
             core: core.core,
@@ -334,7 +338,7 @@ fn cores(view: &View, figures: &WindowView, now_ns: u64) -> Vec<Core> {
             accept_queue_limit: core.accept_queue.map(|queue| queue.limit),
             receive_buffers: core.receive_buffers.map(Buffers::new),
             file_cache: core.file_cache.map(CacheFigures::new),
-            busy_ratio: in_window.busy_ratio.map(to_thousandths),
+            busy_ratio: busy_ratio.map(to_thousandths),
             loop_lag: view.lag(figures.window, place).summary(),
             stalls_total: core.stalls_total,
             snapshot_age_ms: now_ns.saturating_sub(core.snapshot_at_ns) / 1_000_000,

@@ -184,6 +184,14 @@ impl Counters {
         }
     }
 
+    /// Connections that ended, by reason: every reason there is, those with 0 included.
+    pub(super) fn closed(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        self.close_reasons
+            .iter()
+            .copied()
+            .zip(self.closed.iter().copied())
+    }
+
     /// Connections that are open.
     pub(super) fn active(&self) -> u64 {
         self.accepted
@@ -225,39 +233,19 @@ impl Counters {
 
     /// Adds the counters of another core, which has the same close reasons.
     pub(super) fn add(&mut self, other: &Counters) {
-        let Counters {
-            requests,
-            status,
-            in_flight,
-            accepted,
-            idle,
-            accept_pauses,
-            stalls,
-            close_reasons: _,
-            closed,
-            received_bytes,
-            sent_bytes,
-            busy_ns,
-            waiting_ns,
-        } = other;
-        self.requests += requests;
-        self.status.add(status);
-        self.in_flight += in_flight;
-        self.accepted += accepted;
-        self.idle += idle;
-        self.accept_pauses += accept_pauses;
-        self.stalls += stalls;
-        for (count, more) in self.closed.iter_mut().zip(closed) {
-            *count += more;
-        }
-        self.received_bytes += received_bytes;
-        self.sent_bytes += sent_bytes;
-        self.busy_ns += busy_ns;
-        self.waiting_ns += waiting_ns;
+        self.change(other, |count, more| *count += more);
+        self.in_flight += other.in_flight;
+        self.idle += other.idle;
     }
 
     /// Takes out what `earlier` had already counted; the gauges stay as they are.
     pub(super) fn since(&mut self, earlier: &Counters) {
+        self.change(earlier, |count, earlier| *count -= earlier);
+    }
+
+    /// Changes each counter by that of `other`, and no gauge.
+    fn change(&mut self, other: &Counters, change: impl Fn(&mut u64, u64)) {
+        // Taken apart, so that a new field cannot be forgotten.
         let Counters {
             requests,
             status,
@@ -272,18 +260,18 @@ impl Counters {
             sent_bytes,
             busy_ns,
             waiting_ns,
-        } = earlier;
-        self.requests -= requests;
-        self.status.since(status);
-        self.accepted -= accepted;
-        self.accept_pauses -= accept_pauses;
-        self.stalls -= stalls;
-        for (count, earlier) in self.closed.iter_mut().zip(closed) {
-            *count -= earlier;
+        } = other;
+        self.status.change(status, &change);
+        for (count, by) in self.closed.iter_mut().zip(closed) {
+            change(count, *by);
         }
-        self.received_bytes -= received_bytes;
-        self.sent_bytes -= sent_bytes;
-        self.busy_ns -= busy_ns;
-        self.waiting_ns -= waiting_ns;
+        change(&mut self.requests, *requests);
+        change(&mut self.accepted, *accepted);
+        change(&mut self.accept_pauses, *accept_pauses);
+        change(&mut self.stalls, *stalls);
+        change(&mut self.received_bytes, *received_bytes);
+        change(&mut self.sent_bytes, *sent_bytes);
+        change(&mut self.busy_ns, *busy_ns);
+        change(&mut self.waiting_ns, *waiting_ns);
     }
 }

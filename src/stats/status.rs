@@ -36,17 +36,10 @@ impl StatusCounts {
         self.counts.as_ptr()
     }
 
-    /// Adds what `other` counted.
-    pub(super) fn add(&mut self, other: &StatusCounts) {
-        for (count, more) in self.counts.iter_mut().zip(other.counts.iter()) {
-            *count += more;
-        }
-    }
-
-    /// Takes out what `earlier` had already counted.
-    pub(super) fn since(&mut self, earlier: &StatusCounts) {
-        for (count, earlier) in self.counts.iter_mut().zip(earlier.counts.iter()) {
-            *count -= earlier;
+    /// Changes each count by that of `other`.
+    pub(super) fn change(&mut self, other: &StatusCounts, change: impl Fn(&mut u64, u64)) {
+        for (count, by) in self.counts.iter_mut().zip(other.counts.iter()) {
+            change(count, *by);
         }
     }
 
@@ -109,7 +102,7 @@ mod tests {
             counts.record(status);
             other.record(status);
         }
-        counts.add(&other);
+        counts.change(&other, |count, more| *count += more);
         assert_eq!(counts.codes().collect::<Vec<_>>(), [(200, 4), (404, 2)]);
         assert_eq!(counts.classes(), [0, 4, 0, 2, 2]);
     }

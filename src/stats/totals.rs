@@ -8,11 +8,12 @@ use super::rate::Rate;
 use super::recorder::Recorder;
 use super::series::KINDS;
 use super::snapshot::{Counters, Of, Snapshot};
-use super::view::{Connections, CoreView, CoreWindow, StallView, View, Window, WindowView};
+use super::view::{Connections, CoreView, StallView, View, Window, WindowView};
 use super::windows::Windows;
 use crate::limits::STALLS;
 use std::collections::VecDeque;
 use std::mem;
+use std::sync::Arc;
 
 /// What the supervisor knows of all cores.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub struct Totals {
     /// Since the start.
     total: Board,
     windows: Windows,
+    /// What is told of them: written when a second ends, and shared by all views until the next.
+    moving: Vec<Arc<WindowView>>,
     stalls: VecDeque<StallView>,
 }
 
@@ -49,7 +52,7 @@ impl Totals {
             })
             .collect();
         let start = sum(&cores, close_reasons);
-        Totals {
+        let mut totals = Totals {
             close_reasons,
             started_ns,
             windows: Windows::new(started_ns, start, cores.len()),
@@ -57,8 +60,11 @@ impl Totals {
             slots,
             names,
             total: Board::default(),
+            moving: Vec::new(),
             stalls: VecDeque::new(),
-        }
+        };
+        totals.moving = totals.moving();
+        totals
     }
 
     /// The routes of `core` are called so, by their numbers. Until it is said they are `_other`.
@@ -136,67 +142,63 @@ impl Totals {
             (busy_ns, waiting_ns)
         });
         self.windows.end_second(now_ns, counters, times.collect());
+        self.moving = self.moving();
     }
 
     /// Merges what it has, at `now_ns` on the monotonic clock. The windows are those of the last second
     /// that ended.
     pub fn merge(&self, now_ns: u64) -> View {
-        let sum = sum(&self.cores, self.close_reasons);
-        let requests_per_second = self.cores.iter().map(|core| {
-            core.rate
-                .per_second(now_ns.saturating_sub(core.newest.at_ns))
+        let counters = sum(&self.cores, self.close_reasons);
+        let per_second = self.cores.iter().map(|core| {
+            let age_ns = now_ns.saturating_sub(core.newest.at_ns);
+            core.rate.per_second(age_ns)
         });
         let total = WindowView {
             window: Window::Total,
             span_ns: now_ns.saturating_sub(self.started_ns),
-            requests: sum.requests,
-            requests_per_second: requests_per_second.sum(),
-            accepted: sum.accepted,
-            accept_pauses: sum.accept_pauses,
-            stalls: sum.stalls,
-            closed: self.closed(&sum),
-            received_bytes: sum.received_bytes,
-            sent_bytes: sum.sent_bytes,
-            status: sum.status.clone(),
-            cores: self.cores.iter().map(Core::since_the_start).collect(),
+            requests_per_second: per_second.sum(),
+            busy_ratios: self
+                .cores
+                .iter()
+                .map(|core| core.rate.busy_ratio())
+                .collect(),
             whole: self.whole(&self.total),
             board: self.total.clone(),
+            counters,
         };
-        let windows = self.windows.spans().map(|span| {
-            let counted = &span.counters;
-            WindowView {
-                window: span.window,
-                span_ns: span.ns,
-                requests: counted.requests,
-                requests_per_second: counted.requests as f64 * 1e9 / span.ns.max(1) as f64,
-                accepted: counted.accepted,
-                accept_pauses: counted.accept_pauses,
-                stalls: counted.stalls,
-                closed: self.closed(counted),
-                received_bytes: counted.received_bytes,
-                sent_bytes: counted.sent_bytes,
-                status: counted.status.clone(),
-                cores: span
-                    .busy_ratios
-                    .map(|busy_ratio| CoreWindow { busy_ratio })
-                    .collect(),
-                whole: self.whole(span.board),
-                board: span.board.clone(),
-            }
-        });
+        let total = Arc::new(total);
         View {
             merged_at_ns: now_ns,
-            requests_in_flight: sum.in_flight,
+            requests_in_flight: total.counters.in_flight,
             connections: Connections {
-                active: sum.active(),
-                idle: sum.idle,
+                active: total.counters.active(),
+                idle: total.counters.idle,
             },
-            windows: std::iter::once(total).chain(windows).collect(),
+            windows: [total]
+                .into_iter()
+                .chain(self.moving.iter().cloned())
+                .collect(),
             names: self.names.all(),
             slots: self.slots,
             stalls: self.stalls.iter().cloned().collect(),
             cores: self.cores.iter().map(Core::view).collect(),
         }
+    }
+
+    /// What is told of the windows that move on.
+    fn moving(&self) -> Vec<Arc<WindowView>> {
+        let windows = self.windows.spans().map(|span| {
+            Arc::new(WindowView {
+                window: span.window,
+                span_ns: span.ns,
+                requests_per_second: span.counters.requests as f64 * 1e9 / span.ns.max(1) as f64,
+                busy_ratios: span.busy_ratios.collect(),
+                whole: self.whole(span.board),
+                board: span.board.clone(),
+                counters: span.counters,
+            })
+        });
+        windows.collect()
     }
 
     /// The requests of all series and their stages.
@@ -208,11 +210,6 @@ impl Totals {
             }
             sum
         })
-    }
-
-    fn closed(&self, counters: &Counters) -> Vec<(&'static str, u64)> {
-        let counts = counters.closed.iter().copied();
-        self.close_reasons.iter().copied().zip(counts).collect()
     }
 }
 
@@ -226,12 +223,6 @@ fn sum(cores: &[Core], close_reasons: &'static [&'static str]) -> Counters {
 }
 
 impl Core {
-    fn since_the_start(&self) -> CoreWindow {
-        CoreWindow {
-            busy_ratio: self.rate.busy_ratio(),
-        }
-    }
-
     fn view(&self) -> CoreView {
         let Snapshot {
             core,

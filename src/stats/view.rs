@@ -4,8 +4,7 @@ use super::board::{Board, Slots};
 use super::distribution::Distribution;
 use super::names::SeriesName;
 use super::series::{KINDS, STAGES, WHOLE};
-use super::snapshot::{AcceptQueue, FileCache, ReceiveBuffers};
-use super::status::StatusCounts;
+use super::snapshot::{AcceptQueue, Counters, FileCache, ReceiveBuffers};
 use std::sync::Arc;
 
 /// Merged figures of a server and the figures of each of its cores, made by
@@ -23,7 +22,7 @@ pub struct View {
     /// The last stalls, oldest first: at most [`STALLS`](crate::limits::STALLS).
     pub stalls: Vec<StallView>,
     /// In the order of [`Window::ALL`].
-    pub(super) windows: Vec<WindowView>,
+    pub(super) windows: Vec<Arc<WindowView>>,
     pub(super) names: Arc<Vec<SeriesName>>,
     pub(super) slots: Slots,
 }
@@ -78,33 +77,20 @@ impl Window {
 }
 
 /// What happened in one window.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, PartialEq)]
 pub(super) struct WindowView {
     pub(super) window: Window,
     /// How long it is.
     pub(super) span_ns: u64,
-    pub(super) requests: u64,
     pub(super) requests_per_second: f64,
-    pub(super) accepted: u64,
-    pub(super) accept_pauses: u64,
-    pub(super) stalls: u64,
-    /// Connections that ended, by reason: every reason there is, those with 0 included.
-    pub(super) closed: Vec<(&'static str, u64)>,
-    pub(super) received_bytes: u64,
-    pub(super) sent_bytes: u64,
-    pub(super) status: StatusCounts,
-    pub(super) cores: Vec<CoreWindow>,
+    /// What was counted in it; its gauges are as they were at its end.
+    pub(super) counters: Counters,
+    /// Of each core the share of the time in which it ran, from 0 to 1, if it told; since the start: of its
+    /// last interval.
+    pub(super) busy_ratios: Vec<Option<f64>>,
     /// All requests and their stages, of whatever core and series.
     pub(super) whole: [Distribution; KINDS],
     pub(super) board: Board,
-}
-
-/// What a core did in a window, besides its latencies.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct CoreWindow {
-    /// The share of the time in which it ran, from 0 to 1, if it told; since the start: of its last
-    /// interval.
-    pub(super) busy_ratio: Option<f64>,
 }
 
 /// The connections of all cores that are open.
@@ -163,7 +149,7 @@ impl View {
 
     /// Requests answered since the start.
     pub fn requests_total(&self) -> u64 {
-        self.window(Window::Total).requests
+        self.window(Window::Total).counters.requests
     }
 
     /// The latencies of all requests in `window`.

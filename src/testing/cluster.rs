@@ -32,7 +32,7 @@ use std::rc::Rc;
 ///         })
 ///         .post("/{words}", move |req: Request| {
 ///             let lanes = lanes.clone();
-///             async move { Ok::<_, Error>(lanes.broadcast(req.param("words").to_owned()).await?) }
+///             async move { Ok::<_, Error>(lanes.broadcast(req.param("words").into_owned()).await?) }
 ///         })
 ///         .get("/", move |_: Request| {
 ///             let heard = heard.borrow().clone();

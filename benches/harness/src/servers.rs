@@ -48,6 +48,9 @@ pub enum Name {
     CorelaneAxum,
     #[value(name = "corelane")]
     Corelane,
+    /// The same without statistics: what those cost is the difference.
+    #[value(name = "corelane-no-stats")]
+    CorelaneNoStats,
 }
 
 /// A server that can be started.
@@ -66,7 +69,7 @@ pub struct Serving {
 
 impl Name {
     /// Every server, in the order of the report.
-    pub const ALL: [Name; 10] = [
+    pub const ALL: [Name; 11] = [
         Name::FloorEpoll,
         Name::FloorRing,
         Name::Nginx,
@@ -77,6 +80,7 @@ impl Name {
         Name::Ntex,
         Name::CorelaneAxum,
         Name::Corelane,
+        Name::CorelaneNoStats,
     ];
 
     /// Whether it is one of the two that ratios refer to.
@@ -84,9 +88,14 @@ impl Name {
         matches!(self, Name::FloorEpoll | Name::FloorRing)
     }
 
+    /// Whether it is the program of this project.
+    pub fn is_corelane(self) -> bool {
+        matches!(self, Name::Corelane | Name::CorelaneNoStats)
+    }
+
     /// Whether it is somebody else's, or runs what is, so that what it cannot do is no failure of ours.
     pub fn is_peer(self) -> bool {
-        !self.is_floor() && self != Name::Corelane
+        !self.is_floor() && !self.is_corelane()
     }
 
     /// The name on the command line, which is its binary's as well.
@@ -121,6 +130,14 @@ pub fn prepare(options: &Options) -> Result<Vec<Server>> {
                     }
                     servers.push(server);
                 }
+            }
+            Name::CorelaneNoStats => {
+                let program = builds::corelane()?;
+                servers.push(Server {
+                    label,
+                    name,
+                    program,
+                });
             }
             Name::Nginx => {
                 let program = NGINX.into_iter().find(|program| exists(program));
@@ -207,17 +224,20 @@ impl Server {
                     .arg(site.nginx(address)?);
                 return Ok(command);
             }
-            Name::Corelane if case.is_file() => {
+            name if name.is_corelane() && case.is_file() => {
                 command.arg("serve").arg(site.files());
             }
-            Name::Corelane => {
+            name if name.is_corelane() => {
                 command.arg("demo");
             }
             _ => {}
         }
         command.args(["--listen", &address.to_string()]);
+        if self.name == Name::CorelaneNoStats {
+            command.arg("--no-stats");
+        }
         match self.name {
-            Name::Corelane => command.args(["--cores", &SERVER_CPU.to_string()]),
+            name if name.is_corelane() => command.args(["--cores", &SERVER_CPU.to_string()]),
             name if name.is_peer() => command.arg("--files").arg(site.files()),
             _ => &mut command,
         };

@@ -97,7 +97,10 @@ fn without_snapshots_every_core_is_there_and_zero() {
         LatencySummary::default()
     );
     assert_eq!(
-        view.window(Window::Total).closed,
+        view.window(Window::Total)
+            .counters
+            .closed()
+            .collect::<Vec<_>>(),
         [("peer_closed", 0), ("head_timeout", 0)]
     );
     let cores: Vec<_> = view
@@ -201,7 +204,7 @@ proptest! {
         let requests: usize = all.iter().map(|step| step.requests.len()).sum();
         prop_assert_eq!(view.requests_total(), requests as u64);
         prop_assert_eq!(view.latency(Window::Total).count(), requests as u64);
-        prop_assert_eq!(view.window(Window::Total).status.classes().iter().sum::<u64>(), requests as u64);
+        prop_assert_eq!(view.window(Window::Total).counters.status.classes().iter().sum::<u64>(), requests as u64);
         let of_cores: u64 = view.cores.iter().map(|core| core.requests_total).sum();
         prop_assert_eq!(of_cores, requests as u64);
         let of_cores = (0..CORES.len()).map(|core| view.core_latency(Window::Total, core));
@@ -212,15 +215,15 @@ proptest! {
         prop_assert_eq!(of_cores, requests as u64);
 
         let bytes: u64 = all.iter().map(|step| u64::from(step.bytes)).sum();
-        prop_assert_eq!(view.window(Window::Total).received_bytes, bytes);
-        prop_assert_eq!(view.window(Window::Total).sent_bytes, bytes * 2);
+        prop_assert_eq!(view.window(Window::Total).counters.received_bytes, bytes);
+        prop_assert_eq!(view.window(Window::Total).counters.sent_bytes, bytes * 2);
 
         let active: u64 = all.iter().map(|step| u64::from(step.accepted)).sum();
         prop_assert_eq!(view.connections.active, active);
         let of_cores: u64 = view.cores.iter().map(|core| core.connections_active).sum();
         prop_assert_eq!(of_cores, active);
-        let closed: u64 = view.window(Window::Total).closed.iter().map(|&(_, count)| count).sum();
-        prop_assert_eq!(view.window(Window::Total).accepted, active + closed);
+        let closed: u64 = view.window(Window::Total).counters.closed().map(|(_, count)| count).sum();
+        prop_assert_eq!(view.window(Window::Total).counters.accepted, active + closed);
 
         // Minimum, maximum and mean are those of all latencies, whichever core had them.
         let latencies = || all.iter().flat_map(|step| &step.requests).map(|&(_, ns)| ns);
@@ -274,10 +277,10 @@ proptest! {
             let _ = totals.keep(snapshot);
             let after = totals.merge(0);
             let (now, then) = (after.window(Window::Total), before.window(Window::Total));
-            prop_assert!(now.requests >= then.requests);
-            prop_assert!(now.accepted >= then.accepted);
-            prop_assert!(now.received_bytes >= then.received_bytes);
-            for (now, then) in now.status.classes().iter().zip(then.status.classes()) {
+            prop_assert!(now.counters.requests >= then.counters.requests);
+            prop_assert!(now.counters.accepted >= then.counters.accepted);
+            prop_assert!(now.counters.received_bytes >= then.counters.received_bytes);
+            for (now, then) in now.counters.status.classes().iter().zip(then.counters.status.classes()) {
                 prop_assert!(*now >= then);
             }
             before = after;
@@ -310,11 +313,11 @@ proptest! {
             let expected = seconds[seconds.len() - count..].concat();
             let figures = view.window(window);
             prop_assert_eq!(figures.span_ns, count as u64 * SECOND);
-            prop_assert_eq!(figures.requests, expected.len() as u64);
-            prop_assert_eq!(figures.status.codes().map(|(_, count)| count).sum::<u64>(), figures.requests);
+            prop_assert_eq!(figures.counters.requests, expected.len() as u64);
+            prop_assert_eq!(figures.counters.status.codes().map(|(_, count)| count).sum::<u64>(), figures.counters.requests);
             prop_assert_eq!(figures.requests_per_second, expected.len() as f64 / count as f64);
-            prop_assert_eq!(figures.cores[1].busy_ratio, Some(0.25));
-            prop_assert_eq!(figures.cores[0].busy_ratio, None);
+            prop_assert_eq!(figures.busy_ratios[1], Some(0.25));
+            prop_assert_eq!(figures.busy_ratios[0], None);
             let expected = Distribution::of(&expected);
             for told in [view.latency(window), view.core_latency(window, 1)] {
                 prop_assert_eq!(told.summary(), expected.summary());
