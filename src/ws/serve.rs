@@ -62,10 +62,10 @@ pub(super) async fn serve<F>(
         .map(|interval| Heart::new(&time, interval));
     let mut patience = None;
     poll_fn(|cx| {
-        shared.bell.enter(cx);
+        shared.waiters.enter(cx);
         shared.receive(cx);
         loop {
-            shared.bell.take_rung();
+            shared.waiters.take_woken();
             if outcome.is_none() {
                 let poll = AssertUnwindSafe(|| served.as_mut().poll(cx));
                 outcome = match catch_unwind(poll) {
@@ -90,8 +90,8 @@ pub(super) async fn serve<F>(
             if outcome.is_some() && shared.phase.get() == Phase::Closed {
                 return Poll::Ready(());
             }
-            if !shared.bell.take_rung() {
-                shared.bell.leave();
+            if !shared.waiters.take_woken() {
+                shared.waiters.leave();
                 return Poll::Pending;
             }
         }
@@ -108,8 +108,8 @@ struct Ending<'a>(&'a Shared);
 impl Drop for Ending<'_> {
     fn drop(&mut self) {
         self.0.phase.set(Phase::Closed);
-        self.0.bell.leave();
-        self.0.bell.ring();
+        self.0.waiters.leave();
+        self.0.waiters.wake();
     }
 }
 
@@ -148,7 +148,7 @@ impl Heart {
         self.has_asked = shared.ask(cx);
         self.wait = sleep(&self.time, self.interval);
         // The new wait is to know whom to wake.
-        shared.bell.ring();
+        shared.waiters.wake();
     }
 }
 

@@ -116,7 +116,7 @@ impl WebSocket {
         self.shared.start_close(code, reason, Event::Ended);
         poll_fn(|cx| match self.shared.phase.get() {
             Phase::Closed => Poll::Ready(()),
-            _ => self.shared.bell.wait(cx),
+            _ => self.shared.waiters.wait(cx),
         })
         .await;
     }

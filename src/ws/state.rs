@@ -4,7 +4,7 @@
 use super::WebSocketError;
 use super::message::{CloseFrame, Message, code};
 use super::reader::{Item, Reader, Violation};
-use crate::app::{Bell, Link, Upgraded};
+use crate::app::{Link, Upgraded, Waiters};
 use crate::http::Event;
 use crate::limits::INLINE_BODY_BYTES;
 use bytes::Bytes;
@@ -31,7 +31,7 @@ pub(super) struct Shared {
     /// Something came since the heart beat last.
     pub(super) has_heard: Cell<bool>,
     pub(super) said: RefCell<Option<CloseFrame>>,
-    pub(super) bell: Bell,
+    pub(super) waiters: Waiters,
 }
 
 /// How far a socket is in its life.
@@ -55,7 +55,7 @@ impl Shared {
             pinged: RefCell::default(),
             has_heard: Cell::new(false),
             said: RefCell::default(),
-            bell: Bell::default(),
+            waiters: Waiters::default(),
         }
     }
 
@@ -64,14 +64,14 @@ impl Shared {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Message, WebSocketError>>> {
         if let Some(message) = self.inbox.take() {
-            self.bell.stir();
+            self.waiters.wake_driver();
             return Poll::Ready(Some(Ok(message)));
         }
         if let Some(failure) = self.failure.take() {
             return Poll::Ready(Some(Err(failure)));
         }
         match self.phase.get() {
-            Phase::Open => self.bell.wait(cx),
+            Phase::Open => self.waiters.wait(cx),
             _ => Poll::Ready(None),
         }
     }
@@ -132,7 +132,7 @@ impl Shared {
         match (item, self.phase.get()) {
             (Item::Message(message), Phase::Open) => {
                 *self.inbox.borrow_mut() = Some(message);
-                self.bell.ring();
+                self.waiters.wake();
             }
             (Item::Ping(payload), Phase::Open) => *self.pinged.borrow_mut() = Some(payload),
             (Item::Close(said), phase) => {
@@ -176,8 +176,8 @@ impl Shared {
             self.phase.set(Phase::Closing(event));
             // While a message lies here nothing behind it is read, such as the peer's Close.
             self.inbox.take();
-            self.bell.ring();
-            self.bell.stir();
+            self.waiters.wake();
+            self.waiters.wake_driver();
         }
     }
 
@@ -190,7 +190,7 @@ impl Shared {
         if let (Some(event), Ok(link)) = (event, self.stream.link()) {
             link.close(Some(event));
         }
-        self.bell.ring();
+        self.waiters.wake();
     }
 
     pub(super) fn end(&self, event: Event) {
@@ -198,7 +198,7 @@ impl Shared {
         if let Ok(link) = self.stream.link() {
             link.close(Some(event));
         }
-        self.bell.ring();
+        self.waiters.wake();
     }
 
     fn put_close(&self, code: Option<u16>, reason: &str) {
