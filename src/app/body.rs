@@ -128,6 +128,15 @@ impl Body {
         }
     }
 
+    /// [`Body::trailers`] for a source that hands them on: the body is empty then.
+    #[cfg(feature = "compression")]
+    pub(super) fn take_trailers(&mut self) -> Headers {
+        match std::mem::take(self) {
+            Body::Ended(trailers) => *trailers,
+            _ => Headers::new(),
+        }
+    }
+
     /// The next piece of the content; `None` at its end, and ever after.
     ///
     /// # Errors

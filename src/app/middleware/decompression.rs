@@ -197,9 +197,6 @@ impl BodySource for Decoded {
     }
 
     fn take_trailers(mut self: Pin<&mut Self>) -> Headers {
-        match std::mem::take(&mut self.body) {
-            Body::Ended(trailers) => *trailers,
-            _ => Headers::new(),
-        }
+        self.body.take_trailers()
     }
 }
