@@ -24,8 +24,8 @@
 //! Handlers are `async fn(Request) -> impl IntoResponse`. They need no `Send`: each core has an
 //! [`App`] of its own, made by the function given to [`Server::run`], and runs its handlers on its
 //! own thread. So their state is `Rc`, `Cell` and `RefCell`. A handler may return
-//! `Result<_, corelane::Error>`; `?` then turns any error into a 500 of which the peer reads
-//! nothing. A handler that computes for long, or blocks, holds up every connection of its core.
+//! `Result<_, corelane::Error>`; `?` then makes an [`Error`] of any other: a 500 of which the
+//! peer reads nothing, but for errors of this library that know better. A handler that computes for long, or blocks, holds up every connection of its core.
 //!
 //! Apps are made of others, by prefix ([`App::nest`]) and by host ([`App::host`]); parameters have
 //! kinds (`/users/{id:u64}`), and routes names, from which links are written ([`Request::url_for`]).
@@ -64,6 +64,8 @@ mod coding;
 pub mod config;
 mod connection;
 pub mod cores;
+#[cfg(any(feature = "postgres", feature = "redis"))]
+mod environment;
 pub mod failure;
 pub mod files;
 mod flag;

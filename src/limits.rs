@@ -6,11 +6,12 @@
 //! otherwise are in [`Limits`]; the constants are its defaults.
 
 mod configured;
+mod table;
 
 use std::time::Duration;
 
 pub use self::configured::{HeadLimits, LimitError, Limits};
-pub(crate) use self::configured::{LIMITS, Limit, Unit};
+pub(crate) use self::table::{LIMITS, Limit, Unit};
 
 /// Longest request line, CRLF included, in bytes. Beyond it: 414.
 pub const REQUEST_LINE_BYTES: usize = 8 * 1024;

@@ -12,7 +12,6 @@
 
 mod access;
 mod added;
-mod bell;
 mod body;
 mod builder;
 mod charset;
@@ -52,11 +51,11 @@ mod time;
 pub mod tower;
 mod upgrade;
 mod urls;
+mod waiters;
 
 pub(crate) use access::AccessFacts;
 pub use access::{Access, AccessFormat, Ended};
 pub use added::TrailingSlash;
-pub(crate) use bell::Bell;
 pub use body::{Body, BodyError, BodySource, SendFile};
 pub use builder::App;
 pub use cookies::{Cookie, CookieError, SameSite};
@@ -81,3 +80,4 @@ pub use time::{Elapsed, Time};
 pub(crate) use upgrade::{Link, Switch, Work};
 pub use upgrade::{Upgraded, upgrade};
 pub use urls::UrlError;
+pub(crate) use waiters::Waiters;

@@ -96,7 +96,8 @@ impl Decoder {
     pub(super) fn new() -> Decoder {
         let alloc = StandardAlloc::default;
         Decoder {
-            state: BrotliState::new(alloc(), alloc(), alloc()),
+            // The other constructors take windows of up to 1 GiB, which RFC 7932 §9.1 does not have.
+            state: BrotliState::new_strict(alloc(), alloc(), alloc()),
             is_complete: false,
         }
     }

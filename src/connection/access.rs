@@ -7,14 +7,13 @@
 
 use super::transport::{Host, Transport};
 use super::visit::Visit;
+use crate::app::middleware::X_REQUEST_ID;
 use crate::app::{Access, AccessFacts, Ended, Response, RouteId};
 use crate::http::{CloseReason, RequestHead, State};
 use crate::log::About;
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderValue, StatusCode};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
-
-const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// A request that has begun, and was not told of.
 #[derive(Debug)]

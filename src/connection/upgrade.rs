@@ -28,7 +28,7 @@ use super::service::Service;
 use super::transport::{Host, Received, Transport};
 use super::visit::Visit;
 use super::wire::Wire;
-use crate::app::{Bell, Link, Response, Switch, Work};
+use crate::app::{Link, Response, Switch, Waiters, Work};
 use crate::http::{BodyFraming, Connection, Event, State};
 use crate::limits::{GATHER_BYTES, SWITCHED_GRACE};
 use crate::ring::Message;
@@ -114,7 +114,7 @@ struct Line<H: Host> {
     /// How the connection is to end, if whoever speaks has said it.
     conclusion: Cell<Option<Event>>,
     /// Between the connection's task and who waits for anything here.
-    bell: Bell,
+    waiters: Waiters,
 }
 
 /// What waits to be sent.
@@ -154,7 +154,7 @@ impl<H: Host> Line<H> {
             is_watching: Cell::new(false),
             is_stopping: Cell::new(is_stopping),
             conclusion: Cell::new(None),
-            bell: Bell::default(),
+            waiters: Waiters::default(),
         }
     }
 
@@ -170,10 +170,10 @@ impl<H: Host> Line<H> {
         let mut grace = None;
         let mut panicked = false;
         poll_fn(|cx| {
-            self.bell.enter(cx);
+            self.waiters.enter(cx);
             self.receive(cx);
             loop {
-                self.bell.take_rung();
+                self.waiters.take_woken();
                 if let Some(working) = &mut work {
                     let outcome = catch_unwind(AssertUnwindSafe(|| working.as_mut().poll(cx)));
                     if let Err(payload) = &outcome {
@@ -197,8 +197,8 @@ impl<H: Host> Line<H> {
                 if let (None, Some(outcome)) = (&work, sent) {
                     return Poll::Ready(outcome);
                 }
-                if !self.bell.take_rung() {
-                    self.bell.leave();
+                if !self.waiters.take_woken() {
+                    self.waiters.leave();
                     return Poll::Pending;
                 }
             }
@@ -236,7 +236,7 @@ impl<H: Host> Line<H> {
                 }
                 Poll::Ready(Err(_)) => self.ended.set(Some(Event::Failed)),
             }
-            self.bell.ring();
+            self.waiters.wake();
         }
     }
 
@@ -254,7 +254,7 @@ impl<H: Host> Line<H> {
                 Poll::Ready(Err(_)) => Event::Failed,
             };
             self.left.set(Some(event));
-            self.bell.ring();
+            self.waiters.wake();
         } else if self.is_watching.take() {
             self.wire.transport.unwatch();
         }
@@ -289,7 +289,7 @@ impl<H: Host> Line<H> {
         outgoing.over = Some(outcome);
         outgoing.is_sending = false;
         drop(outgoing);
-        self.bell.ring();
+        self.waiters.wake();
         outcome
     }
 
@@ -323,7 +323,7 @@ impl<H: Host> Line<H> {
         let has_more = !outgoing.is_empty();
         let was_sending = std::mem::replace(&mut outgoing.is_sending, has_more);
         if was_sending || outgoing.is_sending {
-            self.bell.ring();
+            self.waiters.wake();
         }
         if outgoing.is_sending {
             let (head, body) = (&mut outgoing.head, &mut outgoing.body);
@@ -350,13 +350,13 @@ impl<H: Host> Link for Line<H> {
             if received.is_empty() {
                 *slot = None;
             }
-            self.bell.stir();
+            self.waiters.wake_driver();
             return Poll::Ready(Ok(true));
         }
         let has_failed = matches!(self.outgoing.borrow().over, Some(Err(_)));
         match self.ended.get() {
             Some(Event::PeerClosed) => Poll::Ready(Ok(false)),
-            None if !has_failed => self.bell.wait(cx),
+            None if !has_failed => self.waiters.wait(cx),
             _ => Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
         }
     }
@@ -368,7 +368,7 @@ impl<H: Host> Link for Line<H> {
         }
         match outgoing.has_room() {
             true => Poll::Ready(Ok(())),
-            false => self.bell.wait(cx),
+            false => self.waiters.wait(cx),
         }
     }
 
@@ -385,7 +385,7 @@ impl<H: Host> Link for Line<H> {
         write(&mut outgoing.head);
         outgoing.body = body;
         drop(outgoing);
-        self.bell.stir();
+        self.waiters.wake_driver();
     }
 
     fn poll_flushed(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -395,14 +395,14 @@ impl<H: Host> Link for Line<H> {
             Some(Ok(())) => Poll::Ready(Ok(())),
             Some(Err(_)) => Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
             None if is_sent => Poll::Ready(Ok(())),
-            None => self.bell.wait(cx),
+            None => self.waiters.wait(cx),
         }
     }
 
     fn poll_stopping(&self, cx: &mut Context<'_>) -> Poll<()> {
         match self.is_stopping.get() {
             true => Poll::Ready(()),
-            false => self.bell.wait(cx),
+            false => self.waiters.wait(cx),
         }
     }
 
@@ -411,7 +411,7 @@ impl<H: Host> Link for Line<H> {
         if self.conclusion.get().is_none() {
             self.conclusion.set(end);
         }
-        self.bell.stir();
+        self.waiters.wake_driver();
     }
 }
 

@@ -39,10 +39,13 @@ impl Version {
         self.length
     }
 
-    /// Whether `later` may be this version with more behind it, as a log has that is being written.
+    /// Whether `later` may be this version with more behind it, as a log has that is being written, or
+    /// the same under other names and permissions: what was written to and is no longer than it was, was
+    /// written to in its midst.
     pub fn may_have_grown_to(&self, later: &Self) -> bool {
         let is_same_file = self.device == later.device && self.inode == later.inode;
-        is_same_file && self.length <= later.length
+        let is_unwritten = self.length == later.length && self.modified_ns == later.modified_ns;
+        is_same_file && (self.length < later.length || is_unwritten)
     }
 
     /// The second of the last change, for Last-Modified; `None` before 1970.
@@ -151,7 +154,12 @@ mod tests {
     #[test]
     fn growing_is_of_the_same_file() {
         let version = Version::made(1, 10, NOW);
-        assert!(version.may_have_grown_to(&Version::made(1, 10, NOW)));
+        let renamed = Version {
+            changed_ns: version.changed_ns + 1,
+            ..version
+        };
+        assert!(version.may_have_grown_to(&renamed));
+        assert!(!version.may_have_grown_to(&Version::made(1, 10, NOW + NOW)));
         assert!(version.may_have_grown_to(&Version::made(1, 11, NOW + NOW)));
         assert!(!version.may_have_grown_to(&Version::made(1, 9, NOW)));
         assert!(!version.may_have_grown_to(&Version::made(2, 11, NOW)));

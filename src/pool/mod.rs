@@ -21,7 +21,8 @@
 //! * A future of [`Pool::get`] that is dropped, waiting or connecting, gives its place back.
 //! * The one that was used last is lent first, so that the others rest, grow old, and are closed.
 //! * One that has rested for [`PoolOptions::check_after`] is checked with the server before it is lent:
-//!   the server, or a firewall, may have forgotten it.
+//!   the server, or a firewall, may have forgotten it. One whose check did not come to its end is
+//!   discarded.
 //!
 //! # What fails
 //! [`Pool::get`] fails with 503 and a [`PoolError`] as its source, which the log tells.
@@ -90,8 +91,8 @@ pub struct PoolOptions {
     pub wait: Duration,
     /// A connection that was not used for as long is closed. Default: 10 min.
     pub idle_timeout: Duration,
-    /// A connection that is as old is closed when it comes back, so that a server which is moved, or
-    /// grown, is found. Default: 30 min.
+    /// A connection that is as old is lent no more, so that a server which is moved, or grown, is
+    /// found. Default: 30 min.
     pub lifetime: Duration,
     /// A connection that was not used for as long is checked before it is lent. Default: 30 s.
     pub check_after: Duration,
@@ -238,15 +239,12 @@ impl<M: Manager> Pool<M> {
     /// Closes the connections that have rested, or lived, for too long.
     pub fn tidy(&self) {
         let (inner, now) = (&self.0, self.0.time.now());
-        loop {
-            let oldest = inner.resting.borrow().front().is_some_and(|resting| {
-                let rested = now.saturating_sub(resting.since);
-                rested >= inner.options.idle_timeout || inner.is_old(&resting.made)
-            });
-            if !oldest || !inner.discard_oldest() {
-                return;
-            }
-        }
+        // Who has rested the longest need not be the oldest: any of them may be over its time.
+        let is_over = |resting: &Resting<_>| {
+            let rested = now.saturating_sub(resting.since);
+            rested >= inner.options.idle_timeout || inner.is_old(&resting.made)
+        };
+        while inner.discard_resting(is_over) {}
     }
 
     /// Tidies for as long as there is the pool: to be run by [`App::background`], say.
@@ -270,7 +268,7 @@ impl<M: Manager> Pool<M> {
     pub async fn close(&self) {
         self.0.turns.close();
         loop {
-            while self.0.discard_oldest() {}
+            while self.0.discard_resting(|_| true) {}
             self.0.turns.settled().await;
             if self.0.resting.borrow().is_empty() {
                 return;
@@ -298,14 +296,17 @@ impl<M: Manager> Inner<M> {
                 self.count(|totals| totals.made_total += 1);
                 return Ok(self.lend(made, self.time.now(), place));
             };
-            let pooled = self.lend(made.connection, made.made_at, place);
+            let is_fit = self.is_fit(&made);
             let rested = self.time.now().saturating_sub(since);
             let is_checked = rested < self.options.check_after;
-            // If not, its place is discarded with it, and the next attempt waits for a turn.
-            if self.manager.is_fit(&pooled) && (is_checked || self.manager.check(&pooled).await) {
+            let mut pooled = self.lend(made.connection, made.made_at, place);
+            // Until it has passed: a check that is cut off has not, and its answer is still to come.
+            pooled.is_sound = false;
+            if is_fit && (is_checked || self.manager.check(&pooled).await) {
+                pooled.is_sound = true;
                 return Ok(pooled);
             }
-            pooled.discard();
+            // Its place is discarded with it, and the next attempt waits for a turn.
         }
     }
 
@@ -321,19 +322,16 @@ impl<M: Manager> Inner<M> {
         };
         Pooled {
             lent: Some((made, place)),
+            is_sound: true,
             pool: Rc::clone(self),
         }
     }
 
     /// Takes back what was lent.
     fn put_back(&self, made: Made<M::Connection>, place: Place) {
-        let is_fit = !self.turns.is_closed() && !self.is_old(&made);
-        if is_fit && self.manager.is_fit(&made.connection) {
-            let since = self.time.now();
-            self.resting.borrow_mut().push_back(Resting { made, since });
-        } else {
-            self.discard(made, place);
-        }
+        let since = self.time.now();
+        self.resting.borrow_mut().push_back(Resting { made, since });
+        drop(place);
     }
 
     fn discard(&self, made: Made<M::Connection>, place: Place) {
@@ -341,17 +339,26 @@ impl<M: Manager> Inner<M> {
         self.manager.discard(made.connection, place);
     }
 
-    /// Discards the connection that has rested the longest, if there is any that nobody was promised.
-    fn discard_oldest(&self) -> bool {
+    /// Discards the one that has rested the longest of those that `is_over` is true of, if there is
+    /// any that nobody was promised.
+    fn discard_resting(&self, is_over: impl Fn(&Resting<M::Connection>) -> bool) -> bool {
         let Some(place) = self.turns.try_take() else {
             return false;
         };
-        let oldest = self.resting.borrow_mut().pop_front();
-        let found = oldest.is_some();
-        if let Some(oldest) = oldest {
-            self.discard(oldest.made, place);
-        }
-        found
+        let mut resting = self.resting.borrow_mut();
+        let found = resting.iter().position(is_over);
+        let found = found.and_then(|found| resting.remove(found));
+        drop(resting);
+        let Some(found) = found else {
+            return false;
+        };
+        self.discard(found.made, place);
+        true
+    }
+
+    /// Whether a connection may be lent, as far as can be told without the server.
+    fn is_fit(&self, made: &Made<M::Connection>) -> bool {
+        !self.turns.is_closed() && !self.is_old(made) && self.manager.is_fit(&made.connection)
     }
 
     fn is_old(&self, made: &Made<M::Connection>) -> bool {
@@ -369,15 +376,15 @@ impl<M: Manager> Inner<M> {
 pub struct Pooled<M: Manager> {
     /// Taken only on the way back.
     lent: Option<(Made<M::Connection>, Place)>,
+    /// Whether it may be lent again if it is fit.
+    is_sound: bool,
     pool: Rc<Inner<M>>,
 }
 
 impl<M: Manager> Pooled<M> {
     /// Has the connection closed rather than lent again.
     pub fn discard(mut self) {
-        if let Some((made, place)) = self.lent.take() {
-            self.pool.discard(made, place);
-        }
+        self.is_sound = false;
     }
 }
 
@@ -403,8 +410,12 @@ impl<M: Manager> DerefMut for Pooled<M> {
 
 impl<M: Manager> Drop for Pooled<M> {
     fn drop(&mut self) {
-        if let Some((made, place)) = self.lent.take() {
-            self.pool.put_back(made, place);
+        let Some((made, place)) = self.lent.take() else {
+            return;
+        };
+        match self.is_sound && self.pool.is_fit(&made) {
+            true => self.pool.put_back(made, place),
+            false => self.pool.discard(made, place),
         }
     }
 }

@@ -252,7 +252,20 @@ fn one_that_rested_for_long_is_checked_with_the_server() {
     clock.pass(POOL_WAIT);
     let error = block_on(poll_once(&mut silent)).unwrap().unwrap_err();
     assert_eq!(failure(&error), "TimedOut");
-    assert_eq!(pool.status().lent, 0);
+    let status = pool.status();
+    assert_eq!((status.lent, status.resting), (0, 0));
+    assert_eq!(status.discarded_total, 2);
+    // Nor is one lent whose check nobody waited for.
+    server.silent.set(false);
+    drop(lend(&pool));
+    clock.pass(POOL_CHECK);
+    server.silent.set(true);
+    let mut given_up = Box::pin(pool.get());
+    assert!(block_on(poll_once(&mut given_up)).is_none());
+    drop(given_up);
+    let status = pool.status();
+    assert_eq!((status.lent, status.resting), (0, 0));
+    assert_eq!(status.discarded_total, 3);
 }
 
 #[test]
@@ -289,6 +302,31 @@ fn what_is_unused_or_old_is_closed() {
     clock.pass(SECOND);
     pool.tidy();
     assert_eq!(pool.status().resting, 0);
+}
+
+#[test]
+fn one_that_is_old_is_found_wherever_it_rests() {
+    for tidies in [true, false] {
+        let (pool, clock, _) = pool(PoolOptions {
+            size: 2,
+            lifetime: 15 * SECOND,
+            ..PoolOptions::default()
+        });
+        let old = lend(&pool);
+        clock.pass(10 * SECOND);
+        // The younger one has rested longer.
+        drop(lend(&pool));
+        drop(old);
+        clock.pass(5 * SECOND);
+        if tidies {
+            pool.tidy();
+            assert_eq!(pool.status().resting, 1);
+        }
+        assert_eq!(lend(&pool).number, 2);
+        let status = pool.status();
+        assert_eq!((status.resting, status.discarded_total), (1, 1));
+        assert_eq!(status.made_total, 2);
+    }
 }
 
 #[test]

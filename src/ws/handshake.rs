@@ -1,7 +1,8 @@
 //! The handshake (RFC 6455 §4.2): what a request has to say so that its connection becomes a
 //! WebSocket, what is answered where it does not, and the switch itself.
 
-use super::socket::{Settings, WebSocket, serve};
+use super::serve::{Settings, serve};
+use super::socket::WebSocket;
 use crate::app::{Request, Response, Time, upgrade};
 use crate::http::members;
 use crate::limits::{WEBSOCKET_FRAME_BYTES, WEBSOCKET_HEARTBEAT, WEBSOCKET_MESSAGE_BYTES};

@@ -58,7 +58,9 @@
 mod handshake;
 mod message;
 mod reader;
+mod serve;
 mod socket;
+mod state;
 
 pub use self::handshake::WebSocketUpgrade;
 pub use self::message::{CloseFrame, Message, Text, code};

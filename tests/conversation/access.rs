@@ -2,41 +2,23 @@
 
 use super::{get, request, sent, statuses};
 use corelane::app::middleware::RequestId;
-use corelane::app::{Access, AccessFormat, BodyError, BodySource, Ended, Response};
+use corelane::app::{Access, AccessFormat, BodyError, Ended, Response};
 use corelane::http::CloseReason;
 use corelane::limits::HEAD_TIMEOUT;
 use corelane::testing::Conversation;
 use corelane::{App, Body, Request};
+use futures_lite::stream;
 use http::StatusCode;
 use std::cell::RefCell;
-use std::collections::VecDeque;
-use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 /// What was told, a text each.
 type Told = Rc<RefCell<Vec<String>>>;
 
 /// Some pieces, and then its end or a failure.
-struct Pieces(VecDeque<Result<&'static str, BodyError>>);
-
-impl BodySource for Pieces {
-    fn poll_data(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<bytes::Bytes, BodyError>>> {
-        Poll::Ready(
-            self.0
-                .pop_front()
-                .map(|piece| piece.map(bytes::Bytes::from)),
-        )
-    }
-}
-
-fn streamed(pieces: impl IntoIterator<Item = Result<&'static str, BodyError>>) -> Response {
-    let pieces = Pieces(pieces.into_iter().collect());
-    Response::new(StatusCode::OK).with_body(Body::stream(pieces, None))
+fn streamed<const N: usize>(pieces: [Result<&'static str, BodyError>; N]) -> Response {
+    Response::new(StatusCode::OK).with_body(Body::from_stream(stream::iter(pieces)))
 }
 
 /// An app that is told of in the text that `tell` makes.

@@ -172,6 +172,19 @@ fn what_is_no_such_coding_is_refused() {
     }
 }
 
+#[cfg(feature = "compression-br")]
+#[test]
+fn windows_of_brotli_are_bounded() {
+    for (name, content, status) in [
+        ("nothing, with a window of 2^24", &[0x3f][..], 200),
+        ("nothing, with a large window of 2^24", &[0x11, 0xd8], 400),
+        ("nothing, with a large window of 2^30", &[0x11, 0xde], 400),
+    ] {
+        let mut client = TestClient::new(app(Decompression::new()));
+        assert_eq!(post(&mut client, "/", "br", content).0, status, "{name}");
+    }
+}
+
 #[test]
 fn codings_that_are_not_known_are_told_from_those_that_are() {
     let mut known = vec!["gzip", "deflate"];

@@ -1,119 +1,21 @@
 //! Spans of requests under a real subscriber: what is in them, and that they never mix.
 
+mod seen;
+
+use self::seen::Seen;
 use super::{request, sent, statuses};
 use corelane::app::middleware::{RequestId, Spans, TraceParent};
 use corelane::testing::Conversation;
 use corelane::{App, Body, Error, Request, request_span};
 use futures_lite::{StreamExt, future, stream};
 use http::StatusCode;
-use std::collections::BTreeMap;
-use std::fmt;
 use std::io::{self, Read, Seek};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tracing::field::{Empty, Field, Visit};
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Level, Subscriber};
-use tracing_subscriber::filter::LevelFilter;
-use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
-use tracing_subscriber::registry::LookupSpan;
+use tracing::Level;
+use tracing::field::Empty;
+use tracing_subscriber::layer::SubscriberExt;
 
 const SECOND: Duration = Duration::from_secs(1);
-
-/// The fields of a span or an event.
-#[derive(Clone, Debug, Default)]
-struct Fields(BTreeMap<&'static str, String>);
-
-impl Fields {
-    fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
-    }
-}
-
-impl Visit for Fields {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.0.insert(field.name(), format!("{value:?}"));
-    }
-
-    fn record_str(&mut self, field: &Field, value: &str) {
-        self.0.insert(field.name(), value.to_owned());
-    }
-}
-
-/// The message of an event, and the paths of the spans that it is in.
-type Told = (String, Vec<String>);
-
-/// What the subscriber saw.
-#[derive(Clone, Default)]
-struct Seen {
-    /// The paths of spans that were opened, and not closed.
-    open: Arc<Mutex<Vec<String>>>,
-    closed: Arc<Mutex<Vec<Fields>>>,
-    events: Arc<Mutex<Vec<Told>>>,
-}
-
-fn path(fields: &Fields) -> String {
-    fields.get("url.path").unwrap_or_default().to_owned()
-}
-
-impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Seen {
-    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
-        let mut fields = Fields::default();
-        attributes.record(&mut fields);
-        self.open.lock().unwrap().push(path(&fields));
-        context.span(id).unwrap().extensions_mut().insert(fields);
-    }
-
-    fn on_record(&self, id: &Id, record: &Record<'_>, context: Context<'_, S>) {
-        let span = context.span(id).unwrap();
-        record.record(span.extensions_mut().get_mut::<Fields>().unwrap());
-    }
-
-    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        let mut fields = Fields::default();
-        event.record(&mut fields);
-        let scope = context.event_scope(event).into_iter().flatten();
-        let spans = scope.map(|span| path(span.extensions().get::<Fields>().unwrap()));
-        let message = fields.get("message").unwrap_or_default().to_owned();
-        self.events.lock().unwrap().push((message, spans.collect()));
-    }
-
-    fn on_close(&self, id: Id, context: Context<'_, S>) {
-        let fields = context
-            .span(&id)
-            .unwrap()
-            .extensions_mut()
-            .remove::<Fields>()
-            .unwrap();
-        self.open
-            .lock()
-            .unwrap()
-            .retain(|open| *open != path(&fields));
-        self.closed.lock().unwrap().push(fields);
-    }
-}
-
-impl Seen {
-    /// Runs `work` under a subscriber for `level` and above.
-    fn at(level: Level, work: impl FnOnce(&Seen)) {
-        let seen = Seen::default();
-        let filter = LevelFilter::from_level(level);
-        let subscriber = tracing_subscriber::registry().with(seen.clone().with_filter(filter));
-        tracing::subscriber::with_default(subscriber, || work(&seen));
-    }
-
-    fn closed(&self) -> Vec<Fields> {
-        std::mem::take(&mut self.closed.lock().unwrap())
-    }
-
-    fn open(&self) -> Vec<String> {
-        self.open.lock().unwrap().clone()
-    }
-
-    fn events(&self) -> Vec<Told> {
-        std::mem::take(&mut self.events.lock().unwrap())
-    }
-}
 
 /// Says so when it is dropped.
 struct Held;
@@ -263,9 +165,9 @@ fn spans_of_handlers_that_take_turns_do_not_mix() {
         assert_eq!(statuses(&sent(&mut first)), [200]);
         assert_eq!(statuses(&sent(&mut second)), [200]);
         assert_eq!((seen.open().len(), seen.closed().len()), (0, 2));
+        let events = seen.events();
         let of = |path: &str| {
             let is_of = |(_, spans): &&(String, Vec<String>)| spans[..] == [path.to_owned()];
-            let events = seen.events.lock().unwrap();
             let messages = events
                 .iter()
                 .filter(is_of)
@@ -278,7 +180,6 @@ fn spans_of_handlers_that_take_turns_do_not_mix() {
         let outside = |(message, spans): &(String, Vec<String>)| {
             (message == "outside").then_some(spans.len())
         };
-        let events = seen.events();
         assert_eq!(
             events.iter().filter_map(outside).collect::<Vec<_>>(),
             [0, 0, 0]

@@ -6,7 +6,6 @@ use corelane::app::Html;
 use corelane::between::Lanes;
 use corelane::ws::{Message, WebSocket};
 use corelane::{App, Request, Response, Result, Server, Shard};
-use slab::Slab;
 use std::{cell::RefCell, rc::Rc};
 
 const PAGE: &str = r#"<!doctype html>
@@ -21,7 +20,7 @@ const PAGE: &str = r#"<!doctype html>
 "#;
 
 /// Who is connected to a core.
-type Room = Rc<RefCell<Slab<WebSocket>>>;
+type Room = Rc<RefCell<Vec<WebSocket>>>;
 
 fn main() -> Result<()> {
     let address = std::env::args().nth(1);
@@ -35,7 +34,7 @@ pub(crate) fn app(shard: &Shard) -> App {
     let told = Rc::clone(&room);
     let tell = async move {
         while let Some(message) = mailbox.recv().await {
-            for (_, socket) in &*told.borrow() {
+            for socket in &*told.borrow() {
                 // Who reads too slowly misses it, and holds up nobody.
                 let _ = socket.try_send(message.clone());
             }
@@ -49,11 +48,12 @@ async fn chat(req: Request) -> Response {
     let (room, lanes) = (req.state::<Room>(), req.state::<Lanes<Message>>());
     let upgrade = WebSocket::upgrade(&req).same_origin();
     upgrade.on_upgrade(async move |socket| {
-        let place = room.borrow_mut().insert(socket.clone());
+        // Some who came before may have left, by whatever end.
+        room.borrow_mut().retain(|other| !other.is_closed());
+        room.borrow_mut().push(socket.clone());
         while let Some(Ok(message)) = socket.recv().await {
             // A core that is too busy to listen misses it.
-            let _ = lanes.broadcast(message).await;
+            let _ = lanes.try_broadcast(message);
         }
-        room.borrow_mut().remove(place);
     })
 }

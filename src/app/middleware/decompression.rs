@@ -30,8 +30,9 @@ const STEP_BYTES: usize = 1024;
 /// coding that is not known, or more than one, is answered 415 with Accept-Encoding, which tells those
 /// that are (RFC 7694), before any content is read.
 ///
-/// The request's fields stay as they were sent; [`Body::length`] is not known. zstd is decoded with
-/// windows of up to 8 MiB (RFC 9659), which is the most memory that a request takes.
+/// The request's fields stay as they were sent; [`Body::length`] is not known. A decoder takes the
+/// memory that its stream asks for, mostly for its window: up to 32 KiB for gzip and deflate, 8 MiB for
+/// zstd (RFC 9659) and 16 MiB for br (RFC 7932). Streams with a larger one are malformed.
 ///
 /// ```
 /// use corelane::app::middleware::Decompression;
@@ -196,9 +197,6 @@ impl BodySource for Decoded {
     }
 
     fn take_trailers(mut self: Pin<&mut Self>) -> Headers {
-        match std::mem::take(&mut self.body) {
-            Body::Ended(trailers) => *trailers,
-            _ => Headers::new(),
-        }
+        self.body.take_trailers()
     }
 }

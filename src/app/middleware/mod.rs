@@ -38,6 +38,7 @@ pub use cors::Cors;
 #[cfg(feature = "compression")]
 pub use decompression::Decompression;
 pub use rate_limit::RateLimit;
+pub(crate) use request_id::X_REQUEST_ID;
 pub use request_id::{Id, RequestId};
 pub use security_headers::SecurityHeaders;
 #[doc(hidden)]

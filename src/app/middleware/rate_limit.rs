@@ -83,11 +83,13 @@ impl RateLimit {
         let full_ns = self.interval_ns.saturating_mul(u64::from(self.burst));
         let next_ns = free_at_ns.saturating_add(self.interval_ns);
         let over_ns = (next_ns - now_ns).saturating_sub(full_ns);
-        if over_ns > 0 {
-            return Err(Duration::from_nanos(over_ns));
-        }
-        peers.set(key(peer), next_ns);
-        Ok(())
+        let (free_at_ns, outcome) = match over_ns {
+            0 => (next_ns, Ok(())),
+            _ => (free_at_ns, Err(Duration::from_nanos(over_ns))),
+        };
+        // Who is refused has asked as well: it is not forgotten sooner for that.
+        peers.set(key(peer), free_at_ns);
+        outcome
     }
 }
 
@@ -206,6 +208,17 @@ mod tests {
             assert!(limit.admit(peer(number), 0).is_err(), "{number}");
         }
         assert_eq!(limit.admit(peer(0), 0), Ok(()));
+    }
+
+    #[test]
+    fn who_is_refused_is_remembered() {
+        let limit = RateLimit::new(1, Duration::from_secs(1000)).peers(4);
+        assert_eq!(limit.admit(peer(0), 0), Ok(()));
+        for number in 1..100 {
+            assert_eq!(limit.admit(peer(number), 0), Ok(()));
+            let wait = Err(Duration::from_secs(1000));
+            assert_eq!(limit.admit(peer(0), 0), wait, "{number}");
+        }
     }
 
     #[test]

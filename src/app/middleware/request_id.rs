@@ -10,7 +10,8 @@ use http::{HeaderName, HeaderValue};
 use super::{Middleware, Next};
 use crate::app::{Answer, Request};
 
-const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Where the ID stands, in requests and responses.
+pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The longest id that is taken over from a peer, in bytes.
 const LONGEST: usize = 128;

@@ -40,8 +40,11 @@ use crate::printable::is_plain;
 /// | `http.response.status_code` | once it is known: a handler that was given up, or panicked, has none |
 /// | `otel.status_code`, `error.type` | `ERROR`; the status, if that is 5xx, or `panic` |
 ///
-/// Paths and the like come from the peer, and may hold secrets, which the log itself never has. They
-/// are on one line, as long as the limits of a [head](crate::Limits) let them be.
+/// **The path goes to the subscriber as it was sent**, though no event of the [log](crate::log) itself
+/// holds a request target: where paths have tokens or names in them, so has what the subscriber
+/// writes. [`Spans::opened_by`] opens spans without it. What peers send is on one line, as long as the
+/// limits of a [head](crate::Limits) let it be.
+///
 /// Without a subscriber that wants the span a request costs a look for `traceparent`, and nothing
 /// is opened.
 ///

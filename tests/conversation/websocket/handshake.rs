@@ -28,59 +28,33 @@ fn every_part_of_it_is_needed_and_refused_with_its_status() {
         key("dGhlIHNhbXBsZSBub25jZ-=="),
     );
     let bare = key("dGhlIHNhbXBsZSBub25jZQ");
+    let version = |value: &str| format!("Sec-WebSocket-Version: {value}\r\n");
+    let (draft, padded) = (version("8"), version("013"));
+    let protocols = |names: &str| format!("Sec-WebSocket-Protocol: {names}\r\n");
+    let (no_token, twice) = (protocols("a b"), protocols("a, b, a"));
+    let content = "Content-Length: 1\r\n";
     let post = "POST /echo HTTP/1.1\r\nHost: h\r\n";
     let old = "GET /echo HTTP/1.0\r\nHost: h\r\n";
+    let (named, ask) = ("Upgrade: websocket", "Sec-Websocket-Version: 13");
     let table: &[(&[&str], u16, &str)] = &[
-        (
-            &[LINE, CONNECTION, UPGRADE, VERSION, KEY],
-            101,
-            "Upgrade: websocket",
-        ),
+        (&[LINE, CONNECTION, UPGRADE, VERSION, KEY], 101, named),
         (
             &[post, CONNECTION, UPGRADE, VERSION, KEY],
             405,
             "Allow: GET",
         ),
-        (&[LINE], 426, "Upgrade: websocket"),
-        (&[LINE, CONNECTION, VERSION, KEY], 426, "Upgrade: websocket"),
+        (&[LINE], 426, named),
+        (&[LINE, CONNECTION, VERSION, KEY], 426, named),
         (
             &[LINE, CONNECTION, "Upgrade: h2c\r\n", VERSION, KEY],
             426,
-            "Upgrade: websocket",
+            named,
         ),
-        (
-            &[old, CONNECTION, UPGRADE, VERSION, KEY],
-            426,
-            "Upgrade: websocket",
-        ),
+        (&[old, CONNECTION, UPGRADE, VERSION, KEY], 426, named),
         (&[LINE, UPGRADE, VERSION, KEY], 400, ""),
-        (
-            &[LINE, CONNECTION, UPGRADE, KEY],
-            426,
-            "Sec-Websocket-Version: 13",
-        ),
-        (
-            &[
-                LINE,
-                CONNECTION,
-                UPGRADE,
-                "Sec-WebSocket-Version: 8\r\n",
-                KEY,
-            ],
-            426,
-            "Sec-Websocket-Version: 13",
-        ),
-        (
-            &[
-                LINE,
-                CONNECTION,
-                UPGRADE,
-                "Sec-WebSocket-Version: 013\r\n",
-                KEY,
-            ],
-            426,
-            "Sec-Websocket-Version: 13",
-        ),
+        (&[LINE, CONNECTION, UPGRADE, KEY], 426, ask),
+        (&[LINE, CONNECTION, UPGRADE, &draft, KEY], 426, ask),
+        (&[LINE, CONNECTION, UPGRADE, &padded, KEY], 426, ask),
         (&[LINE, CONNECTION, UPGRADE, VERSION, VERSION, KEY], 400, ""),
         (&[LINE, CONNECTION, UPGRADE, VERSION], 400, ""),
         (&[LINE, CONNECTION, UPGRADE, VERSION, KEY, KEY], 400, ""),
@@ -89,42 +63,13 @@ fn every_part_of_it_is_needed_and_refused_with_its_status() {
         (&[LINE, CONNECTION, UPGRADE, VERSION, &loose], 400, ""),
         (&[LINE, CONNECTION, UPGRADE, VERSION, &foreign], 400, ""),
         (&[LINE, CONNECTION, UPGRADE, VERSION, &bare], 400, ""),
+        (&[LINE, CONNECTION, UPGRADE, VERSION, KEY, content], 400, ""),
         (
-            &[
-                LINE,
-                CONNECTION,
-                UPGRADE,
-                VERSION,
-                KEY,
-                "Content-Length: 1\r\n",
-            ],
+            &[LINE, CONNECTION, UPGRADE, VERSION, KEY, &no_token],
             400,
             "",
         ),
-        (
-            &[
-                LINE,
-                CONNECTION,
-                UPGRADE,
-                VERSION,
-                KEY,
-                "Sec-WebSocket-Protocol: a b\r\n",
-            ],
-            400,
-            "",
-        ),
-        (
-            &[
-                LINE,
-                CONNECTION,
-                UPGRADE,
-                VERSION,
-                KEY,
-                "Sec-WebSocket-Protocol: a, b, a\r\n",
-            ],
-            400,
-            "",
-        ),
+        (&[LINE, CONNECTION, UPGRADE, VERSION, KEY, &twice], 400, ""),
     ];
     for (lines, status, field) in table {
         let head = answer(echo(&Ends::default()), lines);

@@ -237,6 +237,60 @@ fn a_program_closes_with_its_own_code_and_a_reason_of_any_length() {
 }
 
 #[test]
+fn the_peers_close_is_read_behind_messages_that_nobody_takes() {
+    fn leave(closed: &Rc<RefCell<Option<WebSocket>>>) -> App {
+        let closed = Rc::clone(closed);
+        app(move |socket: WebSocket| {
+            *closed.borrow_mut() = Some(socket.clone());
+            async move {
+                let first = socket.recv().await;
+                if matches!(&first, Some(Ok(first)) if first.as_text() == Some("close")) {
+                    socket.close(4001, "").await;
+                    assert_eq!(socket.recv().await, None);
+                }
+            }
+        })
+    }
+    fn hold(closed: &Rc<RefCell<Option<WebSocket>>>) -> App {
+        let closed = Rc::clone(closed);
+        app(move |socket: WebSocket| {
+            *closed.borrow_mut() = Some(socket);
+            future::pending()
+        })
+    }
+    type Program = fn(&Rc<RefCell<Option<WebSocket>>>) -> App;
+    let table: [(Program, &[&str], u16, CloseReason); 3] = [
+        (
+            leave,
+            &["end", "a", "b"],
+            code::NORMAL,
+            CloseReason::Completed,
+        ),
+        (leave, &["close", "a", "b"], 4001, CloseReason::Completed),
+        (hold, &["a"], code::GOING_AWAY, CloseReason::Stopped),
+    ];
+    for (program, messages, code, reason) in table {
+        let socket = Rc::default();
+        let mut peer = open(program(&socket), "/");
+        let socket = socket.take().unwrap();
+        let messages = messages.iter().map(|text| frame(TEXT, text.as_bytes()));
+        peer.deliver(&messages.collect::<Vec<_>>().concat());
+        if code == code::GOING_AWAY {
+            peer.drain();
+        }
+        assert_eq!(said(&mut peer).pop().unwrap().code(), Some(code));
+        peer.deliver(&frame(CLOSE, &closing(code, b"as well")));
+        assert_eq!(&*socket.close_frame().unwrap().reason, "as well");
+        // No time has passed.
+        assert!(peer.is_shut());
+        assert_eq!(future::block_on(socket.recv()), None);
+        peer.close();
+        peer.pass(SWITCHED_GRACE);
+        assert_eq!(peer.ended(), Some(reason));
+    }
+}
+
+#[test]
 fn one_future_sends_while_another_receives() {
     // What is received on either socket goes to both: no lock, and no halves.
     type Room = Rc<RefCell<Vec<WebSocket>>>;

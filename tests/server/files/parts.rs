@@ -1,6 +1,7 @@
 //! Parts of a file, and what proves that a peer's part is of the same version.
 
 use super::*;
+use std::os::unix::fs::FileExt;
 
 /// The strong entity tag of `target`: it is weak for the first moment of a version, so it is asked for
 /// until it is not.
@@ -201,6 +202,29 @@ fn a_file_that_is_written_anew_is_not_mixed() {
     client.exactly(1000).expect("the beginning");
     // In place, and longer.
     tree.write(OsStr::new("anew.bin"), &vec![b'b'; length + 1]);
+    match client.rest() {
+        super::super::support::client::Broken::Closed(rest) => {
+            assert!(rest.len() < length, "all of it came");
+        }
+        broken => panic!("{broken:?}"),
+    }
+}
+
+#[test]
+fn a_file_that_is_written_to_in_its_midst_is_not_mixed() {
+    let tree = Tree::new();
+    let length = 64 * 1024 * 1024;
+    tree.write(OsStr::new("midst.bin"), &vec![b'a'; length]);
+    let served = tree.serve("/");
+    let mut client = Client::connect(served.address);
+    client.get("/midst.bin");
+    client.exactly(1000).expect("the beginning");
+    // It is as long as before, and what was sent of it is what it was.
+    fs::OpenOptions::new()
+        .write(true)
+        .open(tree.root().join("midst.bin"))
+        .and_then(|file| file.write_all_at(b"b", length as u64 - 100_000))
+        .expect("written");
     match client.rest() {
         super::super::support::client::Broken::Closed(rest) => {
             assert!(rest.len() < length, "all of it came");

@@ -151,10 +151,7 @@ impl BodySource for Encoded {
     }
 
     fn take_trailers(mut self: Pin<&mut Self>) -> Headers {
-        match std::mem::take(&mut self.body) {
-            Body::Ended(trailers) => *trailers,
-            _ => Headers::new(),
-        }
+        self.body.take_trailers()
     }
 }
 

@@ -5,28 +5,28 @@ use std::cell::{Cell, RefCell};
 use std::task::{Context, Poll, Waker};
 
 /// Whom to wake. Those who wait may be part of the same task as the driver, which then polls them
-/// itself: it goes on as long as the bell has rung.
+/// itself: it goes on as long as any were woken.
 #[derive(Debug)]
-pub(crate) struct Bell {
+pub(crate) struct Waiters {
     /// Few, and woken for whatever happens.
     waiting: RefCell<Vec<Waker>>,
-    has_rung: Cell<bool>,
+    has_woken: Cell<bool>,
     driver: RefCell<Waker>,
     is_driving: Cell<bool>,
 }
 
-impl Default for Bell {
+impl Default for Waiters {
     fn default() -> Self {
         Self {
             waiting: RefCell::default(),
-            has_rung: Cell::new(false),
+            has_woken: Cell::new(false),
             driver: RefCell::new(Waker::noop().clone()),
             is_driving: Cell::new(false),
         }
     }
 }
 
-impl Bell {
+impl Waiters {
     /// The driver begins to run.
     pub(crate) fn enter(&self, cx: &mut Context<'_>) {
         self.is_driving.set(true);
@@ -38,14 +38,14 @@ impl Bell {
         self.is_driving.set(false);
     }
 
-    /// Whether it has rung since this was last asked.
-    pub(crate) fn take_rung(&self) -> bool {
-        self.has_rung.take()
+    /// Whether any were to be woken since this was last asked.
+    pub(crate) fn take_woken(&self) -> bool {
+        self.has_woken.take()
     }
 
     /// Something has happened: wakes those who wait.
-    pub(crate) fn ring(&self) {
-        self.has_rung.set(true);
+    pub(crate) fn wake(&self) {
+        self.has_woken.set(true);
         for waker in self.waiting.take() {
             if !self.is_driving.get() || !waker.will_wake(&self.driver.borrow()) {
                 waker.wake();
@@ -54,13 +54,13 @@ impl Bell {
     }
 
     /// One of the others did something: has the driver see to it, unless it is about to.
-    pub(crate) fn stir(&self) {
+    pub(crate) fn wake_driver(&self) {
         if !self.is_driving.get() {
             self.driver.borrow().wake_by_ref();
         }
     }
 
-    /// Waits for it to ring.
+    /// Waits for something to happen.
     pub(crate) fn wait<T>(&self, cx: &mut Context<'_>) -> Poll<T> {
         let mut waiting = self.waiting.borrow_mut();
         if !waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
@@ -71,7 +71,7 @@ impl Bell {
 }
 
 /// Nothing more will happen.
-impl Drop for Bell {
+impl Drop for Waiters {
     fn drop(&mut self) {
         self.waiting.take().into_iter().for_each(Waker::wake);
     }
