@@ -64,6 +64,8 @@ mod coding;
 pub mod config;
 mod connection;
 pub mod cores;
+#[cfg(any(feature = "postgres", feature = "redis"))]
+mod environment;
 pub mod failure;
 pub mod files;
 mod flag;

@@ -52,7 +52,7 @@ pub trait BodySource {
 
     /// Sends bytes that come next from the file that they lie in, instead of giving them away as a piece:
     /// `send` is told the file, where they begin and how many there are, and says how many it has sent,
-    /// fewer if the peer takes no more now.
+    /// fewer if the peer takes no more now, and none when it is called again in the same turn.
     ///
     /// `None` where the next bytes have to be asked for with [`BodySource::poll_data`]: they do not lie
     /// in a file, or not in memory. That is what it is unless a source says otherwise.

@@ -143,6 +143,40 @@ fn is_of_the_connection(_: &dyn Any) -> bool {
     false
 }
 
+/// Whether it is of PostgreSQL, and of text with a character that it does not keep, as NUL. No other
+/// check of text finds it, and who sent the text is to blame.
+#[cfg(feature = "postgres")]
+fn is_of_the_text(error: &dyn Any) -> bool {
+    use tokio_postgres::error::SqlState;
+    let codes = [
+        SqlState::CHARACTER_NOT_IN_REPERTOIRE,
+        SqlState::UNTRANSLATABLE_CHARACTER,
+    ];
+    let error = error.downcast_ref::<tokio_postgres::Error>();
+    let code = error.and_then(tokio_postgres::Error::code);
+    code.is_some_and(|code| codes.contains(code))
+}
+
+#[cfg(not(feature = "postgres"))]
+fn is_of_the_text(_: &dyn Any) -> bool {
+    false
+}
+
+/// What `error` says. Of PostgreSQL's, the DETAIL is left out: it quotes what is in the database.
+#[cfg(feature = "postgres")]
+fn words(error: &(dyn StdError + 'static)) -> String {
+    let Some(error) = error.downcast_ref::<tokio_postgres::error::DbError>() else {
+        return error.to_string();
+    };
+    let (severity, message, code) = (error.severity(), error.message(), error.code().code());
+    format!("{severity}: {message} (SQLSTATE {code})")
+}
+
+#[cfg(not(feature = "postgres"))]
+fn words(error: &(dyn StdError + 'static)) -> String {
+    error.to_string()
+}
+
 /// Any error is the handler's failure, except those of this library that know better.
 impl<E: StdError + 'static> From<E> for Error {
     fn from(error: E) -> Error {
@@ -165,6 +199,7 @@ impl<E: StdError + 'static> From<E> for Error {
             Some(BodyError::Refused(refusal)) => return Error::refused(*refusal),
             Some(BodyError::TimedOut) => (Blame::Peer, StatusCode::REQUEST_TIMEOUT),
             Some(BodyError::Disconnected) => (Blame::Wire, StatusCode::BAD_REQUEST),
+            _ if is_of_the_text(any) => (Blame::Peer, StatusCode::BAD_REQUEST),
             _ if is_of_the_connection(any) || any.is::<PoolError>() => {
                 (Blame::Handler, StatusCode::SERVICE_UNAVAILABLE)
             }
@@ -228,7 +263,7 @@ impl Told {
     }
 
     fn caused(message: String, cause: Option<&(dyn StdError + 'static)>) -> Told {
-        let source = cause.map(|cause| Box::new(Told::caused(cause.to_string(), cause.source())));
+        let source = cause.map(|cause| Box::new(Told::caused(words(cause), cause.source())));
         Told { message, source }
     }
 }

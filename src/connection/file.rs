@@ -8,6 +8,7 @@ use crate::http::Event;
 use crate::log::Cause;
 use futures_lite::future::yield_now;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 /// What became of one turn: how much went out, and what is next.
@@ -60,17 +61,25 @@ impl<H: Host> Visit<'_, H> {
         let transport = &self.wire.transport;
         let head = &self.work.out;
         let mut head_bytes = 0;
-        let mut sent = Ok(0);
-        let offered = body.send_from_file(&mut |file, offset, bytes| {
-            sent = send_behind(transport, head, &mut head_bytes, || {
-                transport.try_send_file(file, offset, bytes)
-            });
-            *sent.as_ref().unwrap_or(&0)
-        });
+        let mut outcome = None;
+        let offered = catch_unwind(AssertUnwindSafe(|| {
+            body.send_from_file(&mut |file, offset, bytes| {
+                // The head goes before what is sent first, and what is sent next has its own turn.
+                if outcome.is_some() {
+                    return 0;
+                }
+                let sent = send_behind(transport, head, &mut head_bytes, || {
+                    transport.try_send_file(file, offset, bytes)
+                });
+                *outcome.insert(sent).as_ref().unwrap_or(&0)
+            })
+        }));
+        let sent = outcome.unwrap_or(Ok(0));
         let file_bytes = *sent.as_ref().unwrap_or(&0);
         let next = match (offered, sent) {
-            (Some(Err(error)), _) => Err(Broken::Source(Cause::Source(error))),
-            (None, _) => Ok(Next::Piece),
+            (Err(payload), _) => Err(Broken::Source(Cause::Panic(payload))),
+            (Ok(Some(Err(error))), _) => Err(Broken::Source(Cause::Source(error))),
+            (Ok(None), _) => Ok(Next::Piece),
             // The file ended before its time: the source finds out when it is asked for a piece.
             (_, Ok(0)) if head_bytes == 0 => Ok(Next::Piece),
             (_, Ok(_)) => Ok(Next::Turn),

@@ -27,7 +27,7 @@
 //! - **No content, no field values and no request target** is in any event: they may hold secrets. A
 //!   request is told by its method and the template of its route, `/users/{id}`. `method` is missing
 //!   where the route takes any; `route` where no handler was found. Errors of handlers are told in their
-//!   own words, and those of a database may quote what was sent to it.
+//!   own words, which may quote what was sent. PostgreSQL's are told without their DETAIL.
 //! - **Text of others** (errors of handlers, panics) is on one line, with control characters
 //!   escaped, and at most [`LOG_TEXT_BYTES`] long.
 //! - **A peer cannot flood it**: of each kind of event that a peer can cause, a shard tells

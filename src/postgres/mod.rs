@@ -40,14 +40,20 @@
 //!   done, nobody knows; it is not tried again. The connection is thrown away.
 //! * **The query takes longer than [`Options::query_timeout`]**: 503, with a [`QueryTimeout`] as the
 //!   source.
+//! * **A text has a character that the database does not keep**: 400. PostgreSQL keeps no NUL, which
+//!   JSON and forms may well have.
 //! * **The server refuses the query**: 500; [`sql_state`] tells why, for those that are no failure.
 //!
-//! The causes go to the log, and never to a peer.
+//! The causes go to the log, and never to a peer. Of what the server says the log has the message and
+//! the SQLSTATE, without the DETAIL, which quotes rows and keys.
 //!
 //! A handler whose peer leaves is dropped, and its query with it. The connection is then never lent
 //! again: the server is asked to cancel the query, and the connection is closed. The same becomes of
 //! a query that took too long. Only when it is closed, or [`Options::connect_timeout`] has passed, is
 //! there room in the pool for another.
+//!
+//! A connection that comes back in a transaction, which a handler has begun by a statement of its own
+//! and not ended, is closed; the server then rolls back.
 //!
 //! What a handler sets with `SET` or takes with `pg_advisory_lock` stays with the connection, and the
 //! next user meets it: use `SET LOCAL` and the like in a [`Transaction`], which ends with its value.
@@ -59,6 +65,7 @@
 mod options;
 mod server;
 mod session;
+mod status;
 mod transaction;
 
 use self::server::Server;

@@ -1,6 +1,7 @@
 //! Which database, and how a core's connections to it are kept.
 
 use crate::app::{Error, Result};
+use crate::environment;
 use crate::limits::{CONNECT_TIMEOUT, QUERY_TIMEOUT};
 use crate::net::Address;
 use crate::pool::PoolOptions;
@@ -62,11 +63,7 @@ impl Options {
     /// # Errors
     /// The operator's: it is not set, or is no address that can be used.
     pub fn from_env(name: &str) -> Result<Options> {
-        let address = std::env::var(name).map_err(|error| {
-            let message = format!("set {name} to the address of the database");
-            Error::operator(message).with_source(error)
-        })?;
-        address.parse()
+        environment::address(name, "the database")
     }
 
     /// Where the server may be, in the order in which that is tried.
@@ -136,18 +133,6 @@ mod tests {
         ] {
             let error = text.parse::<Options>().unwrap_err();
             assert!(error.to_string().contains(expected), "{text}: {error}");
-            assert_eq!(error.blame(), crate::app::Blame::Operator);
-        }
-    }
-
-    #[test]
-    fn the_environment_may_hold_the_address() {
-        for (name, expected) in [
-            ("NOBODY_SETS_THIS", "set NOBODY_SETS_THIS to"),
-            ("PATH", "cannot be read"),
-        ] {
-            let error = Options::from_env(name).unwrap_err();
-            assert!(error.to_string().contains(expected), "{name}: {error}");
             assert_eq!(error.blame(), crate::app::Blame::Operator);
         }
     }

@@ -5,12 +5,13 @@
 
 use super::options::Options;
 use super::session::Session;
+use super::status::{Messages, Status};
 use crate::app::Time;
 use crate::flag::Flag;
 use crate::log;
 use crate::net::{self, Address};
 use crate::pool::{Manager, Place};
-use crate::ring::{Ring, Stream};
+use crate::ring::Ring;
 use futures_lite::FutureExt;
 use futures_lite::future::{or, zip};
 use std::cell::{Cell, RefCell};
@@ -19,8 +20,10 @@ use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_postgres::tls::NoTlsStream;
 use tokio_postgres::{CancelToken, Connection, NoTls};
+use tokio_util::io::InspectReader;
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 
@@ -38,6 +41,7 @@ pub(super) struct Link {
     /// The session will not be used again.
     discarded: Flag,
     ended: Flag,
+    pub(super) status: Status,
     farewell: RefCell<Farewell>,
 }
 
@@ -70,10 +74,14 @@ impl Server {
     async fn connect_to(&self, address: Address) -> Result<Session, BoxError> {
         let within = self.options.connect_timeout;
         let stream = net::connect(&self.ring, &address, within).await?;
+        let link = Rc::new(Link::default());
+        let (told, mut messages) = (Rc::clone(&link), Messages::default());
+        let stream = InspectReader::new(stream, move |bytes: &[u8]| {
+            told.status.told(messages.follow(bytes));
+        });
         // Its own connect timeout is for its own way of connecting.
         let letting_in = self.options.config.connect_raw(stream, NoTls);
         let (client, connection) = self.time.limit(within, letting_in).await??;
-        let link = Rc::new(Link::default());
         let way = Way {
             ring: self.ring.clone(),
             time: self.time.clone(),
@@ -122,7 +130,10 @@ impl Manager for Server {
 
 /// Drives a connection until it ends, and for no longer than it takes to end once its session was
 /// discarded.
-async fn drive(connection: Connection<Stream, NoTlsStream>, link: Rc<Link>, way: Way) {
+async fn drive<S>(connection: Connection<S, NoTlsStream>, link: Rc<Link>, way: Way)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let driving = async {
         let is_over = Cell::new(false);
         let mut connection = pin!(async {

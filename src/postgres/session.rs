@@ -58,7 +58,7 @@ impl Session {
     /// The rows of a query, all at once: bound how many there can be.
     ///
     /// # Errors
-    /// 500 when the server refuses it; 503 when the connection breaks, or it takes too long.
+    /// 500 when the server refuses it, or 400 for the characters of a text; 503 when the connection breaks, or it takes too long.
     pub async fn query(&self, sql: &str, values: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>> {
         let work = async |statement: &Statement| self.client.query(statement, values).await;
         self.prepared(sql, work).await
@@ -100,20 +100,31 @@ impl Session {
     /// # Errors
     /// Those of [`Session::query`]; what stands behind the one that failed is not done.
     pub async fn batch(&self, sql: &str) -> Result<()> {
-        self.within_time(self.client.batch_execute(sql)).await
+        self.within_time(async {
+            let outcome = self.client.batch_execute(sql).await;
+            if outcome.is_err() {
+                // A transaction may have begun before. The server tells of it after the error, which
+                // is not waited for; what is answered next comes behind both.
+                let _ = self.client.batch_execute("").await;
+            }
+            outcome
+        })
+        .await
     }
 
-    /// Sends statements without waiting for what becomes of them.
-    pub(super) fn send(&self, sql: &str) {
-        let sending = std::pin::pin!(self.client.batch_execute(sql));
+    /// Has the server roll back, and does not wait for that.
+    pub(super) fn roll_back(&self) {
+        let sending = std::pin::pin!(self.client.batch_execute("ROLLBACK"));
         // The first poll hands it over; nobody asks again.
         let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
         let _ = sending.poll(&mut cx);
+        self.link.status.ends();
     }
 
     /// Whether another user may have it.
     pub(super) fn is_fit(&self) -> bool {
-        !self.unfinished.get() && !self.closing.get() && !self.client.is_closed()
+        let is_over = self.unfinished.get() || self.closing.get() || self.client.is_closed();
+        !is_over && self.link.status.is_clear()
     }
 
     /// Ends it. What is left is what its connection's task needs: the link, and the means to cancel

@@ -59,8 +59,7 @@ impl Deref for Transaction<'_> {
 impl Drop for Transaction<'_> {
     fn drop(&mut self) {
         if !self.is_over {
-            // Whatever is sent on this connection next comes behind it.
-            self.session.send("ROLLBACK");
+            self.session.roll_back();
         }
     }
 }

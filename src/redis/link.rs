@@ -1,15 +1,14 @@
 //! A connection as far as it is known to those who use it: there, being made, or away for a while.
 
 use super::keeper::Live;
+use crate::flag::Flag;
 use crate::net::ConnectError;
 use redis::{RedisError, RedisResult};
 use std::cell::RefCell;
 use std::error::Error as StdError;
 use std::fmt;
-use std::future::poll_fn;
 use std::io;
 use std::rc::Rc;
-use std::task::{Poll, Waker};
 use std::time::Duration;
 
 /// What there is of a connection now.
@@ -17,8 +16,8 @@ use std::time::Duration;
 pub(super) struct Link(RefCell<State>);
 
 enum State {
-    /// It is being made, and these wait for it.
-    Connecting(Vec<Waker>),
+    /// It is being made; the flag is raised when something has come of it.
+    Connecting(Rc<Flag>),
     Live(Rc<Live>),
     /// It could not be made, and will be tried again after a pause.
     Away(Reason),
@@ -41,20 +40,17 @@ impl Link {
     /// # Errors
     /// It is away, and why.
     pub(super) async fn live(&self) -> RedisResult<Rc<Live>> {
-        poll_fn(|cx| match &mut *self.0.borrow_mut() {
-            State::Live(live) => Poll::Ready(Ok(Rc::clone(live))),
-            State::Away(reason) => {
-                let away = Away(reason.to_string());
-                Poll::Ready(Err(io::Error::new(io::ErrorKind::NotConnected, away).into()))
-            }
-            State::Connecting(waiting) => {
-                if !waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
-                    waiting.push(cx.waker().clone());
+        loop {
+            let decided = match &*self.0.borrow() {
+                State::Live(live) => return Ok(Rc::clone(live)),
+                State::Away(reason) => {
+                    let away = Away(reason.to_string());
+                    return Err(io::Error::new(io::ErrorKind::NotConnected, away).into());
                 }
-                Poll::Pending
-            }
-        })
-        .await
+                State::Connecting(decided) => Rc::clone(decided),
+            };
+            decided.wait().await;
+        }
     }
 
     pub(super) fn is_live(&self) -> bool {
@@ -63,7 +59,7 @@ impl Link {
 
     /// It is being made.
     pub(super) fn connecting(&self) {
-        self.change(State::Connecting(Vec::new()));
+        self.change(State::default());
     }
 
     /// It is there.
@@ -78,15 +74,15 @@ impl Link {
 
     fn change(&self, state: State) {
         // Dropped, and woken, when nothing is borrowed.
-        if let State::Connecting(waiting) = self.0.replace(state) {
-            waiting.into_iter().for_each(Waker::wake);
+        if let State::Connecting(decided) = self.0.replace(state) {
+            decided.raise();
         }
     }
 }
 
 impl Default for State {
     fn default() -> State {
-        State::Connecting(Vec::new())
+        State::Connecting(Rc::default())
     }
 }
 

@@ -1,6 +1,7 @@
 //! Which server, and how long it is waited for.
 
 use crate::app::{Error, Result};
+use crate::environment;
 use crate::limits::{COMMAND_TIMEOUT, CONNECT_TIMEOUT};
 use crate::net::Address;
 use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo};
@@ -47,11 +48,7 @@ impl Options {
     /// # Errors
     /// The operator's: it is not set, or is no address that can be used.
     pub fn from_env(name: &str) -> Result<Options> {
-        let address = std::env::var(name).map_err(|error| {
-            let message = format!("set {name} to the address of Redis");
-            Error::operator(message).with_source(error)
-        })?;
-        address.parse()
+        environment::address(name, "Redis")
     }
 }
 
@@ -103,18 +100,6 @@ mod tests {
         }
         let error = "rediss://a".parse::<Options>().unwrap_err();
         assert_eq!(error.blame(), crate::app::Blame::Operator);
-    }
-
-    #[test]
-    fn the_environment_may_hold_the_address() {
-        for (name, expected) in [
-            ("NOBODY_SETS_THIS", "set NOBODY_SETS_THIS to"),
-            ("PATH", "cannot be read"),
-        ] {
-            let error = Options::from_env(name).unwrap_err();
-            assert!(error.to_string().contains(expected), "{name}: {error}");
-            assert_eq!(error.blame(), crate::app::Blame::Operator);
-        }
     }
 
     #[test]

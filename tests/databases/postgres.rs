@@ -72,6 +72,11 @@ fn app(database: Postgres) -> App {
             let sql = req.text().await?;
             req.state::<Postgres>().batch(&sql).await
         })
+        .post("/told", async |mut req: Request| {
+            let sql = req.text().await?;
+            let outcome = req.state::<Postgres>().batch(&sql).await;
+            Ok::<_, Error>(format!("{:?}", outcome.unwrap_err()))
+        })
         .get("/all", async |req: Request| {
             let rows = req
                 .state::<Postgres>()
@@ -258,6 +263,46 @@ fn transactions_end_with_their_value() {
 }
 
 #[test]
+fn a_transaction_that_was_not_ended_is_nobody_elses() {
+    let Some(postgres) = database::Postgres::start() else {
+        return;
+    };
+    let server = served(&postgres.url(), |options| options.pool.size = 1);
+    let mut client = client(&server);
+    for (sql, status, discarded) in [
+        ("CREATE TABLE thing (id int PRIMARY KEY)", 204, 0),
+        ("BEGIN; SELECT 1 / 0", 500, 1),
+        ("BEGIN; INSERT INTO thing VALUES (1)", 204, 2),
+        ("BEGIN; INSERT INTO thing VALUES (1); ROLLBACK", 204, 2),
+        ("SELECT 1 / 0", 500, 2),
+    ] {
+        let response = client.post("/batch").body(sql).send();
+        assert_eq!(response.status(), status, "{sql}");
+        assert_eq!(get(&mut client, "/all"), (200, "0".to_owned()), "{sql}");
+        let status = get(&mut client, "/status").1;
+        let expected = format!("discarded_total: {discarded},");
+        assert!(status.contains(&expected), "{sql}: {status}");
+    }
+}
+
+#[test]
+fn errors_are_told_without_what_was_sent() {
+    let Some(postgres) = database::Postgres::start() else {
+        return;
+    };
+    let server = served(&postgres.url(), |_| {});
+    let mut client = client(&server);
+    let sql = "CREATE TABLE person (email text PRIMARY KEY); \
+               INSERT INTO person VALUES ('ada@example.com'), ('ada@example.com')";
+    let response = client.post("/told").body(sql).send();
+    assert_eq!(
+        response.text(),
+        "db error: ERROR: duplicate key value violates unique constraint \"person_pkey\" \
+         (SQLSTATE 23505)"
+    );
+}
+
+#[test]
 fn a_full_pool_is_waited_for_and_no_longer_than_allowed() {
     let Some(postgres) = database::Postgres::start() else {
         return;
@@ -376,4 +421,7 @@ fn the_example_keeps_notes() {
     assert_eq!(gone.status(), 404);
     let no_text = client.post("/notes").json(&serde_json::json!({})).send();
     assert_eq!(no_text.status(), 400);
+    // It is text in JSON, and none in PostgreSQL.
+    let nul = client.post("/notes").json(&note("a\0b")).send();
+    assert_eq!(nul.status(), 400);
 }

@@ -4,6 +4,7 @@ mod advisories;
 mod parts;
 mod policy;
 mod remembered;
+mod sources;
 
 use super::app::{Served, pattern};
 use super::support::Client;

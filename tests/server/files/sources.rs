@@ -1,0 +1,89 @@
+//! Sources of an app's own that have their content sent from a file.
+
+use super::*;
+use corelane::app::{BodyError, BodySource, SendFile};
+use corelane::{Body, Response};
+use http::StatusCode;
+use std::os::fd::AsFd;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+const CONTENT: &[u8] = b"0123456789";
+
+/// Has its file sent in two halves, one right behind the other.
+struct Halves {
+    file: fs::File,
+    sent: usize,
+}
+
+impl BodySource for Halves {
+    fn send_from_file(
+        mut self: Pin<&mut Self>,
+        send: &mut SendFile<'_>,
+    ) -> Option<Result<(), BodyError>> {
+        if self.sent == CONTENT.len() {
+            return None;
+        }
+        for _ in 0..2 {
+            let bytes = (CONTENT.len() - self.sent).min(CONTENT.len() / 2);
+            self.sent += send(self.file.as_fd(), self.sent as u64, bytes);
+        }
+        Some(Ok(()))
+    }
+
+    fn poll_data(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<bytes::Bytes, BodyError>>> {
+        Poll::Ready(None)
+    }
+}
+
+struct Panics;
+
+impl BodySource for Panics {
+    fn send_from_file(self: Pin<&mut Self>, _: &mut SendFile<'_>) -> Option<Result<(), BodyError>> {
+        panic!("a source that panics, on purpose")
+    }
+
+    fn poll_data(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<bytes::Bytes, BodyError>>> {
+        Poll::Ready(None)
+    }
+}
+
+fn response(source: impl BodySource + 'static) -> Response {
+    let body = Body::stream(source, Some(CONTENT.len() as u64));
+    Response::new(StatusCode::OK).with_body(body)
+}
+
+#[test]
+fn a_source_that_panics_costs_its_request_alone() {
+    let served = Served::with(|_| {
+        let app = App::new().get("/panics", async |_| response(Panics));
+        app.get("/", async |_| "alive")
+    });
+    let mut client = Client::connect(served.address);
+    assert_eq!(get(&mut client, "/panics").status, 500);
+    assert_eq!(get(&mut client, "/").text(), "alive");
+}
+
+#[test]
+fn a_source_that_sends_twice_in_its_turn_is_sent_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("file");
+    fs::write(&path, CONTENT).expect("a file");
+    let served = Served::with(move |_| {
+        let path = path.clone();
+        App::new().get("/", move |_| {
+            let file = fs::File::open(&path).expect("the file");
+            async { response(Halves { file, sent: 0 }) }
+        })
+    });
+    let mut client = Client::connect(served.address);
+    for _ in 0..2 {
+        assert_eq!(get(&mut client, "/").body, CONTENT);
+    }
+}
