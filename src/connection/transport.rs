@@ -92,7 +92,8 @@ pub(crate) trait Transport: 'static {
         std::future::ready(Ok(()))
     }
 
-    /// Ends a wait for bytes with `Interrupted`, or the next one if none waits now.
+    /// Ends a wait for bytes with `Interrupted`, or the next one if none waits now; then it wakes who
+    /// waits in [`Transport::poll_left`].
     fn interrupt(&self);
 
     /// Closes our side once everything was sent; bytes are still received.

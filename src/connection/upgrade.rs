@@ -247,6 +247,10 @@ impl<H: Host> Line<H> {
         drop(slot);
         let is_needed = is_held && self.ended.get().is_none() && self.left.get().is_none();
         if is_needed {
+            // While bytes are held no wait for more of them is there to be interrupted.
+            if self.service().is_draining() && !self.is_stopping.replace(true) {
+                self.waiters.wake();
+            }
             self.is_watching.set(true);
             let event = match self.wire.transport.poll_left(cx) {
                 Poll::Pending => return,

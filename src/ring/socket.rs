@@ -273,7 +273,9 @@ impl State {
     pub(super) fn interrupt(&mut self, key: Key) -> Option<Waker> {
         let receive = &mut self.sockets[key.index as usize].receive;
         receive.interrupted = true;
-        receive.waker.take()
+        let waker = receive.waker.take();
+        // Who waits for the end alone is to look round, too, and is still told of it.
+        waker.or_else(|| receive.rare.as_ref()?.watch.waker.clone())
     }
 
     /// A completion of the socket's receive.

@@ -82,7 +82,8 @@ impl Stream {
     }
 
     /// Ends a wait in [`Stream::receive`] with `Interrupted`, or the next one if none waits now:
-    /// the connection has another reason to act.
+    /// the connection has another reason to act. Then whoever waits in [`Stream::poll_left`] is woken to
+    /// look round, and waits on.
     pub fn interrupt(&self) {
         if let Some(waker) = self.ring.0.with(|state| state.interrupt(self.key)) {
             waker.wake();

@@ -7,6 +7,7 @@ use futures_lite::future::{poll_once, zip};
 use std::future::poll_fn;
 use std::io::ErrorKind;
 use std::net::Shutdown;
+use std::task::Poll;
 
 async fn left(stream: &Stream) -> std::io::Result<()> {
     poll_fn(|cx| stream.poll_left(cx)).await
@@ -57,6 +58,28 @@ fn a_reset_is_told() {
         reset(peer);
         let error = left(&stream).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+        drop(stream);
+        settled(&ring, [0; 5]).await;
+    });
+}
+
+#[test]
+fn an_interrupt_has_who_waits_for_the_end_look_round_and_still_be_told() {
+    with_ring(RingOptions::default(), |ring| async move {
+        let (stream, peer) = pair(&ring);
+        let mut polls = 0;
+        poll_fn(|cx| {
+            polls += 1;
+            assert!(stream.poll_left(cx).is_pending());
+            match polls {
+                1 => stream.interrupt(),
+                _ => return Poll::Ready(()),
+            }
+            Poll::Pending
+        })
+        .await;
+        drop(peer);
+        left(&stream).await.unwrap();
         drop(stream);
         settled(&ring, [0; 5]).await;
     });

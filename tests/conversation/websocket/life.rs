@@ -259,7 +259,7 @@ fn the_peers_close_is_read_behind_messages_that_nobody_takes() {
         })
     }
     type Program = fn(&Rc<RefCell<Option<WebSocket>>>) -> App;
-    let table: [(Program, &[&str], u16, CloseReason); 3] = [
+    let table: [(Program, &[&str], u16, CloseReason); 4] = [
         (
             leave,
             &["end", "a", "b"],
@@ -268,6 +268,12 @@ fn the_peers_close_is_read_behind_messages_that_nobody_takes() {
         ),
         (leave, &["close", "a", "b"], 4001, CloseReason::Completed),
         (hold, &["a"], code::GOING_AWAY, CloseReason::Stopped),
+        (
+            hold,
+            &["a", "b", "c"],
+            code::GOING_AWAY,
+            CloseReason::Stopped,
+        ),
     ];
     for (program, messages, code, reason) in table {
         let socket = Rc::default();
