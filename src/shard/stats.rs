@@ -3,13 +3,15 @@
 
 use super::Shard;
 use super::messages::Report;
-use crate::app::{Answer, Response};
+use crate::app::{Answer, IntoResponse, Response, Sse, SseEvent};
 use crate::http::{RequestHead, preferred_type};
+use crate::latest::Follower;
 use crate::limits::FRESH_TIMEOUT;
 use crate::ring::Deadline;
 use crate::stats::{Format, Selection, View, Window, Writing};
 use bytes::Bytes;
-use futures_lite::future::yield_now;
+use futures_lite::future::{or, yield_now};
+use futures_lite::stream;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, VARY};
 use http::{HeaderValue, Method, StatusCode};
 use std::collections::{BTreeMap, VecDeque};
@@ -34,11 +36,15 @@ const OFFERS: [&[&str]; Format::ALL.len()] = [
     // These have no media type of their own: they are asked for by name.
     &[],
     &[],
+    &["text/event-stream"],
 ];
 
 /// How long an answer is given again to whoever asks for the same: many scrapers cost little more than
 /// one, and what an answer says of ages is at most so old.
 const KEPT: Duration = Duration::from_millis(100);
+
+/// How long who follows the views waits before it comes again after a break.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// Answers that are kept. Beyond it: the oldest goes. Cost: what they are long, some 10 KiB each.
 const KEPT_ANSWERS: usize = 8;
@@ -115,15 +121,45 @@ pub(super) fn answer(shard: &Rc<Shard>, head: &RequestHead) -> Answer {
         return Answer::ready(response(&query, body));
     }
     let shard = Rc::clone(shard);
+    if query.format == Format::Sse {
+        return Answer::ready(events(shard, query));
+    }
     Answer::pending(async move {
         let view = if query.fresh {
             fresh(&shard).await
         } else {
-            shard.view()
+            shard.view.get()
         };
         let body = write(&shard, &query, view).await;
         response(&query, body)
     })
+}
+
+/// The views that come, each as an event, until the shard drains. The next is written when the peer
+/// has taken the last, so that a slow one skips views, and nothing is kept for it.
+fn events(shard: Rc<Shard>, query: Query) -> Response {
+    let views = stream::unfold(Follower::default(), move |mut follower| {
+        let (shard, query) = (Rc::clone(&shard), query.clone());
+        async move {
+            let is_first = follower.is_new();
+            let draining = async {
+                shard.service.draining.wait().await;
+                None
+            };
+            let next = async { Some(follower.next(&shard.view).await) };
+            let view = or(next, draining).await?;
+            let kept = shard.written.borrow_mut().find(&shard, &query);
+            let body = match kept {
+                Some(body) => body,
+                None => write(&shard, &query, view).await,
+            };
+            let event = SseEvent::data(String::from_utf8_lossy(&body));
+            let event = if is_first { event.retry(RETRY) } else { event };
+            Some((event, follower))
+        }
+    });
+    let vary = HeaderValue::from_static("accept");
+    Sse::new(views).into_response().with_header(VARY, vary)
 }
 
 /// Writes `view`, and lets others run between the pieces.
@@ -164,7 +200,7 @@ impl Written {
         let kept_ns = KEPT.as_nanos() as u64;
         self.0
             .retain(|kept| now_ns.saturating_sub(kept.at_ns) < kept_ns);
-        let view = shard.view.borrow();
+        let view = shard.view.get();
         let same = |kept: &&Kept| kept.query == *query && Arc::ptr_eq(&kept.view, &view);
         self.0.iter().find(same).map(|kept| kept.body.clone())
     }
@@ -199,6 +235,9 @@ impl Query {
         if selection.window != Window::Total && !format.has_windows() {
             let name = format.name();
             return Err(format!("{name} counts since the start: leave out window"));
+        }
+        if fresh && format == Format::Sse {
+            return Err("sse tells of each second when it ends: leave out fresh".to_owned());
         }
         Ok(Self {
             fresh,
@@ -249,7 +288,7 @@ async fn fresh(shard: &Rc<Shard>) -> Arc<View> {
         token: place.token,
     };
     if shard.reports.send(report).is_err() {
-        return shard.view();
+        return shard.view.get();
     }
     let merged = poll_fn(|cx| {
         let mut waiting = shard.fresh.borrow_mut();
@@ -265,7 +304,7 @@ async fn fresh(shard: &Rc<Shard>) -> Arc<View> {
     // The supervisor keeps the time limit; this one is for a supervisor that cannot.
     let limit = Deadline::new(shard.ring());
     limit.arm(2 * FRESH_TIMEOUT);
-    limit.limit(merged).await.unwrap_or_else(|_| shard.view())
+    limit.limit(merged).await.unwrap_or_else(|_| shard.view.get())
 }
 
 /// Takes the request out of the waiting ones, however it ends.
@@ -283,7 +322,7 @@ impl Drop for Place<'_> {
 /// Hands fresh statistics to the request that asked for them, if it still waits. The shard keeps
 /// them too: whoever has seen them is not answered with older ones, even by a late supervisor.
 pub(super) fn deliver(shard: &Shard, token: u64, view: Arc<View>) {
-    shard.view.replace(Arc::clone(&view));
+    shard.view.set(Arc::clone(&view));
     let mut waiting = shard.fresh.borrow_mut();
     let Some(fresh) = waiting.requests.get_mut(&token) else {
         return;
@@ -326,12 +365,16 @@ mod tests {
             ("per_core=2", "per_core is 0 or 1"),
             (
                 "format=xml",
-                "format is one of json, prometheus, openmetrics, protobuf, hdr, hlog",
+                "format is one of json, prometheus, openmetrics, protobuf, hdr, hlog, sse",
             ),
             ("window=2s", "window is one of total, 1s, 10s, 60s"),
             (
                 "window=1s&format=prometheus",
                 "prometheus counts since the start: leave out window",
+            ),
+            (
+                "fresh=1&format=sse",
+                "sse tells of each second when it ends: leave out fresh",
             ),
         ] {
             assert_eq!(parsed("/stats", query, ""), Err(error.into()), "{query}");
@@ -350,6 +393,7 @@ mod tests {
             ("/stats", "*/*", Format::Json),
             ("/stats", "image/png", Format::Json),
             ("/stats", "text/plain", Format::Prometheus),
+            ("/stats", "text/event-stream", Format::Sse),
             ("/stats", native, Format::Protobuf),
             ("/stats", classic, Format::OpenMetrics),
             ("/metrics", "", Format::Prometheus),

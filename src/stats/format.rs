@@ -25,17 +25,20 @@ pub enum Format {
     Hdr,
     /// An HdrHistogram interval log.
     Hlog,
+    /// Server-sent events: the JSON of each view that comes.
+    Sse,
 }
 
 impl Format {
     /// All there are, the one that is preferred first.
-    pub const ALL: [Format; 6] = [
+    pub const ALL: [Format; 7] = [
         Format::Json,
         Format::Prometheus,
         Format::OpenMetrics,
         Format::Protobuf,
         Format::Hdr,
         Format::Hlog,
+        Format::Sse,
     ];
 
     /// Its name in queries.
@@ -47,6 +50,7 @@ impl Format {
             Format::Protobuf => "protobuf",
             Format::Hdr => "hdr",
             Format::Hlog => "hlog",
+            Format::Sse => "sse",
         }
     }
 
@@ -60,6 +64,7 @@ impl Format {
                 "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited"
             }
             Format::Hlog => "text/plain; charset=utf-8",
+            Format::Sse => "text/event-stream",
         }
     }
 
@@ -95,7 +100,8 @@ impl<'a> Writing<'a> {
     ) -> Self {
         let telling = Telling::new(view, selection, server, now_ns);
         Self(match format {
-            Format::Json => Step::Json(view, selection, server, now_ns),
+            // What the data of an event is.
+            Format::Json | Format::Sse => Step::Json(view, selection, server, now_ns),
             Format::Prometheus => Step::Text(telling, Text::new(Dialect::Prometheus)),
             Format::OpenMetrics => Step::Text(telling, Text::new(Dialect::OpenMetrics)),
             Format::Protobuf => Step::Protobuf(telling, Messages::default()),

@@ -67,10 +67,14 @@
 //! | parameter | |
 //! |---|---|
 //! | `format=` | one of [`Format::ALL`]; without it the Accept fields decide: JSON unless a scraper's are preferred, and on `/metrics` Prometheus's text |
-//! | `window=` | `total`, `1s`, `10s` or `60s`: what happened in the last seconds that ended, for JSON, `hdr` and `hlog` |
-//! | `filter=` | routes of which the name contains this, in JSON with their stages |
-//! | `per_core=1` | latencies of each core for scrapers; JSON, `hdr` and `hlog` have them anyway |
-//! | `fresh=1` | snapshots are taken now, instead of in the last second; the windows are those of the last second |
+//! | `window=` | `total`, `1s`, `10s` or `60s`: what happened in the last seconds that ended; not for scrapers' formats |
+//! | `filter=` | routes of which the name contains this, in JSON and events with their stages |
+//! | `per_core=1` | latencies of each core for scrapers; the other formats have them anyway |
+//! | `fresh=1` | snapshots are taken now, instead of in the last second; the windows are those of the last second; not for `sse` |
+//!
+//! `sse` is the JSON of each view as an event ([HTML](https://html.spec.whatwg.org/multipage/server-sent-events.html)),
+//! once a second, until the server drains. A peer that reads slowly skips views: one event at most waits for
+//! it. It is one request in flight as long as it lasts.
 //!
 //! An answer may be given again for 100 ms. Scrapers' formats count since the start alone, since that is
 //! what they take differences of.
