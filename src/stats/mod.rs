@@ -120,10 +120,13 @@
 //! [`STALLS`]: crate::limits::STALLS
 
 mod board;
+mod charts;
+mod dashboard;
 mod distribution;
 mod families;
 mod format;
 mod hdr;
+mod human;
 mod json;
 mod names;
 mod protobuf;
@@ -132,6 +135,7 @@ mod recent;
 mod recorder;
 mod rfc3339;
 mod scale;
+mod seconds;
 mod series;
 mod snapshot;
 mod status;

@@ -335,6 +335,18 @@ fn every_format_has_its_media_type() {
             "text/plain; charset=utf-8",
             "#[MaxValueDivisor",
         ),
+        (
+            "/stats",
+            "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+            "text/html; charset=utf-8",
+            "<!doctype html>",
+        ),
+        (
+            "/stats?format=html&window=10s&filter=/",
+            "*/*",
+            "text/html; charset=utf-8",
+            "<!doctype html>",
+        ),
     ] {
         client.send(format!(
             "GET {target} HTTP/1.1\r\nHost: a\r\nAccept: {accept}\r\n\r\n"
@@ -343,6 +355,13 @@ fn every_format_has_its_media_type() {
         assert_eq!(response.status, 200, "{target}");
         assert_eq!(response.field("content-type"), Some(media), "{target}");
         assert_eq!(response.field("vary"), Some("accept"), "{target}");
+        let is_page = media.starts_with("text/html");
+        let policy = response.field("content-security-policy");
+        assert_eq!(
+            policy.is_some_and(|policy| policy.starts_with("default-src 'none'; ")),
+            is_page,
+            "{target}: {policy:?}"
+        );
         assert!(
             response.text().starts_with(start),
             "{target}: {}",
@@ -508,9 +527,43 @@ fn a_shutdown_ends_the_events_in_order() {
     follower.head_response();
     next_event(&mut follower).expect("an event");
     std::thread::scope(|scope| {
-        let stopping = scope.spawn(|| running.stop());
+        scope.spawn(|| running.stop().expect("no shard failed"));
         while next_event(&mut follower).is_some() {}
         follower.assert_closed();
-        stopping.join().expect("no panic").expect("no shard failed");
     });
+}
+
+#[test]
+fn charts_have_each_second_once() {
+    let served = Served::new();
+    Client::connect(served.address).assert_alive();
+    let mut follower = Client::connect(served.address);
+    follower.get("/stats?format=sse&charts=1");
+    follower.head_response();
+    let (mut last, mut requests) = (0, 0);
+    while requests == 0 {
+        let (_, stats) = next_event(&mut follower).expect("an event");
+        let windows = stats["charts"]["windows"].as_array().expect("a list");
+        let names: Vec<_> = windows.iter().map(|window| &window["name"]).collect();
+        assert_eq!(names, ["total", "1s", "10s", "60s"]);
+        let seconds = stats["charts"]["seconds"].as_array().expect("a list");
+        for second in seconds {
+            assert_eq!(number(second, "/second"), last + 1, "{seconds:?}");
+            last += 1;
+            let counts = second["bands"]["counts"].as_array().expect("a list");
+            let counted: u64 = counts.iter().filter_map(Value::as_u64).sum();
+            assert_eq!(counted, number(second, "/requests"), "{second}");
+            requests += counted;
+        }
+    }
+    // Who asks without following gets all that are remembered.
+    let mut client = Client::connect(served.address);
+    client.get("/stats?charts=1");
+    let stats: Value = serde_json::from_slice(&client.response().body).expect("JSON");
+    let seconds = stats["charts"]["seconds"].as_array().expect("a list");
+    assert!(seconds.len() as u64 >= last, "{stats}");
+    assert!(
+        stats["charts"]["windows"][0]["curve_ns"][0].is_u64(),
+        "{stats}"
+    );
 }
