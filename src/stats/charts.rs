@@ -42,7 +42,8 @@ struct SecondTold<'a> {
 impl<'a> Charts<'a> {
     /// Of the seconds behind the one with the number `after`.
     pub(super) fn new(view: &'a View, after: u64, server: &ServerInfo) -> Charts<'a> {
-        let windows = Window::ALL.map(|window| {
+        let windows = Window::MOVING.into_iter().chain([Window::Total]);
+        let windows = windows.map(|window| {
             let figures = view.window(window);
             let latency = view.latency(window);
             WindowChart {
@@ -69,7 +70,7 @@ impl<'a> Charts<'a> {
             }
         });
         Charts {
-            windows: windows.into(),
+            windows: windows.collect(),
             seconds: told.collect(),
         }
     }

@@ -23,12 +23,16 @@ const PAGE: &str = include_str!("dashboard/page.html");
 const STYLE: &str = include_str!("dashboard/style.css");
 const SCRIPT: &str = include_str!("dashboard/script.js");
 
+/// Where they stand in it.
+const STYLE_PLACE: &str = "<style></style>";
+const SCRIPT_PLACE: &str = "<script></script>";
+
 /// The value of Content-Security-Policy for the page: its own style and script, known by their SHA-256,
 /// and its own server.
 pub(super) const POLICY: &str = concat!(
     "default-src 'none'; ",
-    "style-src 'sha256-vD4ftBxAgGSAUBU9GkbEuSciN7zsxzYp4BqLJ7Ee0gY='; ",
-    "script-src 'sha256-2lBZecjAdRu2r2n1W0TXBQc7Z94EE1pWQrZrLpBCVcU='; ",
+    "style-src 'sha256-JajEUYh+bKYTkNPU4wn3wR4so/XVWgeK124d3utVgSc='; ",
+    "script-src 'sha256-ZReCdhQgSXTjY7cH7h5bhCpEZkLUEEiUpgRPkHiVvUI='; ",
     "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; ",
     "require-trusted-types-for 'script'; trusted-types 'none'"
 );
@@ -59,10 +63,15 @@ impl Page {
             after: u64::MAX,
             ..selection.clone()
         };
+        let mut written = String::with_capacity(2 * DASHBOARD_BYTES);
+        let (head, rest) = PAGE.split_once(STYLE_PLACE).unwrap_or(("", PAGE));
+        for part in [head, "<style>", STYLE, "</style>"] {
+            written.push_str(part);
+        }
         Page {
             document: value(view, &selection, server, now_ns),
-            rest: PAGE,
-            written: String::with_capacity(2 * (PAGE.len() + STYLE.len() + SCRIPT.len())),
+            rest,
+            written,
         }
     }
 
@@ -78,49 +87,49 @@ impl Page {
     }
 
     /// The whole, when all pieces are written.
-    pub(super) fn finish(self) -> Vec<u8> {
-        [self.written.as_str(), self.rest].concat().into_bytes()
+    pub(super) fn finish(mut self) -> Vec<u8> {
+        let (body, end) = self
+            .rest
+            .split_once(SCRIPT_PLACE)
+            .unwrap_or((self.rest, ""));
+        for part in [body, "<script>", SCRIPT, "</script>", end] {
+            self.written.push_str(part);
+        }
+        self.written.into_bytes()
     }
 }
 
 /// Writes `template` up to the next place that is to be filled, and fills that of `scope`; returns what is
 /// left, or `None` if there is nothing to fill.
 fn fill_next<'a>(template: &'a str, scope: &Value, written: &mut String) -> Option<&'a str> {
-    const MARKS: [&str; 4] = ["<style>", "<script>", " data-f=\"", " data-rows=\""];
-    let found = MARKS
-        .iter()
-        .filter_map(|mark| Some((template.find(mark)?, *mark)));
-    let (at, mark) = found.min()?;
-    let (before, behind) = template.split_at(at + mark.len());
-    written.push_str(before);
-    if mark.starts_with('<') {
-        written.push_str(if mark == "<style>" { STYLE } else { SCRIPT });
-        return Some(behind);
+    let (before, mark) = template.split_once(" data-")?;
+    let (tag, rest) = mark.split_once('>')?;
+    for part in [before, " data-", tag, ">"] {
+        written.push_str(part);
     }
-    let (asked, _) = behind.split_once('"')?;
-    let (tag, rest) = behind.split_once('>')?;
-    written.push_str(tag);
-    written.push('>');
-    match asked.split_once(' ') {
-        Some((kind, path)) => {
-            escape(written, &human::told(kind, at_path(scope, path)));
-            Some(rest)
-        }
-        None => {
-            let (row, rest) = rest.strip_prefix("<template>")?.split_once("</template>")?;
-            for part in ["<template>", row, "</template>"] {
-                written.push_str(part);
-            }
-            for scope in rows(at_path(scope, asked)) {
-                let mut rest = row;
-                while let Some(next) = fill_next(rest, &scope, written) {
-                    rest = next;
-                }
-                written.push_str(rest);
-            }
-            Some(rest)
-        }
+    let asked = |name: &str| {
+        let (_, value) = tag.split_once(name)?;
+        Some(value.split_once('"')?.0)
+    };
+    if let Some((kind, path)) = asked("f=\"").and_then(|asked| asked.split_once(' ')) {
+        escape(written, &human::told(kind, at_path(scope, path)));
+        return Some(rest);
     }
+    let Some(path) = asked("rows=\"") else {
+        return Some(rest);
+    };
+    let (row, rest) = rest.strip_prefix("<template>")?.split_once("</template>")?;
+    for part in ["<template>", row, "</template>"] {
+        written.push_str(part);
+    }
+    for scope in rows(at_path(scope, path)) {
+        let mut rest = row;
+        while let Some(next) = fill_next(rest, &scope, written) {
+            rest = next;
+        }
+        written.push_str(rest);
+    }
+    Some(rest)
 }
 
 /// What stands at `path` of `scope`, its names apart by dots.

@@ -5,13 +5,8 @@ use serde_json::Value;
 /// What stands where there is no figure.
 const NONE: &str = "–";
 
-/// The kinds of figures: words, numbers, numbers in a second, nanoseconds, milliseconds, seconds, bytes, shares
-/// of 1, and factors.
-pub(super) const KINDS: [&str; 9] = [
-    "text", "count", "rate", "time", "ms", "span", "bytes", "share", "factor",
-];
-
-/// `value` as a figure of this `kind`, which is one of [`KINDS`].
+/// `value` as a figure of this `kind`: `text`, `count`, `rate` (in a second), `time` (nanoseconds), `ms`,
+/// `span` (seconds), `bytes`, `share` (of 1) or `factor`.
 pub(super) fn told(kind: &str, value: &Value) -> String {
     if let Some(text) = value.as_str() {
         return text.to_owned();

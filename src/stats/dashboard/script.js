@@ -343,10 +343,7 @@
   };
 
   let summarized = -Infinity;
-  const summarize = now => {
-    const at = performance.now();
-    if (!now && at - summarized < SUMMARY_MS) return;
-    summarized = at;
+  const summarize = () => {
     const { requests, latency, status, stalls, imbalance, cores } = stats;
     const when = stats.window.name === "total" ? "since the start" : `over the last ${stats.window.name.replace("s", " s")}`;
     const parts = latency.count
@@ -356,7 +353,12 @@
     const recent = stalls.filter(stall => Date.parse(stats.server.started_at) + stats.server.uptime_seconds * 1000 - Date.parse(stall.at) < 60000);
     if (recent.length) parts.push(`${recent.length} ${recent.length === 1 ? "stall" : "stalls"} in the last minute.`);
     if (cores.length > 1 && latency.count >= 200 * cores.length && imbalance.requests > 1.5) parts.push(`One core has ${KINDS.factor(imbalance.requests)} its share of requests.`);
-    write(one(".summary"), parts.join(" "));
+    const text = parts.join(" ");
+    write(one(".summary"), text);
+    // Read out now and then, and not each second.
+    if (performance.now() - summarized < SUMMARY_MS) return;
+    summarized = performance.now();
+    write(one("[aria-live]"), text);
   };
 
   // Following the server, whatever becomes of it.

@@ -113,6 +113,11 @@ fn the_script_takes_text_for_text() {
     }
 }
 
+/// Those that figures are written by: `human::told` takes any other for text.
+const KINDS: [&str; 9] = [
+    "text", "count", "rate", "time", "ms", "span", "bytes", "share", "factor",
+];
+
 #[test]
 fn every_figure_is_one_of_the_json() {
     let selection = Selection {
@@ -132,7 +137,7 @@ fn every_figure_is_one_of_the_json() {
                 value.is_string() || path == "server.pid",
                 "{asked}"
             );
-            assert!(human::KINDS.contains(&kind), "{asked}");
+            assert!(KINDS.contains(&kind), "{asked}");
             told += 1;
         }
     };
