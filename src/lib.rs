@@ -70,6 +70,7 @@ pub mod failure;
 pub mod files;
 mod flag;
 pub mod http;
+mod latest;
 pub mod limits;
 pub mod log;
 pub mod net;

@@ -298,6 +298,13 @@ pub const STALL: Duration = Duration::from_millis(100);
 /// Most stalls that are remembered. Beyond it: the oldest are forgotten.
 pub const STALLS: usize = 64;
 
+/// Seconds that are remembered one by one, for charts over time. Beyond it: the oldest are forgotten.
+/// Cost: some 250 bytes each, and at most 700.
+pub const STATS_SECONDS: usize = 120;
+
+/// Most bytes of the dashboard's page, without what is told of routes, cores and stalls beyond a few.
+pub const DASHBOARD_BYTES: usize = 64 * 1024;
+
 /// CPU numbers understood, from 0 to this less one: what an affinity mask of the C library holds
 /// (`CPU_SETSIZE`). Beyond it: `--cores` is refused.
 pub const CPUS: usize = 1024;

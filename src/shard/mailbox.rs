@@ -11,6 +11,7 @@ use crate::failure::Failure;
 use crate::files::Policy;
 use crate::flag::Flag;
 use crate::http::CloseReason;
+use crate::latest::Latest;
 use crate::limits::{DRAIN_GRACE, END_GRACE, Limits, RESERVED_CONNECTIONS, SNAPSHOT_INTERVAL};
 use crate::log::{self, Log};
 use crate::preflight;
@@ -105,7 +106,7 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
         ended: Flag::default(),
         access: setup.access,
         info: setup.info,
-        view: RefCell::new(setup.view),
+        view: Latest::new(setup.view),
         fresh: RefCell::default(),
         written: RefCell::default(),
         reports: setup.reports,
@@ -262,7 +263,7 @@ impl Mailbox {
                 self.report(Some(round));
             }
             Order::View { view, spare } => {
-                self.shard.view.replace(view);
+                self.shard.view.publish(view);
                 self.spare = spare.or(self.spare.take());
             }
             Order::Fresh { token, view } => stats::deliver(&self.shard, token, view),

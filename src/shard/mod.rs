@@ -28,6 +28,7 @@ use crate::files::cache::Cache;
 use crate::files::{Files, Policy};
 use crate::flag::Flag;
 use crate::http::RequestHead;
+use crate::latest::Latest;
 use crate::limits::SPARE_TASKS;
 use crate::preflight;
 use crate::ring::{Listener, Ring, Stream};
@@ -77,7 +78,7 @@ pub struct Shard {
     ended: Flag,
     access: StatsAccess,
     info: ServerInfo,
-    view: RefCell<Arc<View>>,
+    view: Latest<Arc<View>>,
     fresh: RefCell<stats::Waiting>,
     written: RefCell<stats::Written>,
     reports: Sender<Report>,
@@ -156,10 +157,6 @@ impl Shard {
 
     fn recorder(&self) -> RefMut<'_, Recorder> {
         self.service.recorder()
-    }
-
-    fn view(&self) -> Arc<View> {
-        Arc::clone(&self.view.borrow())
     }
 
     fn is_draining(&self) -> bool {

@@ -3,14 +3,16 @@
 
 use super::Shard;
 use super::messages::Report;
-use crate::app::{Answer, Response};
+use crate::app::{Answer, IntoResponse, Response, Sse, SseEvent};
 use crate::http::{RequestHead, preferred_type};
+use crate::latest::Follower;
 use crate::limits::FRESH_TIMEOUT;
 use crate::ring::Deadline;
 use crate::stats::{Format, Selection, View, Window, Writing};
 use bytes::Bytes;
-use futures_lite::future::yield_now;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, VARY};
+use futures_lite::future::{or, yield_now};
+use futures_lite::stream;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY};
 use http::{HeaderValue, Method, StatusCode};
 use std::collections::{BTreeMap, VecDeque};
 use std::future::poll_fn;
@@ -34,11 +36,16 @@ const OFFERS: [&[&str]; Format::ALL.len()] = [
     // These have no media type of their own: they are asked for by name.
     &[],
     &[],
+    &["text/event-stream"],
+    &["text/html"],
 ];
 
 /// How long an answer is given again to whoever asks for the same: many scrapers cost little more than
 /// one, and what an answer says of ages is at most so old.
 const KEPT: Duration = Duration::from_millis(100);
+
+/// How long who follows the views waits before it comes again after a break.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// Answers that are kept. Beyond it: the oldest goes. Cost: what they are long, some 10 KiB each.
 const KEPT_ANSWERS: usize = 8;
@@ -115,15 +122,49 @@ pub(super) fn answer(shard: &Rc<Shard>, head: &RequestHead) -> Answer {
         return Answer::ready(response(&query, body));
     }
     let shard = Rc::clone(shard);
+    if query.format == Format::Sse {
+        return Answer::ready(events(shard, query));
+    }
     Answer::pending(async move {
         let view = if query.fresh {
             fresh(&shard).await
         } else {
-            shard.view()
+            shard.view.get()
         };
         let body = write(&shard, &query, view).await;
         response(&query, body)
     })
+}
+
+/// The views that come, each as an event, until the shard drains. The next is written when the peer
+/// has taken the last, so that a slow one skips views, and nothing is kept for it.
+fn events(shard: Rc<Shard>, query: Query) -> Response {
+    let state = (Follower::default(), query);
+    let views = stream::unfold(state, move |(mut follower, mut query)| {
+        let shard = Rc::clone(&shard);
+        async move {
+            let is_first = follower.is_new();
+            let draining = async {
+                shard.service.draining.wait().await;
+                None
+            };
+            let next = async { Some(follower.next(&shard.view).await) };
+            let view = or(next, draining).await?;
+            let newest = view.newest_second();
+            let kept = shard.written.borrow_mut().find(&shard, &query);
+            let body = match kept {
+                Some(body) => body,
+                None => write(&shard, &query, view).await,
+            };
+            let event = SseEvent::data(String::from_utf8_lossy(&body));
+            let event = if is_first { event.retry(RETRY) } else { event };
+            // Seconds in charts are told once, those of skipped views included.
+            query.selection.after = newest;
+            Some((event, (follower, query)))
+        }
+    });
+    let vary = HeaderValue::from_static("accept");
+    Sse::new(views).into_response().with_header(VARY, vary)
 }
 
 /// Writes `view`, and lets others run between the pieces.
@@ -150,11 +191,18 @@ async fn write(shard: &Shard, query: &Query, view: Arc<View>) -> Bytes {
 
 fn response(query: &Query, body: Bytes) -> Response {
     let media_type = HeaderValue::from_static(query.format.media_type());
-    Response::new(StatusCode::OK)
+    let response = Response::new(StatusCode::OK)
         .with_header(CONTENT_TYPE, media_type)
         .with_header(CACHE_CONTROL, HeaderValue::from_static("no-store"))
         .with_header(VARY, HeaderValue::from_static("accept"))
-        .with_body(body)
+        .with_body(body);
+    match query.format.policy() {
+        Some(policy) => {
+            let policy = HeaderValue::from_static(policy);
+            response.with_header(CONTENT_SECURITY_POLICY, policy)
+        }
+        None => response,
+    }
 }
 
 impl Written {
@@ -164,7 +212,7 @@ impl Written {
         let kept_ns = KEPT.as_nanos() as u64;
         self.0
             .retain(|kept| now_ns.saturating_sub(kept.at_ns) < kept_ns);
-        let view = shard.view.borrow();
+        let view = shard.view.get();
         let same = |kept: &&Kept| kept.query == *query && Arc::ptr_eq(&kept.view, &view);
         self.0.iter().find(same).map(|kept| kept.body.clone())
     }
@@ -187,6 +235,7 @@ impl Query {
             match &*name {
                 "fresh" => fresh = flag(&name, &value)?,
                 "per_core" => selection.per_core = flag(&name, &value)?,
+                "charts" => selection.charts = flag(&name, &value)?,
                 "format" => format = Some(named("format", &value, Format::ALL, Format::name)?),
                 "window" => {
                     selection.window = named("window", &value, Window::ALL, Window::name)?;
@@ -200,6 +249,9 @@ impl Query {
             let name = format.name();
             return Err(format!("{name} counts since the start: leave out window"));
         }
+        if fresh && format == Format::Sse {
+            return Err("sse tells of each second when it ends: leave out fresh".to_owned());
+        }
         Ok(Self {
             fresh,
             format,
@@ -212,8 +264,13 @@ impl Query {
 fn preferred<'a>(path: &[u8], accept: impl Iterator<Item = &'a [u8]>) -> Format {
     let (mut offers, mut usual) = (OFFERS, Format::Json);
     if path == METRICS {
-        // A scraper that takes anything means what scrapers take.
-        (offers[0], usual) = (&[], Format::Prometheus);
+        // A scraper that takes anything means what scrapers take, and so does who looks at it with a browser.
+        for (offer, format) in offers.iter_mut().zip(Format::ALL) {
+            if matches!(format, Format::Json | Format::Sse | Format::Html) {
+                *offer = &[];
+            }
+        }
+        usual = Format::Prometheus;
     }
     preferred_type(accept, &offers).map_or(usual, |place| Format::ALL[place])
 }
@@ -249,7 +306,7 @@ async fn fresh(shard: &Rc<Shard>) -> Arc<View> {
         token: place.token,
     };
     if shard.reports.send(report).is_err() {
-        return shard.view();
+        return shard.view.get();
     }
     let merged = poll_fn(|cx| {
         let mut waiting = shard.fresh.borrow_mut();
@@ -265,7 +322,10 @@ async fn fresh(shard: &Rc<Shard>) -> Arc<View> {
     // The supervisor keeps the time limit; this one is for a supervisor that cannot.
     let limit = Deadline::new(shard.ring());
     limit.arm(2 * FRESH_TIMEOUT);
-    limit.limit(merged).await.unwrap_or_else(|_| shard.view())
+    limit
+        .limit(merged)
+        .await
+        .unwrap_or_else(|_| shard.view.get())
 }
 
 /// Takes the request out of the waiting ones, however it ends.
@@ -283,7 +343,7 @@ impl Drop for Place<'_> {
 /// Hands fresh statistics to the request that asked for them, if it still waits. The shard keeps
 /// them too: whoever has seen them is not answered with older ones, even by a late supervisor.
 pub(super) fn deliver(shard: &Shard, token: u64, view: Arc<View>) {
-    shard.view.replace(Arc::clone(&view));
+    shard.view.set(Arc::clone(&view));
     let mut waiting = shard.fresh.borrow_mut();
     let Some(fresh) = waiting.requests.get_mut(&token) else {
         return;
@@ -307,7 +367,7 @@ mod tests {
         let default = parsed("/stats", "", "").expect("a query");
         assert_eq!(default.format, Format::Json);
         assert_eq!(default.selection, Selection::default());
-        let all = "format=hdr&fresh=1&window=10s&filter=%2Fa+b&per_core=1&other=1";
+        let all = "format=hdr&fresh=1&window=10s&filter=%2Fa+b&per_core=1&charts=1&other=1";
         let asked = parsed("/stats", all, "text/plain").expect("a query");
         assert_eq!(
             asked,
@@ -318,6 +378,8 @@ mod tests {
                     window: Window::TenSeconds,
                     filter: Some("/a b".into()),
                     per_core: true,
+                    charts: true,
+                    after: 0,
                 },
             }
         );
@@ -326,12 +388,16 @@ mod tests {
             ("per_core=2", "per_core is 0 or 1"),
             (
                 "format=xml",
-                "format is one of json, prometheus, openmetrics, protobuf, hdr, hlog",
+                "format is one of json, prometheus, openmetrics, protobuf, hdr, hlog, sse, html",
             ),
             ("window=2s", "window is one of total, 1s, 10s, 60s"),
             (
                 "window=1s&format=prometheus",
                 "prometheus counts since the start: leave out window",
+            ),
+            (
+                "fresh=1&format=sse",
+                "sse tells of each second when it ends: leave out fresh",
             ),
         ] {
             assert_eq!(parsed("/stats", query, ""), Err(error.into()), "{query}");
@@ -346,10 +412,15 @@ mod tests {
             text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
         let classic = "application/openmetrics-text;version=1.0.0,\
             application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
+        let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8";
         for (path, accept, format) in [
             ("/stats", "*/*", Format::Json),
             ("/stats", "image/png", Format::Json),
             ("/stats", "text/plain", Format::Prometheus),
+            ("/stats", "text/event-stream", Format::Sse),
+            ("/stats", browser, Format::Html),
+            ("/metrics", browser, Format::Prometheus),
+            ("/metrics", "text/event-stream", Format::Prometheus),
             ("/stats", native, Format::Protobuf),
             ("/stats", classic, Format::OpenMetrics),
             ("/metrics", "", Format::Prometheus),

@@ -6,7 +6,7 @@ use serde::Serialize;
 use std::mem;
 
 use super::recent::{Block, Exact};
-use super::scale::{BLOCK, highest_of};
+use super::scale::{BAND, BLOCK, highest_of};
 use crate::limits::{LATENCY_DIGITS, LATENCY_MAX_NS};
 
 /// Latencies, in nanoseconds.
@@ -195,6 +195,44 @@ impl Distribution {
         })
     }
 
+    /// The curve of its percentiles on an axis of nines, of which each is cut into [`NINE`] steps: the
+    /// latency that a share of 1 - 10^(-step / NINE) were not above, step after step. The last is the
+    /// longest. Empty if there is no latency.
+    pub(super) fn curve(&self) -> Vec<u64> {
+        let mut curve = Vec::new();
+        let mut seen = 0;
+        let mut at_ns = 0;
+        let mut buckets = self.buckets();
+        for step in 0.. {
+            if curve.last() == Some(&self.exact.max_ns) || self.count == 0 {
+                break;
+            }
+            let above = above(self.count, step);
+            while seen < (self.count - above).max(1) {
+                let Some((highest, count)) = buckets.next() else {
+                    break;
+                };
+                (at_ns, seen) = (highest, seen + count);
+            }
+            curve.push(match above {
+                0 => self.exact.max_ns,
+                _ => at_ns.clamp(self.exact.min_ns, self.exact.max_ns),
+            });
+        }
+        curve
+    }
+
+    /// How many latencies lie in each quarter of a power of two, from the first that has any to the last.
+    pub(super) fn bands(&self) -> Bands {
+        let first = self.places.first().map_or(0, |place| band_of(*place));
+        let mut counts = Vec::new();
+        for (place, count) in self.counted() {
+            counts.resize(band_of(place) - first + 1, 0);
+            *counts.last_mut().expect("it has one at least") += count;
+        }
+        Bands { first, counts }
+    }
+
     /// The same as a histogram of the crate that writes HdrHistogram's formats.
     pub(super) fn to_hdr(&self) -> Histogram<u64> {
         let mut histogram = Histogram::new_with_bounds(1, LATENCY_MAX_NS, LATENCY_DIGITS)
@@ -217,6 +255,31 @@ impl Distribution {
         distribution.add_recent(&blocks, &exact);
         distribution
     }
+}
+
+/// Counts of latencies in bands: the `n`th is of the buckets of the scale from [`BAND`] × n on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Bands {
+    /// The number of the first that is told of.
+    first: usize,
+    /// What it has counted, and those behind it.
+    counts: Vec<u64>,
+}
+
+/// Steps for each nine of a curve.
+const NINE: u32 = 16;
+
+/// How many of `count` latencies may be above a step of a curve.
+fn above(count: u64, step: u32) -> u64 {
+    match (step / NINE, step % NINE) {
+        // Exact, so that the curve goes through the percentiles that are told of.
+        (nines, 0) => 10_u64.checked_pow(nines).map_or(0, |parts| count / parts),
+        _ => (count as f64 * 10_f64.powf(-f64::from(step) / f64::from(NINE))) as u64,
+    }
+}
+
+fn band_of(place: u16) -> usize {
+    usize::from(place) / BAND
 }
 
 /// What is told of a set of latencies, in nanoseconds; all 0 if there were none.

@@ -1,6 +1,7 @@
 //! The formats of `/stats`, and writing a view in one of them, piece by piece, so that a core that does
 //! so can serve others in between.
 
+use super::dashboard::{self, Page};
 use super::families::Telling;
 use super::hdr::{self, Encoding};
 use super::json::{Selection, ServerInfo, json};
@@ -25,17 +26,23 @@ pub enum Format {
     Hdr,
     /// An HdrHistogram interval log.
     Hlog,
+    /// Server-sent events: the JSON of each view that comes.
+    Sse,
+    /// A page for people, the dashboard.
+    Html,
 }
 
 impl Format {
     /// All there are, the one that is preferred first.
-    pub const ALL: [Format; 6] = [
+    pub const ALL: [Format; 8] = [
         Format::Json,
         Format::Prometheus,
         Format::OpenMetrics,
         Format::Protobuf,
         Format::Hdr,
         Format::Hlog,
+        Format::Sse,
+        Format::Html,
     ];
 
     /// Its name in queries.
@@ -47,6 +54,8 @@ impl Format {
             Format::Protobuf => "protobuf",
             Format::Hdr => "hdr",
             Format::Hlog => "hlog",
+            Format::Sse => "sse",
+            Format::Html => "html",
         }
     }
 
@@ -60,6 +69,16 @@ impl Format {
                 "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited"
             }
             Format::Hlog => "text/plain; charset=utf-8",
+            Format::Sse => "text/event-stream",
+            Format::Html => "text/html; charset=utf-8",
+        }
+    }
+
+    /// The value of Content-Security-Policy, where it is a page.
+    pub const fn policy(self) -> Option<&'static str> {
+        match self {
+            Format::Html => Some(dashboard::POLICY),
+            _ => None,
         }
     }
 
@@ -82,6 +101,7 @@ enum Step<'a> {
     Text(Telling<'a>, Text),
     Protobuf(Telling<'a>, Messages),
     Hdr(Encoding<'a>),
+    Html(Page),
 }
 
 impl<'a> Writing<'a> {
@@ -95,11 +115,13 @@ impl<'a> Writing<'a> {
     ) -> Self {
         let telling = Telling::new(view, selection, server, now_ns);
         Self(match format {
-            Format::Json => Step::Json(view, selection, server, now_ns),
+            // What the data of an event is.
+            Format::Json | Format::Sse => Step::Json(view, selection, server, now_ns),
             Format::Prometheus => Step::Text(telling, Text::new(Dialect::Prometheus)),
             Format::OpenMetrics => Step::Text(telling, Text::new(Dialect::OpenMetrics)),
             Format::Protobuf => Step::Protobuf(telling, Messages::default()),
             Format::Hdr => Step::Hdr(Encoding::new(view, selection)),
+            Format::Html => Step::Html(Page::new(view, selection, server, now_ns)),
             Format::Hlog => Step::Hlog(hdr::Log::new(view, selection, server)),
         })
     }
@@ -112,6 +134,7 @@ impl<'a> Writing<'a> {
             Step::Protobuf(telling, messages) => telling.next(messages),
             Step::Hdr(encoding) => encoding.next(),
             Step::Hlog(log) => log.next(),
+            Step::Html(page) => page.next(),
         }
     }
 
@@ -123,6 +146,7 @@ impl<'a> Writing<'a> {
             Step::Protobuf(_, messages) => messages.finish(),
             Step::Hdr(encoding) => encoding.json(),
             Step::Hlog(log) => log.finish(),
+            Step::Html(page) => page.finish(),
         }
     }
 }

@@ -4,7 +4,9 @@
 use std::time::{Duration, SystemTime};
 
 use serde::{Serialize, Serializer};
+use serde_json::Value;
 
+use super::charts::Charts;
 use super::distribution::{Distribution, LatencySummary};
 use super::rfc3339::rfc3339;
 use super::series::{CLASSES, KINDS, STAGES, WHOLE, Whose};
@@ -47,6 +49,10 @@ pub struct Selection {
     pub filter: Option<String>,
     /// The figures of each core besides, in formats that do not have them anyway.
     pub per_core: bool,
+    /// What charts are drawn of besides, in JSON.
+    pub charts: bool,
+    /// Of the seconds in charts those that are newer than the one with this number.
+    pub after: u64,
 }
 
 impl Selection {
@@ -74,6 +80,11 @@ pub(super) fn json(
     text
 }
 
+/// The same as it is read, for whatever is made of it.
+pub(super) fn value(view: &View, selection: &Selection, server: &ServerInfo, now_ns: u64) -> Value {
+    serde_json::to_value(Document::new(view, selection, server, now_ns)).expect("all keys are text")
+}
+
 #[derive(Serialize)]
 struct Document<'a> {
     server: Server<'a>,
@@ -88,6 +99,8 @@ struct Document<'a> {
     imbalance: Imbalance,
     stalls: Vec<Stall<'a>>,
     cores: Vec<Core>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    charts: Option<Charts<'a>>,
 }
 
 #[derive(Serialize)]
@@ -269,6 +282,9 @@ impl<'a> Document<'a> {
                 .map(|stall| Stall::new(stall, server))
                 .collect(),
             cores,
+            charts: selection
+                .charts
+                .then(|| Charts::new(view, selection.after, server)),
         }
     }
 }
@@ -409,12 +425,12 @@ impl<T: Serialize> Serialize for Named<T> {
     }
 }
 
-fn seconds(ns: u64) -> f64 {
+pub(super) fn seconds(ns: u64) -> f64 {
     (ns / 1_000_000) as f64 / 1e3
 }
 
 /// Rounds, because more digits would only claim a precision that is not there.
-fn to_thousandths(value: f64) -> f64 {
+pub(super) fn to_thousandths(value: f64) -> f64 {
     (value * 1e3).round() / 1e3
 }
 

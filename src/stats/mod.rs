@@ -67,10 +67,18 @@
 //! | parameter | |
 //! |---|---|
 //! | `format=` | one of [`Format::ALL`]; without it the Accept fields decide: JSON unless a scraper's are preferred, and on `/metrics` Prometheus's text |
-//! | `window=` | `total`, `1s`, `10s` or `60s`: what happened in the last seconds that ended, for JSON, `hdr` and `hlog` |
-//! | `filter=` | routes of which the name contains this, in JSON with their stages |
-//! | `per_core=1` | latencies of each core for scrapers; JSON, `hdr` and `hlog` have them anyway |
-//! | `fresh=1` | snapshots are taken now, instead of in the last second; the windows are those of the last second |
+//! | `window=` | `total`, `1s`, `10s` or `60s`: what happened in the last seconds that ended; not for scrapers' formats |
+//! | `filter=` | routes of which the name contains this, in JSON and events with their stages |
+//! | `per_core=1` | latencies of each core for scrapers; the other formats have them anyway |
+//! | `charts=1` | what charts are drawn of besides, in JSON and events; see below |
+//! | `fresh=1` | snapshots are taken now, instead of in the last second; the windows are those of the last second; not for `sse` |
+//!
+//! `sse` is the JSON of each view as an event ([HTML](https://html.spec.whatwg.org/multipage/server-sent-events.html)),
+//! once a second, until the server drains. A peer that reads slowly skips views: one event at most waits for
+//! it. It is one request in flight as long as it lasts.
+//!
+//! `html` is the dashboard: a page of its own that asks for nothing but `sse`, and has the figures of the
+//! request in tables where scripts do not run. Browsers get it by what they accept.
 //!
 //! An answer may be given again for 100 ms. Scrapers' formats count since the start alone, since that is
 //! what they take differences of.
@@ -104,6 +112,18 @@
 //! - `cores[].snapshot_age_ms` says how old the core's figures are when the answer is written. A
 //!   core that is late is served as it was, never left out.
 //!
+//! With `charts=1` there is one more member, `charts`, of all requests whatever the filter:
+//!
+//! - `windows`: requests, rate and latency of each window, and `curve_ns`, its percentiles on an axis of nines:
+//!   the `n`th, from 0, is what a share of 1 - 10^(-n/16) of the requests were not above; the last is the
+//!   longest latency, from which on the curve is flat.
+//! - `seconds`: the last [`STATS_SECONDS`] that ended, one by one, each with its number since the start
+//!   (`second`), when it ended (`at_ms`, milliseconds since 1970), responses by class of status from 1xx
+//!   on (`classes`), and the counts of latencies in `bands` of a quarter of a power of two. The first count
+//!   is of the band with the number `first`; band `b` begins with bucket `32 b` of the histograms, at
+//!   (32 b − 128 s) 2^s ns where s is ⌊b / 4⌋ − 1, or 0 if that is negative. Of events the first has all of
+//!   them, and each other those that ended since the one before.
+//!
 //! # What it costs
 //!
 //! Three readings of the clock and five counters for each request; [`Recorder`] has the memory. Without
@@ -112,14 +132,18 @@
 //! [`LATENCY_MAX_NS`]: crate::limits::LATENCY_MAX_NS
 //! [`RATE_INTERVAL_NS`]: crate::limits::RATE_INTERVAL_NS
 //! [`STATS_ROWS`]: crate::limits::STATS_ROWS
+//! [`STATS_SECONDS`]: crate::limits::STATS_SECONDS
 //! [`STALL`]: crate::limits::STALL
 //! [`STALLS`]: crate::limits::STALLS
 
 mod board;
+mod charts;
+mod dashboard;
 mod distribution;
 mod families;
 mod format;
 mod hdr;
+mod human;
 mod json;
 mod names;
 mod protobuf;
@@ -128,6 +152,7 @@ mod recent;
 mod recorder;
 mod rfc3339;
 mod scale;
+mod seconds;
 mod series;
 mod snapshot;
 mod status;

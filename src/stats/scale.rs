@@ -15,6 +15,9 @@ pub(super) const BLOCK: usize = 64;
 /// Blocks of a histogram.
 pub(super) const BLOCKS: usize = BUCKETS / BLOCK;
 
+/// Buckets of a band, in which latencies are drawn: a quarter of a power of two.
+pub(super) const BAND: usize = 32;
+
 /// Buckets in each power of two.
 const HALF: usize = 128;
 const HALF_BITS: u32 = HALF.trailing_zeros();
@@ -40,6 +43,7 @@ pub(super) const fn highest_of(index: usize) -> u64 {
 // 128 parts of a power of two are what two digits need, and no fewer.
 const _: () = assert!(LATENCY_DIGITS == 2);
 const _: () = assert!(BUCKETS.is_multiple_of(BLOCK) && BLOCKS <= u64::BITS as usize);
+const _: () = assert!(HALF.is_multiple_of(BAND));
 
 #[cfg(test)]
 mod tests {

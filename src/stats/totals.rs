@@ -6,6 +6,7 @@ use super::distribution::Distribution;
 use super::names::{Names, RouteName};
 use super::rate::Rate;
 use super::recorder::Recorder;
+use super::seconds::Seconds;
 use super::series::KINDS;
 use super::snapshot::{Counters, Of, Snapshot};
 use super::view::{Connections, CoreView, StallView, View, Window, WindowView};
@@ -28,6 +29,7 @@ pub struct Totals {
     windows: Windows,
     /// What is told of them: written when a second ends, and shared by all views until the next.
     moving: Vec<Arc<WindowView>>,
+    seconds: Seconds,
     stalls: VecDeque<StallView>,
 }
 
@@ -61,6 +63,7 @@ impl Totals {
             names,
             total: Board::default(),
             moving: Vec::new(),
+            seconds: Seconds::default(),
             stalls: VecDeque::new(),
         };
         totals.moving = totals.moving();
@@ -143,6 +146,13 @@ impl Totals {
         });
         self.windows.end_second(now_ns, counters, times.collect());
         self.moving = self.moving();
+        let second = self
+            .moving
+            .iter()
+            .find(|told| told.window == Window::Second);
+        if let Some(second) = second {
+            self.seconds.push(second, now_ns);
+        }
     }
 
     /// Merges what it has, at `now_ns` on the monotonic clock. The windows are those of the last second
@@ -178,6 +188,7 @@ impl Totals {
                 .into_iter()
                 .chain(self.moving.iter().cloned())
                 .collect(),
+            seconds: self.seconds.clone(),
             names: self.names.all(),
             slots: self.slots,
             stalls: self.stalls.iter().cloned().collect(),

@@ -3,6 +3,7 @@
 use super::board::{Board, Slots};
 use super::distribution::Distribution;
 use super::names::SeriesName;
+use super::seconds::Seconds;
 use super::series::{KINDS, STAGES, WHOLE};
 use super::snapshot::{AcceptQueue, Counters, FileCache, ReceiveBuffers};
 use std::sync::Arc;
@@ -23,6 +24,7 @@ pub struct View {
     pub stalls: Vec<StallView>,
     /// In the order of [`Window::ALL`].
     pub(super) windows: Vec<Arc<WindowView>>,
+    pub(super) seconds: Seconds,
     pub(super) names: Arc<Vec<SeriesName>>,
     pub(super) slots: Slots,
 }
@@ -150,6 +152,11 @@ impl View {
     /// Requests answered since the start.
     pub fn requests_total(&self) -> u64 {
         self.window(Window::Total).counters.requests
+    }
+
+    /// The number of the last second that ended; 0 if none has.
+    pub fn newest_second(&self) -> u64 {
+        self.seconds.newest()
     }
 
     /// The latencies of all requests in `window`.

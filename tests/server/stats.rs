@@ -181,6 +181,12 @@ fn queries_and_methods() {
         ),
         ("GET /stats?fresh=2", 400, "text/plain; charset=utf-8"),
         ("GET /stats?format=xml", 400, "text/plain; charset=utf-8"),
+        ("HEAD /stats?format=sse", 200, "text/event-stream"),
+        (
+            "GET /stats?format=sse&fresh=1",
+            400,
+            "text/plain; charset=utf-8",
+        ),
         ("POST /stats", 405, "text/plain; charset=utf-8"),
         ("GET /stats/", 404, "text/plain; charset=utf-8"),
     ];
@@ -329,6 +335,18 @@ fn every_format_has_its_media_type() {
             "text/plain; charset=utf-8",
             "#[MaxValueDivisor",
         ),
+        (
+            "/stats",
+            "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+            "text/html; charset=utf-8",
+            "<!doctype html>",
+        ),
+        (
+            "/stats?format=html&window=10s&filter=/",
+            "*/*",
+            "text/html; charset=utf-8",
+            "<!doctype html>",
+        ),
     ] {
         client.send(format!(
             "GET {target} HTTP/1.1\r\nHost: a\r\nAccept: {accept}\r\n\r\n"
@@ -337,6 +355,13 @@ fn every_format_has_its_media_type() {
         assert_eq!(response.status, 200, "{target}");
         assert_eq!(response.field("content-type"), Some(media), "{target}");
         assert_eq!(response.field("vary"), Some("accept"), "{target}");
+        let is_page = media.starts_with("text/html");
+        let policy = response.field("content-security-policy");
+        assert_eq!(
+            policy.is_some_and(|policy| policy.starts_with("default-src 'none'; ")),
+            is_page,
+            "{target}: {policy:?}"
+        );
         assert!(
             response.text().starts_with(start),
             "{target}: {}",
@@ -435,6 +460,110 @@ fn a_handler_that_holds_its_core_is_found() {
     );
     assert!(
         number(of("/plaintext"), "/stages/handler/max_ns") < HELD_NS,
+        "{stats}"
+    );
+}
+
+/// The events of a response, as they come; `None` when it has ended in order.
+fn next_event(client: &mut Client) -> Option<(Option<String>, Value)> {
+    let chunk = client.chunk().expect("a chunk");
+    if chunk.is_empty() {
+        return None;
+    }
+    let text = String::from_utf8(chunk).expect("UTF-8");
+    let mut lines = text.strip_suffix("\n\n").expect("an event").lines();
+    let data = lines.next().and_then(|line| line.strip_prefix("data: "));
+    let stats: Value = serde_json::from_str(data.expect("data")).expect("JSON");
+    assert_adds_up(&stats);
+    let retry = lines.next().map(str::to_owned);
+    assert_eq!(lines.next(), None);
+    Some((retry, stats))
+}
+
+#[test]
+fn who_follows_it_gets_every_view_as_an_event() {
+    let served = Served::new();
+    let mut follower = Client::connect(served.address);
+    let asked = "GET /stats?window=10s&filter=plain HTTP/1.1\r\nHost: a\r\n";
+    follower.send(format!("{asked}Accept: text/event-stream\r\n\r\n"));
+    let head = follower.head_response();
+    assert_eq!(head.status, 200);
+    for (name, value) in [
+        ("content-type", "text/event-stream"),
+        ("cache-control", "no-store"),
+        ("vary", "accept"),
+    ] {
+        assert_eq!(head.field(name), Some(value));
+    }
+    let (retry, first) = next_event(&mut follower).expect("an event");
+    assert_eq!(retry.as_deref(), Some("retry: 1000"));
+    assert_eq!(number(&first, "/requests/in_flight"), 0);
+    Client::connect(served.address).assert_alive();
+    let mut before = first["server"]["uptime_seconds"].as_f64();
+    loop {
+        let (retry, stats) = next_event(&mut follower).expect("an event");
+        assert_eq!(retry, None);
+        let uptime = stats["server"]["uptime_seconds"].as_f64();
+        assert!(uptime > before, "{uptime:?} after {before:?}");
+        before = uptime;
+        assert_eq!(stats["window"]["name"], "10s");
+        let routes = stats["routes"].as_array().expect("a list");
+        if let [route] = &routes[..] {
+            assert_eq!(route["route"], "/plaintext");
+            assert_eq!(number(route, "/stages/handler/count"), 1);
+            // The follower's own request is not over.
+            assert_eq!(number(&stats, "/requests/in_flight"), 1);
+            break;
+        }
+    }
+}
+
+#[test]
+fn a_shutdown_ends_the_events_in_order() {
+    let server = Server::bind("127.0.0.1:0");
+    let running = server.start(app).expect("the server starts");
+    let mut follower = Client::connect(running.addresses()[0]);
+    follower.get("/stats?format=sse");
+    follower.head_response();
+    next_event(&mut follower).expect("an event");
+    std::thread::scope(|scope| {
+        scope.spawn(|| running.stop().expect("no shard failed"));
+        while next_event(&mut follower).is_some() {}
+        follower.assert_closed();
+    });
+}
+
+#[test]
+fn charts_have_each_second_once() {
+    let served = Served::new();
+    Client::connect(served.address).assert_alive();
+    let mut follower = Client::connect(served.address);
+    follower.get("/stats?format=sse&charts=1");
+    follower.head_response();
+    let (mut last, mut requests) = (0, 0);
+    while requests == 0 {
+        let (_, stats) = next_event(&mut follower).expect("an event");
+        let windows = stats["charts"]["windows"].as_array().expect("a list");
+        let names: Vec<_> = windows.iter().map(|window| &window["name"]).collect();
+        assert_eq!(names, ["1s", "10s", "60s", "total"]);
+        let seconds = stats["charts"]["seconds"].as_array().expect("a list");
+        for second in seconds {
+            assert_eq!(number(second, "/second"), last + 1, "{seconds:?}");
+            last += 1;
+            let counts = second["bands"]["counts"].as_array().expect("a list");
+            let counted: u64 = counts.iter().filter_map(Value::as_u64).sum();
+            assert_eq!(counted, number(second, "/requests"), "{second}");
+            requests += counted;
+        }
+    }
+    // Who asks without following gets all that are remembered.
+    let mut client = Client::connect(served.address);
+    client.get("/stats?charts=1");
+    let stats: Value = serde_json::from_slice(&client.response().body).expect("JSON");
+    let seconds = stats["charts"]["seconds"].as_array().expect("a list");
+    assert!(seconds.len() as u64 >= last, "{stats}");
+    assert!(
+        stats["charts"]["windows"][3]["curve_ns"][0].is_u64(),
         "{stats}"
     );
 }

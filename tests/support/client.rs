@@ -197,22 +197,28 @@ impl Client {
     fn chunked(&mut self) -> Result<(Vec<u8>, Vec<usize>), Broken> {
         let (mut body, mut chunks) = (Vec::new(), Vec::new());
         loop {
-            let line = loop {
-                if let Some(end) = self.buffer.windows(2).position(|bytes| bytes == b"\r\n") {
-                    break self.exactly(end + 2)?;
-                }
-                self.more()?;
-            };
-            let digits = std::str::from_utf8(&line[..line.len() - 2]).expect("a chunk size");
-            let size = usize::from_str_radix(digits, 16).expect("a chunk size");
-            let data = self.exactly(size)?;
-            assert_eq!(self.exactly(2)?, b"\r\n", "behind a chunk");
-            if size == 0 {
+            let data = self.chunk()?;
+            if data.is_empty() {
                 return Ok((body, chunks));
             }
-            chunks.push(size);
+            chunks.push(data.len());
             body.extend(data);
         }
+    }
+
+    /// What the next chunk of a response holds, of which the head was read; nothing in the last.
+    pub(crate) fn chunk(&mut self) -> Result<Vec<u8>, Broken> {
+        let line = loop {
+            if let Some(end) = self.buffer.windows(2).position(|bytes| bytes == b"\r\n") {
+                break self.exactly(end + 2)?;
+            }
+            self.more()?;
+        };
+        let digits = std::str::from_utf8(&line[..line.len() - 2]).expect("a chunk size");
+        let size = usize::from_str_radix(digits, 16).expect("a chunk size");
+        let data = self.exactly(size)?;
+        assert_eq!(self.exactly(2)?, b"\r\n", "behind a chunk");
+        Ok(data)
     }
 
     fn more(&mut self) -> Result<(), Broken> {

@@ -150,3 +150,42 @@ proptest! {
         prop_assert!(both.buckets().eq(kept.buckets()));
     }
 }
+
+#[test]
+fn the_curve_goes_through_the_percentiles_and_ends_at_the_longest() {
+    assert!(Distribution::new().curve().is_empty());
+    assert_eq!(Distribution::of(&[7]).curve(), [7]);
+    let values: Vec<u64> = (1..=10_000).map(|n| n * 1_000).collect();
+    let distribution = Distribution::of(&values);
+    let curve = distribution.curve();
+    let nines = distribution.percentiles([9_000, 9_900, 9_990]);
+    // Where it has ended it is flat.
+    let told = [1, 2, 3].map(|nine| curve[(nine * NINE as usize).min(curve.len() - 1)]);
+    assert_eq!(told, nines);
+    assert!(curve.is_sorted());
+    assert_eq!(curve.last(), Some(&10_000_000));
+    // One more step than nines of so many requests have: there nothing is above.
+    assert!(curve.len() <= 4 * NINE as usize + 2, "{}", curve.len());
+    // A latency beyond the scale is no shorter for it.
+    assert_eq!(
+        Distribution::of(&[5, u64::MAX]).curve().last(),
+        Some(&u64::MAX)
+    );
+}
+
+#[test]
+fn bands_count_every_latency_once() {
+    assert_eq!(
+        Distribution::new().bands(),
+        Bands {
+            first: 0,
+            counts: Vec::new()
+        }
+    );
+    // A quarter of a power of two is from 1,024 ns up to 1,279 ns, say.
+    let bands = Distribution::of(&[1_023, 1_024, 1_279, 1_280, 2_048]).bands();
+    assert_eq!(
+        (bands.first, &bands.counts[..]),
+        (15, &[1, 2, 1, 0, 0, 1][..])
+    );
+}

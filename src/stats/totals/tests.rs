@@ -1,5 +1,5 @@
 use super::*;
-use crate::limits::RATE_INTERVAL_NS;
+use crate::limits::{RATE_INTERVAL_NS, STATS_SECONDS};
 use crate::stats::distribution::Distribution;
 use crate::stats::series::WHOLE;
 use crate::stats::{Answered, LatencySummary, MethodIndex, Times, Whose};
@@ -325,5 +325,27 @@ proptest! {
             }
             prop_assert_eq!(view.core_latency(window, 0).count(), 0);
         }
+    }
+}
+
+#[test]
+fn the_last_seconds_are_remembered_one_by_one() {
+    let mut totals = totals();
+    assert_eq!(totals.merge(0).newest_second(), 0);
+    for second in 1..=STATS_SECONDS as u64 + 1 {
+        let _ = totals.keep(answered(0, second, second * SECOND));
+        totals.end_second(second * SECOND);
+        let view = totals.merge(second * SECOND);
+        assert_eq!(view.newest_second(), second);
+        // `answered` makes a recorder of its own each time: its counters go on, and its latencies are all.
+        let newest: Vec<_> = view.seconds.after(second - 1).collect();
+        assert_eq!(newest.len(), 1);
+        assert_eq!((newest[0].number, newest[0].requests), (second, 1));
+        assert_eq!(newest[0].at_ns, second * SECOND);
+        let first = view.seconds.after(0).next().map(|second| second.number);
+        let gone = second.saturating_sub(STATS_SECONDS as u64);
+        assert_eq!(first, Some(gone + 1));
+        let count = view.seconds.after(0).count();
+        assert_eq!(count, STATS_SECONDS.min(second as usize));
     }
 }

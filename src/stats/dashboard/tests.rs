@@ -1,0 +1,180 @@
+//! The page as it is written, and that it is all that it says it is.
+
+use super::super::{
+    AcceptQueue, Answered, MethodIndex, Recorder, RouteName, Times, Totals, Whose, Window,
+};
+use super::*;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use http::Method;
+use sha2::{Digest, Sha256};
+use std::time::{Duration, UNIX_EPOCH};
+
+const SECOND: u64 = 1_000_000_000;
+const HOSTILE: &str = "/<script>alert(\"1\")</script>&'";
+
+fn server() -> ServerInfo {
+    ServerInfo {
+        name: "corelane",
+        version: "0.1.0",
+        pid: 42,
+        started_at: UNIX_EPOCH + Duration::from_secs(1_000),
+        started_ns: 0,
+        cores: 2,
+    }
+}
+
+/// Two cores, of which the first has all that can be told.
+fn view() -> View {
+    let mut totals = Totals::new(&[0, 3], &["peer_closed"], 0);
+    totals.know_routes(0, vec![RouteName::new(None, HOSTILE)]);
+    let mut recorder = Recorder::new(0, &["peer_closed"]);
+    recorder.know_routes(1);
+    for ns in [5_000, 10_000] {
+        let answered = Answered {
+            whose: Whose::route(0),
+            method: MethodIndex::of(&Method::GET),
+            status: 200,
+            times: Times::default(),
+        };
+        recorder.request(&answered, ns);
+    }
+    recorder.held(Whose::route(0), MethodIndex::of(&Method::GET), SECOND);
+    recorder.turned(SECOND, SECOND);
+    recorder.ran(1);
+    recorder.accept_queue(AcceptQueue {
+        waiting: 9,
+        limit: 128,
+    });
+    let _ = totals.keep(recorder.snapshot(SECOND));
+    totals.end_second(SECOND);
+    totals.merge(2 * SECOND)
+}
+
+fn written(view: &View, selection: &Selection) -> String {
+    let mut page = Page::new(view, selection, &server(), 3 * SECOND);
+    while page.next() {}
+    String::from_utf8(page.finish()).expect("UTF-8")
+}
+
+/// What stands between two texts, each time.
+fn between<'a>(text: &'a str, before: &str, after: &str) -> Vec<&'a str> {
+    let parts = text.split(before).skip(1);
+    parts
+        .filter_map(|part| Some(part.split_once(after)?.0))
+        .collect()
+}
+
+#[test]
+fn the_figures_of_the_request_stand_in_it() {
+    let page = written(&view(), &Selection::default());
+    for text in [
+        r#"<dd data-f="time latency.p50_ns">5.02 µs</dd>"#,
+        r#"<dd data-f="count requests.total">2</dd>"#,
+        r#"<th scope="row" data-f="text name">60s</th><td data-f="count requests">2</td>"#,
+        r#"<th scope="row" data-f="count core">0</th><td data-bar data-f="count requests_total">2</td>"#,
+        r#"<th scope="row" data-f="count core">3</th><td data-bar data-f="count requests_total">0</td>"#,
+        r#"<td data-f="count accept_queue">9</td>"#,
+        r#"<td data-f="count accept_queue">–</td>"#,
+        r#"<th scope="row" data-f="text key">200</th><td data-f="count value">2</td>"#,
+        r#"<th scope="row" data-f="text at">1970-01-01T00:16:41Z</th>"#,
+    ] {
+        let tables = page.split_once("<script>").expect("a script").0;
+        assert!(tables.contains(text), "{text}\n{tables}");
+    }
+    // The template of each row is still there for the script, and once.
+    assert_eq!(
+        page.matches("<template>").count(),
+        PAGE.matches("<template>").count()
+    );
+    let (_, end) = page.split_at(page.len() - 100);
+    assert!(end.ends_with("</script>\n</body>\n</html>\n"), "{end}");
+}
+
+#[test]
+fn names_of_routes_are_text() {
+    let page = written(&view(), &Selection::default());
+    assert!(!page.contains(HOSTILE) && !page.contains("alert(\""));
+    let escaped = "/&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&amp;&#39;";
+    // As a route, and in its stall.
+    assert_eq!(page.matches(escaped).count(), 2);
+}
+
+#[test]
+fn the_script_takes_text_for_text() {
+    for markup in [
+        "innerHTML",
+        "outerHTML",
+        "insertAdjacentHTML",
+        "document.write",
+        "eval(",
+    ] {
+        assert!(!SCRIPT.contains(markup), "{markup}");
+    }
+}
+
+/// Those that figures are written by: `human::told` takes any other for text.
+const KINDS: [&str; 9] = [
+    "text", "count", "rate", "time", "ms", "span", "bytes", "share", "factor",
+];
+
+#[test]
+fn every_figure_is_one_of_the_json() {
+    let selection = Selection {
+        charts: true,
+        window: Window::Second,
+        ..Selection::default()
+    };
+    let document = value(&view(), &selection, &server(), 3 * SECOND);
+    let mut told = 0;
+    let mut check = |part: &str, scope: &Value| {
+        for asked in between(part, "data-f=\"", "\"") {
+            let (kind, path) = asked.split_once(' ').expect("a kind and a path");
+            let value = at_path(scope, path);
+            assert!(!value.is_null(), "{path} in {scope}");
+            assert_eq!(
+                kind == "text",
+                value.is_string() || path == "server.pid",
+                "{asked}"
+            );
+            assert!(KINDS.contains(&kind), "{asked}");
+            told += 1;
+        }
+    };
+    let mut rest = PAGE;
+    while let Some((before, behind)) = rest.split_once("data-rows=\"") {
+        check(before, &document);
+        let (path, behind) = behind.split_once('"').expect("a path");
+        let (row, behind) = behind.split_once("</template>").expect("a template");
+        let rows = rows(at_path(&document, path));
+        check(
+            row,
+            rows.first()
+                .unwrap_or_else(|| panic!("{path} in {document}")),
+        );
+        rest = behind;
+    }
+    check(rest, &document);
+    assert_eq!(told, PAGE.matches("data-f=").count());
+}
+
+#[test]
+fn its_style_and_its_script_are_those_that_the_policy_names() {
+    for (directive, text) in [("style-src", STYLE), ("script-src", SCRIPT)] {
+        let hash = BASE64_STANDARD.encode(Sha256::digest(text));
+        let source = format!("{directive} 'sha256-{hash}'; ");
+        assert!(POLICY.contains(&source), "{source}\n{POLICY}");
+        // They end where they do, and not before.
+        assert!(!text.contains("</"), "{directive}");
+    }
+    assert!(!PAGE.contains("style="), "the policy forbids it");
+}
+
+#[test]
+fn it_is_whole() {
+    let page = written(&view(), &Selection::default());
+    assert!(page.len() <= DASHBOARD_BYTES, "{}", page.len());
+    // No address in it leads elsewhere; the one of SVG is a name.
+    let outside = page.replace("http://www.w3.org/2000/svg", "");
+    assert!(!outside.contains("http:") && !outside.contains("https:") && !outside.contains("url("));
+}

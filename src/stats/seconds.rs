@@ -1,0 +1,64 @@
+//! The last seconds one by one, for charts over time: what of each is drawn, and no more.
+
+use super::distribution::{Bands, Distribution};
+use super::series::WHOLE;
+use super::view::WindowView;
+use crate::limits::STATS_SECONDS;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// A second that has ended. It may have been longer.
+#[derive(Debug, PartialEq)]
+pub(super) struct Second {
+    /// Which one since the start, from 1.
+    pub(super) number: u64,
+    /// When it ended, in nanoseconds on the monotonic clock.
+    pub(super) at_ns: u64,
+    pub(super) requests: u64,
+    pub(super) per_second: f64,
+    /// Responses by class of status, from 1xx on.
+    pub(super) classes: [u64; 5],
+    pub(super) p50_ns: u64,
+    pub(super) p99_ns: u64,
+    pub(super) max_ns: u64,
+    pub(super) bands: Bands,
+}
+
+/// The newest [`STATS_SECONDS`], the newest last. Views share it.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub(super) struct Seconds(Arc<VecDeque<Arc<Second>>>);
+
+impl Seconds {
+    /// Adds the one that ended at `at_ns`, in which `told` happened.
+    pub(super) fn push(&mut self, told: &WindowView, at_ns: u64) {
+        let latencies: &Distribution = &told.whole[WHOLE];
+        let summary = latencies.summary();
+        let seconds = Arc::make_mut(&mut self.0);
+        let number = seconds.back().map_or(0, |newest| newest.number) + 1;
+        if seconds.len() == STATS_SECONDS {
+            seconds.pop_front();
+        }
+        seconds.push_back(Arc::new(Second {
+            number,
+            at_ns,
+            requests: told.counters.requests,
+            per_second: told.requests_per_second,
+            classes: told.counters.status.classes(),
+            p50_ns: summary.p50_ns,
+            p99_ns: summary.p99_ns,
+            max_ns: summary.max_ns,
+            bands: latencies.bands(),
+        }));
+    }
+
+    /// The number of the newest; 0 if there is none.
+    pub(super) fn newest(&self) -> u64 {
+        self.0.back().map_or(0, |newest| newest.number)
+    }
+
+    /// Those behind the one with the number `after`, the oldest first.
+    pub(super) fn after(&self, after: u64) -> impl Iterator<Item = &Second> {
+        let seconds = self.0.iter().map(|second| &**second);
+        seconds.filter(move |second| second.number > after)
+    }
+}
