@@ -32,7 +32,7 @@ const SCRIPT_PLACE: &str = "<script></script>";
 pub(super) const POLICY: &str = concat!(
     "default-src 'none'; ",
     "style-src 'sha256-JajEUYh+bKYTkNPU4wn3wR4so/XVWgeK124d3utVgSc='; ",
-    "script-src 'sha256-ZReCdhQgSXTjY7cH7h5bhCpEZkLUEEiUpgRPkHiVvUI='; ",
+    "script-src 'sha256-mBVQBAyFsM54BR4A05bVky0sfscWxY8zd563UMNQceM='; ",
     "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; ",
     "require-trusted-types-for 'script'; trusted-types 'none'"
 );

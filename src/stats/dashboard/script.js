@@ -302,7 +302,7 @@
   };
 
   // What came, and what is made of it.
-  let stats, server, wanted = false;
+  let stats, server, uptime = 0, wanted = false;
   const redraw = () => {
     if (wanted) return;
     wanted = true;
@@ -317,10 +317,11 @@
   };
   const take = data => {
     stats = data;
-    const { started_at, pid } = stats.server;
+    const { started_at, pid, uptime_seconds } = stats.server;
     const key = `${started_at} ${pid}`;
-    let after = server === key ? seconds.at(-1)?.second ?? 0 : 0;
-    if (server && server !== key) {
+    const isSame = server === key && uptime_seconds >= uptime;
+    const after = isSame ? seconds.at(-1)?.second ?? 0 : 0;
+    if (server && !isSame) {
       const first = stats.charts.seconds[0];
       marks.push(first ? first.at_ms - 1000 : Date.now());
       const anew = one(".anew");
@@ -328,6 +329,7 @@
       anew.hidden = false;
     }
     server = key;
+    uptime = uptime_seconds;
     for (const second of stats.charts.seconds) if (second.second > after) seconds.push(second);
     while (seconds.length && newest() - seconds[0].at_ms >= SHOWN_MS) seconds.shift();
     marks = marks.filter(ms => newest() - ms < SHOWN_MS);
