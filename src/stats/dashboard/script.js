@@ -64,6 +64,8 @@
     while (table.rows.length < items.length) {
       const row = table.row.cloneNode(true);
       table.rows.push({ row, places: placesOf(all("[data-f]", row)) });
+      // What is cut off is there to be had.
+      for (const name of all(".name", row)) name.addEventListener("pointerenter", () => { name.title = name.textContent; });
       table.body.append(row);
     }
     items.forEach((item, i) => fill(table.rows[i].places, item));
@@ -355,7 +357,8 @@
     const recent = stalls.filter(stall => Date.parse(stats.server.started_at) + stats.server.uptime_seconds * 1000 - Date.parse(stall.at) < 60000);
     if (recent.length) parts.push(`${recent.length} ${recent.length === 1 ? "stall" : "stalls"} in the last minute.`);
     if (cores.length > 1 && latency.count >= 200 * cores.length && imbalance.requests > 1.5) parts.push(`One core has ${KINDS.factor(imbalance.requests)} its share of requests.`);
-    const text = parts.join(" ");
+    // A figure and its unit stay on one line.
+    const text = parts.join(" ").replace(/ (?=(?:ns|µs|ms|s|min)\b|%)/g, "\u00a0");
     write(one(".summary"), text);
     // Read out now and then, and not each second.
     if (performance.now() - summarized < SUMMARY_MS) return;
