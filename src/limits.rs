@@ -320,6 +320,11 @@ pub const PATH_BYTES: usize = 4095;
 /// Longest name in a path, in bytes. Beyond it: 404. Linux file systems hold `NAME_MAX` (255).
 pub const NAME_BYTES: usize = 255;
 
+/// How long a file that was written to while it is sent, but is no longer than it was, has to become
+/// longer: an append that is under way. Linux sets the time first; what lies in between takes it
+/// microseconds, or as long as a writer without a CPU waits for one.
+pub const FILE_SETTLING: Duration = Duration::from_secs(1);
+
 /// How long after a file was changed another change may still get the same time: two ticks of a kernel
 /// with the fewest of them (100 a second). Since Linux 6.13 most file systems tell such changes apart.
 pub const RACY_CHANGE: Duration = Duration::from_millis(20);

@@ -116,14 +116,16 @@ impl Encoder for Text {
     fn end(&mut self) {}
 }
 
-/// A bound in seconds, written as OpenMetrics has it, which is a form of what Prometheus reads.
+/// A bound in seconds as OpenMetrics writes numbers in labels ("Canonical Numbers"), and Prometheus those
+/// that it gets in protocol buffers: were they written otherwise, a bucket would be another series in each
+/// format.
 fn bound(ns: u64) -> String {
-    let seconds = format!("{}", ns as f64 / 1e9);
-    if seconds.contains('.') {
-        seconds
-    } else {
-        seconds + ".0"
+    let seconds = ns as f64 / 1e9;
+    if seconds < 1e-4 {
+        let shortest = format!("{seconds:e}");
+        return shortest.replace("e-", "e-0");
     }
+    format!("{seconds:?}")
 }
 
 /// Writes the value of a label: routes may have anything in them.
@@ -135,5 +137,18 @@ fn escape(text: &mut String, value: &str) {
             '\n' => text.push_str("\\n"),
             other => text.push(other),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bounds_are_written_as_go_writes_floats() {
+        let bounds = BOUNDS_NS.map(bound);
+        let expected = "1e-05 2.5e-05 5e-05 0.0001 0.00025 0.0005 0.001 0.0025 0.005 0.01 0.025 0.05 \
+                        0.1 0.25 0.5 1.0 2.5 5.0 10.0";
+        assert_eq!(bounds.join(" "), expected);
     }
 }

@@ -14,7 +14,9 @@ pub(crate) fn has(program: &str) -> bool {
 /// a missing program; `.ci/run` installs what there is in `requirements.txt` files.
 pub(crate) fn python(package: &str, requirements: &str) -> Option<String> {
     let python = std::env::var("TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let print = format!("import {package}; print('{package}==' + {package}.__version__)");
+    let print = format!(
+        "from importlib.metadata import version; print('{package}==' + version('{package}'))"
+    );
     let asked = Command::new(&python).args(["-c", &print]).output();
     let found = asked.map_or(Vec::new(), |output| output.stdout);
     let found = String::from_utf8_lossy(&found);
