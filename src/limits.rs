@@ -285,8 +285,9 @@ pub const LATENCY_MAX_NS: u64 = 60_000_000_000;
 pub const LATENCY_DIGITS: u8 = 2;
 
 /// Shortest time between two snapshots of a core that a rate is computed from, in nanoseconds
-/// (1 s). A shorter one would make a rate of a handful of requests.
-pub const RATE_INTERVAL_NS: u64 = 1_000_000_000;
+/// (0.9 s): those of its ticks are 1 s apart, and one of them may be late. A shorter one would make a rate of a
+/// handful of requests.
+pub const RATE_INTERVAL_NS: u64 = 900_000_000;
 
 /// Most routes, each with one method, whose latencies a core tells apart. Beyond it: they are counted
 /// together, as `_other`. Cost: see [`Recorder`](crate::stats::Recorder), at most 390 KiB each.
