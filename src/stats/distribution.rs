@@ -247,7 +247,6 @@ impl Distribution {
 
     /// The latencies that a histogram has, which `exact` says the exact figures of. None if it is not on
     /// this scale, or one contradicts the other.
-    #[cfg(feature = "merge")]
     pub(super) fn from_hdr(histogram: &Histogram<u64>, exact: &LatencySummary) -> Option<Self> {
         let scale = (histogram.low(), histogram.high(), histogram.sigfig());
         if scale != (1, LATENCY_MAX_NS, LATENCY_DIGITS) || histogram.len() != exact.count {

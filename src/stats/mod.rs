@@ -148,7 +148,6 @@ mod format;
 mod hdr;
 pub(crate) mod human;
 mod json;
-#[cfg(feature = "merge")]
 mod merged;
 mod names;
 mod protobuf;
@@ -169,7 +168,6 @@ mod windows;
 pub use distribution::{Distribution, LatencySummary};
 pub use format::{Format, Writing};
 pub use json::{Selection, ServerInfo};
-#[cfg(feature = "merge")]
 pub use merged::{Told, Unreadable, merge};
 pub use names::{RouteName, SeriesName};
 pub use recorder::Recorder;
