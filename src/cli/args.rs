@@ -1,12 +1,18 @@
 //! The arguments as clap reads them. Values stay text here: what they mean is decided where the
 //! configuration is proved, so that a file and the command line are refused in the same words.
 
-use std::path::PathBuf;
+use std::net::Ipv6Addr;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::files::RawFiles;
 use crate::config::raw::{RawConfig, Written};
+use crate::failure::Failure;
+
+/// What `serve` listens on where one of the two is given.
+const DEFAULT_ADDRESS: &str = "127.0.0.1";
+const DEFAULT_PORT: &str = "8080";
 
 /// A thread-per-core HTTP server: one io_uring executor per CPU, nothing shared between them
 #[derive(Debug, Parser)]
@@ -20,9 +26,8 @@ pub(super) struct Cli {
 pub(super) enum Command {
     /// Serve the files of a folder
     Serve {
-        /// Folder to serve [default: root in the configuration file, or the current folder]
-        #[arg(value_name = "DIR")]
-        folder: Option<PathBuf>,
+        #[command(flatten)]
+        place: PlaceArgs,
         #[command(flatten)]
         files: FilesArgs,
         #[command(flatten)]
@@ -41,6 +46,84 @@ pub(super) enum Command {
     },
     /// Inspect this machine: what is missing for corelane to run, and to run well
     Doctor,
+}
+
+/// What `serve` serves and where, in the words of `python -m http.server`, too.
+#[derive(Args, Debug)]
+pub(super) struct PlaceArgs {
+    /// Folder to serve [default: root in the configuration file, or the current folder]. A number is
+    /// a port to listen on: 8000 is 127.0.0.1:8000, and ./8000 a folder
+    #[arg(value_name = "DIR|PORT")]
+    place: Option<PathBuf>,
+
+    /// Folder to serve, as DIR
+    #[arg(short, long, value_name = "DIR")]
+    directory: Option<PathBuf>,
+
+    /// IP address to listen on, at PORT [default: 127.0.0.1, and port 8080]
+    #[arg(short, long, value_name = "ADDR", conflicts_with = "listen")]
+    bind: Option<String>,
+}
+
+impl PlaceArgs {
+    /// What was written; `has_listen` if `--listen` was as well.
+    ///
+    /// # Errors
+    /// Two of them mean the same, or one could mean two things.
+    pub(super) fn into_raw(self, has_listen: bool) -> Result<RawConfig, Failure> {
+        let port = self.place.as_deref().and_then(Path::to_str);
+        let port = port.filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+        let port = port.filter(|text| !text.is_empty()).map(str::to_owned);
+        let folder = match &port {
+            Some(_) => None,
+            None => self.place,
+        };
+        if let Some(port) = &port {
+            let refused = |what: String, mend: String| Err(Failure::operator(what, mend));
+            if has_listen {
+                return refused(
+                    format!("--listen: the port {port} is given as well"),
+                    format!("leave one of them out, or write ./{port} for a folder"),
+                );
+            }
+            if self.directory.is_none() && Path::new(port).is_dir() {
+                return refused(
+                    format!("{port} is a port, and there is a folder of that name"),
+                    format!("write ./{port} for the folder, or --listen 127.0.0.1:{port}"),
+                );
+            }
+        }
+        if let (Some(folder), Some(directory)) = (&folder, &self.directory) {
+            return Err(Failure::operator(
+                format!(
+                    "--directory: both {} and {} are to be served",
+                    directory.display(),
+                    folder.display()
+                ),
+                "name one folder",
+            ));
+        }
+        let option = match (&self.bind, &port) {
+            (Some(_), _) => "--bind",
+            (None, Some(_)) => "PORT",
+            (None, None) => "",
+        };
+        let listen = (!option.is_empty()).then(|| {
+            let address = self.bind.unwrap_or_else(|| DEFAULT_ADDRESS.to_owned());
+            let port = port.unwrap_or_else(|| DEFAULT_PORT.to_owned());
+            let is_bare = address.parse::<Ipv6Addr>().is_ok();
+            let text = match is_bare {
+                true => format!("[{address}]:{port}"),
+                false => format!("{address}:{port}"),
+            };
+            vec![Written::argument(option, text)]
+        });
+        Ok(RawConfig {
+            root: folder.or(self.directory),
+            listen,
+            ..RawConfig::default()
+        })
+    }
 }
 
 /// How the files of a folder are served.
@@ -75,14 +158,21 @@ pub(super) struct FilesArgs {
     #[arg(long, value_name = "EXT=TYPE")]
     media_type: Vec<String>,
 
+    /// Whether a folder without an index is listed: on or off [default: on, but off with --config]
+    #[arg(long, value_name = "on|off")]
+    listing: Option<String>,
+
     /// Memory for files on each CPU, such as 256MiB; 0 for none [default: 64MiB]
     #[arg(long, value_name = "SIZE")]
     file_cache: Option<String>,
 }
 
 impl FilesArgs {
-    /// What was written.
-    pub(super) fn into_raw(self) -> RawFiles {
+    /// What was written; without a configuration file a folder is listed unless that is forbidden.
+    pub(super) fn into_raw(mut self, has_file: bool) -> RawFiles {
+        if !has_file {
+            self.listing.get_or_insert_with(|| "on".to_owned());
+        }
         let one = |name, text: Option<String>| text.map(|text| Written::argument(name, text));
         RawFiles {
             symlinks: one("--symlinks", self.symlinks),
@@ -91,6 +181,7 @@ impl FilesArgs {
             etag: one("--etag", self.etag),
             cache_control: list("--cache-control", self.cache_control),
             media_types: list("--media-type", self.media_type),
+            listing: one("--listing", self.listing),
             cache: one("--file-cache", self.file_cache),
         }
     }
@@ -150,6 +241,11 @@ pub(super) struct NodeArgs {
 }
 
 impl NodeArgs {
+    /// Whether addresses to listen on were given.
+    pub(super) fn has_listen(&self) -> bool {
+        !self.listen.is_empty()
+    }
+
     /// What was written, without the file that `--config` names.
     pub(super) fn into_raw(self) -> RawConfig {
         RawConfig {

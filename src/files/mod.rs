@@ -7,7 +7,11 @@
 
 pub(crate) mod cache;
 pub mod decision;
+mod entries;
+mod folder;
 pub mod glob;
+mod listed;
+mod listing;
 pub mod media;
 pub mod path;
 pub mod policy;
