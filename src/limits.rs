@@ -285,8 +285,9 @@ pub const LATENCY_MAX_NS: u64 = 60_000_000_000;
 pub const LATENCY_DIGITS: u8 = 2;
 
 /// Shortest time between two snapshots of a core that a rate is computed from, in nanoseconds
-/// (1 s). A shorter one would make a rate of a handful of requests.
-pub const RATE_INTERVAL_NS: u64 = 1_000_000_000;
+/// (0.9 s): those of its ticks are 1 s apart, and one of them may be late. A shorter one would make a rate of a
+/// handful of requests.
+pub const RATE_INTERVAL_NS: u64 = 900_000_000;
 
 /// Most routes, each with one method, whose latencies a core tells apart. Beyond it: they are counted
 /// together, as `_other`. Cost: see [`Recorder`](crate::stats::Recorder), at most 390 KiB each.
@@ -305,6 +306,13 @@ pub const STATS_SECONDS: usize = 120;
 /// Most bytes of the dashboard's page, without what is told of routes, cores and stalls beyond a few.
 pub const DASHBOARD_BYTES: usize = 64 * 1024;
 
+/// Most bytes of a node's statistics that a command asks it for. Beyond it: the answer is refused. A core
+/// is some KiB of it.
+pub const NODE_ANSWER_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Longest that a command can be told to wait for a node's statistics.
+pub const NODE_PATIENCE: Duration = Duration::from_secs(3600);
+
 /// CPU numbers understood, from 0 to this less one: what an affinity mask of the C library holds
 /// (`CPU_SETSIZE`). Beyond it: `--cores` is refused.
 pub const CPUS: usize = 1024;
@@ -318,6 +326,11 @@ pub const PATH_BYTES: usize = 4095;
 
 /// Longest name in a path, in bytes. Beyond it: 404. Linux file systems hold `NAME_MAX` (255).
 pub const NAME_BYTES: usize = 255;
+
+/// How long a file that was written to while it is sent, but is no longer than it was, has to become
+/// longer: an append that is under way. Linux sets the time first; what lies in between takes it
+/// microseconds, or as long as a writer without a CPU waits for one.
+pub const FILE_SETTLING: Duration = Duration::from_secs(1);
 
 /// How long after a file was changed another change may still get the same time: two ticks of a kernel
 /// with the fewest of them (100 a second). Since Linux 6.13 most file systems tell such changes apart.

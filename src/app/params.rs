@@ -1,5 +1,6 @@
 //! Where the parameters of a matched route lie in a request's path. It decodes nothing.
 
+use super::template::Part;
 use crate::limits::ROUTE_PARAMETERS;
 
 /// The places of the parameters' values, in the order of the route, as offsets into the path that
@@ -10,20 +11,65 @@ pub(crate) struct Params {
     len: u8,
 }
 
-impl Params {
-    /// The places in `path` of `values`, which are parts of it in order; a template has no more
-    /// of them than [`ROUTE_PARAMETERS`].
+/// Where the parameters of a template lie in the paths that it matches.
+///
+/// matchit has looked at them already, but tells them as text with their names, and proves each to be
+/// UTF-8 anew: of the 145 ns that three parameters took beside a route without any, that was 35.
+#[derive(Debug)]
+pub(super) struct Places(Box<[Place]>);
+
+/// One parameter's place.
+#[derive(Debug)]
+struct Place {
+    /// Octets of literal text between the parameter before it, or the path's start, and this one.
+    before: usize,
+    /// Octets of literal text behind it in its segment; `None` if it goes on to the end of the path.
+    after: Option<usize>,
+}
+
+impl Places {
+    /// Those of a template of these parts.
+    pub(super) fn of(parts: &[Part]) -> Places {
+        let literal = |place: Option<usize>| match place.and_then(|place| parts.get(place)) {
+            Some(Part::Literal(text)) => text.as_str(),
+            _ => "",
+        };
+        let places = parts.iter().enumerate().filter_map(|(at, part)| {
+            let behind = literal(Some(at + 1)).split('/').next();
+            let after = match part {
+                Part::Literal(_) => return None,
+                Part::Parameter => Some(behind.map_or(0, str::len)),
+                Part::Rest => None,
+            };
+            let before = literal(at.checked_sub(1)).len();
+            Some(Place { before, after })
+        });
+        Places(places.collect())
+    }
+
+    /// Finds them in `path`, which the template matches.
     #[inline]
-    pub(crate) fn locate<'a>(path: &str, values: impl Iterator<Item = &'a str>) -> Params {
+    pub(super) fn locate(&self, path: &str) -> Params {
         let mut params = Params::default();
-        for (span, value) in params.spans.iter_mut().zip(values) {
-            let start = (value.as_ptr() as usize).wrapping_sub(path.as_ptr() as usize);
-            *span = (start as u32, (start + value.len()) as u32);
+        let mut end = 0;
+        for (span, place) in params.spans.iter_mut().zip(&self.0) {
+            let start = end + place.before;
+            end = match place.after {
+                None => path.len(),
+                Some(after) => {
+                    let rest = path.as_bytes().get(start..).unwrap_or_default();
+                    let segment = rest.iter().position(|&octet| octet == b'/');
+                    start + segment.unwrap_or(rest.len()).saturating_sub(after)
+                }
+            };
+            *span = (start as u32, end as u32);
             params.len += 1;
         }
         params
     }
+}
 
+impl Params {
     /// The value at `index` of the route's parameters, as it stands in `path`.
     pub(crate) fn get<'a>(&self, path: &'a str, index: usize) -> Option<&'a str> {
         let (start, end) = *self.spans[..self.len.into()].get(index)?;
@@ -38,18 +84,26 @@ impl Params {
 
 #[cfg(test)]
 mod tests {
+    use super::super::template::Template;
     use super::*;
 
     #[test]
-    fn values_are_found_again() {
-        let path = "/a/bc//def";
-        let parts = [&path[1..2], &path[3..5], &path[6..6], &path[7..]];
-        let params = Params::locate(path, parts.into_iter());
-        assert_eq!(
-            params.values(path).collect::<Vec<_>>(),
-            ["a", "bc", "", "def"]
-        );
-        assert_eq!(params.get(path, 1), Some("bc"));
-        assert_eq!(params.get(path, 4), None);
+    fn values_are_found_in_what_a_template_matches() {
+        let table: [(&str, &str, &[&str]); 8] = [
+            ("/a/b", "/a/b", &[]),
+            ("/{a}", "/x", &["x"]),
+            ("/{a}/", "/é/", &["é"]),
+            ("/u/{a}/p/{b}/{c}", "/u/1/p/22/333", &["1", "22", "333"]),
+            ("/{a}/s/{*b}", "/1/s/2/3/", &["1", "2/3/"]),
+            ("/{*a}", "/", &[""]),
+            ("/i-{a}.png/{b}", "/i-1.png.png/2", &["1.png", "2"]),
+            ("/{a}.tar.gz", "/x.tar.gz", &["x"]),
+        ];
+        for (template, path, values) in table {
+            let template = Template::parse(template).unwrap();
+            let params = Places::of(&template.parts).locate(path);
+            assert_eq!(params.values(path).collect::<Vec<_>>(), values, "{path}");
+            assert_eq!(params.get(path, values.len()), None, "{path}");
+        }
     }
 }

@@ -4,14 +4,14 @@
 //! (matchit). The tree would find the former too, but where a parameter could stand in its place
 //! it allocates to remember that; and literal text goes before parameters anyway.
 
-use super::params::Params;
+use super::params::{Params, Places};
 use super::template::Template;
 
 /// What each path template leads to.
 pub(super) struct Paths<T> {
     /// Sorted by [`order`].
     literals: Vec<(Box<str>, T)>,
-    tree: matchit::Router<T>,
+    tree: matchit::Router<(Places, T)>,
 }
 
 impl<T> Paths<T> {
@@ -32,6 +32,7 @@ impl<T> Paths<T> {
         value: T,
     ) -> Result<(), matchit::InsertError> {
         let Some(literal) = template.literal() else {
+            let value = (Places::of(&template.parts), value);
             return self.tree.insert(template.pattern.as_str(), value);
         };
         let place = self
@@ -58,14 +59,15 @@ impl<T> Paths<T> {
             return Some((value, Params::default()));
         }
         let found = self.tree.at(path).ok()?;
-        Some((found.value, locate(path, &found.params)))
+        let (places, value) = found.value;
+        let params = places.locate(path);
+        debug_assert!(
+            params
+                .values(path)
+                .eq(found.params.iter().map(|(_, value)| value))
+        );
+        Some((value, params))
     }
-}
-
-/// Apart from its callers, so that there is one place into which matchit's iterator is inlined.
-#[inline(never)]
-fn locate(path: &str, params: &matchit::Params<'_, '_>) -> Params {
-    Params::locate(path, params.iter().map(|(_, value)| value))
 }
 
 /// Shorter paths go first: most comparisons are of lengths alone.

@@ -11,6 +11,9 @@
 //!            ╰──▶ [ lane 0→0 ] ──▶ Mailbox            bell of core 1 ◀─rung once for many
 //! ```
 //!
+//! A message costs its two cores 0.3 to 0.75 µs of CPU time together. A question to a core that sleeps takes some
+//! 37 µs, for two wake-ups through the kernel; with 256 open at a time it is 0.4 µs (`benches/between`).
+//!
 //! # News for every core
 //! A chat: who says something may be connected to one core and who listens to any. Each core has a
 //! mailbox, which a background task empties into what its own connections listen to.

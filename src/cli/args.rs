@@ -1,18 +1,13 @@
 //! The arguments as clap reads them. Values stay text here: what they mean is decided where the
 //! configuration is proved, so that a file and the command line are refused in the same words.
 
-use std::net::Ipv6Addr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::place::PlaceArgs;
 use crate::config::files::RawFiles;
 use crate::config::raw::{RawConfig, Written};
-use crate::failure::Failure;
-
-/// What `serve` listens on where one of the two is given.
-const DEFAULT_ADDRESS: &str = "127.0.0.1";
-const DEFAULT_PORT: &str = "8080";
 
 /// A thread-per-core HTTP server: one io_uring executor per CPU, nothing shared between them
 #[derive(Debug, Parser)]
@@ -44,86 +39,32 @@ pub(super) enum Command {
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
+    /// Put the latencies of several nodes together without loss: a fleet's p99.9 that its requests had
+    #[cfg(feature = "merge")]
+    Merge(MergeArgs),
     /// Inspect this machine: what is missing for corelane to run, and to run well
     Doctor,
 }
 
-/// What `serve` serves and where, in the words of `python -m http.server`, too.
+/// Options of `merge`.
+#[cfg(feature = "merge")]
 #[derive(Args, Debug)]
-pub(super) struct PlaceArgs {
-    /// Folder to serve [default: root in the configuration file, or the current folder]. A number is
-    /// a port to listen on: 8000 is 127.0.0.1:8000, and ./8000 a folder
-    #[arg(value_name = "DIR|PORT")]
-    place: Option<PathBuf>,
+pub(super) struct MergeArgs {
+    /// Nodes, such as http://127.0.0.1:8080; with a path where /stats has another
+    #[arg(value_name = "URL", required = true)]
+    pub(super) urls: Vec<String>,
 
-    /// Folder to serve, as DIR
-    #[arg(short, long, value_name = "DIR")]
-    directory: Option<PathBuf>,
+    /// Over which time: total, since each started; or the last 1s, 10s or 60s [default: total]
+    #[arg(long, value_name = "WINDOW")]
+    pub(super) window: Option<String>,
 
-    /// IP address to listen on, at PORT [default: 127.0.0.1, and port 8080]
-    #[arg(short, long, value_name = "ADDR", conflicts_with = "listen")]
-    bind: Option<String>,
-}
+    /// What to print: text, a table; json, the figures; or hdr, the distributions [default: text]
+    #[arg(long, value_name = "FORMAT")]
+    pub(super) format: Option<String>,
 
-impl PlaceArgs {
-    /// What was written; `has_listen` if `--listen` was as well.
-    ///
-    /// # Errors
-    /// Two of them mean the same, or one could mean two things.
-    pub(super) fn into_raw(self, has_listen: bool) -> Result<RawConfig, Failure> {
-        let port = self.place.as_deref().and_then(Path::to_str);
-        let port = port.filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
-        let port = port.filter(|text| !text.is_empty()).map(str::to_owned);
-        let folder = match &port {
-            Some(_) => None,
-            None => self.place,
-        };
-        if let Some(port) = &port {
-            let refused = |what: String, mend: String| Err(Failure::operator(what, mend));
-            if has_listen {
-                return refused(
-                    format!("--listen: the port {port} is given as well"),
-                    format!("leave one of them out, or write ./{port} for a folder"),
-                );
-            }
-            if self.directory.is_none() && Path::new(port).is_dir() {
-                return refused(
-                    format!("{port} is a port, and there is a folder of that name"),
-                    format!("write ./{port} for the folder, or --listen 127.0.0.1:{port}"),
-                );
-            }
-        }
-        if let (Some(folder), Some(directory)) = (&folder, &self.directory) {
-            return Err(Failure::operator(
-                format!(
-                    "--directory: both {} and {} are to be served",
-                    directory.display(),
-                    folder.display()
-                ),
-                "name one folder",
-            ));
-        }
-        let option = match (&self.bind, &port) {
-            (Some(_), _) => "--bind",
-            (None, Some(_)) => "PORT",
-            (None, None) => "",
-        };
-        let listen = (!option.is_empty()).then(|| {
-            let address = self.bind.unwrap_or_else(|| DEFAULT_ADDRESS.to_owned());
-            let port = port.unwrap_or_else(|| DEFAULT_PORT.to_owned());
-            let is_bare = address.parse::<Ipv6Addr>().is_ok();
-            let text = match is_bare {
-                true => format!("[{address}]:{port}"),
-                false => format!("{address}:{port}"),
-            };
-            vec![Written::argument(option, text)]
-        });
-        Ok(RawConfig {
-            root: folder.or(self.directory),
-            listen,
-            ..RawConfig::default()
-        })
-    }
+    /// How long a node may take to answer, with a unit: ms, s, m or h [default: 5s]
+    #[arg(long, value_name = "DURATION")]
+    pub(super) timeout: Option<String>,
 }
 
 /// How the files of a folder are served.

@@ -10,6 +10,11 @@ pub mod check;
 pub mod demo;
 pub mod doctor;
 mod log;
+#[cfg(feature = "merge")]
+mod merge;
+#[cfg(feature = "merge")]
+mod node;
+mod place;
 pub mod serve;
 
 use std::ffi::OsString;
@@ -21,7 +26,8 @@ use crate::config::Config;
 use crate::config::raw::RawConfig;
 use crate::failure::Failure;
 use crate::log::Lines;
-use args::{Cli, Command, FilesArgs, NodeArgs, PlaceArgs};
+use args::{Cli, Command, FilesArgs, NodeArgs};
+use place::PlaceArgs;
 
 /// Runs the program with its own arguments, to its end.
 pub fn run() -> ExitCode {
@@ -59,6 +65,8 @@ fn dispatch(command: Command) -> Result<(), Vec<Failure>> {
         }
         Command::Demo { node } => logged(configure(node, RawConfig::default())?, demo::run),
         Command::Check { config } => check::run(&config),
+        #[cfg(feature = "merge")]
+        Command::Merge(arguments) => merge::Merge::new(arguments)?.run(),
         Command::Doctor => doctor::run().map_err(one),
     }
 }
@@ -107,7 +115,7 @@ mod tests {
                 serving(place, files, &node).and_then(|over| configure(node, over))
             }
             Command::Demo { node } => configure(node, RawConfig::default()),
-            Command::Check { .. } | Command::Doctor => panic!("no node: {line}"),
+            _ => panic!("no node: {line}"),
         }
         .map_err(told)
     }

@@ -7,7 +7,8 @@
 //!
 //! A log that grows while it is sent is the exception, for it would never arrive: where the file has
 //! only become longer, and the last bytes that were read are still the same, what was promised of it is
-//! sent.
+//! sent. Where its time has changed and its length has not (yet), it is looked at again for
+//! [`FILE_SETTLING`], and nothing more of it is sent before.
 
 use std::cmp::min;
 use std::collections::VecDeque;
@@ -22,10 +23,10 @@ use bytes::Bytes;
 
 use super::representation::Multipart;
 use super::resolve;
-use super::version::Version;
+use super::version::{Change, Version};
 use crate::app::{BodyError, BodySource, SendFile};
-use crate::limits::{FILE_PIECE_BYTES, FILE_SAMPLE_BYTES, FILE_TURN_BYTES};
-use crate::ring::File;
+use crate::limits::{FILE_PIECE_BYTES, FILE_SAMPLE_BYTES, FILE_SETTLING, FILE_TURN_BYTES};
+use crate::ring::{Deadline, File};
 
 /// Why a transfer ended early.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +41,8 @@ pub(super) struct Held {
     /// Where the sample begins.
     sample_at: u64,
     sample: Vec<u8>,
+    /// Whether the last look left open what becomes of the file.
+    is_unsettled: bool,
 }
 
 impl Held {
@@ -50,6 +53,7 @@ impl Held {
             version,
             sample_at: 0,
             sample: Vec::new(),
+            is_unsettled: false,
         }
     }
 
@@ -91,20 +95,30 @@ impl Held {
 
     /// Makes sure that what was read until now is of this version.
     async fn check(&mut self) -> io::Result<()> {
-        match self.grown()? {
-            None => Ok(()),
-            Some(now) => {
-                let again = read_exactly(&self.file, self.sample_at, self.sample.len()).await?;
-                self.compare(now, &again)
+        let began_ns = self.file.ring().now_ns();
+        let settled_ns = began_ns + FILE_SETTLING.as_nanos() as u64;
+        loop {
+            match self.look()? {
+                Look::Same => return Ok(()),
+                Look::Grown(now) => {
+                    let again = read_exactly(&self.file, self.sample_at, self.sample.len()).await?;
+                    return self.compare(now, &again);
+                }
+                Look::Unsettled if self.file.ring().now_ns() >= settled_ns => return Err(changed()),
+                Look::Unsettled => {
+                    let again = Deadline::new(self.file.ring());
+                    again.arm(FILE_SETTLING / 10);
+                    again.passed().await;
+                }
             }
         }
     }
 
-    /// [`Held::check`] where the sample is in memory.
+    /// [`Held::check`] where the sample is in memory, which leaves what is not settled for later.
     fn check_now(&mut self) -> io::Result<()> {
-        match self.grown()? {
-            None => Ok(()),
-            Some(now) => {
+        match self.look()? {
+            Look::Same | Look::Unsettled => Ok(()),
+            Look::Grown(now) => {
                 let mut again = vec![0; self.sample.len()];
                 let read = self.file.read_now(&mut again, self.sample_at)?;
                 self.compare(now, &again[..read])
@@ -112,22 +126,24 @@ impl Held {
         }
     }
 
-    /// The version that the file has now, if it is another that may be this one with more behind it.
-    fn grown(&self) -> io::Result<Option<Version>> {
+    /// What became of the file, if it may still be this version.
+    fn look(&mut self) -> io::Result<Look> {
         let now = resolve::version(&*self.file)?;
-        if now == self.version {
-            return Ok(None);
+        let change = self.version.change_to(&now);
+        self.is_unsettled = change == Change::Unsettled;
+        match change {
+            Change::None => Ok(Look::Same),
+            _ if self.sample.is_empty() => Err(changed()),
+            Change::Grown => Ok(Look::Grown(now)),
+            Change::Unsettled => Ok(Look::Unsettled),
+            Change::Other => Err(changed()),
         }
-        if self.sample.is_empty() || !self.version.may_have_grown_to(&now) {
-            return Err(io::Error::other(Changed));
-        }
-        Ok(Some(now))
     }
 
     /// Goes on with the version `now`, if the sample is still what was read.
     fn compare(&mut self, now: Version, again: &[u8]) -> io::Result<()> {
         if again != self.sample {
-            return Err(io::Error::other(Changed));
+            return Err(changed());
         }
         self.version = now;
         Ok(())
@@ -140,7 +156,7 @@ impl Held {
         bytes: usize,
         send: &mut SendFile<'_>,
     ) -> Option<io::Result<usize>> {
-        if !self.file.is_cached(offset, bytes) {
+        if self.is_unsettled || !self.file.is_cached(offset, bytes) {
             return None;
         }
         let sent = send(self.file.as_fd(), offset, bytes);
@@ -159,6 +175,18 @@ impl Held {
         }
         Some(Ok(sent))
     }
+}
+
+/// What a file turns out to be that a version was seen of.
+enum Look {
+    Same,
+    /// This, if the sample says so, too.
+    Grown(Version),
+    Unsettled,
+}
+
+fn changed() -> io::Error {
+    io::Error::other(Changed)
 }
 
 /// Whether a file could not be read because it was changed meanwhile.
@@ -296,5 +324,68 @@ impl BodySource for FileBody {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ring::{Access, Links, Opening, RingOptions, run};
+    use futures_lite::future::poll_once;
+    use std::fs;
+    use std::io::Write;
+    use std::pin::pin;
+    use std::sync::Arc;
+    use std::time::{Duration, SystemTime};
+
+    /// A file of `0123456789` of which five bytes were read; it is open to be written to, too.
+    async fn half_read(ring: &crate::ring::Ring) -> (tempfile::TempDir, fs::File, Held) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        fs::write(&path, "0123456789").unwrap();
+        let written = fs::OpenOptions::new().append(true).open(&path).unwrap();
+        let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1);
+        written.set_modified(long_ago).unwrap();
+        let opening = Opening {
+            access: Access::Read,
+            links: Links::Beneath,
+        };
+        let directory = Arc::new(fs::File::open(folder.path()).unwrap().into());
+        let file = File::open_beneath(ring, &directory, c"log", opening).await;
+        let file = Rc::new(file.unwrap());
+        let version = resolve::version(&*file).unwrap();
+        let (held, read) = Held::new(file, version).read(0, 5).await;
+        assert_eq!(read.unwrap(), b"01234");
+        (folder, written, held)
+    }
+
+    #[test]
+    fn a_write_whose_length_comes_behind_its_time_is_waited_for() {
+        run(None, RingOptions::default(), |ring| async move {
+            let (_folder, mut written, mut held) = half_read(&ring).await;
+            written.set_modified(SystemTime::now()).unwrap();
+            let sent = held.send(5, 5, &mut |_, _, bytes| bytes);
+            assert_eq!(sent.unwrap().unwrap(), 5);
+            // From now on it goes the way on which it can wait.
+            assert!(held.send(5, 5, &mut |_, _, bytes| bytes).is_none());
+            let mut read = pin!(held.read(5, 5));
+            assert!(poll_once(&mut read).await.is_none());
+            written.write_all(b"more").unwrap();
+            let (mut held, read) = read.await;
+            assert_eq!(read.unwrap(), b"56789");
+            assert!(held.send(5, 5, &mut |_, _, bytes| bytes).is_some());
+        })
+        .unwrap();
+    }
+
+    #[test]
+    fn a_write_that_makes_nothing_longer_is_a_change() {
+        run(None, RingOptions::default(), |ring| async move {
+            let (_folder, written, held) = half_read(&ring).await;
+            written.set_modified(SystemTime::now()).unwrap();
+            let (_, read) = held.read(5, 5).await;
+            assert!(is_change(&read.unwrap_err()));
+        })
+        .unwrap();
     }
 }

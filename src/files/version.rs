@@ -1,6 +1,7 @@
 //! One version of a file, as the file system tells it from others. It is pure: what `fstat(2)` said,
 //! and what follows from it.
 
+use std::cmp::Ordering;
 use std::time::{Duration, SystemTime};
 
 use http::HeaderValue;
@@ -21,6 +22,21 @@ pub struct Version {
     changed_ns: i128,
 }
 
+/// What a later look at a file tells of the version that was seen before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It is the same.
+    None,
+    /// It may be the same with more behind it, as a log has that is being written, or the same under
+    /// other names and permissions.
+    Grown,
+    /// It was written to and is no longer than it was: in its midst, or at its end just now, for Linux
+    /// sets the time of a write before, and the length behind it.
+    Unsettled,
+    /// It is another.
+    Other,
+}
+
 impl Version {
     /// The version that `fstat(2)` described.
     pub fn of(stat: &Stat) -> Self {
@@ -39,13 +55,17 @@ impl Version {
         self.length
     }
 
-    /// Whether `later` may be this version with more behind it, as a log has that is being written, or
-    /// the same under other names and permissions: what was written to and is no longer than it was, was
-    /// written to in its midst.
-    pub fn may_have_grown_to(&self, later: &Self) -> bool {
+    /// What may have become of this version, where the file is `later` by now.
+    pub fn change_to(&self, later: &Self) -> Change {
         let is_same_file = self.device == later.device && self.inode == later.inode;
-        let is_unwritten = self.length == later.length && self.modified_ns == later.modified_ns;
-        is_same_file && (self.length < later.length || is_unwritten)
+        match later.length.cmp(&self.length) {
+            _ if self == later => Change::None,
+            _ if !is_same_file => Change::Other,
+            Ordering::Less => Change::Other,
+            Ordering::Equal if self.modified_ns == later.modified_ns => Change::Grown,
+            Ordering::Equal => Change::Unsettled,
+            Ordering::Greater => Change::Grown,
+        }
     }
 
     /// The second of the last change, for Last-Modified; `None` before 1970.
@@ -152,16 +172,23 @@ mod tests {
     }
 
     #[test]
-    fn growing_is_of_the_same_file() {
+    fn what_became_of_a_version_is_told_by_its_file() {
         let version = Version::made(1, 10, NOW);
         let renamed = Version {
             changed_ns: version.changed_ns + 1,
             ..version
         };
-        assert!(version.may_have_grown_to(&renamed));
-        assert!(!version.may_have_grown_to(&Version::made(1, 10, NOW + NOW)));
-        assert!(version.may_have_grown_to(&Version::made(1, 11, NOW + NOW)));
-        assert!(!version.may_have_grown_to(&Version::made(1, 9, NOW)));
-        assert!(!version.may_have_grown_to(&Version::made(2, 11, NOW)));
+        let table = [
+            (version, Change::None),
+            (renamed, Change::Grown),
+            (Version::made(1, 11, NOW + NOW), Change::Grown),
+            (Version::made(1, 10, NOW + NOW), Change::Unsettled),
+            (Version::made(1, 9, NOW), Change::Other),
+            (Version::made(2, 11, NOW), Change::Other),
+            (Version::made(2, 10, NOW), Change::Other),
+        ];
+        for (later, change) in table {
+            assert_eq!(version.change_to(&later), change, "{later:?}");
+        }
     }
 }

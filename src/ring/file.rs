@@ -144,6 +144,11 @@ impl File {
         Ok(unsafe { OwnedFd::from_raw_fd(result) })
     }
 
+    /// The ring that it is read on.
+    pub fn ring(&self) -> &Ring {
+        &self.ring
+    }
+
     /// Reads into `buffer` from `offset` what is in memory already, without waiting for the disk
     /// (RWF_NOWAIT of `preadv2(2)`): fewer bytes than asked for are no sign of the file's end.
     ///

@@ -11,7 +11,7 @@ use crate::http::CloseReason;
 use crate::limits::{FRESH_TIMEOUT, Limits, SNAPSHOT_INTERVAL};
 use crate::log;
 use crate::ring::{RingOptions, monotonic_ns};
-use crate::shard::{self, Factory, Order, Post, Report, Setup};
+use crate::shard::{self, Factory, Order, Post, Report, Setup, next_tick_ns};
 use crate::stats::{ServerInfo, Snapshot, Totals};
 use http::HeaderValue;
 use std::collections::BTreeMap;
@@ -155,12 +155,12 @@ impl Supervisor {
 
     /// Serves until told to stop; returns when the shards have ended, or have to.
     pub(super) fn supervise(mut self) -> Result<(), Failure> {
-        let mut merge_at = Instant::now() + SNAPSHOT_INTERVAL;
+        let mut merge_at = next_merge();
         while self.running > 0 {
             let now = Instant::now();
             if now >= merge_at {
                 self.publish();
-                merge_at = now + SNAPSHOT_INTERVAL;
+                merge_at = next_merge();
             }
             self.close_rounds(now);
             if self.draining_until.is_some_and(|until| now >= until) {
@@ -307,4 +307,12 @@ impl Supervisor {
             .flatten()
             .for_each(|post| post.send(order()));
     }
+}
+
+/// When what the cores sent at their last tick is merged next: between two ticks.
+fn next_merge() -> Instant {
+    let half_ns = SNAPSHOT_INTERVAL.as_nanos() as u64 / 2;
+    let now_ns = monotonic_ns();
+    let at_ns = next_tick_ns(now_ns.saturating_sub(half_ns)) + half_ns;
+    Instant::now() + Duration::from_nanos(at_ns - now_ns)
 }

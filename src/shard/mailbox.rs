@@ -2,6 +2,7 @@
 
 use super::lanes::CoreHost;
 use super::messages::{Order, Report};
+use super::time::next_tick_ns;
 use super::{Shard, acceptor, lanes, stats};
 use crate::app::App;
 use crate::between::{Core, Exchange};
@@ -12,7 +13,7 @@ use crate::files::Policy;
 use crate::flag::Flag;
 use crate::http::CloseReason;
 use crate::latest::Latest;
-use crate::limits::{DRAIN_GRACE, END_GRACE, Limits, RESERVED_CONNECTIONS, SNAPSHOT_INTERVAL};
+use crate::limits::{DRAIN_GRACE, END_GRACE, Limits, RESERVED_CONNECTIONS};
 use crate::log::{self, Log};
 use crate::preflight;
 use crate::ring::{self, Deadline, Listener, Notified, Notifier, Ring, RingOptions, StartError};
@@ -158,7 +159,7 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
         orders: setup.orders,
         shard,
     };
-    mailbox.tick.arm(SNAPSHOT_INTERVAL);
+    mailbox.arm_tick();
     mailbox.run(notified).await;
     lanes::end(&mailbox.shard).await;
     log::shard_ended(mailbox.shard.index, mailbox.shard.cpu);
@@ -232,11 +233,15 @@ impl Mailbox {
             )
             .await;
             if self.tick.has_passed() {
-                self.tick.arm(SNAPSHOT_INTERVAL);
+                self.arm_tick();
                 self.report(None);
                 self.shard.service.log.tick(self.shard.ring.now_ns());
             }
         }
+    }
+
+    fn arm_tick(&self) {
+        self.tick.arm_at(next_tick_ns(self.shard.ring.now_ns()));
     }
 
     /// Does what is left to do without connections.

@@ -47,6 +47,7 @@ use std::time::Duration;
 
 pub(crate) use self::mailbox::{Factory, Setup, run};
 pub(crate) use self::messages::{Order, Post, Report};
+pub(crate) use self::time::next_tick_ns;
 
 /// A core and all that it owns. The factory of its application gets to see it.
 #[derive(Debug)]

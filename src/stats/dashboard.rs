@@ -31,8 +31,8 @@ const SCRIPT_PLACE: &str = "<script></script>";
 /// and its own server.
 pub(super) const POLICY: &str = concat!(
     "default-src 'none'; ",
-    "style-src 'sha256-JajEUYh+bKYTkNPU4wn3wR4so/XVWgeK124d3utVgSc='; ",
-    "script-src 'sha256-ZReCdhQgSXTjY7cH7h5bhCpEZkLUEEiUpgRPkHiVvUI='; ",
+    "style-src 'sha256-O16Xwms6AqiIB2ilt2XgyVESVfKkM5FFwT7+T5lSkOQ='; ",
+    "script-src 'sha256-3HMYwPTTXNcDZkgxpuj7Vh9E7NzwuhfaelYU9RBzjs8='; ",
     "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; ",
     "require-trusted-types-for 'script'; trusted-types 'none'"
 );

@@ -78,7 +78,7 @@ mod tests {
     use super::super::{Answered, Recorder, Times};
     use super::*;
 
-    const SECOND: u64 = RATE_INTERVAL_NS;
+    const SECOND: u64 = 1_000_000_000;
 
     fn core_with(requests: u64, busy_ns: u64, waiting_ns: u64) -> Recorder {
         let mut recorder = Recorder::new(0, &[]);
@@ -91,10 +91,11 @@ mod tests {
     }
 
     #[test]
-    fn the_first_interval_ends_after_one_second_and_no_sooner() {
+    fn the_first_interval_is_not_shorter_than_it_may_be() {
         for (at_ns, per_second, busy_ratio) in [
             (5, 0.0, None),
-            (5 + SECOND - 1, 0.0, None),
+            (5 + RATE_INTERVAL_NS - 1, 0.0, None),
+            (5 + RATE_INTERVAL_NS, 10.0 / 0.9, Some(0.25)),
             (5 + SECOND, 10.0, Some(0.25)),
             (5 + 2 * SECOND, 5.0, Some(0.25)),
         ] {
@@ -110,7 +111,7 @@ mod tests {
         let mut rate = Rate::new(0);
         rate.observe(&core_with(10, 1, 1).snapshot(SECOND));
         rate.observe(&core_with(900, 9, 1).snapshot(SECOND + SECOND / 2));
-        assert_eq!(rate.per_second(SECOND), 10.0);
+        assert_eq!(rate.per_second(RATE_INTERVAL_NS), 10.0);
         assert_eq!(rate.busy_ratio(), Some(0.5));
         // The interval that they were in counts whole.
         rate.observe(&core_with(1_010, 9, 9).snapshot(3 * SECOND));
@@ -124,9 +125,9 @@ mod tests {
         rate.observe(&core_with(100, 0, 0).snapshot(SECOND));
         for (age_ns, per_second) in [
             (0, 100.0),
-            (SECOND, 100.0),
-            (2 * SECOND, 50.0),
-            (100 * SECOND, 1.0),
+            (RATE_INTERVAL_NS, 100.0),
+            (RATE_INTERVAL_NS + SECOND, 50.0),
+            (RATE_INTERVAL_NS + 99 * SECOND, 1.0),
         ] {
             assert_eq!(rate.per_second(age_ns), per_second, "{age_ns}");
         }

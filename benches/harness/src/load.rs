@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
-use crate::cases::Case;
+use crate::cases::{Case, FOLDER_FILES, TREE_FOLDERS};
 use crate::cpu::CpuTime;
 use crate::process::{Running, pinned};
 use crate::servers::{Server, Serving};
@@ -43,6 +43,8 @@ pub struct Sample {
 /// What wrk counted.
 pub struct Counted {
     pub requests: u64,
+    /// What it received.
+    bytes: u64,
     duration_us: u64,
     p99_us: u64,
 }
@@ -58,9 +60,13 @@ pub fn measure(server: &Server, case: Case, seconds: u64, site: &Site) -> Result
     ensure!(counted.requests > 0, "no request was answered");
 
     let spent = before.until(&after);
+    let answered = match case.file() {
+        Some(file) if case.counts_bytes() => counted.bytes as f64 / file.bytes as f64,
+        _ => counted.requests as f64,
+    };
     Ok(Sample {
-        cpu_us: spent.ns as f64 / 1e3 / counted.requests as f64,
-        per_second: counted.requests as f64 * 1e6 / counted.duration_us as f64,
+        cpu_us: spent.ns as f64 / 1e3 / answered,
+        per_second: answered * 1e6 / counted.duration_us as f64,
         p99_us: (case.pipelined() == 1).then_some(counted.p99_us as f64),
         requests: counted.requests,
         threads_ended: spent.threads_ended,
@@ -84,6 +90,9 @@ pub fn wrk(serving: &Serving, case: Case, seconds: u64, site: &Site) -> Result<C
     command.arg(format!("http://{}{}", serving.address, case.path()));
     command.args(["--", &case.pipelined().to_string()]);
     command.args(case.varies().then_some("varied"));
+    if case == Case::Tree {
+        command.args(["tree", &TREE_FOLDERS.to_string(), &FOLDER_FILES.to_string()]);
+    }
     let mut run = Running::start(command.stdout(Stdio::piped()).stderr(Stdio::piped()))?;
 
     let limit = Duration::from_secs(seconds);
@@ -124,6 +133,7 @@ fn read_counts(said: &str) -> Result<Counted> {
     };
     Ok(Counted {
         requests: count("requests")?,
+        bytes: count("bytes")?,
         duration_us: count("duration_us")?,
         p99_us: count("p99_us")?,
     })
@@ -137,14 +147,19 @@ mod tests {
     fn reads_what_the_script_prints() {
         let line = |read: u32| {
             format!(
-                "Running 1s test\n{{\"requests\":9,\"duration_us\":8,\"p99_us\":7,\"errors\":\
+                "Running 1s test\n{{\"requests\":9,\"bytes\":6,\"duration_us\":8,\"p99_us\":7,\"errors\":\
                  {{\"connect\":0,\"read\":{read},\"write\":0,\"status\":0,\"timeout\":0}}}}\n"
             )
         };
         let counted = read_counts(&line(0)).unwrap();
         assert_eq!(
-            (counted.requests, counted.duration_us, counted.p99_us),
-            (9, 8, 7)
+            (
+                counted.requests,
+                counted.duration_us,
+                counted.p99_us,
+                counted.bytes
+            ),
+            (9, 8, 7, 6)
         );
         assert!(read_counts(&line(1)).is_err_and(|error| error.to_string().contains("read 1")));
         assert!(read_counts("Running 1s test\n").is_err());

@@ -55,9 +55,11 @@ fn run(options: &Options) -> Result<bool> {
     let mut reports = Vec::new();
     let mut worked = true;
     for case in options.cases() {
+        site.furnish(case)?;
         let report = compare(case, &servers, options, &site);
         println!("{}", report.markdown());
-        worked &= report.entries.iter().zip(&servers).all(acceptable);
+        let mut outcomes = report.entries.iter().zip(&servers);
+        worked &= outcomes.all(|outcome| acceptable(outcome, case));
         reports.push(report.json());
     }
     if let Some(path) = &options.json {
@@ -69,11 +71,11 @@ fn run(options: &Options) -> Result<bool> {
     Ok(worked)
 }
 
-/// A peer may lack something; it may not fail once it was found to work.
-fn acceptable((entry, server): (&Entry, &Server)) -> bool {
+/// A server may lack what the case needs, and a peer may not work; none may fail once it was found to.
+fn acceptable((entry, server): (&Entry, &Server), case: Case) -> bool {
     match entry.outcome {
         Outcome::Measured(_) => true,
-        Outcome::LeftOut(_) => server.name.is_peer(),
+        Outcome::LeftOut(_) => server.name.is_peer() || server.lacks(case).is_some(),
         Outcome::Failed(_) => false,
     }
 }

@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 use crate::cases::Case;
 use crate::load::Sample;
 
+/// Which servers are told in relation to each other, where both were measured.
+const COMPARED: [(&str, &str); 2] = [("corelane-2", "corelane"), ("corelane", "nginx")];
+
 /// Everything about one server in one case.
 pub struct Entry {
     pub label: String,
@@ -68,8 +71,10 @@ impl CaseReport {
             // Writing to a string does not fail.
             let _ = writeln!(text, "{}", self.row(entry));
         }
-        if let Some(comparison) = self.builds_compared() {
-            let _ = writeln!(text, "\n{comparison}");
+        for (one, other) in COMPARED {
+            if let Some(ratio) = self.ratio(one, other) {
+                let _ = writeln!(text, "\n{one} ÷ {other}, CPU per request: {}", ratio.text());
+            }
         }
         text
     }
@@ -123,20 +128,18 @@ impl CaseReport {
         ratios.collect::<Option<Vec<f64>>>().map(Spread::of)
     }
 
-    /// The second build of corelane relative to the first, round by round.
-    fn builds_compared(&self) -> Option<String> {
-        let find = |label: &str| {
+    /// CPU per request of one server relative to another, round by round.
+    fn ratio(&self, one: &str, other: &str) -> Option<Spread> {
+        let samples = |label: &str| {
             let entry = self.entries.iter().find(|entry| entry.label == label)?;
             (!entry.samples().is_empty()).then(|| entry.samples())
         };
-        let (first, second) = (find("corelane")?, find("corelane-2")?);
-        let ratios = first
-            .iter()
-            .zip(second)
-            .map(|(a, b)| b.cpu_us / a.cpu_us)
-            .collect();
-        let ratio = Spread::of(ratios).text();
-        Some(format!("corelane-2 ÷ corelane, CPU per request: {ratio}"))
+        let rounds = samples(one)?.iter().zip(samples(other)?);
+        Some(Spread::of(
+            rounds
+                .map(|(one, other)| one.cpu_us / other.cpu_us)
+                .collect(),
+        ))
     }
 
     /// Every sample of the case.

@@ -181,11 +181,12 @@ impl Server {
 
     /// Why the server has no part in a case, if it has none.
     pub fn lacks(&self, case: Case) -> Option<&'static str> {
-        let serves_no_files = matches!(
-            self.name,
-            Name::Hyper | Name::MayMinihttp | Name::CorelaneAxum
-        );
-        (case.is_file() && serves_no_files).then_some("has no file service")
+        let has_no_file = match self.name {
+            // They have one in memory.
+            Name::FloorEpoll | Name::FloorRing => case != Case::File10k,
+            name => matches!(name, Name::Hyper | Name::MayMinihttp | Name::CorelaneAxum),
+        };
+        (case.file().is_some() && has_no_file).then_some("has no file service")
     }
 
     /// Starts the server for `case` on a free port, with all its threads on one CPU.
@@ -224,7 +225,7 @@ impl Server {
                     .arg(site.nginx(address)?);
                 return Ok(command);
             }
-            name if name.is_corelane() && case.is_file() => {
+            name if name.is_corelane() && case.file().is_some() => {
                 command.arg("serve").arg(site.files());
             }
             name if name.is_corelane() => {

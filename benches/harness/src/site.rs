@@ -1,4 +1,4 @@
-//! The temporary folder of a run: the file that is served, wrk's script, nginx's configuration.
+//! The temporary folder of a run: the files that are served, wrk's script, nginx's configuration.
 
 use std::fs::{self, Permissions};
 use std::net::SocketAddr;
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use tempfile::TempDir;
 
-use crate::cases::Case;
+use crate::cases::{Case, FOLDER_FILES, TREE_FOLDERS};
 
 /// The folder; dropping it removes it.
 pub struct Site {
@@ -26,9 +26,30 @@ impl Site {
             .tempdir()?;
         let site = Site { folder };
         fs::create_dir(site.files())?;
-        fs::write(site.files().join("10k.bin"), Case::File10k.body())?;
         fs::write(site.script(), include_str!("wrk.lua"))?;
         Ok(site)
+    }
+
+    /// Makes what `case` asks for, if it is not there yet.
+    pub fn furnish(&self, case: Case) -> Result<()> {
+        let Some(file) = case.file() else {
+            return Ok(());
+        };
+        if self.files().join(&file.path[1..]).exists() {
+            return Ok(());
+        }
+        let content = file.content();
+        if case != Case::Tree {
+            return Ok(fs::write(self.files().join(&file.path[1..]), content)?);
+        }
+        for folder in 0..TREE_FOLDERS {
+            let folder = self.files().join(format!("tree/{folder}"));
+            fs::create_dir_all(&folder)?;
+            for number in 0..FOLDER_FILES {
+                fs::write(folder.join(format!("{number}.bin")), &content)?;
+            }
+        }
+        Ok(())
     }
 
     /// The folder that servers serve.
@@ -59,12 +80,13 @@ impl Site {
 }
 
 /// nginx as one would set it up to win: one worker, no log, no end to a connection, files and
-/// their descriptors cached.
+/// their descriptors cached, as many as a worker may open.
 fn nginx_conf(address: SocketAddr, folder: &Path) -> String {
     let folder = folder.display();
     format!(
         r#"daemon off;
 worker_processes 1;
+worker_rlimit_nofile 20000;
 pid {folder}/nginx.pid;
 error_log stderr warn;
 events {{
@@ -77,7 +99,7 @@ http {{
     keepalive_timeout 1h;
     tcp_nodelay on;
     sendfile on;
-    open_file_cache max=100 inactive=1h;
+    open_file_cache max=10000 inactive=1h;
     open_file_cache_valid 1h;
     default_type application/octet-stream;
     client_body_temp_path {folder}/client_body;

@@ -1,8 +1,18 @@
 -- Sends `args[1]` requests in one write when that is above 1, and ends with one line of JSON. With
--- `args[2]` each request has an id that the one before it had not.
+-- "varied" behind it each request has an id that the one before it had not; with "tree" it is for one of
+-- `args[4]` files in each of `args[3]` folders.
 
 function init(args)
     local depth = tonumber(args[1])
+    if args[2] == "tree" then
+        local folders, files = tonumber(args[3]), tonumber(args[4])
+        request = function()
+            local path = string.format(
+                "/tree/%d/%d.bin", math.random(0, folders - 1), math.random(0, files - 1))
+            return wrk.format(nil, path)
+        end
+        return
+    end
     if depth == 1 then
         return
     end
@@ -31,8 +41,8 @@ end
 function done(summary, latency, requests)
     local errors = summary.errors
     io.write(string.format(
-        '{"requests":%d,"duration_us":%d,"p99_us":%d,' ..
+        '{"requests":%d,"bytes":%d,"duration_us":%d,"p99_us":%d,' ..
         '"errors":{"connect":%d,"read":%d,"write":%d,"status":%d,"timeout":%d}}\n',
-        summary.requests, summary.duration, latency:percentile(99.0),
+        summary.requests, summary.bytes, summary.duration, latency:percentile(99.0),
         errors.connect, errors.read, errors.write, errors.status, errors.timeout))
 end

@@ -64,6 +64,8 @@
     while (table.rows.length < items.length) {
       const row = table.row.cloneNode(true);
       table.rows.push({ row, places: placesOf(all("[data-f]", row)) });
+      // What is cut off is there to be had.
+      for (const name of all(".name", row)) name.addEventListener("pointerenter", () => { name.title = name.textContent; });
       table.body.append(row);
     }
     items.forEach((item, i) => fill(table.rows[i].places, item));
@@ -302,7 +304,7 @@
   };
 
   // What came, and what is made of it.
-  let stats, server, wanted = false;
+  let stats, server, uptime = 0, wanted = false;
   const redraw = () => {
     if (wanted) return;
     wanted = true;
@@ -317,10 +319,11 @@
   };
   const take = data => {
     stats = data;
-    const { started_at, pid } = stats.server;
+    const { started_at, pid, uptime_seconds } = stats.server;
     const key = `${started_at} ${pid}`;
-    let after = server === key ? seconds.at(-1)?.second ?? 0 : 0;
-    if (server && server !== key) {
+    const isSame = server === key && uptime_seconds >= uptime;
+    const after = isSame ? seconds.at(-1)?.second ?? 0 : 0;
+    if (server && !isSame) {
       const first = stats.charts.seconds[0];
       marks.push(first ? first.at_ms - 1000 : Date.now());
       const anew = one(".anew");
@@ -328,6 +331,7 @@
       anew.hidden = false;
     }
     server = key;
+    uptime = uptime_seconds;
     for (const second of stats.charts.seconds) if (second.second > after) seconds.push(second);
     while (seconds.length && newest() - seconds[0].at_ms >= SHOWN_MS) seconds.shift();
     marks = marks.filter(ms => newest() - ms < SHOWN_MS);
@@ -353,7 +357,8 @@
     const recent = stalls.filter(stall => Date.parse(stats.server.started_at) + stats.server.uptime_seconds * 1000 - Date.parse(stall.at) < 60000);
     if (recent.length) parts.push(`${recent.length} ${recent.length === 1 ? "stall" : "stalls"} in the last minute.`);
     if (cores.length > 1 && latency.count >= 200 * cores.length && imbalance.requests > 1.5) parts.push(`One core has ${KINDS.factor(imbalance.requests)} its share of requests.`);
-    const text = parts.join(" ");
+    // A figure and its unit stay on one line.
+    const text = parts.join(" ").replace(/ (?=(?:ns|µs|ms|s|min)\b|%)/g, "\u00a0");
     write(one(".summary"), text);
     // Read out now and then, and not each second.
     if (performance.now() - summarized < SUMMARY_MS) return;

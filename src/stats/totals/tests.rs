@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 const REASONS: &[&str] = &["peer_closed", "head_timeout"];
 const CORES: [usize; 3] = [0, 2, 5];
-const SECOND: u64 = RATE_INTERVAL_NS;
+const SECOND: u64 = 1_000_000_000;
 
 /// What a core is told between two snapshots.
 #[derive(Debug, Clone)]
@@ -172,8 +172,8 @@ fn stalls_have_the_names_of_their_routes_and_the_last_are_kept() {
 #[test]
 fn the_rate_is_the_sum_of_the_cores_rates() {
     let mut totals = totals();
-    let _ = totals.keep(answered(0, 10, RATE_INTERVAL_NS));
-    let _ = totals.keep(answered(2, 30, 3 * RATE_INTERVAL_NS));
+    let _ = totals.keep(answered(0, 10, SECOND));
+    let _ = totals.keep(answered(2, 30, 3 * SECOND));
     assert_eq!(
         totals.merge(0).window(Window::Total).requests_per_second,
         20.0

@@ -191,14 +191,20 @@ fn many_entries_are_sorted_and_more_are_streamed_as_they_lie() {
     let more = format!("{LISTING_ENTRIES:06}");
     fs::File::create(outer.path().join(more)).expect("a file");
     let listing = json(&mut client, "/?order=desc");
-    assert_eq!((&listing["sort"], &listing["order"]), (&"none".into(), &"asc".into()));
+    assert_eq!(
+        (&listing["sort"], &listing["order"]),
+        (&"none".into(), &"asc".into())
+    );
     let mut found = numbers(all(&listing, "name"));
     found.sort_unstable();
     let expected: Vec<_> = (0..=LISTING_ENTRIES).collect();
     assert_eq!(found, expected);
     let page = get(&mut client, "/");
     assert!(page.text().contains("<p>Not sorted: "));
-    assert_eq!(page.text().matches("<tr><th scope=\"row\"").count(), LISTING_ENTRIES + 1);
+    assert_eq!(
+        page.text().matches("<tr><th scope=\"row\"").count(),
+        LISTING_ENTRIES + 1
+    );
     assert_eq!(page.field("content-length"), None);
     assert!(page.text().ends_with("</html>\n"));
 
