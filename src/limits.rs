@@ -310,6 +310,13 @@ pub const STATS_SECONDS: usize = 120;
 /// Most bytes of the dashboard's page, without what is told of routes, cores and stalls beyond a few.
 pub const DASHBOARD_BYTES: usize = 64 * 1024;
 
+/// Most bytes of a node's statistics that a command asks it for. Beyond it: the answer is refused. A core
+/// is some KiB of it.
+pub const NODE_ANSWER_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Longest that a command can be told to wait for a node's statistics.
+pub const NODE_PATIENCE: Duration = Duration::from_secs(3600);
+
 /// CPU numbers understood, from 0 to this less one: what an affinity mask of the C library holds
 /// (`CPU_SETSIZE`). Beyond it: `--cores` is refused.
 pub const CPUS: usize = 1024;

@@ -39,8 +39,32 @@ pub(super) enum Command {
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
+    /// Put the latencies of several nodes together without loss: a fleet's p99.9 that its requests had
+    #[cfg(feature = "merge")]
+    Merge(MergeArgs),
     /// Inspect this machine: what is missing for corelane to run, and to run well
     Doctor,
+}
+
+/// Options of `merge`.
+#[cfg(feature = "merge")]
+#[derive(Args, Debug)]
+pub(super) struct MergeArgs {
+    /// Nodes, such as http://127.0.0.1:8080; with a path where /stats has another
+    #[arg(value_name = "URL", required = true)]
+    pub(super) urls: Vec<String>,
+
+    /// Over which time: total, since each started; or the last 1s, 10s or 60s [default: total]
+    #[arg(long, value_name = "WINDOW")]
+    pub(super) window: Option<String>,
+
+    /// What to print: text, a table; json, the figures; or hdr, the distributions [default: text]
+    #[arg(long, value_name = "FORMAT")]
+    pub(super) format: Option<String>,
+
+    /// How long a node may take to answer, with a unit: ms, s, m or h [default: 5s]
+    #[arg(long, value_name = "DURATION")]
+    pub(super) timeout: Option<String>,
 }
 
 /// How the files of a folder are served.

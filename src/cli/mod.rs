@@ -10,6 +10,10 @@ pub mod check;
 pub mod demo;
 pub mod doctor;
 mod log;
+#[cfg(feature = "merge")]
+mod merge;
+#[cfg(feature = "merge")]
+mod node;
 pub mod serve;
 
 use std::ffi::OsString;
@@ -67,6 +71,8 @@ fn dispatch(command: Command) -> Result<(), Vec<Failure>> {
         }
         Command::Demo { node } => logged(configure(node, RawConfig::default())?, demo::run),
         Command::Check { config } => check::run(&config),
+        #[cfg(feature = "merge")]
+        Command::Merge(arguments) => merge::Merge::new(arguments)?.run(),
         Command::Doctor => doctor::run().map_err(one),
     }
 }
@@ -107,7 +113,7 @@ mod tests {
                 node,
             } => (folder, files.into_raw(), node),
             Command::Demo { node } => (None, Default::default(), node),
-            Command::Check { .. } | Command::Doctor => panic!("no node: {line}"),
+            _ => panic!("no node: {line}"),
         };
         let over = RawConfig {
             root: folder,
