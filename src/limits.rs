@@ -293,6 +293,10 @@ pub const RATE_INTERVAL_NS: u64 = 900_000_000;
 /// together, as `_other`. Cost: see [`Recorder`](crate::stats::Recorder), at most 390 KiB each.
 pub const STATS_ROWS: usize = 64;
 
+/// Most connections to the statistics' own address on each core. Beyond it: they wait to be accepted. Cost: a
+/// descriptor each.
+pub const STATS_CONNECTIONS: usize = 64;
+
 /// Shortest time for which tasks hold a core that counts as a stall.
 pub const STALL: Duration = Duration::from_millis(100);
 

@@ -176,6 +176,10 @@ pub(super) struct NodeArgs {
     #[arg(long, value_name = "CIDR", conflicts_with = "no_stats")]
     stats_allow: Vec<String>,
 
+    /// IP address and port for /stats and /metrics alone, which are then nowhere else
+    #[arg(long, value_name = "ADDR:PORT", conflicts_with = "no_stats")]
+    stats_listen: Option<String>,
+
     /// Serve no /stats
     #[arg(long)]
     no_stats: bool,
@@ -199,6 +203,9 @@ impl NodeArgs {
             busy_poll: self.busy_poll.then_some(true),
             stats_enabled: self.no_stats.then_some(false),
             stats_allow: list("--stats-allow", self.stats_allow),
+            stats_listen: self
+                .stats_listen
+                .map(|text| Written::argument("--stats-listen", text)),
             limits: self.limit.into_iter().map(limit).collect(),
             server_header: self
                 .server_header

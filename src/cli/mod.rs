@@ -193,19 +193,20 @@ mod tests {
                     busy_poll: true,
                     stats: crate::config::StatsAccess {
                         enabled: false,
-                        allow: Vec::new(),
+                        ..Default::default()
                     },
                     ..default()
                 },
             ),
             (
-                "demo --stats-allow 10.0.0.0/8 --stats-allow fd00::/8",
+                "demo --stats-allow 10.0.0.0/8 --stats-allow fd00::/8 --stats-listen 0.0.0.0:9",
                 Config {
                     stats: crate::config::StatsAccess {
                         enabled: true,
                         allow: ["10.0.0.0/8", "fd00::/8"]
                             .map(|text| crate::config::cidr::parse(text).unwrap())
                             .into(),
+                        listen: Some("0.0.0.0:9".parse().unwrap()),
                     },
                     ..default()
                 },
@@ -259,6 +260,14 @@ mod tests {
             (
                 "demo --stats-allow x",
                 "--stats-allow: 'x' is not a network; ",
+            ),
+            (
+                "demo --stats-listen 9090",
+                "--stats-listen: '9090' has no address; ",
+            ),
+            (
+                "demo --listen 127.0.0.1:9 --stats-listen 127.0.0.1:9",
+                "--stats-listen: 127.0.0.1:9 is listened on for everything else; ",
             ),
             (
                 "serve --symlinks x",
