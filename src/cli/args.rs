@@ -24,7 +24,7 @@ pub(super) enum Command {
         #[command(flatten)]
         place: PlaceArgs,
         #[command(flatten)]
-        files: FilesArgs,
+        files: Box<FilesArgs>,
         #[command(flatten)]
         node: NodeArgs,
     },

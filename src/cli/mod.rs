@@ -60,7 +60,7 @@ fn dispatch(command: Command) -> Result<(), Vec<Failure>> {
     let one = |failure| vec![failure];
     match command {
         Command::Serve { place, files, node } => {
-            let over = serving(place, files, &node)?;
+            let over = serving(place, *files, &node)?;
             logged(configure(node, over)?, serve::run)
         }
         Command::Demo { node } => logged(configure(node, RawConfig::default())?, demo::run),
@@ -112,7 +112,7 @@ mod tests {
         let told = |failures: Vec<Failure>| failures.iter().map(Failure::to_string).collect();
         match cli.command {
             Command::Serve { place, files, node } => {
-                serving(place, files, &node).and_then(|over| configure(node, over))
+                serving(place, *files, &node).and_then(|over| configure(node, over))
             }
             Command::Demo { node } => configure(node, RawConfig::default()),
             _ => panic!("no node: {line}"),
