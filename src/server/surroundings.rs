@@ -1,5 +1,5 @@
 //! Reads what the process and its kernel say of themselves: some files of proc(5) and a clock, which take
-//! less than 0.1 ms together.
+//! some 0.1 ms together.
 
 use crate::log;
 use crate::stats::Surroundings;
