@@ -5,7 +5,7 @@ use http::HeaderValue;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::raw::{File, Text, Texts, Written};
+use super::raw::{File, Switch, Text, Texts, Written};
 use super::{Mistake, prove, size};
 use crate::failure::Failure;
 use crate::files::glob::Glob;
@@ -26,6 +26,8 @@ pub struct RawFiles {
     pub cache_control: Option<Vec<Written>>,
     /// `media_types = "EXTENSION=TYPE"` or a list of them; `--media-type`.
     pub media_types: Option<Vec<Written>>,
+    /// `listing = true`, which is the text `on`; `--listing`.
+    pub listing: Option<Written>,
     /// `cache = "64MiB"`; `--file-cache`.
     pub cache: Option<Written>,
 }
@@ -40,6 +42,7 @@ pub(super) struct FilesTable {
     etag: Option<Spanned<String>>,
     cache_control: Option<Spanned<Texts>>,
     media_types: Option<Spanned<Texts>>,
+    listing: Option<Spanned<Switch>>,
     cache: Option<Spanned<Text>>,
 }
 
@@ -58,6 +61,9 @@ impl FilesTable {
             etag: one("etag", self.etag),
             cache_control: all("cache_control", self.cache_control),
             media_types: all("media_types", self.media_types),
+            listing: self
+                .listing
+                .map(|switch| file.written("files.listing", switch)),
             cache: self.cache.map(|text| file.written("files.cache", text)),
         }
     }
@@ -74,6 +80,7 @@ impl RawFiles {
             etag: over.etag.or(self.etag),
             cache_control: over.cache_control.or(self.cache_control),
             media_types: over.media_types.or(self.media_types),
+            listing: over.listing.or(self.listing),
             cache: over.cache.or(self.cache),
         }
     }
@@ -93,6 +100,7 @@ impl RawFiles {
             media_types: list(&self.media_types, faults, parse_media_type)
                 .into_iter()
                 .collect(),
+            listing: prove(self.listing.as_ref(), faults, parse_switch).unwrap_or(default.listing),
             cache_bytes: prove(self.cache.as_ref(), faults, size::parse)
                 .unwrap_or(default.cache_bytes),
         }
@@ -129,6 +137,17 @@ fn parse_dot_files(text: &str) -> Result<bool, Mistake> {
         _ => Err(Mistake::new(
             format!("'{text}' does not say what becomes of dot-files"),
             "write hide or serve",
+        )),
+    }
+}
+
+fn parse_switch(text: &str) -> Result<bool, Mistake> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err(Mistake::new(
+            format!("'{text}' is neither on nor off"),
+            "write on or off",
         )),
     }
 }
@@ -219,6 +238,7 @@ mod tests {
             hide = ["*.bak", "/private"]
             etag = "hash"
             cache_control = ["/assets/**=public, max-age=31536000, immutable", "*.html=no-cache"]
+            listing = true
             cache = "1MiB"
             media_types = [".MD=text/plain", "log=text/plain;charset=utf-8"]
         "#;
@@ -241,6 +261,7 @@ mod tests {
                 ("log".into(), value("text/plain;charset=utf-8")),
             ]
             .into(),
+            listing: true,
             cache_bytes: 1 << 20,
         };
         assert_eq!(files(text), Ok(expected));
@@ -283,6 +304,10 @@ mod tests {
             (
                 "media_types = 'md=text'",
                 "c.toml:2:15: files.media_types: 'md=text' gives",
+            ),
+            (
+                "listing = 'on'",
+                "c.toml:2:11: invalid type: string \"on\", expected a boolean",
             ),
             (
                 "cache = '1MB'",

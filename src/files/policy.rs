@@ -27,6 +27,8 @@ pub struct Policy {
     /// Media types by extension, in lower case and without its dot, before those of
     /// [`media`]. Default: none.
     pub media_types: BTreeMap<Box<str>, HeaderValue>,
+    /// Whether what lies in a folder without an index is listed. Default: no.
+    pub listing: bool,
     /// Bytes of files that a core remembers; 0 for none. Default:
     /// [`FILE_CACHE_BYTES`].
     pub cache_bytes: u64,
@@ -76,6 +78,7 @@ impl Default for Policy {
             entity_tags: EntityTags::default(),
             cache_control: Vec::new(),
             media_types: BTreeMap::new(),
+            listing: false,
             cache_bytes: FILE_CACHE_BYTES,
         }
     }
