@@ -75,6 +75,11 @@ pub(super) struct FilesArgs {
     #[arg(long, value_name = "EXT=TYPE")]
     media_type: Vec<String>,
 
+    /// Compressed neighbours, such as a.css.br, that are served in place of a file to peers that
+    /// accept them, best first; or off [default: zst,br,gz]
+    #[arg(long, value_name = "SUFFIXES|off")]
+    precompressed: Option<String>,
+
     /// Memory for files on each CPU, such as 256MiB; 0 for none [default: 64MiB]
     #[arg(long, value_name = "SIZE")]
     file_cache: Option<String>,
@@ -91,6 +96,7 @@ impl FilesArgs {
             etag: one("--etag", self.etag),
             cache_control: list("--cache-control", self.cache_control),
             media_types: list("--media-type", self.media_type),
+            precompressed: one("--precompressed", self.precompressed),
             cache: one("--file-cache", self.file_cache),
         }
     }

@@ -1,10 +1,12 @@
 //! Static files: serving a folder.
 //!
 //! Pure are what a folder is served by (`policy`, with `glob` and `media`), what its paths mean (`path`),
-//! what becomes of them (`decision`), and what tells versions of a file apart (`version`); what a core remembers of files (`cache`) does no I/O either. I/O is done
-//! by `root` and `resolve`, which open; by `transfer` and `tags`, which read; and by `service`, which puts all of
-//! it together.
+//! what becomes of them (`decision`), what is served in place of a file (`variants`), and what tells
+//! versions of a file apart (`version`); what a core remembers of files (`cache`) does no I/O either. I/O
+//! is done by `root` and `resolve`, which open; by `transfer` and `tags`, which read; by `answer`, which
+//! makes a response of what was read; and by `service`, which puts all of it together.
 
+mod answer;
 pub(crate) mod cache;
 pub mod decision;
 pub mod glob;
@@ -17,6 +19,7 @@ mod root;
 mod service;
 mod tags;
 mod transfer;
+pub mod variants;
 pub mod version;
 
 pub use self::policy::Policy;

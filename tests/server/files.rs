@@ -3,6 +3,7 @@
 mod advisories;
 mod parts;
 mod policy;
+mod precompressed;
 mod remembered;
 mod sources;
 
