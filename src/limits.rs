@@ -293,6 +293,10 @@ pub const RATE_INTERVAL_NS: u64 = 900_000_000;
 /// together, as `_other`. Cost: see [`Recorder`](crate::stats::Recorder), at most 390 KiB each.
 pub const STATS_ROWS: usize = 64;
 
+/// Most connections to the statistics' own address on each core. Beyond it: they wait to be accepted. Cost: a
+/// descriptor each.
+pub const STATS_CONNECTIONS: usize = 64;
+
 /// Shortest time for which tasks hold a core that counts as a stall.
 pub const STALL: Duration = Duration::from_millis(100);
 
@@ -305,6 +309,13 @@ pub const STATS_SECONDS: usize = 120;
 
 /// Most bytes of the dashboard's page, without what is told of routes, cores and stalls beyond a few.
 pub const DASHBOARD_BYTES: usize = 64 * 1024;
+
+/// Most bytes of a node's statistics that a command asks it for. Beyond it: the answer is refused. A core
+/// is some KiB of it.
+pub const NODE_ANSWER_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Longest that a command can be told to wait for a node's statistics.
+pub const NODE_PATIENCE: Duration = Duration::from_secs(3600);
 
 /// CPU numbers understood, from 0 to this less one: what an affinity mask of the C library holds
 /// (`CPU_SETSIZE`). Beyond it: `--cores` is refused.

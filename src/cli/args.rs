@@ -39,8 +39,32 @@ pub(super) enum Command {
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
+    /// Put the latencies of several nodes together without loss: a fleet's p99.9 that its requests had
+    #[cfg(feature = "merge")]
+    Merge(MergeArgs),
     /// Inspect this machine: what is missing for corelane to run, and to run well
     Doctor,
+}
+
+/// Options of `merge`.
+#[cfg(feature = "merge")]
+#[derive(Args, Debug)]
+pub(super) struct MergeArgs {
+    /// Nodes, such as http://127.0.0.1:8080; with a path where /stats has another
+    #[arg(value_name = "URL", required = true)]
+    pub(super) urls: Vec<String>,
+
+    /// Over which time: total, since each started; or the last 1s, 10s or 60s [default: total]
+    #[arg(long, value_name = "WINDOW")]
+    pub(super) window: Option<String>,
+
+    /// What to print: text, a table; json, the figures; or hdr, the distributions [default: text]
+    #[arg(long, value_name = "FORMAT")]
+    pub(super) format: Option<String>,
+
+    /// How long a node may take to answer, with a unit: ms, s, m or h [default: 5s]
+    #[arg(long, value_name = "DURATION")]
+    pub(super) timeout: Option<String>,
 }
 
 /// How the files of a folder are served.
@@ -150,6 +174,10 @@ pub(super) struct NodeArgs {
     #[arg(long, value_name = "CIDR", conflicts_with = "no_stats")]
     stats_allow: Vec<String>,
 
+    /// IP address and port for /stats and /metrics alone, which are then nowhere else
+    #[arg(long, value_name = "ADDR:PORT", conflicts_with = "no_stats")]
+    stats_listen: Option<String>,
+
     /// Serve no /stats
     #[arg(long)]
     no_stats: bool,
@@ -168,6 +196,9 @@ impl NodeArgs {
             busy_poll: self.busy_poll.then_some(true),
             stats_enabled: self.no_stats.then_some(false),
             stats_allow: list("--stats-allow", self.stats_allow),
+            stats_listen: self
+                .stats_listen
+                .map(|text| Written::argument("--stats-listen", text)),
             limits: self.limit.into_iter().map(limit).collect(),
             server_header: self
                 .server_header

@@ -10,6 +10,10 @@ pub mod check;
 pub mod demo;
 pub mod doctor;
 mod log;
+#[cfg(feature = "merge")]
+mod merge;
+#[cfg(feature = "merge")]
+mod node;
 pub mod serve;
 
 use std::ffi::OsString;
@@ -67,6 +71,8 @@ fn dispatch(command: Command) -> Result<(), Vec<Failure>> {
         }
         Command::Demo { node } => logged(configure(node, RawConfig::default())?, demo::run),
         Command::Check { config } => check::run(&config),
+        #[cfg(feature = "merge")]
+        Command::Merge(arguments) => merge::Merge::new(arguments)?.run(),
         Command::Doctor => doctor::run().map_err(one),
     }
 }
@@ -107,7 +113,7 @@ mod tests {
                 node,
             } => (folder, files.into_raw(), node),
             Command::Demo { node } => (None, Default::default(), node),
-            Command::Check { .. } | Command::Doctor => panic!("no node: {line}"),
+            _ => panic!("no node: {line}"),
         };
         let over = RawConfig {
             root: folder,
@@ -153,19 +159,20 @@ mod tests {
                     busy_poll: true,
                     stats: crate::config::StatsAccess {
                         enabled: false,
-                        allow: Vec::new(),
+                        ..Default::default()
                     },
                     ..default()
                 },
             ),
             (
-                "demo --stats-allow 10.0.0.0/8 --stats-allow fd00::/8",
+                "demo --stats-allow 10.0.0.0/8 --stats-allow fd00::/8 --stats-listen 0.0.0.0:9",
                 Config {
                     stats: crate::config::StatsAccess {
                         enabled: true,
                         allow: ["10.0.0.0/8", "fd00::/8"]
                             .map(|text| crate::config::cidr::parse(text).unwrap())
                             .into(),
+                        listen: Some("0.0.0.0:9".parse().unwrap()),
                     },
                     ..default()
                 },
@@ -220,6 +227,14 @@ mod tests {
             (
                 "demo --stats-allow x",
                 "--stats-allow: 'x' is not a network; ",
+            ),
+            (
+                "demo --stats-listen 9090",
+                "--stats-listen: '9090' has no address; ",
+            ),
+            (
+                "demo --listen 127.0.0.1:9 --stats-listen 127.0.0.1:9",
+                "--stats-listen: 127.0.0.1:9 is listened on for everything else; ",
             ),
             (
                 "serve --symlinks x",

@@ -68,6 +68,9 @@ pub struct StatsAccess {
     pub enabled: bool,
     /// Networks that may read it, beside loopback addresses, which always may. Default: none.
     pub allow: Vec<Cidr>,
+    /// An address of its own, where there is nothing else, and without which it is on all others. Who may
+    /// read it there is the same. Default: none.
+    pub listen: Option<SocketAddr>,
 }
 
 impl StatsAccess {
@@ -84,6 +87,7 @@ impl Default for StatsAccess {
         Self {
             enabled: true,
             allow: Vec::new(),
+            listen: None,
         }
     }
 }
@@ -179,6 +183,7 @@ impl TryFrom<RawConfig> for Config {
                     .flatten()
                     .filter_map(|written| prove(Some(written), &mut faults, cidr::parse))
                     .collect(),
+                listen: prove(raw.stats_listen.as_ref(), &mut faults, listen::parse),
             },
             limits: default.limits,
             server_header: match &raw.server_header {
@@ -197,6 +202,13 @@ impl TryFrom<RawConfig> for Config {
             },
             files: raw.files.prove(&mut faults),
         };
+        if let (Some(written), Some(address)) = (&raw.stats_listen, config.stats.listen)
+            && address.port() != 0
+            && config.listen.contains(&address)
+        {
+            let what = format!("{address} is listened on for everything else");
+            faults.push(written.fault(Mistake::new(what, "give another port")));
+        }
         let config = Self {
             limits: limit::prove(&raw.limits, config.listen.len(), &mut faults),
             ..config

@@ -30,6 +30,8 @@ pub struct RawConfig {
     pub stats_enabled: Option<bool>,
     /// `[stats] allow = "CIDR"` or a list of them; `--stats-allow`.
     pub stats_allow: Option<Vec<Written>>,
+    /// `[stats] listen = "ADDR:PORT"`; `--stats-listen`.
+    pub stats_listen: Option<Written>,
     /// `[limits] NAME = VALUE`, by name; `--limit`.
     pub limits: BTreeMap<String, Written>,
     /// `server_header = "NAME"`, or `false`, which is the text `none`; `--server-header`.
@@ -103,6 +105,7 @@ impl RawConfig {
             busy_poll: table.busy_poll,
             stats_enabled: stats.enabled,
             stats_allow: stats.allow.map(|texts| file.all("stats.allow", texts)),
+            stats_listen: stats.listen.map(|text| file.written("stats.listen", text)),
             limits: table
                 .limits
                 .into_iter()
@@ -140,6 +143,7 @@ impl RawConfig {
             busy_poll: over.busy_poll.or(self.busy_poll),
             stats_enabled: over.stats_enabled.or(self.stats_enabled),
             stats_allow: over.stats_allow.or(self.stats_allow),
+            stats_listen: over.stats_listen.or(self.stats_listen),
             limits: self.limits.into_iter().chain(over.limits).collect(),
             server_header: over.server_header.or(self.server_header),
             log_level: over.log_level.or(self.log_level),
@@ -174,6 +178,7 @@ struct FileTable {
 struct StatsTable {
     enabled: Option<bool>,
     allow: Option<Spanned<Texts>>,
+    listen: Option<Spanned<String>>,
 }
 
 /// A string, or a whole number as its digits: `cores = 2` is as plain as `cores = "2"`.

@@ -34,6 +34,7 @@ fn everything_written_is_taken() {
         [stats]
         enabled = false
         allow = ["10.0.0.0/8"]
+        listen = "10.0.0.1:9090"
         [limits]
         head_timeout = "5s"
         body_bytes = "10MiB"
@@ -58,6 +59,7 @@ fn everything_written_is_taken() {
         stats: StatsAccess {
             enabled: false,
             allow: vec![cidr::parse("10.0.0.0/8").unwrap()],
+            listen: Some("10.0.0.1:9090".parse().unwrap()),
         },
         limits,
         server_header: Some(HeaderValue::from_static("a/1 (b)")),
@@ -250,6 +252,7 @@ fn stats_admits_loopback_and_the_networks_named() {
             .iter()
             .map(|text| cidr::parse(text).unwrap())
             .collect(),
+        listen: None,
     };
     let off = StatsAccess {
         enabled: false,

@@ -121,9 +121,9 @@ impl<H: Host> Visit<'_, H> {
         let has_to_wait = head.expects_continue() && !self.work.out.is_empty();
         let host = self.host;
         let begun = catch_unwind(AssertUnwindSafe(|| {
-            let mut answer = match host.reserved(&head, peer) {
-                Some(answer) => {
-                    asked.record.whose = Whose::STATS;
+            let mut answer = match host.reserved(&head, peer, &self.wire.transport) {
+                Some((whose, answer)) => {
+                    asked.record.whose = whose;
                     self.frame_body(&head, u64::MAX)?;
                     answer
                 }

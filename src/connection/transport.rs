@@ -5,6 +5,7 @@ use super::service::Service;
 use crate::app::Answer;
 use crate::http::RequestHead;
 use crate::ring::{self, Message};
+use crate::stats::Whose;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -26,8 +27,14 @@ pub(crate) trait Host: 'static {
     /// The time since 1970-01-01T00:00:00Z, for the Date of a response.
     fn wall_clock(&self) -> Duration;
 
-    /// The answer to a request for a resource of the server itself, which no route may take.
-    fn reserved(self: &Rc<Self>, head: &RequestHead, peer: SocketAddr) -> Option<Answer>;
+    /// The answer to a request for a resource of the server itself, which no route may take, and whose
+    /// it is to statistics.
+    fn reserved(
+        self: &Rc<Self>,
+        head: &RequestHead,
+        peer: SocketAddr,
+        transport: &Self::Transport,
+    ) -> Option<(Whose, Answer)>;
 
     /// Ready at `at_ns` on the clock of its connections: a deadline beside that of the transport.
     fn passed(&self, at_ns: u64) -> Pin<Box<dyn Future<Output = ()>>>;

@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::cores;
 use crate::failure::Failure;
 use crate::files::Policy;
-use crate::limits::{Limits, RESERVED_DESCRIPTORS};
+use crate::limits::{Limits, RESERVED_DESCRIPTORS, STATS_CONNECTIONS};
 use crate::preflight::{Machine, SHARD_LOCKED_BYTES};
 use crate::ring::RingOptions;
 use crate::shard::{Factory, Report, Shard};
@@ -119,7 +119,8 @@ impl Server {
     ///
     /// `factory` is called once on each core, before any request is served. The addresses are
     /// written to standard error, a line `listening on http://ADDRESS:PORT` each, once requests
-    /// are served.
+    /// are served, and behind them a line `statistics on http://ADDRESS:PORT` if these have an address of
+    /// their own.
     ///
     /// # Errors
     /// When the server cannot start, or a shard ends by itself; the message says what to mend.
@@ -136,10 +137,17 @@ impl Server {
         let (mut supervisor, reports) = self.supervisor(Arc::new(factory))?;
         forward_signals(reports)?;
         supervisor.start()?;
-        for address in supervisor.addresses() {
+        // Behind those of the service, which scripts wait for.
+        let lines = supervisor
+            .addresses()
+            .iter()
+            .map(|address| format!("listening on http://{address}\n"));
+        let stats = supervisor
+            .stats_address()
+            .map(|address| format!("statistics on http://{address}\n"));
+        for line in lines.chain(stats) {
             // Whoever closed standard error does not wait for the line.
             // In one piece: a line of the log, which another thread writes, must not come between.
-            let line = format!("listening on http://{address}\n");
             let _ = io::stderr().write_all(line.as_bytes());
         }
         supervisor.supervise()
@@ -156,12 +164,14 @@ impl Server {
             .and_then(|(mut supervisor, reports)| {
                 supervisor.start()?;
                 let addresses = supervisor.addresses().to_vec();
+                let stats_address = supervisor.stats_address();
                 let thread = std::thread::Builder::new()
                     .name("supervisor".to_owned())
                     .spawn(move || supervisor.supervise())
                     .map_err(|error| Failure::no_thread(&error))?;
                 Ok(Running {
                     addresses,
+                    stats_address,
                     reports,
                     thread,
                 })
@@ -182,6 +192,9 @@ impl Server {
         let cpus = cores::select(&config.cores, &machine.available, machine.quota)?;
         machine.admits(cpus.len(), SHARD_LOCKED_BYTES)?;
         let listening = Listening::bind(&config.listen, cpus.len())?;
+        let stats_address = config.stats.listen.filter(|_| config.stats.enabled);
+        let stats_listening = stats_address.map(|address| Listening::bind(&[address], cpus.len()));
+        let stats_listening = stats_listening.transpose()?;
         let options = RingOptions {
             busy_poll: config.busy_poll,
             ..RingOptions::default()
@@ -191,11 +204,13 @@ impl Server {
             machine.open_files,
             cpus.len(),
             config.listen.len(),
+            stats_address.is_some(),
             config.limits.connections,
         );
         let supervisor = Supervisor::new(supervisor::Plan {
             cpus,
             listening,
+            stats_listening,
             options,
             limits: config.limits,
             server_header: config.server_header,
@@ -214,6 +229,7 @@ impl Server {
 #[derive(Debug)]
 pub struct Running {
     addresses: Vec<SocketAddr>,
+    stats_address: Option<SocketAddr>,
     reports: Sender<Report>,
     thread: JoinHandle<std::result::Result<(), Failure>>,
 }
@@ -222,6 +238,12 @@ impl Running {
     /// The addresses it listens on, with the ports that were picked.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// The address of the statistics alone, if they have one: see
+    /// [`StatsAccess::listen`](crate::config::StatsAccess::listen).
+    pub fn stats_address(&self) -> Option<SocketAddr> {
+        self.stats_address
     }
 
     /// Shuts the server down as SIGTERM would, and waits for its end.
@@ -272,12 +294,20 @@ fn forward_signals(reports: Sender<Report>) -> std::result::Result<(), Failure> 
 }
 
 /// Connections that each shard may have at once: `connections`, or fewer, so that all together leave
-/// enough descriptors for files, rings and logs. Each of its listening sockets gets one at least.
-fn credit(open_files: Option<u64>, shards: usize, addresses: usize, connections: usize) -> usize {
+/// enough descriptors for files, rings and logs, and for statistics that have an address of their own. Each of
+/// its listening sockets gets one at least.
+fn credit(
+    open_files: Option<u64>,
+    shards: usize,
+    addresses: usize,
+    has_stats: bool,
+    connections: usize,
+) -> usize {
     let Some(open_files) = open_files else {
         return connections;
     };
-    let reserved = RESERVED_DESCRIPTORS * (1 + shards) + shards * addresses;
+    let stats = if has_stats { 1 + STATS_CONNECTIONS } else { 0 };
+    let reserved = RESERVED_DESCRIPTORS * (1 + shards) + shards * (addresses + stats);
     let left = usize::try_from(open_files)
         .unwrap_or(usize::MAX)
         .saturating_sub(reserved);
@@ -292,18 +322,33 @@ mod tests {
     #[test]
     fn credit_leaves_descriptors_for_the_rest() {
         let table = [
-            (None, 2, 1, CONNECTIONS, CONNECTIONS),
-            (Some(20_000), 2, 1, CONNECTIONS, (20_000 - 64 * 3 - 2) / 2),
-            (Some(1024), 1, 2, CONNECTIONS, 1024 - 64 * 2 - 2),
-            (Some(64), 4, 1, CONNECTIONS, 1),
-            (Some(u64::MAX), 1, 1, CONNECTIONS, CONNECTIONS),
-            (None, 2, 3, 8, 8),
-            (Some(20_000), 2, 1, 100, 100),
-            (Some(64), 4, 2, 100, 2),
+            (None, 2, 1, false, CONNECTIONS, CONNECTIONS),
+            (
+                Some(20_000),
+                2,
+                1,
+                false,
+                CONNECTIONS,
+                (20_000 - 64 * 3 - 2) / 2,
+            ),
+            (
+                Some(20_000),
+                2,
+                1,
+                true,
+                CONNECTIONS,
+                (20_000 - 64 * 3 - 2 - 130) / 2,
+            ),
+            (Some(1024), 1, 2, false, CONNECTIONS, 1024 - 64 * 2 - 2),
+            (Some(64), 4, 1, true, CONNECTIONS, 1),
+            (Some(u64::MAX), 1, 1, true, CONNECTIONS, CONNECTIONS),
+            (None, 2, 3, false, 8, 8),
+            (Some(20_000), 2, 1, false, 100, 100),
+            (Some(64), 4, 2, false, 100, 2),
         ];
-        for (open_files, shards, addresses, connections, expected) in table {
+        for (open_files, shards, addresses, has_stats, connections, expected) in table {
             assert_eq!(
-                credit(open_files, shards, addresses, connections),
+                credit(open_files, shards, addresses, has_stats, connections),
                 expected,
                 "{open_files:?}"
             );

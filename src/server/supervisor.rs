@@ -16,6 +16,7 @@ use crate::stats::{ServerInfo, Snapshot, Totals};
 use http::HeaderValue;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant, SystemTime};
@@ -24,6 +25,8 @@ use std::time::{Duration, Instant, SystemTime};
 pub(super) struct Plan {
     pub(super) cpus: Vec<usize>,
     pub(super) listening: Listening,
+    /// The statistics' own address, if they have one.
+    pub(super) stats_listening: Option<Listening>,
     pub(super) options: RingOptions,
     pub(super) limits: Limits,
     pub(super) server_header: Option<HeaderValue>,
@@ -83,6 +86,17 @@ impl Supervisor {
         &self.plan.listening.addresses
     }
 
+    /// The address of the statistics alone, with the port that was picked.
+    pub(super) fn stats_address(&self) -> Option<SocketAddr> {
+        let listening = self.plan.stats_listening.as_ref()?;
+        listening.addresses.first().copied()
+    }
+
+    fn stats_socket(&self, shard: usize) -> Option<Arc<OwnedFd>> {
+        let listening = self.plan.stats_listening.as_ref()?;
+        listening.by_shard[shard].first().cloned()
+    }
+
     /// Starts every shard and, when all of them can, has them serve.
     pub(super) fn start(&mut self) -> Result<(), Failure> {
         let started_ns = monotonic_ns();
@@ -104,6 +118,7 @@ impl Supervisor {
                 index,
                 cpu,
                 sockets: self.plan.listening.by_shard[index].clone(),
+                stats_socket: self.stats_socket(index),
                 options: self.plan.options,
                 limits: self.plan.limits,
                 server_header: self.plan.server_header.clone(),
@@ -283,7 +298,10 @@ impl Supervisor {
         if self.draining_until.is_none() {
             self.draining_until = Some(Instant::now() + self.plan.shutdown_timeout);
             log::shutdown_begins(self.running);
-            self.plan.listening.refuse_new();
+            let all = [&self.plan.listening]
+                .into_iter()
+                .chain(&self.plan.stats_listening);
+            all.for_each(Listening::refuse_new);
             self.send_all(|| Order::Drain);
         }
     }

@@ -1,6 +1,6 @@
 //! Takes connections from one listener and gives each to a task.
 
-use super::Shard;
+use super::{Door, Shard};
 use crate::limits::{ACCEPT_CALM, ACCEPT_PAUSE};
 use crate::log;
 use crate::ring::{Deadline, Listener, Stream};
@@ -17,7 +17,7 @@ enum Next {
 }
 
 /// Accepts until the shard drains, and then takes what the kernel still has queued.
-pub(super) async fn accept(shard: Rc<Shard>, listener: Rc<Listener>) {
+pub(super) async fn accept(shard: Rc<Shard>, door: Door, listener: Rc<Listener>) {
     let pause = Deadline::new(shard.ring());
     let calm = Deadline::new(shard.ring());
     // Since accepting began to fail; none when that is over, and was told.
@@ -36,7 +36,7 @@ pub(super) async fn accept(shard: Rc<Shard>, listener: Rc<Listener>) {
             Next::Calm
         };
         match or(drain, or(accepted, is_over)).await {
-            Next::Accepted(Ok(stream)) => shard.serve(stream, Some(Rc::clone(&listener))),
+            Next::Accepted(Ok(stream)) => shard.serve(stream, door, Some(Rc::clone(&listener))),
             Next::Accepted(Err(error)) => {
                 // Out of descriptors or memory: trying at once would spin. The connections wait in
                 // the kernel's queue meanwhile.
@@ -58,6 +58,6 @@ pub(super) async fn accept(shard: Rc<Shard>, listener: Rc<Listener>) {
     let (streams, _) = listener.drain().await;
     streams
         .into_iter()
-        .for_each(|stream| shard.serve(stream, None));
+        .for_each(|stream| shard.serve(stream, door, None));
     shard.acceptor_ended();
 }

@@ -3,7 +3,7 @@
 use super::lanes::CoreHost;
 use super::messages::{Order, Report};
 use super::time::next_tick_ns;
-use super::{Shard, acceptor, lanes, stats};
+use super::{Door, Shard, acceptor, lanes, reserved, stats};
 use crate::app::App;
 use crate::between::{Core, Exchange};
 use crate::config::StatsAccess;
@@ -13,7 +13,7 @@ use crate::files::Policy;
 use crate::flag::Flag;
 use crate::http::CloseReason;
 use crate::latest::Latest;
-use crate::limits::{DRAIN_GRACE, END_GRACE, Limits, RESERVED_CONNECTIONS};
+use crate::limits::{DRAIN_GRACE, END_GRACE, Limits, RESERVED_CONNECTIONS, STATS_CONNECTIONS};
 use crate::log::{self, Log};
 use crate::preflight;
 use crate::ring::{self, Deadline, Listener, Notified, Notifier, Ring, RingOptions, StartError};
@@ -37,6 +37,8 @@ pub(crate) struct Setup {
     pub(crate) cpu: usize,
     /// Listening sockets of this shard alone, one for each address.
     pub(crate) sockets: Vec<Arc<OwnedFd>>,
+    /// That of the statistics' own address, if they have one.
+    pub(crate) stats_socket: Option<Arc<OwnedFd>>,
     pub(crate) options: RingOptions,
     pub(crate) limits: Limits,
     pub(crate) server_header: Option<HeaderValue>,
@@ -106,6 +108,7 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
         drained: Flag::default(),
         ended: Flag::default(),
         access: setup.access,
+        tells_health: Cell::new(false),
         info: setup.info,
         view: Latest::new(setup.view),
         fresh: RefCell::default(),
@@ -130,6 +133,10 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
         .map(|route| RouteName::new(route.host, route.template))
         .collect();
     shard.recorder().know_routes(routes.len());
+    let tells_health = router
+        .routes()
+        .any(|route| route.template == reserved::HEALTH);
+    shard.tells_health.set(tells_health);
     shard.service.route_by(router);
     observe_turns(&shard);
     for work in std::mem::take(&mut life.start) {
@@ -156,6 +163,7 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
         ticked_ns: shard.ring.now_ns(),
         spare: None,
         sockets: setup.sockets,
+        stats_socket: setup.stats_socket,
         orders: setup.orders,
         shard,
     };
@@ -204,6 +212,7 @@ struct Mailbox {
     ticked_ns: u64,
     spare: Option<Snapshot>,
     sockets: Vec<Arc<OwnedFd>>,
+    stats_socket: Option<Arc<OwnedFd>>,
 }
 
 impl Mailbox {
@@ -288,14 +297,21 @@ impl Mailbox {
         // The listening sockets share what the shard may have.
         let credit = self.shard.service.limits().connections / self.sockets.len().max(1);
         for socket in &self.sockets {
-            let listener = Listener::new(&self.shard.ring, Arc::clone(socket), credit);
-            self.shard.accepting.set(self.shard.accepting.get() + 1);
-            let accept = acceptor::accept(Rc::clone(&self.shard), Rc::new(listener));
-            glommio::spawn_local(accept).detach();
+            self.accept(socket, Door::Service, credit);
+        }
+        if let Some(socket) = &self.stats_socket {
+            self.accept(socket, Door::Stats, STATS_CONNECTIONS);
         }
     }
 
-    /// What waits to be accepted on all sockets; `None` if the kernel does not tell.
+    fn accept(&self, socket: &Arc<OwnedFd>, door: Door, credit: usize) {
+        let listener = Listener::new(&self.shard.ring, Arc::clone(socket), credit);
+        self.shard.accepting.set(self.shard.accepting.get() + 1);
+        let accept = acceptor::accept(Rc::clone(&self.shard), door, Rc::new(listener));
+        glommio::spawn_local(accept).detach();
+    }
+
+    /// What waits to be accepted on all sockets of the service; `None` if the kernel does not tell.
     fn accept_queue(&self) -> Option<AcceptQueue> {
         let queues = self
             .sockets

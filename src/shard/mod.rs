@@ -13,6 +13,7 @@ mod acceptor;
 mod lanes;
 mod mailbox;
 mod messages;
+mod reserved;
 mod socket;
 mod stats;
 mod time;
@@ -32,7 +33,7 @@ use crate::latest::Latest;
 use crate::limits::SPARE_TASKS;
 use crate::preflight;
 use crate::ring::{Listener, Ring, Stream};
-use crate::stats::{Recorder, ServerInfo, View};
+use crate::stats::{Recorder, ServerInfo, View, Whose};
 use slab::Slab;
 use std::cell::{Cell, OnceCell, RefCell, RefMut};
 use std::collections::VecDeque;
@@ -78,6 +79,8 @@ pub struct Shard {
     /// Raised at the shard's very end.
     ended: Flag,
     access: StatsAccess,
+    /// Whether the app has a route of its own for the health of the server.
+    tells_health: Cell<bool>,
     info: ServerInfo,
     view: Latest<Arc<View>>,
     fresh: RefCell<stats::Waiting>,
@@ -104,7 +107,17 @@ struct Waiting {
 #[derive(Debug)]
 struct Accepted {
     stream: Stream,
+    door: Door,
     listener: Option<Rc<Listener>>,
+}
+
+/// Which address a connection came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Door {
+    /// One of the service's.
+    Service,
+    /// That of the statistics alone.
+    Stats,
 }
 
 impl Shard {
@@ -232,8 +245,13 @@ impl Shard {
     }
 
     /// Serves a connection on a task that waits for one, or on a new one.
-    fn serve(self: &Rc<Self>, stream: Stream, listener: Option<Rc<Listener>>) {
-        if !self.tasks.give(Accepted { stream, listener }) {
+    fn serve(self: &Rc<Self>, stream: Stream, door: Door, listener: Option<Rc<Listener>>) {
+        let accepted = Accepted {
+            stream,
+            door,
+            listener,
+        };
+        if !self.tasks.give(accepted) {
             glommio::spawn_local(work(Rc::clone(self))).detach();
         }
     }
@@ -251,8 +269,13 @@ impl Host for Shard {
         Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
     }
 
-    fn reserved(self: &Rc<Self>, head: &RequestHead, peer: SocketAddr) -> Option<Answer> {
-        stats::is_asked(self, head, peer).then(|| stats::answer(self, head))
+    fn reserved(
+        self: &Rc<Self>,
+        head: &RequestHead,
+        peer: SocketAddr,
+        socket: &Socket,
+    ) -> Option<(Whose, Answer)> {
+        reserved::answer(self, head, peer, socket.door())
     }
 
     fn passed(&self, at_ns: u64) -> Pin<Box<dyn Future<Output = ()>>> {
@@ -332,7 +355,7 @@ fn work(shard: Rc<Shard>) -> impl Future<Output = ()> {
         loop {
             let next = shard.tasks.next().await;
             let Some((serving, listener)) =
-                next.map(|next| (serve(&shard, next.stream), next.listener))
+                next.map(|next| (serve(&shard, next.stream, next.door), next.listener))
             else {
                 break;
             };
@@ -345,8 +368,8 @@ fn work(shard: Rc<Shard>) -> impl Future<Output = ()> {
 }
 
 /// Serves `stream` to its end, as a connection of the shard.
-fn serve(shard: &Rc<Shard>, stream: Stream) -> impl Future<Output = ()> {
-    let wire = Rc::new(Wire::new(Socket::new(stream)));
+fn serve(shard: &Rc<Shard>, stream: Stream, door: Door) -> impl Future<Output = ()> {
+    let wire = Rc::new(Wire::new(Socket::new(stream, door)));
     let place = shard.enter(&wire);
     let serving = connection::serve(shard, wire);
     async move {

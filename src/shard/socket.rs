@@ -1,5 +1,6 @@
 //! A connection's transport on a core: a socket of the core's ring, with a deadline on its wheel.
 
+use super::Door;
 use crate::connection::{Received, Transport};
 use crate::ring::{Deadline, Lease, Message, Stream};
 use std::io;
@@ -13,12 +14,22 @@ use std::time::Duration;
 pub(crate) struct Socket {
     stream: Stream,
     deadline: Deadline,
+    door: Door,
 }
 
 impl Socket {
-    pub(super) fn new(stream: Stream) -> Self {
+    pub(super) fn new(stream: Stream, door: Door) -> Self {
         let deadline = Deadline::new(stream.ring());
-        Self { stream, deadline }
+        Self {
+            stream,
+            deadline,
+            door,
+        }
+    }
+
+    /// Which address it was accepted at.
+    pub(super) fn door(&self) -> Door {
+        self.door
     }
 }
 

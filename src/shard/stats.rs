@@ -12,8 +12,8 @@ use crate::stats::{Format, Selection, View, Window, Writing};
 use bytes::Bytes;
 use futures_lite::future::{or, yield_now};
 use futures_lite::stream;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY};
-use http::{HeaderValue, Method, StatusCode};
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY};
+use http::{HeaderValue, StatusCode};
 use std::collections::{BTreeMap, VecDeque};
 use std::future::poll_fn;
 use std::net::SocketAddr;
@@ -95,22 +95,13 @@ struct Query {
     selection: Selection,
 }
 
-/// Whether the request is for the statistics and may have them. If not, it is one like any other.
+/// Whether the request is for the statistics and may have them.
 pub(super) fn is_asked(shard: &Shard, head: &RequestHead, peer: SocketAddr) -> bool {
     PATHS.contains(&head.path_octets()) && shard.access.admits(peer.ip())
 }
 
-/// Answers a request for the statistics.
+/// Answers a request for the statistics that is to be read.
 pub(super) fn answer(shard: &Rc<Shard>, head: &RequestHead) -> Answer {
-    let refusal = match *head.method() {
-        Method::GET | Method::HEAD => None,
-        Method::OPTIONS => Some(Response::new(StatusCode::NO_CONTENT)),
-        _ => Some(Response::error(StatusCode::METHOD_NOT_ALLOWED, "")),
-    };
-    if let Some(refusal) = refusal {
-        let allow = HeaderValue::from_static("GET, HEAD, OPTIONS");
-        return Answer::ready(refusal.with_header(ALLOW, allow));
-    }
     let accept = head.field_values("accept");
     let query = match Query::parse(head.path_octets(), head.query().unwrap_or_default(), accept) {
         Ok(query) => query,

@@ -2,11 +2,11 @@
 //! figures beside them, added up over intervals and cores.
 
 use hdrhistogram::Histogram;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::mem;
 
 use super::recent::{Block, Exact};
-use super::scale::{BAND, BLOCK, highest_of};
+use super::scale::{BAND, BLOCK, highest_of, index_of};
 use crate::limits::{LATENCY_DIGITS, LATENCY_MAX_NS};
 
 /// Latencies, in nanoseconds.
@@ -245,6 +245,33 @@ impl Distribution {
         histogram
     }
 
+    /// The latencies that a histogram has, which `exact` says the exact figures of. None if it is not on
+    /// this scale, or one contradicts the other.
+    pub(super) fn from_hdr(histogram: &Histogram<u64>, exact: &LatencySummary) -> Option<Self> {
+        let scale = (histogram.low(), histogram.high(), histogram.sigfig());
+        if scale != (1, LATENCY_MAX_NS, LATENCY_DIGITS) || histogram.len() != exact.count {
+            return None;
+        }
+        if exact.count == 0 {
+            return Some(Distribution::new());
+        }
+        let place = |ns: u64| index_of(ns.min(LATENCY_MAX_NS)) as u16;
+        let counted = histogram.iter_recorded();
+        let counted = counted.map(|at| (place(at.value_iterated_to()), at.count_at_value()));
+        let mut distribution = Distribution::new();
+        distribution.merge(counted, u64::wrapping_add);
+        distribution.exact = Exact {
+            // What the mean was rounded by is lost: less than a nanosecond for each.
+            sum_ns: u128::from(exact.mean_ns) * u128::from(exact.count),
+            min_ns: exact.min_ns,
+            max_ns: exact.max_ns,
+            overflow: exact.overflow,
+        };
+        let ends = (distribution.places.first(), distribution.places.last());
+        let told = (place(exact.min_ns), place(exact.max_ns));
+        (ends == (Some(&told.0), Some(&told.1))).then_some(distribution)
+    }
+
     #[cfg(test)]
     pub(super) fn of(values: &[u64]) -> Distribution {
         let mut recent = super::recent::Recent::new();
@@ -285,7 +312,7 @@ fn band_of(place: u16) -> usize {
 /// What is told of a set of latencies, in nanoseconds; all 0 if there were none.
 ///
 /// Serialised, it has the names and the order of the `latency` section of `/stats`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LatencySummary {
     /// How many there were.
     pub count: u64,

@@ -1,7 +1,8 @@
 //! Latencies without loss: HdrHistogram's V2 encoding, deflated and in base64, as JSON and as an interval
-//! log. What several servers tell in these forms can be merged to what they had told together.
+//! log. What several servers tell in these forms can be merged to what they had told together; the JSON has
+//! the exact figures beside them, which the encoding does not keep.
 
-use super::distribution::Distribution;
+use super::distribution::{Distribution, LatencySummary};
 use super::json::{Selection, ServerInfo};
 use super::view::View;
 use base64::Engine;
@@ -16,15 +17,19 @@ pub(super) struct Encoding<'a> {
     view: &'a View,
     selection: &'a Selection,
     serializer: V2DeflateSerializer,
-    /// Those of the whole, and then of the cores.
-    done: Vec<Vec<u8>>,
+    /// Those of the whole, and then of the cores, in base64.
+    done: Vec<String>,
 }
+
+/// What latencies are in.
+pub(super) const UNIT: &str = "ns";
 
 #[derive(Serialize)]
 struct Document<'a> {
     unit: &'static str,
     window: &'static str,
     latency: &'a str,
+    summary: LatencySummary,
     cores: Vec<Core<'a>>,
 }
 
@@ -32,6 +37,7 @@ struct Document<'a> {
 struct Core<'a> {
     core: usize,
     latency: &'a str,
+    summary: LatencySummary,
 }
 
 impl<'a> Encoding<'a> {
@@ -52,40 +58,41 @@ impl<'a> Encoding<'a> {
             n if n <= self.view.cores.len() => self.view.core_latency(window, n - 1),
             _ => return false,
         };
-        let mut encoded = Vec::new();
-        self.serializer
-            .serialize(&next.to_hdr(), &mut encoded)
-            .expect(
-                "a vector takes all that is written, and the scale has fewer counters than fit",
-            );
-        self.done.push(encoded);
+        self.done.push(encode(&mut self.serializer, next));
         true
     }
 
     /// The JSON form, when all are encoded.
     pub(super) fn json(&self) -> Vec<u8> {
-        let texts: Vec<_> = self
-            .done
-            .iter()
-            .map(|bytes| BASE64_STANDARD.encode(bytes))
-            .collect();
-        let [whole, cores @ ..] = &texts[..] else {
+        let [whole, cores @ ..] = &self.done[..] else {
             unreachable!("the whole is encoded first");
         };
-        let cores = self.view.cores.iter().zip(cores);
+        let window = self.selection.window;
+        let cores = self.view.cores.iter().zip(cores).enumerate();
         let document = Document {
-            unit: "ns",
-            window: self.selection.window.name(),
+            unit: UNIT,
+            window: window.name(),
             latency: whole,
+            summary: self.view.latency(window).summary(),
             cores: cores
-                .map(|(core, latency)| Core {
+                .map(|(place, (core, latency))| Core {
                     core: core.core,
                     latency,
+                    summary: self.view.core_latency(window, place).summary(),
                 })
                 .collect(),
         };
         serde_json::to_vec(&document).expect("all keys are text")
     }
+}
+
+/// `latencies` in HdrHistogram's encoding, in base64.
+pub(super) fn encode(serializer: &mut V2DeflateSerializer, latencies: &Distribution) -> String {
+    let mut encoded = Vec::new();
+    serializer
+        .serialize(&latencies.to_hdr(), &mut encoded)
+        .expect("a vector takes all that is written, and the scale has fewer counters than fit");
+    BASE64_STANDARD.encode(encoded)
 }
 
 /// The interval log (HdrHistogram's format): one interval, the window, of all requests and, tagged, of

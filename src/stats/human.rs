@@ -3,11 +3,11 @@
 use serde_json::Value;
 
 /// What stands where there is no figure.
-const NONE: &str = "–";
+pub(crate) const NONE: &str = "–";
 
 /// `value` as a figure of this `kind`: `text`, `count`, `rate` (in a second), `time` (nanoseconds), `ms`,
 /// `span` (seconds), `bytes`, `share` (of 1) or `factor`.
-pub(super) fn told(kind: &str, value: &Value) -> String {
+pub(crate) fn told(kind: &str, value: &Value) -> String {
     if let Some(text) = value.as_str() {
         return text.to_owned();
     }
@@ -28,7 +28,7 @@ pub(super) fn told(kind: &str, value: &Value) -> String {
 }
 
 /// A whole number, its thousands apart.
-fn count(number: f64) -> String {
+pub(crate) fn count(number: f64) -> String {
     let digits = format!("{number:.0}");
     let mut told = String::new();
     for (place, digit) in digits.chars().enumerate() {
@@ -40,7 +40,8 @@ fn count(number: f64) -> String {
     told
 }
 
-fn time(ns: f64) -> String {
+/// A time in nanoseconds, with its unit.
+pub(crate) fn time(ns: f64) -> String {
     for (unit, size) in [("s", 1e9), ("ms", 1e6), ("µs", 1e3)] {
         if ns >= size {
             return format!("{} {unit}", three_digits(ns / size));

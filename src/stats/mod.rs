@@ -124,6 +124,9 @@
 //!   (32 b − 128 s) 2^s ns where s is ⌊b / 4⌋ − 1, or 0 if that is negative. Of events the first has all of
 //!   them, and each other those that ended since the one before.
 //!
+//! `hdr` has the latencies of all requests and of each core in HdrHistogram's encoding, which has counts
+//! and no more; `summary` beside each has what is exact. `corelane merge` makes one of those of several servers.
+//!
 //! # What it costs
 //!
 //! Three readings of the clock and five counters for each request; [`Recorder`] has the memory. Without
@@ -143,8 +146,9 @@ mod distribution;
 mod families;
 mod format;
 mod hdr;
-mod human;
+pub(crate) mod human;
 mod json;
+mod merged;
 mod names;
 mod protobuf;
 mod rate;
@@ -164,6 +168,7 @@ mod windows;
 pub use distribution::{Distribution, LatencySummary};
 pub use format::{Format, Writing};
 pub use json::{Selection, ServerInfo};
+pub use merged::{Told, Unreadable, merge};
 pub use names::{RouteName, SeriesName};
 pub use recorder::Recorder;
 pub use series::{Answered, MethodIndex, Times, Whose};

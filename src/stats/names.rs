@@ -167,6 +167,7 @@ mod tests {
         let mut all = Names::new(1);
         for (whose, name) in [
             (Whose::STATS, "/stats"),
+            (Whose::HEALTH, "/healthz"),
             (Whose::UNMATCHED, "_unmatched"),
             (Whose::OTHER, "_other"),
             (Whose::route(9), "_other"),

@@ -13,8 +13,10 @@ impl Whose {
     pub const UNMATCHED: Whose = Whose(1);
     /// `/stats` itself.
     pub const STATS: Whose = Whose(2);
+    /// `/healthz`, where it is the server's.
+    pub const HEALTH: Whose = Whose(3);
     /// How many are not of routes.
-    const FIXED: u32 = 3;
+    const FIXED: u32 = 4;
 
     /// That of the route with this number in its app.
     pub const fn route(number: u16) -> Whose {
@@ -43,6 +45,7 @@ impl Whose {
         match self {
             Whose::UNMATCHED => "_unmatched",
             Whose::STATS => "/stats",
+            Whose::HEALTH => "/healthz",
             _ => "_other",
         }
     }
@@ -245,7 +248,7 @@ mod tests {
         for number in [0, 7, u16::MAX] {
             assert_eq!(Whose::route(number).number(), Some(number));
         }
-        for fixed in [Whose::OTHER, Whose::UNMATCHED, Whose::STATS] {
+        for fixed in [Whose::OTHER, Whose::UNMATCHED, Whose::STATS, Whose::HEALTH] {
             assert_eq!(fixed.number(), None);
             assert!(fixed.index() < Whose::count(0));
         }

@@ -8,7 +8,7 @@ use crate::connection::{Host, Service};
 use crate::http::{CloseReason, RequestHead};
 use crate::limits::Limits;
 use crate::log::{About, Log};
-use crate::stats::Recorder;
+use crate::stats::{Recorder, Whose};
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -229,7 +229,12 @@ impl Host for Bench {
         EPOCH.saturating_add(Duration::from_nanos(self.clock.now_ns()))
     }
 
-    fn reserved(self: &Rc<Self>, _: &RequestHead, _: SocketAddr) -> Option<Answer> {
+    fn reserved(
+        self: &Rc<Self>,
+        _: &RequestHead,
+        _: SocketAddr,
+        _: &Pipe,
+    ) -> Option<(Whose, Answer)> {
         None
     }
 

@@ -158,3 +158,39 @@ fn the_demo_application_is_what_is_documented() {
     client.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi");
     assert_eq!(client.response().text(), "hi");
 }
+
+#[test]
+fn the_address_of_the_statistics_has_a_line_of_its_own_behind_the_services() {
+    let any = "127.0.0.1:0";
+    let arguments = [
+        "demo",
+        "--stats-listen",
+        any,
+        "--listen",
+        any,
+        "--listen",
+        any,
+    ];
+    let mut process = Process::start(arguments);
+    let lines: Vec<_> = (0..3).map(|_| process.line("http://")).collect();
+    let starts = [
+        "listening on http://",
+        "listening on http://",
+        "statistics on http://",
+    ];
+    let addresses: Vec<SocketAddr> = lines
+        .iter()
+        .zip(starts)
+        .map(|(line, start)| {
+            let address = line.strip_prefix(start);
+            let address = address.unwrap_or_else(|| panic!("{start} in {lines:?}"));
+            address.parse().expect("an address")
+        })
+        .collect();
+    let mut client = Client::connect(addresses[2]);
+    client.get("/stats");
+    assert_eq!(client.response().status, 200);
+    assert_eq!(listening(addresses[2]), cpus().len());
+    process.signal("TERM");
+    assert_eq!(process.end().code, Some(0));
+}

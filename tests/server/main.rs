@@ -20,6 +20,7 @@ mod files;
 mod limits;
 mod log;
 mod mutated;
+mod reserved;
 mod robustness;
 mod smuggling;
 mod stats;

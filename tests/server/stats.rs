@@ -227,7 +227,11 @@ fn who_may_not_see_it_finds_an_unknown_path() {
             .map(|text| cidr::parse(text).expect("a network"))
             .collect();
         let listen = vec![SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0))];
-        let stats = StatsAccess { enabled, allow };
+        let stats = StatsAccess {
+            enabled,
+            allow,
+            listen: None,
+        };
         Served::on(
             Server::new(Config {
                 listen,

@@ -73,6 +73,15 @@ impl Asked {
     }
 }
 
+/// The percentiles of the JSON, each as so many of 10,000.
+pub(crate) const PERCENTILES: [(&str, u64); 5] = [
+    ("/p50_ns", 5_000),
+    ("/p90_ns", 9_000),
+    ("/p99_ns", 9_900),
+    ("/p99_9_ns", 9_990),
+    ("/p99_99_ns", 9_999),
+];
+
 /// The answer of an HTTP API of another program, which has to be JSON.
 pub(crate) fn api(url: &str, query: &[(&str, &str)]) -> Value {
     let config = ureq::Agent::config_builder().timeout_global(Some(PATIENCE));

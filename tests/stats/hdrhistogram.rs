@@ -2,7 +2,7 @@
 //! `hlog` as the JSON tells.
 
 use super::REQUIREMENTS;
-use super::asked::Asked;
+use super::asked::{Asked, PERCENTILES};
 use super::support::outside::{python, run};
 use super::support::{Client, number, wait_until};
 use serde_json::{Value, json};
@@ -12,15 +12,6 @@ const SCRIPT: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/tests/stats/read_with_hdrhistogram.py"
 );
-
-/// The percentiles of the JSON, each as so many of 10,000.
-const PERCENTILES: [(&str, u64); 5] = [
-    ("/p50_ns", 5_000),
-    ("/p90_ns", 9_000),
-    ("/p99_ns", 9_900),
-    ("/p99_9_ns", 9_990),
-    ("/p99_99_ns", 9_999),
-];
 
 /// What the three formats say of one view: asked for at once, until none came between.
 fn one_view(asked: &Asked, window: &str) -> (Value, Value, String) {

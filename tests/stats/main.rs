@@ -6,6 +6,8 @@ mod support;
 mod accuracy;
 mod asked;
 mod hdrhistogram;
+#[cfg(feature = "merge")]
+mod merge;
 mod prometheus;
 mod prometheus_client;
 

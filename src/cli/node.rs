@@ -1,0 +1,173 @@
+//! Other servers, as the commands that ask them for their statistics see them: an address, and an answer
+//! within a time. It does not know what the answer says.
+
+use crate::config::raw::Written;
+use crate::config::{Mistake, duration};
+use crate::failure::Failure;
+use crate::limits::{NODE_ANSWER_BYTES, NODE_PATIENCE};
+use http::Uri;
+use std::fmt;
+use std::time::Duration;
+
+/// A server, by where its statistics are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Node {
+    /// As it was written.
+    written: String,
+    /// Without a query.
+    url: String,
+}
+
+/// Where statistics are, if the address does not say.
+const PATH: &str = "/stats";
+
+/// How long it may take to answer, if nothing else is asked for.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+impl Node {
+    /// Reads `http://HOST[:PORT][/PATH]`. Without a path it is that of `/stats`.
+    pub(super) fn parse(text: &str) -> Result<Self, Mistake> {
+        let mistake = |what: &str, mend: &str| Mistake {
+            what: format!("'{text}' {what}"),
+            mend: mend.into(),
+        };
+        let example = "write one such as http://127.0.0.1:8080";
+        let uri: Uri = text
+            .parse()
+            .map_err(|error| mistake(&format!("is not a URL: {error}"), example))?;
+        match uri.scheme_str() {
+            Some("http") => {}
+            Some("https") => {
+                let mend = "write http://, and leave TLS to a tunnel if the way is not safe";
+                return Err(mistake("is https, which is not spoken here", mend));
+            }
+            _ => return Err(mistake("does not begin with http://", example)),
+        }
+        let Some(authority) = uri.authority() else {
+            return Err(mistake("has no host", example));
+        };
+        if uri.query().is_some() {
+            return Err(mistake("has a query", "leave it out"));
+        }
+        let path = match uri.path() {
+            "" | "/" => PATH,
+            path => path,
+        };
+        Ok(Self {
+            written: text.into(),
+            url: format!("http://{authority}{path}"),
+        })
+    }
+
+    /// What it answers to a GET with `query`, if that is 200.
+    ///
+    /// # Errors
+    /// A failure that names it, where it cannot be reached, has not answered after `timeout`, or answers
+    /// something else.
+    pub(super) fn get(&self, query: &str, timeout: Duration) -> Result<Vec<u8>, Failure> {
+        let config = ureq::Agent::config_builder()
+            .timeout_global(Some(timeout))
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .proxy(None)
+            .build();
+        let agent = ureq::Agent::new_with_config(config);
+        let unreached = |error: ureq::Error| match error {
+            ureq::Error::Timeout(_) => self.failure(
+                format_args!("no answer within {timeout:?}"),
+                "see that it runs and is not overloaded, or give a longer --timeout",
+            ),
+            error => self.failure(error, "see that it runs, and that this is its address"),
+        };
+        let mut response = agent
+            .get(format!("{}?{query}", self.url))
+            .call()
+            .map_err(unreached)?;
+        if response.status() != http::StatusCode::OK {
+            return Err(self.failure(
+                format_args!("it answers {}", response.status()),
+                "see that this is its address, and that its --stats-allow has this machine's",
+            ));
+        }
+        let body = response.body_mut().with_config();
+        body.limit(NODE_ANSWER_BYTES)
+            .read_to_vec()
+            .map_err(unreached)
+    }
+
+    /// Its address, as it was written.
+    pub(super) fn written(&self) -> &str {
+        &self.written
+    }
+
+    /// A failure of this node.
+    pub(super) fn failure(&self, what: impl fmt::Display, mend: &str) -> Failure {
+        Failure::run(format!("{self}: {what}"), mend)
+    }
+}
+
+/// The value of an option that was given, by its name; what is wrong with it is added to `faults`.
+pub(super) fn prove<T>(
+    name: &str,
+    text: Option<String>,
+    faults: &mut Vec<Failure>,
+    parse: impl Fn(&str) -> Result<T, Mistake>,
+) -> Option<T> {
+    let text = text?;
+    let fault = |mistake| Written::argument(name, text.clone()).fault(mistake);
+    parse(&text)
+        .map_err(|mistake| faults.push(fault(mistake)))
+        .ok()
+}
+
+/// How long a node may take to answer: `--timeout`.
+pub(super) fn prove_timeout(text: Option<String>, faults: &mut Vec<Failure>) -> Duration {
+    let parse = |text: &str| match duration::parse(text, NODE_PATIENCE)? {
+        Duration::ZERO => Err(Mistake {
+            what: format!("'{text}' is no time to answer in"),
+            mend: "write one such as 500ms".into(),
+        }),
+        timeout => Ok(timeout),
+    };
+    prove("--timeout", text, faults, parse).unwrap_or(TIMEOUT)
+}
+
+impl fmt::Display for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.written)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses() {
+        for (text, url) in [
+            ("http://a", "http://a/stats"),
+            ("http://a:80/", "http://a:80/stats"),
+            ("http://[::1]:8080", "http://[::1]:8080/stats"),
+            ("http://a/internal/stats", "http://a/internal/stats"),
+        ] {
+            let node = Node::parse(text).expect(text);
+            assert_eq!((&*node.url, node.to_string()), (url, text.to_owned()));
+        }
+        for (text, what) in [
+            (
+                "https://a",
+                "'https://a' is https, which is not spoken here",
+            ),
+            ("a:8080", "'a:8080' does not begin with http://"),
+            ("ftp://a", "'ftp://a' does not begin with http://"),
+            ("/stats", "'/stats' does not begin with http://"),
+            ("http://a/?fresh=1", "'http://a/?fresh=1' has a query"),
+            ("http:// a", "'http:// a' is not a URL: "),
+            ("", "'' is not a URL: "),
+        ] {
+            let mistake = Node::parse(text).expect_err(text);
+            assert!(mistake.what.starts_with(what), "{}", mistake.what);
+        }
+    }
+}

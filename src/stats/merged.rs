@@ -1,0 +1,202 @@
+//! Latencies that several servers told in the form `hdr`, made one distribution as if one server had
+//! counted all of them. An average of percentiles is none; this is.
+
+use super::distribution::{Distribution, LatencySummary};
+use super::hdr::{UNIT, encode};
+use super::view::Window;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use hdrhistogram::serialization::{Deserializer, V2DeflateSerializer};
+use serde::Deserialize;
+
+/// What one server told.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Told {
+    /// Over which time.
+    pub window: Window,
+    /// How many cores it has.
+    pub cores: usize,
+    /// Of all its requests.
+    pub latency: Distribution,
+}
+
+/// Why something is not what a server tells in the form `hdr`.
+#[derive(Debug, thiserror::Error)]
+pub enum Unreadable {
+    /// It is not JSON, or has other fields.
+    #[error("not statistics in the form hdr: {0}")]
+    Form(#[from] serde_json::Error),
+    /// It is of a window that is not known, or in another unit.
+    #[error("statistics of another kind: window {window:?} in {unit:?}")]
+    Kind {
+        /// What it says its window is.
+        window: String,
+        /// What it says its unit is.
+        unit: String,
+    },
+    /// The histogram cannot be decoded.
+    #[error("a histogram that cannot be decoded: {0}")]
+    Encoding(String),
+    /// The histogram is on another scale, or is not what is said of it.
+    #[error("a histogram on another scale, or one that is not what its summary says")]
+    Contradiction,
+}
+
+#[derive(Deserialize)]
+struct Document {
+    unit: String,
+    window: String,
+    latency: String,
+    summary: LatencySummary,
+    cores: Vec<serde::de::IgnoredAny>,
+}
+
+impl Told {
+    /// Reads what a server answered with `?format=hdr`.
+    ///
+    /// # Errors
+    /// If it is anything else.
+    pub fn read(json: &[u8]) -> Result<Told, Unreadable> {
+        let Document {
+            unit,
+            window,
+            latency,
+            summary,
+            cores,
+        } = serde_json::from_slice(json)?;
+        let known = Window::ALL.into_iter().find(|one| one.name() == window);
+        let Some(known) = known.filter(|_| unit == UNIT) else {
+            return Err(Unreadable::Kind { window, unit });
+        };
+        let encoding = |error: &dyn std::fmt::Display| Unreadable::Encoding(error.to_string());
+        let bytes = BASE64_STANDARD
+            .decode(latency)
+            .map_err(|error| encoding(&error))?;
+        let histogram = Deserializer::new()
+            .deserialize(&mut &bytes[..])
+            .map_err(|error| encoding(&error))?;
+        let latency =
+            Distribution::from_hdr(&histogram, &summary).ok_or(Unreadable::Contradiction)?;
+        Ok(Told {
+            window: known,
+            cores: cores.len(),
+            latency,
+        })
+    }
+}
+
+/// All latencies together: percentiles are those that one server would have told that had counted them
+/// all, and so are count, minimum and maximum. The mean is at most 1 ns too low.
+pub fn merge<'a>(latencies: impl IntoIterator<Item = &'a Distribution>) -> Distribution {
+    let mut sum = Distribution::new();
+    for latencies in latencies {
+        sum.add(latencies);
+    }
+    sum
+}
+
+impl Distribution {
+    /// In HdrHistogram's V2 encoding, deflated and in base64.
+    pub fn encode(&self) -> String {
+        encode(&mut V2DeflateSerializer::new(), self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::LATENCY_MAX_NS;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn document(latencies: &Distribution) -> serde_json::Value {
+        json!({
+            "unit": "ns",
+            "window": "10s",
+            "latency": latencies.encode(),
+            "summary": latencies.summary(),
+            "cores": [{}, {}],
+        })
+    }
+
+    fn read(document: &serde_json::Value) -> Result<Told, Unreadable> {
+        Told::read(document.to_string().as_bytes())
+    }
+
+    proptest! {
+        #[test]
+        fn several_are_what_one_had_counted(
+            latencies in prop::collection::vec(
+                prop::collection::vec(0..2 * LATENCY_MAX_NS, 0..50), 1..5
+            )
+        ) {
+            let told: Vec<_> = latencies
+                .iter()
+                .map(|latencies| read(&document(&Distribution::of(latencies))).expect("hdr"))
+                .collect();
+            let mut merged = merge(told.iter().map(|told| &told.latency)).summary();
+            let mut one = Distribution::of(&latencies.concat()).summary();
+            prop_assert!((merged.mean_ns..=merged.mean_ns + 1).contains(&one.mean_ns));
+            // How many were longer than the scale is not told.
+            (merged.mean_ns, one.mean_ns, one.overflow) = (0, 0, 0);
+            prop_assert_eq!(merged, one);
+        }
+
+        #[test]
+        fn nothing_makes_it_panic(bytes: Vec<u8>, latency: Vec<u8>) {
+            let _ = Told::read(&bytes);
+            let mut document = document(&Distribution::of(&[1]));
+            document["latency"] = BASE64_STANDARD.encode(latency).into();
+            prop_assert!(read(&document).is_err());
+        }
+    }
+
+    #[test]
+    fn what_is_told() {
+        let told = read(&document(&Distribution::of(&[5, 700]))).expect("hdr");
+        assert_eq!((told.window, told.cores), (Window::TenSeconds, 2));
+        let summary = told.latency.summary();
+        assert_eq!((summary.count, summary.min_ns, summary.max_ns), (2, 5, 700));
+        let nothing = read(&document(&Distribution::new())).expect("hdr");
+        assert_eq!(nothing.latency.summary(), LatencySummary::default());
+    }
+
+    #[test]
+    fn what_is_refused() {
+        let good = document(&Distribution::of(&[5, 700]));
+        let other = Distribution::of(&[5]).encode();
+        let mut wide = hdrhistogram::Histogram::<u64>::new_with_bounds(1, 1_000, 3).unwrap();
+        wide.record_n(5, 2).unwrap();
+        let mut bytes = Vec::new();
+        hdrhistogram::serialization::Serializer::serialize(
+            &mut V2DeflateSerializer::new(),
+            &wide,
+            &mut bytes,
+        )
+        .unwrap();
+        for (pointer, value, expected) in [
+            ("/unit", json!("ms"), "statistics of another kind"),
+            ("/window", json!("2s"), "statistics of another kind"),
+            ("/latency", json!("?"), "a histogram that cannot be decoded"),
+            (
+                "/latency",
+                json!("AAAA"),
+                "a histogram that cannot be decoded",
+            ),
+            ("/latency", json!(other), "a histogram on another scale"),
+            (
+                "/latency",
+                json!(BASE64_STANDARD.encode(bytes)),
+                "a histogram on another scale",
+            ),
+            ("/summary/count", json!(3), "a histogram on another scale"),
+            ("/summary/max_ns", json!(7), "a histogram on another scale"),
+            ("/summary", json!(null), "not statistics in the form hdr"),
+        ] {
+            let mut document = good.clone();
+            *document.pointer_mut(pointer).expect("a field") = value;
+            let refused = read(&document).expect_err(pointer).to_string();
+            assert!(refused.starts_with(expected), "{pointer}: {refused}");
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! What the server answers itself: at which address, to whom, and what an app has to say in it.
+
+use super::app::{Served, app};
+use super::support::client::Response;
+use super::support::{Client, assert_adds_up, number};
+use corelane::config::{Config, StatsAccess};
+use corelane::{App, Request, Running, Server, Shard};
+use serde_json::Value;
+use std::net::{Ipv4Addr, SocketAddr};
+
+const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// Serves `factory` with an address for the statistics alone.
+fn with_stats_apart(factory: impl Fn(&Shard) -> App + Send + Sync + 'static) -> Running {
+    let server = Server::new(Config {
+        listen: vec![LOOPBACK],
+        stats: StatsAccess {
+            listen: Some(LOOPBACK),
+            ..StatsAccess::default()
+        },
+        ..Config::default()
+    });
+    server.start(factory).expect("the server starts")
+}
+
+fn get(address: SocketAddr, path: &str) -> Response {
+    let mut client = Client::connect(address);
+    client.get(path);
+    client.response()
+}
+
+#[test]
+fn statistics_with_an_address_of_their_own_are_nowhere_else() {
+    let running = with_stats_apart(app);
+    let service = running.addresses()[0];
+    let stats = running.stats_address().expect("an address");
+    assert_ne!(service, stats);
+    for path in ["/stats", "/metrics"] {
+        // The demo greets whoever is called so.
+        let greeting = format!("Hello, {}", &path[1..]);
+        assert_eq!(get(service, path).text(), greeting);
+        assert_eq!(get(stats, path).status, 200, "{path}");
+    }
+    // There is nothing of the app there.
+    for path in ["/", "/plaintext", "/stats/", "/none/such"] {
+        assert_eq!(get(stats, path).status, 404, "{path}");
+    }
+    let mut client = Client::connect(stats);
+    client.get("/stats?fresh=1&filter=");
+    let told: Value = serde_json::from_slice(&client.response().body).expect("JSON");
+    assert_adds_up(&told);
+    let routes = told["routes"].as_array().expect("a list");
+    let count = |name: &str| {
+        let of_name = routes.iter().filter(|route| route["route"] == name);
+        of_name.map(|route| number(route, "/count")).sum::<u64>()
+    };
+    assert_eq!(
+        (count("/{name}"), count("/stats"), count("_unmatched")),
+        (2, 2, 4)
+    );
+    drop(client);
+
+    // What follows it is told of the end like any other.
+    let mut follower = Client::connect(stats);
+    follower.get("/stats?format=sse");
+    follower.head_response();
+    std::thread::scope(|scope| {
+        scope.spawn(|| running.stop().expect("no shard failed"));
+        while !follower.chunk().expect("a chunk").is_empty() {}
+        follower.assert_closed();
+    });
+}
+
+#[test]
+fn without_statistics_their_address_is_not_bound() {
+    let server = Server::new(Config {
+        listen: vec![LOOPBACK],
+        stats: StatsAccess {
+            enabled: false,
+            listen: Some(LOOPBACK),
+            ..StatsAccess::default()
+        },
+        ..Config::default()
+    });
+    let running = server.start(app).expect("the server starts");
+    assert_eq!(running.stats_address(), None);
+    running.stop().expect("no shard failed");
+}
+
+#[test]
+fn an_address_that_is_taken_is_told() {
+    let held = std::net::TcpListener::bind(LOOPBACK).expect("a port");
+    let taken = held.local_addr().expect("its address");
+    let server = Server::new(Config {
+        listen: vec![LOOPBACK],
+        stats: StatsAccess {
+            listen: Some(taken),
+            ..StatsAccess::default()
+        },
+        ..Config::default()
+    });
+    let error = server.start(app).expect_err("it cannot start");
+    let expected = format!("{taken} is in use");
+    assert!(error.to_string().contains(&expected), "{error}");
+}
+
+#[test]
+fn whether_it_serves_is_told_to_anyone() {
+    let running = with_stats_apart(app);
+    for address in [
+        running.addresses()[0],
+        running.stats_address().expect("an address"),
+    ] {
+        let response = get(address, "/healthz");
+        assert_eq!((response.status, response.text()), (200, "serving\n"));
+        assert_eq!(response.field("cache-control"), Some("no-store"));
+        let mut client = Client::connect(address);
+        for (method, status) in [("HEAD", 200), ("OPTIONS", 204), ("POST", 405)] {
+            client.send(format!("{method} /healthz HTTP/1.1\r\nHost: a\r\n\r\n"));
+            let response = client.try_response(method == "HEAD").expect("a response");
+            assert_eq!(response.status, status, "{method}");
+            assert_eq!(response.field("allow").is_some(), method != "HEAD");
+        }
+        assert_ne!(get(address, "/healthz/").text(), "serving\n");
+    }
+    running.stop().expect("no shard failed");
+}
+
+#[test]
+fn who_may_not_see_statistics_sees_whether_it_serves() {
+    let server = Server::new(Config {
+        listen: vec![LOOPBACK],
+        stats: StatsAccess {
+            enabled: false,
+            ..StatsAccess::default()
+        },
+        ..Config::default()
+    });
+    let served = Served::on(server, app);
+    assert_eq!(get(served.address, "/healthz").text(), "serving\n");
+    assert_eq!(get(served.address, "/stats").text(), "Hello, stats");
+}
+
+#[test]
+fn a_route_of_the_app_tells_of_its_health_instead() {
+    let served = Served::with(|shard| {
+        app(shard).get("/healthz", async |_: Request| "the database is there")
+    });
+    assert_eq!(
+        get(served.address, "/healthz").text(),
+        "the database is there"
+    );
+    let stats = super::support::fresh_stats(served.address);
+    let routes = stats["routes"].as_array().expect("a list");
+    let told = routes.iter().find(|route| route["route"] == "/healthz");
+    assert_eq!(number(told.expect("a route"), "/count"), 1);
+}
+
+#[test]
+fn a_shutdown_is_told_while_it_lasts() {
+    let server = Server::bind(LOOPBACK);
+    let running = server.start(app).expect("the server starts");
+    let address = running.addresses()[0];
+    let mut idle = Client::connect(address);
+    idle.assert_alive();
+    let mut asking = Client::connect(address);
+    asking.send("GET /healthz HTTP/1.1\r\nHo");
+    std::thread::scope(|scope| {
+        scope.spawn(|| running.stop().expect("no shard failed"));
+        // Those that wait for nothing are closed: by then it is under way.
+        idle.assert_closed();
+        asking.send("st: a\r\n\r\n");
+        let response = asking.response();
+        assert_eq!((response.status, response.text()), (503, "draining\n"));
+        assert_eq!(response.field("cache-control"), Some("no-store"));
+        assert!(response.closes());
+        asking.assert_closed();
+    });
+}
