@@ -24,7 +24,7 @@ pub(super) enum Command {
         #[arg(value_name = "DIR")]
         folder: Option<PathBuf>,
         #[command(flatten)]
-        files: FilesArgs,
+        files: Box<FilesArgs>,
         #[command(flatten)]
         node: NodeArgs,
     },
