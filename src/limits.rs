@@ -357,6 +357,21 @@ pub const CACHED_FILE_BYTES: usize = 64 * 1024;
 /// Most larger files that a core keeps open to send them again. Cost: a descriptor each.
 pub const OPEN_FILES: usize = 32;
 
+/// Entries of a folder that are read at a time to list them, on the core's thread for blocking calls.
+pub const LISTING_SLICE_ENTRIES: usize = 512;
+
+/// Most entries of a folder that are sorted to list them. Beyond it: they are listed in the order in which
+/// the file system has them, and read as they are sent. Cost: 24 bytes each, and their names.
+pub const LISTING_ENTRIES: usize = 100_000;
+
+/// Most memory that the entries of a folder being served and of those below it may take on a core, for all
+/// listings on their way together, in bytes. Beyond it: a listing is not sorted, as with
+/// [`LISTING_ENTRIES`].
+pub const LISTING_BYTES: usize = 64 * 1024 * 1024;
+
+/// Bytes of a listing that are written at a time, before the core's other tasks get their turn.
+pub const LISTING_PIECE_BYTES: usize = 32 * 1024;
+
 /// How old what is known of a file or of a folder being served may get before it is looked at again.
 /// With the time of a look it stays below a second.
 pub const FILE_FRESHNESS: Duration = Duration::from_millis(500);
@@ -404,6 +419,7 @@ const _: () = assert!(POOL_IDLE.as_nanos() < POOL_LIFETIME.as_nanos());
 const _: () = assert!(2 * CONNECT_TIMEOUT.as_nanos() < POOL_WAIT.as_nanos());
 const _: () = assert!(RECONNECT_PAUSE.as_nanos() < RECONNECT_PAUSE_MAX.as_nanos());
 const _: () = assert!(NAME_BYTES < PATH_BYTES);
+const _: () = assert!(LISTING_SLICE_ENTRIES < LISTING_ENTRIES);
 const _: () = assert!(OPEN_FILES < RESERVED_DESCRIPTORS);
 const _: () =
     assert!(INLINE_BODY_BYTES <= CACHED_FILE_BYTES && FILE_SAMPLE_BYTES < INLINE_BODY_BYTES);

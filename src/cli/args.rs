@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::place::PlaceArgs;
 use crate::config::files::RawFiles;
 use crate::config::raw::{RawConfig, Written};
 
@@ -20,9 +21,8 @@ pub(super) struct Cli {
 pub(super) enum Command {
     /// Serve the files of a folder
     Serve {
-        /// Folder to serve [default: root in the configuration file, or the current folder]
-        #[arg(value_name = "DIR")]
-        folder: Option<PathBuf>,
+        #[command(flatten)]
+        place: PlaceArgs,
         #[command(flatten)]
         files: Box<FilesArgs>,
         #[command(flatten)]
@@ -104,14 +104,21 @@ pub(super) struct FilesArgs {
     #[arg(long, value_name = "SUFFIXES|off")]
     precompressed: Option<String>,
 
+    /// Whether a folder without an index is listed: on or off [default: on, but off with --config]
+    #[arg(long, value_name = "on|off")]
+    listing: Option<String>,
+
     /// Memory for files on each CPU, such as 256MiB; 0 for none [default: 64MiB]
     #[arg(long, value_name = "SIZE")]
     file_cache: Option<String>,
 }
 
 impl FilesArgs {
-    /// What was written.
-    pub(super) fn into_raw(self) -> RawFiles {
+    /// What was written; without a configuration file a folder is listed unless that is forbidden.
+    pub(super) fn into_raw(mut self, has_file: bool) -> RawFiles {
+        if !has_file {
+            self.listing.get_or_insert_with(|| "on".to_owned());
+        }
         let one = |name, text: Option<String>| text.map(|text| Written::argument(name, text));
         RawFiles {
             symlinks: one("--symlinks", self.symlinks),
@@ -121,6 +128,7 @@ impl FilesArgs {
             cache_control: list("--cache-control", self.cache_control),
             media_types: list("--media-type", self.media_type),
             precompressed: one("--precompressed", self.precompressed),
+            listing: one("--listing", self.listing),
             cache: one("--file-cache", self.file_cache),
         }
     }
@@ -184,6 +192,11 @@ pub(super) struct NodeArgs {
 }
 
 impl NodeArgs {
+    /// Whether addresses to listen on were given.
+    pub(super) fn has_listen(&self) -> bool {
+        !self.listen.is_empty()
+    }
+
     /// What was written, without the file that `--config` names.
     pub(super) fn into_raw(self) -> RawConfig {
         RawConfig {

@@ -14,6 +14,7 @@ mod log;
 mod merge;
 #[cfg(feature = "merge")]
 mod node;
+mod place;
 pub mod serve;
 
 use std::ffi::OsString;
@@ -25,7 +26,8 @@ use crate::config::Config;
 use crate::config::raw::RawConfig;
 use crate::failure::Failure;
 use crate::log::Lines;
-use args::{Cli, Command, NodeArgs};
+use args::{Cli, Command, FilesArgs, NodeArgs};
+use place::PlaceArgs;
 
 /// Runs the program with its own arguments, to its end.
 pub fn run() -> ExitCode {
@@ -57,16 +59,8 @@ pub fn run_with(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>
 fn dispatch(command: Command) -> Result<(), Vec<Failure>> {
     let one = |failure| vec![failure];
     match command {
-        Command::Serve {
-            folder,
-            files,
-            node,
-        } => {
-            let over = RawConfig {
-                root: folder,
-                files: files.into_raw(),
-                ..RawConfig::default()
-            };
+        Command::Serve { place, files, node } => {
+            let over = serving(place, *files, &node)?;
             logged(configure(node, over)?, serve::run)
         }
         Command::Demo { node } => logged(configure(node, RawConfig::default())?, demo::run),
@@ -75,6 +69,15 @@ fn dispatch(command: Command) -> Result<(), Vec<Failure>> {
         Command::Merge(arguments) => merge::Merge::new(arguments)?.run(),
         Command::Doctor => doctor::run().map_err(one),
     }
+}
+
+/// What was written of what `serve` serves, and how.
+fn serving(place: PlaceArgs, files: FilesArgs, node: &NodeArgs) -> Result<RawConfig, Vec<Failure>> {
+    let place = place.into_raw(node.has_listen());
+    Ok(RawConfig {
+        files: files.into_raw(node.config.is_some()),
+        ..place.map_err(|failure| vec![failure])?
+    })
 }
 
 /// Runs `command` with a log, which is written to its end before a failure is reported.
@@ -106,21 +109,15 @@ mod tests {
         let arguments = line.split(' ').filter(|word| !word.is_empty());
         let cli = Cli::try_parse_from(std::iter::once("corelane").chain(arguments))
             .map_err(|error| vec![error.to_string()])?;
-        let (folder, files, node) = match cli.command {
-            Command::Serve {
-                folder,
-                files,
-                node,
-            } => (folder, files.into_raw(), node),
-            Command::Demo { node } => (None, Default::default(), node),
+        let told = |failures: Vec<Failure>| failures.iter().map(Failure::to_string).collect();
+        match cli.command {
+            Command::Serve { place, files, node } => {
+                serving(place, *files, &node).and_then(|over| configure(node, over))
+            }
+            Command::Demo { node } => configure(node, RawConfig::default()),
             _ => panic!("no node: {line}"),
-        };
-        let over = RawConfig {
-            root: folder,
-            files,
-            ..RawConfig::default()
-        };
-        configure(node, over).map_err(|failures| failures.iter().map(Failure::to_string).collect())
+        }
+        .map_err(told)
     }
 
     #[test]
@@ -131,16 +128,23 @@ mod tests {
     #[test]
     fn arguments_become_the_configuration() {
         let default = Config::default;
+        let serve = || Config {
+            files: crate::files::Policy {
+                listing: true,
+                ..Default::default()
+            },
+            ..default()
+        };
         let mut limits = default().limits;
         limits.head.field_lines = 60;
         let table = [
-            ("serve", default()),
+            ("serve", serve()),
             ("demo", default()),
             (
                 "serve public",
                 Config {
                     root: "public".into(),
-                    ..default()
+                    ..serve()
                 },
             ),
             (
@@ -148,7 +152,37 @@ mod tests {
                 Config {
                     listen: vec!["[::1]:80".parse().unwrap(), "127.0.0.1:0".parse().unwrap()],
                     root: "-x".into(),
+                    ..serve()
+                },
+            ),
+            (
+                "serve 8000",
+                Config {
+                    listen: vec!["127.0.0.1:8000".parse().unwrap()],
+                    ..serve()
+                },
+            ),
+            (
+                "serve --bind ::1 -d a",
+                Config {
+                    listen: vec!["[::1]:8080".parse().unwrap()],
+                    root: "a".into(),
+                    ..serve()
+                },
+            ),
+            (
+                "serve -b 0.0.0.0 0 --directory 8000 --listing off",
+                Config {
+                    listen: vec!["0.0.0.0:0".parse().unwrap()],
+                    root: "8000".into(),
                     ..default()
+                },
+            ),
+            (
+                "serve ./8000",
+                Config {
+                    root: "./8000".into(),
+                    ..serve()
                 },
             ),
             (
@@ -194,6 +228,7 @@ mod tests {
                         media_types: [("x".into(), http::HeaderValue::from_static("text/x"))]
                             .into(),
                         precompressed: Vec::new(),
+                        listing: true,
                         cache_bytes: 0,
                     },
                     ..default()
@@ -241,6 +276,30 @@ mod tests {
                 "--symlinks: 'x' does not say which symbolic links",
             ),
             (
+                "serve --listing yes",
+                "--listing: 'yes' is neither on nor off; write on or off",
+            ),
+            (
+                "serve 65536",
+                "PORT: '127.0.0.1:65536' is not ADDR:PORT; write",
+            ),
+            (
+                "serve --bind localhost",
+                "--bind: 'localhost:8080' names a host; write its IP address",
+            ),
+            (
+                "serve 8000 --listen 127.0.0.1:0",
+                "--listen: the port 8000 is given as well; leave one",
+            ),
+            (
+                "serve a -d b",
+                "--directory: both b and a are to be served; name one folder",
+            ),
+            (
+                "serve --bind 127.0.0.1 --listen 127.0.0.1:0",
+                "error: the argument '--bind <ADDR>' cannot be used with '--listen",
+            ),
+            (
                 "demo --log-level loud",
                 "--log-level: 'loud' is not a level of the log; ",
             ),
@@ -277,7 +336,10 @@ mod tests {
         assert_eq!(config.limits.body_bytes, 3);
         assert_eq!(config.limits.head.field_lines, 2);
 
-        let config = configured(&format!("serve b --config {file}")).unwrap();
+        assert!(!config.files.listing);
+
+        let config = configured(&format!("serve b --config {file} --listing on")).unwrap();
+        assert!(config.files.listing);
         assert_eq!(config.root, PathBuf::from("b"));
     }
 

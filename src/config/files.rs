@@ -5,7 +5,7 @@ use http::HeaderValue;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::raw::{File, Text, Texts, Written};
+use super::raw::{File, Switch, Text, Texts, Written};
 use super::{Mistake, prove, size};
 use crate::failure::Failure;
 use crate::files::glob::Glob;
@@ -30,6 +30,8 @@ pub struct RawFiles {
     pub media_types: Option<Vec<Written>>,
     /// `precompressed = "zst,br,gz"`; `--precompressed`.
     pub precompressed: Option<Written>,
+    /// `listing = true`, which is the text `on`; `--listing`.
+    pub listing: Option<Written>,
     /// `cache = "64MiB"`; `--file-cache`.
     pub cache: Option<Written>,
 }
@@ -45,6 +47,7 @@ pub(super) struct FilesTable {
     cache_control: Option<Spanned<Texts>>,
     media_types: Option<Spanned<Texts>>,
     precompressed: Option<Spanned<String>>,
+    listing: Option<Spanned<Switch>>,
     cache: Option<Spanned<Text>>,
 }
 
@@ -64,6 +67,9 @@ impl FilesTable {
             cache_control: all("cache_control", self.cache_control),
             media_types: all("media_types", self.media_types),
             precompressed: one("precompressed", self.precompressed),
+            listing: self
+                .listing
+                .map(|switch| file.written("files.listing", switch)),
             cache: self.cache.map(|text| file.written("files.cache", text)),
         }
     }
@@ -81,6 +87,7 @@ impl RawFiles {
             cache_control: over.cache_control.or(self.cache_control),
             media_types: over.media_types.or(self.media_types),
             precompressed: over.precompressed.or(self.precompressed),
+            listing: over.listing.or(self.listing),
             cache: over.cache.or(self.cache),
         }
     }
@@ -102,6 +109,7 @@ impl RawFiles {
                 .collect(),
             precompressed: prove(self.precompressed.as_ref(), faults, parse_precompressed)
                 .unwrap_or(default.precompressed),
+            listing: prove(self.listing.as_ref(), faults, parse_switch).unwrap_or(default.listing),
             cache_bytes: prove(self.cache.as_ref(), faults, size::parse)
                 .unwrap_or(default.cache_bytes),
         }
@@ -138,6 +146,17 @@ fn parse_dot_files(text: &str) -> Result<bool, Mistake> {
         _ => Err(Mistake::new(
             format!("'{text}' does not say what becomes of dot-files"),
             "write hide or serve",
+        )),
+    }
+}
+
+fn parse_switch(text: &str) -> Result<bool, Mistake> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err(Mistake::new(
+            format!("'{text}' is neither on nor off"),
+            "write on or off",
         )),
     }
 }
@@ -251,6 +270,7 @@ mod tests {
             etag = "hash"
             cache_control = ["/assets/**=public, max-age=31536000, immutable", "*.html=no-cache"]
             precompressed = "br, gz"
+            listing = true
             cache = "1MiB"
             media_types = [".MD=text/plain", "log=text/plain;charset=utf-8"]
         "#;
@@ -274,6 +294,7 @@ mod tests {
             ]
             .into(),
             precompressed: vec![ContentCoding::Brotli, ContentCoding::Gzip],
+            listing: true,
             cache_bytes: 1 << 20,
         };
         assert_eq!(files(text), Ok(expected));
@@ -328,6 +349,10 @@ mod tests {
             (
                 "precompressed = ''",
                 "c.toml:2:17: files.precompressed: '' does not say",
+            ),
+            (
+                "listing = 'on'",
+                "c.toml:2:11: invalid type: string \"on\", expected a boolean",
             ),
             (
                 "cache = '1MB'",

@@ -187,6 +187,10 @@ pub(super) struct Text(String);
 /// A string, or `false` as the text `none`.
 struct NameOrFalse(String);
 
+/// `true` or `false`, as the text `on` or `off`.
+#[derive(Deserialize)]
+pub(super) struct Switch(bool);
+
 /// One string or a list of strings.
 pub(super) enum Texts {
     One(String),
@@ -243,6 +247,12 @@ impl<'de> Deserialize<'de> for NameOrFalse {
 impl From<Text> for String {
     fn from(text: Text) -> Self {
         text.0
+    }
+}
+
+impl From<Switch> for String {
+    fn from(switch: Switch) -> Self {
+        if switch.0 { "on" } else { "off" }.into()
     }
 }
 

@@ -34,12 +34,14 @@ pub struct Course {
     asked: Asked,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Asked {
     /// A path without a slash at its end.
     Plain,
-    /// The index of a folder.
-    Index,
+    /// The index of this folder.
+    Index(CString),
+    /// A folder without an index, to list it.
+    Listing,
 }
 
 /// What lies at a path.
@@ -84,6 +86,11 @@ pub enum Decision {
         /// Its path below the root.
         relative: CString,
     },
+    /// What lies in this folder is listed.
+    Listing {
+        /// Its path below the root.
+        relative: CString,
+    },
     /// Nothing is served.
     Refuse(Reason),
 }
@@ -106,20 +113,41 @@ pub enum Reason {
 
 /// Begins with `path`, the raw path of a request below where the folder is served.
 pub fn begin(policy: &Policy, path: &[u8]) -> Step {
-    let (relative, asked) = match locate(path) {
-        Ok(Located::File { relative }) => (relative, Asked::Plain),
-        Ok(Located::Directory { relative }) => (relative, Asked::Index),
+    let (relative, is_folder) = match locate(path) {
+        Ok(Located::File { relative }) => (relative, false),
+        Ok(Located::Directory { relative }) => (relative, true),
         Err(PathRefusal::Malformed) => return Step::refused(Reason::Malformed),
         Err(PathRefusal::NotFound) => return Step::refused(Reason::NoName),
     };
-    let relative = match asked {
-        Asked::Plain => relative,
-        Asked::Index => below(&relative, INDEX),
-    };
-    match policy.hides(relative.to_bytes()) {
-        Some(hidden) => Step::refused(Reason::Hidden(hidden)),
-        None => Step::Look(Course { relative, asked }),
+    // The root itself has no name to be hidden by.
+    if &*relative != c"."
+        && let Some(hidden) = policy.hides(relative.to_bytes())
+    {
+        return Step::refused(Reason::Hidden(hidden));
     }
+    if !is_folder {
+        let asked = Asked::Plain;
+        return Step::Look(Course { relative, asked });
+    }
+    let index = below(&relative, INDEX);
+    match policy.hides(index.to_bytes()) {
+        Some(_) => without_index(policy, relative),
+        None => Step::Look(Course {
+            relative: index,
+            asked: Asked::Index(relative),
+        }),
+    }
+}
+
+/// What follows where `folder` has no index that is served.
+fn without_index(policy: &Policy, folder: CString) -> Step {
+    if !policy.listing {
+        return Step::refused(Reason::NoIndex);
+    }
+    Step::Look(Course {
+        relative: folder,
+        asked: Asked::Listing,
+    })
 }
 
 impl Step {
@@ -134,14 +162,16 @@ impl Course {
         &self.relative
     }
 
-    /// What follows from what was seen there.
-    pub fn saw(self, seen: Seen) -> Step {
+    /// What follows by `policy` from what was seen there.
+    pub fn saw(self, policy: &Policy, seen: Seen) -> Step {
         let Self { relative, asked } = self;
         Step::Done(match (seen, asked) {
+            (Seen::Folder, Asked::Listing) => Decision::Listing { relative },
+            (Seen::File(_), Asked::Listing) => Decision::Refuse(Reason::NoIndex),
             (Seen::File(version), _) => Decision::File { relative, version },
             (Seen::Folder, Asked::Plain) => Decision::Folder { relative },
-            (Seen::Folder | Seen::Absent(Absence::Missing), Asked::Index) => {
-                Decision::Refuse(Reason::NoIndex)
+            (Seen::Folder | Seen::Absent(Absence::Missing), Asked::Index(folder)) => {
+                return without_index(policy, folder);
             }
             (Seen::Absent(absence), _) => Decision::Refuse(Reason::Absent(absence)),
         })
@@ -184,15 +214,20 @@ impl fmt::Display for Absence {
 }
 
 /// The path of `name` in `folder`.
-fn below(folder: &CStr, name: &CStr) -> CString {
-    let mut path = Vec::with_capacity(folder.count_bytes() + name.count_bytes() + 2);
+pub(super) fn below(folder: &CStr, name: &CStr) -> CString {
+    // Neither part holds a NUL.
+    CString::new(below_bytes(folder, name.to_bytes())).unwrap_or_else(|_| name.to_owned())
+}
+
+/// [`below`], as bytes.
+pub(super) fn below_bytes(folder: &CStr, name: &[u8]) -> Vec<u8> {
+    let mut path = Vec::with_capacity(folder.count_bytes() + name.len() + 2);
     if folder != c"." {
         path.extend_from_slice(folder.to_bytes());
         path.push(b'/');
     }
-    path.extend_from_slice(name.to_bytes());
-    // Neither part holds a NUL.
-    CString::new(path).unwrap_or_else(|_| name.to_owned())
+    path.extend_from_slice(name);
+    path
 }
 
 #[cfg(test)]
@@ -203,8 +238,9 @@ mod tests {
     const VERSION: fn() -> Version = || Version::made(1, 2, Duration::from_secs(3));
 
     /// Decides `path` where these names lie; the others are missing. Also tells what was looked at.
-    fn decide(path: &str, names: &[(&str, Seen)]) -> (Decision, Vec<String>) {
+    fn decide(path: &str, names: &[(&str, Seen)], listing: bool) -> (Decision, Vec<String>) {
         let policy = Policy {
+            listing,
             hide: vec!["*.key".parse().unwrap()],
             ..Policy::default()
         };
@@ -217,7 +253,8 @@ mod tests {
                     let name = course.relative().to_str().unwrap().to_owned();
                     let seen = names.iter().find(|(other, _)| *other == name);
                     looks.push(name);
-                    step = course.saw(seen.map_or(Seen::Absent(Absence::Missing), |seen| seen.1));
+                    let seen = seen.map_or(Seen::Absent(Absence::Missing), |seen| seen.1);
+                    step = course.saw(&policy, seen);
                 }
             }
         }
@@ -268,10 +305,76 @@ mod tests {
             ),
         ];
         for (path, decision, looks) in table {
-            let (decided, looked) = decide(path, &names);
+            let (decided, looked) = decide(path, &names, false);
             assert_eq!(&decided, decision, "{path}");
             assert_eq!(&looked, looks, "{path}");
         }
+    }
+
+    #[test]
+    fn a_folder_without_an_index_is_listed_if_the_policy_says_so() {
+        let names = [
+            (".", Seen::Folder),
+            ("d", Seen::Folder),
+            ("d/index.html", Seen::File(VERSION())),
+            ("e", Seen::Folder),
+            ("e/index.html", Seen::Folder),
+            ("g", Seen::Folder),
+            ("g/index.html", Seen::Absent(Absence::Unreadable)),
+            ("a", Seen::File(VERSION())),
+        ];
+        let listing = |relative: &str| Decision::Listing {
+            relative: CString::new(relative).unwrap(),
+        };
+        let absent = |absence| Decision::Refuse(Reason::Absent(absence));
+        let table: &[(&str, Decision, &[&str])] = &[
+            ("/", listing("."), &["index.html", "."]),
+            ("/e/", listing("e"), &["e/index.html", "e"]),
+            (
+                "/d/",
+                Decision::File {
+                    relative: c"d/index.html".to_owned(),
+                    version: VERSION(),
+                },
+                &["d/index.html"],
+            ),
+            // What the index keeps to itself its folder does, too.
+            ("/g/", absent(Absence::Unreadable), &["g/index.html"]),
+            (
+                "/none/",
+                absent(Absence::Missing),
+                &["none/index.html", "none"],
+            ),
+            (
+                "/a/",
+                Decision::Refuse(Reason::NoIndex),
+                &["a/index.html", "a"],
+            ),
+            ("/.git/", Decision::Refuse(Reason::Hidden(Hidden::Dot)), &[]),
+        ];
+        for (path, decision, looks) in table {
+            let (decided, looked) = decide(path, &names, true);
+            assert_eq!(&decided, decision, "{path}");
+            assert_eq!(&looked, looks, "{path}");
+        }
+    }
+
+    #[test]
+    fn an_index_may_be_hidden_and_its_folder_not() {
+        let mut policy = Policy {
+            hide: vec!["*.html".parse().unwrap(), "?".parse().unwrap()],
+            ..Policy::default()
+        };
+        let begun = begin(&policy, b"/");
+        assert!(matches!(
+            begun,
+            Step::Done(Decision::Refuse(Reason::NoIndex))
+        ));
+        policy.listing = true;
+        let Step::Look(course) = begin(&policy, b"/") else {
+            panic!("nothing is looked at");
+        };
+        assert_eq!(course.relative(), c".");
     }
 
     #[test]

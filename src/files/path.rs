@@ -106,6 +106,23 @@ pub fn directory_location(relative: &CStr, query: Option<&[u8]>) -> String {
     location
 }
 
+/// A link to `name` from the listing of the folder that it lies in, with a slash behind a folder. Its
+/// beginning keeps a colon in the name from being read as the end of a scheme (RFC 3986 §4.2).
+pub(super) fn segment_href(name: &[u8], is_folder: bool) -> String {
+    let mut href = String::with_capacity(name.len() + 3);
+    href.push_str("./");
+    encode_onto(name, is_pchar, &mut href);
+    if is_folder {
+        href.push('/');
+    }
+    href
+}
+
+/// What `path`, a part of a request path, decodes to; what cannot be decoded stays as it is.
+pub(super) fn decode_lossy(path: &str) -> Vec<u8> {
+    percent_encoding::percent_decode_str(path).collect()
+}
+
 /// Whether a decoded segment may name something. The empty one may not, nor may the dot segments and
 /// one with a slash, which would name something in another folder.
 fn is_name(name: &[u8]) -> bool {

@@ -31,6 +31,8 @@ pub struct Policy {
     /// The codings whose [neighbours](super::variants) are served in place of a file, best first.
     /// Default: zstd, br, gzip.
     pub precompressed: Vec<ContentCoding>,
+    /// Whether what lies in a folder without an index is listed. Default: no.
+    pub listing: bool,
     /// Bytes of files that a core remembers; 0 for none. Default:
     /// [`FILE_CACHE_BYTES`].
     pub cache_bytes: u64,
@@ -85,6 +87,7 @@ impl Default for Policy {
                 ContentCoding::Brotli,
                 ContentCoding::Gzip,
             ],
+            listing: false,
             cache_bytes: FILE_CACHE_BYTES,
         }
     }

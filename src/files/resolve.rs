@@ -61,6 +61,29 @@ pub(super) async fn open(
     })
 }
 
+/// Opens the folder at `relative` to read what lies in it, or tells what is there instead.
+///
+/// # Errors
+/// Those of [`look`].
+pub(super) async fn open_folder(
+    ring: &Ring,
+    release: &Release,
+    relative: &CStr,
+    symlinks: Symlinks,
+) -> io::Result<Result<File, Absence>> {
+    let opening = opening(Access::Read, symlinks);
+    let folder = match File::open_beneath(ring, &release.folder, relative, opening).await {
+        Ok(folder) => folder,
+        Err(error) => return absent(error).map(Err),
+    };
+    // It may have been replaced since it was looked at.
+    Ok(match seen(&folder)? {
+        Seen::Folder => Ok(folder),
+        Seen::File(_) => Err(Absence::Missing),
+        Seen::Absent(absence) => Err(absence),
+    })
+}
+
 /// The version of an open file now.
 ///
 /// # Errors
@@ -69,7 +92,7 @@ pub(super) fn version(file: impl AsFd) -> io::Result<Version> {
     Ok(Version::of(&fstat(file)?))
 }
 
-fn opening(access: Access, symlinks: Symlinks) -> Opening {
+pub(super) fn opening(access: Access, symlinks: Symlinks) -> Opening {
     let links = match symlinks {
         Symlinks::Never => Links::None,
         Symlinks::Beneath => Links::Beneath,

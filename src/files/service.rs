@@ -19,6 +19,9 @@
 use super::answer::{Boundaries, from_kept, from_memory, from_open};
 use super::cache::{Cache, Content, Entry, Kept, Key};
 use super::decision::{self, Absence, Decision, Reason, Seen, Step};
+use super::folder::Folder;
+use super::listed;
+use super::listing::{Asked, Place};
 use super::path::directory_location;
 use super::policy::{EntityTags, Policy};
 use super::representation::Representation;
@@ -52,7 +55,8 @@ pub struct Files(Rc<Served>);
 struct Served {
     ring: Ring,
     root: Root,
-    policy: Policy,
+    policy: Rc<Policy>,
+    listings: listed::Memory,
     /// Longest request line that the server takes, in bytes.
     request_line_bytes: usize,
     boundaries: Boundaries,
@@ -82,7 +86,8 @@ impl Files {
         Ok(Self(Rc::new(Served {
             ring: ring.clone(),
             root: Root::open(folder.as_ref(), ring.clock_ns())?,
-            policy,
+            policy: Rc::new(policy),
+            listings: listed::Memory::default(),
             request_line_bytes: REQUEST_LINE_BYTES,
             boundaries: Boundaries::default(),
             tags: Tags::default(),
@@ -194,6 +199,7 @@ impl Served {
                 self.serve(release, variants, now_ns, request).await
             }
             Ok(Decision::Folder { relative }) => self.redirect(&relative, request),
+            Ok(Decision::Listing { relative }) => self.list(release, &relative, request).await,
             Ok(Decision::Refuse(reason)) => {
                 self.cache.remove(self.key(request, None));
                 refuse(&reason)
@@ -211,7 +217,7 @@ impl Served {
                     let links = self.policy.symlinks;
                     let look = resolve::look(&self.ring, release, course.relative(), links);
                     let seen = look.await?;
-                    step = course.saw(seen);
+                    step = course.saw(&self.policy, seen);
                 }
             }
         }
@@ -247,6 +253,26 @@ impl Served {
             }
             Err(_) => refuse(&Reason::NoName),
         }
+    }
+
+    /// Lists what lies in the folder at `relative`.
+    async fn list(&self, release: &Release, relative: &CStr, request: &Request) -> Response {
+        let accept = request.head().field_values("accept");
+        let asked = match Asked::parse(request.query_str().unwrap_or_default(), accept) {
+            Ok(asked) => asked,
+            Err(why) => return Response::error(StatusCode::BAD_REQUEST, &why),
+        };
+        let links = self.policy.symlinks;
+        let response = match Folder::open(&self.ring, release, relative, links).await {
+            Ok(Ok(folder)) => {
+                let place = Place::new(request.before_rest(), relative);
+                let memory = &self.listings;
+                listed::respond(&self.policy, memory, folder, relative, &place, asked).await
+            }
+            Ok(Err(absence)) => return refuse(&Reason::Absent(absence)),
+            Err(error) => Err(error),
+        };
+        response.unwrap_or_else(|error| failed(error, &relative.to_string_lossy()))
     }
 
     /// Serves one of `variants`, which were looked at at `looked_ns`: again from the start if it is

@@ -54,6 +54,15 @@ pub enum Links {
 }
 
 impl Opening {
+    /// Opens `path` below `directory` in the calling thread, which may have to wait for the disk.
+    ///
+    /// # Errors
+    /// As [`File::open_beneath`].
+    pub fn open_waiting(self, directory: &OwnedFd, path: &CStr) -> io::Result<OwnedFd> {
+        let (flags, resolve) = (self.flags(), self.resolve());
+        Ok(openat2(directory, path, flags, Mode::empty(), resolve)?)
+    }
+
     fn flags(self) -> OFlags {
         let access = match self.access {
             Access::Look => OFlags::PATH,

@@ -154,7 +154,7 @@ mod protobuf;
 mod rate;
 mod recent;
 mod recorder;
-mod rfc3339;
+pub(crate) mod rfc3339;
 mod scale;
 mod seconds;
 mod series;

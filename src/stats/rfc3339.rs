@@ -8,7 +8,7 @@ const CYCLE_DAYS: u64 = 400 * 365 + 97;
 
 /// Writes `time` as in `2026-11-23T10:04:00Z` (RFC 3339 §5.6, `date-time`). A clock that is set
 /// to before 1970 is shown as its beginning.
-pub(super) fn rfc3339(time: SystemTime) -> String {
+pub(crate) fn rfc3339(time: SystemTime) -> String {
     let seconds = time
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default()

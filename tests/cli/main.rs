@@ -7,6 +7,7 @@ mod support;
 mod access_log;
 mod footprint;
 mod growth;
+mod http_server;
 mod log;
 mod refusals;
 mod shape;
