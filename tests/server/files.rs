@@ -4,6 +4,7 @@ mod advisories;
 mod listing;
 mod parts;
 mod policy;
+mod precompressed;
 mod remembered;
 mod sources;
 
