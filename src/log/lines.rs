@@ -5,7 +5,7 @@
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -100,6 +100,7 @@ impl Lines {
             }
             None => {
                 counts.left_out.fetch_add(1, Ordering::Relaxed);
+                LEFT_OUT_IN_ALL.fetch_add(1, Ordering::Relaxed);
             }
         }
     }
@@ -112,6 +113,15 @@ impl Lines {
             thread::park_timeout(Duration::from_millis(1));
         }
     }
+}
+
+/// Lines that were left out of whatever log of the process, for statistics: only one that is left out
+/// touches it.
+static LEFT_OUT_IN_ALL: AtomicU64 = AtomicU64::new(0);
+
+/// How many lines were left out of all logs of the process, because they were written too slowly.
+pub(crate) fn lines_left_out() -> u64 {
+    LEFT_OUT_IN_ALL.load(Ordering::Relaxed)
 }
 
 /// What there is to tell of lines that were not written.

@@ -41,7 +41,7 @@ mod lines;
 pub(crate) mod panic;
 
 pub use self::lines::Lines;
-pub(crate) use self::lines::Written;
+pub(crate) use self::lines::{Written, lines_left_out};
 
 use self::budget::{Budget, Kind, LeftOut};
 use self::panic::Noted;
@@ -52,7 +52,7 @@ use crate::limits::LOG_TEXT_BYTES;
 use crate::printable::Printable;
 use http::StatusCode;
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt::Display;
 use std::io;
 use std::net::SocketAddr;
@@ -85,6 +85,8 @@ const HTTP2_PREFACE: &str = "a peer speaks HTTP/2 to a port that speaks HTTP/1.1
 pub(crate) struct Log {
     shard: usize,
     budget: RefCell<Budget>,
+    /// Events that were left out since the start.
+    left_out: Cell<u64>,
 }
 
 /// Whose request an event is about.
@@ -122,6 +124,7 @@ impl Log {
         Self {
             shard,
             budget: RefCell::default(),
+            left_out: Cell::new(0),
         }
     }
 
@@ -261,7 +264,16 @@ impl Log {
 
     fn admits(&self, kind: Kind, now_ns: u64) -> bool {
         self.tick(now_ns);
-        self.budget.borrow_mut().admits(kind)
+        let is_told = self.budget.borrow_mut().admits(kind);
+        if !is_told {
+            self.left_out.set(self.left_out.get() + 1);
+        }
+        is_told
+    }
+
+    /// How many events were left out since the start.
+    pub(crate) fn events_left_out(&self) -> u64 {
+        self.left_out.get()
     }
 
     #[cold]

@@ -7,6 +7,7 @@
 
 mod listen;
 mod supervisor;
+mod surroundings;
 
 use self::listen::Listening;
 use self::supervisor::Supervisor;

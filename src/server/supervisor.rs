@@ -3,6 +3,7 @@
 //! but one that asks for fresh statistics.
 
 use super::listen::Listening;
+use super::surroundings;
 use crate::between::Exchange;
 use crate::config::StatsAccess;
 use crate::failure::Failure;
@@ -107,7 +108,14 @@ impl Supervisor {
             started_at: SystemTime::now(),
             started_ns,
             cores: self.plan.cpus.len(),
+            kernel: rustix::system::uname()
+                .release()
+                .to_string_lossy()
+                .into_owned(),
+            busy_poll: self.plan.options.busy_poll,
+            receive_buffers: self.plan.options.buffers.into(),
         };
+        self.totals.surround(surroundings::read());
         let view = Arc::new(self.totals.merge(started_ns));
         let exchange = Arc::new(Exchange::new(self.plan.cpus.len()));
         let mut orders_by_shard = Vec::new();
@@ -248,6 +256,7 @@ impl Supervisor {
     fn publish(&mut self) {
         let now_ns = monotonic_ns();
         self.totals.end_second(now_ns);
+        self.totals.surround(surroundings::read());
         let view = Arc::new(self.totals.merge(now_ns));
         for (post, spare) in self.posts.iter().zip(&mut self.spares) {
             if let Some(post) = post {

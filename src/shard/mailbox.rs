@@ -341,6 +341,7 @@ impl Mailbox {
             held: self.shard.ring.buffers_held() as u64,
             bytes: self.shard.ring.buffer_bytes() as u64,
         });
+        recorder.log_left_out(self.shard.service.log.events_left_out());
         if let Some(queue) = self.accept_queue() {
             recorder.accept_queue(queue);
         }

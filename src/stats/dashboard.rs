@@ -31,8 +31,8 @@ const SCRIPT_PLACE: &str = "<script></script>";
 /// and its own server.
 pub(super) const POLICY: &str = concat!(
     "default-src 'none'; ",
-    "style-src 'sha256-O16Xwms6AqiIB2ilt2XgyVESVfKkM5FFwT7+T5lSkOQ='; ",
-    "script-src 'sha256-3HMYwPTTXNcDZkgxpuj7Vh9E7NzwuhfaelYU9RBzjs8='; ",
+    "style-src 'sha256-qq54aqI+0z+T3POmt2619pIvLSsibfl6+HcpPxsz5cg='; ",
+    "script-src 'sha256-CiZ/7SElx6ombfuryo6lAPTBTvubkvsAaAatnwHHa98='; ",
     "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; ",
     "require-trusted-types-for 'script'; trusted-types 'none'"
 );

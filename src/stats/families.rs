@@ -7,6 +7,7 @@
 use super::distribution::Distribution;
 use super::json::{Selection, ServerInfo};
 use super::series::{KINDS, STAGES, WHOLE};
+use super::surroundings::Surroundings;
 use super::view::{CoreView, View, Window};
 use std::ops::Range;
 use std::time::UNIX_EPOCH;
@@ -58,6 +59,23 @@ enum Values {
     CoreLag,
     CoreStalls,
     CoreAge,
+    CoreCacheHits,
+    CoreCacheMisses,
+    CoreCacheEntries,
+    CoreCacheBytes,
+    CoreBuffersHeld,
+    CoreBufferBytes,
+    ProcessCpu,
+    ProcessMemory,
+    ProcessDescriptors,
+    ProcessDescriptorLimit,
+    Kernel,
+    ListenOverflows,
+    ListenDrops,
+    SegmentsSent,
+    SegmentsRetransmitted,
+    LogEvents,
+    LogLines,
 }
 
 /// A label: its name and its value.
@@ -96,7 +114,7 @@ const fn family(
 
 /// All families.
 #[rustfmt::skip]
-pub(super) const FAMILIES: [Family; 22] = [
+pub(super) const FAMILIES: [Family; 39] = [
     family("corelane_build", Kind::Info, "", "The program.", Values::Build),
     family("process_start_time_seconds", Kind::Gauge, "seconds", "When the server started, since 1970.", Values::StartTime),
     family("http_server_request_duration_seconds", Kind::Histogram, "seconds", "From the completion that delivered a request's last head byte to the completion of its response's last byte.", Values::Requests),
@@ -118,6 +136,23 @@ pub(super) const FAMILIES: [Family; 22] = [
     family("corelane_core_waiting_seconds", Kind::Counter, "seconds", "Time for which each core waited for something to do.", Values::CoreWaiting),
     family("corelane_core_loop_lag_seconds", Kind::Histogram, "seconds", "How long tasks ran in each turn of a core's loop: what completes meanwhile waits so long.", Values::CoreLag),
     family("corelane_core_stalls", Kind::Counter, "", "Turns in which tasks held a core for longer than 100 ms.", Values::CoreStalls),
+    family("corelane_core_file_cache_hits", Kind::Counter, "", "Requests for files that each core answered from its cache.", Values::CoreCacheHits),
+    family("corelane_core_file_cache_misses", Kind::Counter, "", "Requests for files that each core opened one for.", Values::CoreCacheMisses),
+    family("corelane_core_file_cache_entries", Kind::Gauge, "", "Files in the cache of each core.", Values::CoreCacheEntries),
+    family("corelane_core_file_cache_bytes", Kind::Gauge, "bytes", "Memory that the cache of each core costs, about.", Values::CoreCacheBytes),
+    family("corelane_core_receive_buffers_held", Kind::Gauge, "", "Receive buffers of each core that hold received bytes.", Values::CoreBuffersHeld),
+    family("corelane_core_receive_buffers_bytes", Kind::Gauge, "bytes", "Memory of all receive buffers that each core needed at the same time.", Values::CoreBufferBytes),
+    family("process_cpu_seconds", Kind::Counter, "seconds", "CPU time that the process has had.", Values::ProcessCpu),
+    family("process_resident_memory_bytes", Kind::Gauge, "bytes", "Memory that the process occupies.", Values::ProcessMemory),
+    family("process_open_fds", Kind::Gauge, "", "Descriptors that the process has open.", Values::ProcessDescriptors),
+    family("process_max_fds", Kind::Gauge, "", "Descriptors that the process may have open.", Values::ProcessDescriptorLimit),
+    family("corelane_kernel", Kind::Info, "", "The kernel.", Values::Kernel),
+    family("corelane_kernel_listen_overflows", Kind::Counter, "", "Connections that found an accept queue full, of the network namespace.", Values::ListenOverflows),
+    family("corelane_kernel_listen_drops", Kind::Counter, "", "Connections dropped before they were accepted, of the network namespace.", Values::ListenDrops),
+    family("corelane_kernel_tcp_segments_sent", Kind::Counter, "", "TCP segments sent, without those sent again, of the network namespace.", Values::SegmentsSent),
+    family("corelane_kernel_tcp_segments_retransmitted", Kind::Counter, "", "TCP segments sent again, of the network namespace.", Values::SegmentsRetransmitted),
+    family("corelane_log_events_left_out", Kind::Counter, "", "Events left out of the log because there were too many of their kind.", Values::LogEvents),
+    family("corelane_log_lines_left_out", Kind::Counter, "", "Lines left out of logs because they were written too slowly.", Values::LogLines),
     family("corelane_core_snapshot_age_seconds", Kind::Gauge, "seconds", "How old the figures of each core are.", Values::CoreAge),
 ];
 
@@ -251,11 +286,16 @@ impl<'a> Telling<'a> {
                     encoder.histogram(&[("core", &core.core.to_string())], distribution);
                 }
             }
-            of_core => {
+            Values::Kernel => encoder.number(&[("release", &self.server.kernel)], 1.0),
+            Values::LogEvents => encoder.number(&[], figures.counters.log_left_out as f64),
+            other => {
                 for core in &view.cores {
-                    if let Some(value) = self.core_number(of_core, core) {
+                    if let Some(value) = self.core_number(other, core) {
                         encoder.number(&[("core", &core.core.to_string())], value);
                     }
+                }
+                if let Some(value) = surrounding_number(other, &view.surroundings) {
+                    encoder.number(&[], value);
                 }
             }
         }
@@ -270,6 +310,12 @@ impl<'a> Telling<'a> {
             Values::CoreBusy => core.busy_ns as f64 / 1e9,
             Values::CoreWaiting => core.waiting_ns as f64 / 1e9,
             Values::CoreStalls => core.stalls_total as f64,
+            Values::CoreCacheHits => core.file_cache?.hits as f64,
+            Values::CoreCacheMisses => core.file_cache?.misses as f64,
+            Values::CoreCacheEntries => core.file_cache?.entries as f64,
+            Values::CoreCacheBytes => core.file_cache?.bytes as f64,
+            Values::CoreBuffersHeld => core.receive_buffers?.held as f64,
+            Values::CoreBufferBytes => core.receive_buffers?.bytes as f64,
             Values::CoreAge => self.now_ns.saturating_sub(core.snapshot_at_ns) as f64 / 1e9,
             _ => return None,
         })
@@ -293,4 +339,22 @@ impl<'a> Telling<'a> {
             }
         }
     }
+}
+
+fn surrounding_number(values: Values, around: &Surroundings) -> Option<f64> {
+    if values == Values::ProcessCpu {
+        return Some(around.cpu_ns as f64 / 1e9);
+    }
+    let number = match values {
+        Values::ProcessMemory => around.resident_bytes,
+        Values::ProcessDescriptors => around.open_descriptors,
+        Values::ProcessDescriptorLimit => around.descriptor_limit,
+        Values::ListenOverflows => around.listen_overflows,
+        Values::ListenDrops => around.listen_drops,
+        Values::SegmentsSent => around.segments_sent,
+        Values::SegmentsRetransmitted => around.segments_retransmitted,
+        Values::LogLines => Some(around.lines_left_out),
+        _ => None,
+    };
+    number.map(|number| number as f64)
 }

@@ -30,6 +30,12 @@ pub struct ServerInfo {
     pub started_ns: u64,
     /// How many cores serve.
     pub cores: usize,
+    /// The kernel's release, as `uname -r` prints it.
+    pub kernel: String,
+    /// Whether a core with nothing to do spins instead of blocking.
+    pub busy_poll: bool,
+    /// Most receive buffers that a core can have.
+    pub receive_buffers: u64,
 }
 
 impl ServerInfo {
@@ -97,6 +103,10 @@ struct Document<'a> {
     connections: ConnectionCounts,
     bytes: Bytes,
     imbalance: Imbalance,
+    process: Process,
+    kernel: Kernel<'a>,
+    ring: Ring,
+    log: Log,
     stalls: Vec<Stall<'a>>,
     cores: Vec<Core>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -168,6 +178,42 @@ struct Imbalance {
 }
 
 #[derive(Serialize)]
+struct Process {
+    cpu_seconds: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resident_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    open_descriptors: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    descriptor_limit: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Kernel<'a> {
+    release: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    listen_overflows_total: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    listen_drops_total: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    segments_sent_total: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    segments_retransmitted_total: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Ring {
+    busy_poll: bool,
+    receive_buffers_limit: u64,
+}
+
+#[derive(Serialize)]
+struct Log {
+    events_left_out_total: u64,
+    lines_left_out_total: u64,
+}
+
+#[derive(Serialize)]
 struct Stall<'a> {
     core: usize,
     at: String,
@@ -227,6 +273,7 @@ impl<'a> Document<'a> {
         let figures = view.window(window);
         let stages = view.stages(window);
         let cores = cores(view, figures, now_ns);
+        let around = &view.surroundings;
         Document {
             server: Server {
                 name: server.name,
@@ -275,6 +322,27 @@ impl<'a> Document<'a> {
             imbalance: Imbalance {
                 requests: most_over_mean(cores.iter().map(|core| core.latency.count)),
                 p99: most_over_mean(cores.iter().map(|core| core.latency.p99_ns)),
+            },
+            process: Process {
+                cpu_seconds: seconds(around.cpu_ns),
+                resident_bytes: around.resident_bytes,
+                open_descriptors: around.open_descriptors,
+                descriptor_limit: around.descriptor_limit,
+            },
+            kernel: Kernel {
+                release: &server.kernel,
+                listen_overflows_total: around.listen_overflows,
+                listen_drops_total: around.listen_drops,
+                segments_sent_total: around.segments_sent,
+                segments_retransmitted_total: around.segments_retransmitted,
+            },
+            ring: Ring {
+                busy_poll: server.busy_poll,
+                receive_buffers_limit: server.receive_buffers,
+            },
+            log: Log {
+                events_left_out_total: figures.counters.log_left_out,
+                lines_left_out_total: around.lines_left_out,
             },
             stalls: view
                 .stalls

@@ -102,6 +102,12 @@
 //! - `connections.closed` has every reason a connection can end for, those that never happened
 //!   included.
 //! - `imbalance` is the most of any core over the mean of all.
+//! - `process`, `kernel` and `log` are as of the last merge; what is not known of them is left out. The counters in
+//!   `kernel` are those of the network namespace since it was made, other programs in it included, and
+//!   `segments` are TCP's: a server alone in its namespace reads loss and full accept queues off them, any other only
+//!   that there were some. `log.events_left_out_total` are those beyond [`LOG_EVENTS`], of the window;
+//!   `log.lines_left_out_total` of all logs of the process, its access log included.
+//! - `ring` is how the cores' rings were set up.
 //! - `stalls` are the last [`STALLS`] turns in which tasks held a core for longer than [`STALL`]: when each was
 //!   over, and whose handler took at least half of it, if one did.
 //! - `cores[].busy_ratio` is the share of the window in which the core ran instead of waiting, from 0 to 1;
@@ -133,6 +139,7 @@
 //! `/stats` (`--no-stats`) neither is there.
 //!
 //! [`LATENCY_MAX_NS`]: crate::limits::LATENCY_MAX_NS
+//! [`LOG_EVENTS`]: crate::limits::LOG_EVENTS
 //! [`RATE_INTERVAL_NS`]: crate::limits::RATE_INTERVAL_NS
 //! [`STATS_ROWS`]: crate::limits::STATS_ROWS
 //! [`STATS_SECONDS`]: crate::limits::STATS_SECONDS
@@ -160,6 +167,7 @@ mod seconds;
 mod series;
 mod snapshot;
 mod status;
+mod surroundings;
 mod text;
 mod totals;
 mod view;
@@ -174,5 +182,6 @@ pub use recorder::Recorder;
 pub use series::{Answered, MethodIndex, Times, Whose};
 pub use snapshot::{AcceptQueue, FileCache, ReceiveBuffers, Snapshot, Stall};
 pub use status::StatusCounts;
+pub use surroundings::Surroundings;
 pub use totals::Totals;
 pub use view::{Connections, CoreView, StallView, View, Window};

@@ -264,6 +264,12 @@ impl Recorder {
         self.file_cache = Some(cache);
     }
 
+    /// So many events were left out of the core's log since the start.
+    #[inline]
+    pub fn log_left_out(&mut self, events: u64) {
+        self.counters.log_left_out = events;
+    }
+
     /// The core ran for this many nanoseconds.
     #[inline]
     pub fn ran(&mut self, ns: u64) {

@@ -156,6 +156,8 @@ pub(super) struct Counters {
     pub(super) idle: u64,
     pub(super) accept_pauses: u64,
     pub(super) stalls: u64,
+    /// Events left out of the log.
+    pub(super) log_left_out: u64,
     pub(super) close_reasons: &'static [&'static str],
     /// One counter for each name in `close_reasons`.
     pub(super) closed: Box<[u64]>,
@@ -175,6 +177,7 @@ impl Counters {
             idle: 0,
             accept_pauses: 0,
             stalls: 0,
+            log_left_out: 0,
             close_reasons,
             closed: vec![0; close_reasons.len()].into_boxed_slice(),
             received_bytes: 0,
@@ -209,6 +212,7 @@ impl Counters {
             idle,
             accept_pauses,
             stalls,
+            log_left_out,
             close_reasons,
             closed,
             received_bytes,
@@ -223,6 +227,7 @@ impl Counters {
         self.idle = *idle;
         self.accept_pauses = *accept_pauses;
         self.stalls = *stalls;
+        self.log_left_out = *log_left_out;
         self.close_reasons = close_reasons;
         self.closed.clone_from(closed);
         self.received_bytes = *received_bytes;
@@ -254,6 +259,7 @@ impl Counters {
             idle: _,
             accept_pauses,
             stalls,
+            log_left_out,
             close_reasons: _,
             closed,
             received_bytes,
@@ -269,6 +275,7 @@ impl Counters {
         change(&mut self.accepted, *accepted);
         change(&mut self.accept_pauses, *accept_pauses);
         change(&mut self.stalls, *stalls);
+        change(&mut self.log_left_out, *log_left_out);
         change(&mut self.received_bytes, *received_bytes);
         change(&mut self.sent_bytes, *sent_bytes);
         change(&mut self.busy_ns, *busy_ns);

@@ -9,6 +9,7 @@ use super::recorder::Recorder;
 use super::seconds::Seconds;
 use super::series::KINDS;
 use super::snapshot::{Counters, Of, Snapshot};
+use super::surroundings::Surroundings;
 use super::view::{Connections, CoreView, StallView, View, Window, WindowView};
 use super::windows::Windows;
 use crate::limits::STALLS;
@@ -30,6 +31,7 @@ pub struct Totals {
     /// What is told of them: written when a second ends, and shared by all views until the next.
     moving: Vec<Arc<WindowView>>,
     seconds: Seconds,
+    surroundings: Surroundings,
     stalls: VecDeque<StallView>,
 }
 
@@ -64,6 +66,7 @@ impl Totals {
             total: Board::default(),
             moving: Vec::new(),
             seconds: Seconds::default(),
+            surroundings: Surroundings::default(),
             stalls: VecDeque::new(),
         };
         totals.moving = totals.moving();
@@ -75,6 +78,11 @@ impl Totals {
         if let Some(place) = self.place(core) {
             self.names.know_routes(place, names);
         }
+    }
+
+    /// The process and its kernel are like this now.
+    pub fn surround(&mut self, surroundings: Surroundings) {
+        self.surroundings = surroundings;
     }
 
     /// Adds the latencies of `snapshot`, keeps its counters in place of those that it had of that core,
@@ -189,6 +197,7 @@ impl Totals {
                 .chain(self.moving.iter().cloned())
                 .collect(),
             seconds: self.seconds.clone(),
+            surroundings: self.surroundings.clone(),
             names: self.names.all(),
             slots: self.slots,
             stalls: self.stalls.iter().cloned().collect(),

@@ -6,6 +6,7 @@ use super::names::SeriesName;
 use super::seconds::Seconds;
 use super::series::{KINDS, STAGES, WHOLE};
 use super::snapshot::{AcceptQueue, Counters, FileCache, ReceiveBuffers};
+use super::surroundings::Surroundings;
 use std::sync::Arc;
 
 /// Merged figures of a server and the figures of each of its cores, made by
@@ -25,6 +26,7 @@ pub struct View {
     /// In the order of [`Window::ALL`].
     pub(super) windows: Vec<Arc<WindowView>>,
     pub(super) seconds: Seconds,
+    pub(super) surroundings: Surroundings,
     pub(super) names: Arc<Vec<SeriesName>>,
     pub(super) slots: Slots,
 }

@@ -239,8 +239,12 @@
     const x = timeAxis(chart);
     const column = (width - LEFT) / (SHOWN_MS / 1000);
     const most = Math.log1p(Math.max(1, ...told.map(second => Math.max(...second.bands.counts))));
-    for (const second of told) {
-      const left = Math.round((x(second.at_ms) - column) * ratio), right = Math.round(x(second.at_ms) * ratio);
+    seconds.forEach((second, i) => {
+      if (!second.requests) return;
+      // From where the one before has ended: some are a little longer.
+      const before = seconds[i - 1]?.at_ms ?? 0;
+      const begun = second.at_ms - before < 1600 ? x(before) : x(second.at_ms) - column;
+      const left = Math.round(begun * ratio), right = Math.round(x(second.at_ms) * ratio);
       second.bands.counts.forEach((requests, i) => {
         if (!requests) return;
         const band = second.bands.first + i;
@@ -248,7 +252,7 @@
         pen.fillStyle = ramp[Math.round(63 * Math.log1p(requests) / most)];
         pen.fillRect(Math.max(left, LEFT * ratio), top, right - Math.max(left, LEFT * ratio), under - top);
       });
-    }
+    });
     for (const ns of ticks(2 ** from, 2 ** to)) {
       draw(svg, "path", { class: "grid", d: `M${LEFT} ${Math.round(y(ns)) + 0.5}H${width}` });
       draw(svg, "text", { class: "end", x: LEFT - 8, y: Math.max(9, y(ns) + 4) }, time(ns).replace(/\.0+ /, " "));

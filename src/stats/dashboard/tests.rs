@@ -1,7 +1,8 @@
 //! The page as it is written, and that it is all that it says it is.
 
 use super::super::{
-    AcceptQueue, Answered, MethodIndex, Recorder, RouteName, Times, Totals, Whose, Window,
+    AcceptQueue, Answered, MethodIndex, Recorder, RouteName, Surroundings, Times, Totals, Whose,
+    Window,
 };
 use super::*;
 use base64::Engine;
@@ -21,6 +22,9 @@ fn server() -> ServerInfo {
         started_at: UNIX_EPOCH + Duration::from_secs(1_000),
         started_ns: 0,
         cores: 2,
+        kernel: "6.1.0".to_owned(),
+        busy_poll: false,
+        receive_buffers: 4_096,
     }
 }
 
@@ -47,6 +51,17 @@ fn view() -> View {
         limit: 128,
     });
     let _ = totals.keep(recorder.snapshot(SECOND));
+    totals.surround(Surroundings {
+        cpu_ns: 1_500_000_000,
+        resident_bytes: Some(8_192),
+        open_descriptors: Some(12),
+        descriptor_limit: Some(1_024),
+        lines_left_out: 3,
+        listen_overflows: Some(4),
+        listen_drops: Some(5),
+        segments_sent: Some(600),
+        segments_retransmitted: Some(7),
+    });
     totals.end_second(SECOND);
     totals.merge(2 * SECOND)
 }

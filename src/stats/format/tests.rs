@@ -1,6 +1,9 @@
 //! What each format says of the same figures. That others read them is tested over a server.
 
-use super::super::{Answered, MethodIndex, Recorder, RouteName, Times, Totals, Whose};
+use super::super::{
+    Answered, FileCache, MethodIndex, ReceiveBuffers, Recorder, RouteName, Surroundings, Times,
+    Totals, Whose,
+};
 use super::*;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -19,6 +22,9 @@ fn server() -> ServerInfo {
         started_at: UNIX_EPOCH + Duration::from_secs(1_000),
         started_ns: 0,
         cores: 2,
+        kernel: "6.1.0".to_owned(),
+        busy_poll: false,
+        receive_buffers: 4_096,
     }
 }
 
@@ -42,7 +48,28 @@ fn view() -> View {
         };
         recorder.request(&answered, ns);
     }
+    recorder.file_cache(FileCache {
+        hits: 3,
+        misses: 1,
+        entries: 1,
+        bytes: 500,
+    });
+    recorder.receive_buffers(ReceiveBuffers {
+        held: 2,
+        bytes: 8_192,
+    });
     let _ = totals.keep(recorder.snapshot(SECOND));
+    totals.surround(Surroundings {
+        cpu_ns: 1_500_000_000,
+        resident_bytes: Some(8_192),
+        open_descriptors: None,
+        descriptor_limit: Some(1_024),
+        lines_left_out: 3,
+        listen_overflows: Some(4),
+        listen_drops: Some(5),
+        segments_sent: Some(600),
+        segments_retransmitted: Some(7),
+    });
     totals.end_second(SECOND);
     totals.merge(2 * SECOND)
 }
@@ -78,11 +105,30 @@ fn text_for_prometheus() {
         r#"corelane_responses_total{http_response_status_code="404"} 1"#.to_owned(),
         r#"corelane_core_requests_total{core="3"} 0"#.to_owned(),
         r#"corelane_core_snapshot_age_seconds{core="0"} 2"#.to_owned(),
+        "# TYPE process_cpu_seconds_total counter".to_owned(),
+        "process_cpu_seconds_total 1.5".to_owned(),
+        "process_resident_memory_bytes 8192".to_owned(),
+        "process_max_fds 1024".to_owned(),
+        r#"corelane_kernel_info{release="6.1.0"} 1"#.to_owned(),
+        "corelane_kernel_listen_overflows_total 4".to_owned(),
+        "corelane_kernel_listen_drops_total 5".to_owned(),
+        "corelane_kernel_tcp_segments_sent_total 600".to_owned(),
+        "corelane_kernel_tcp_segments_retransmitted_total 7".to_owned(),
+        "corelane_log_events_left_out_total 0".to_owned(),
+        "corelane_log_lines_left_out_total 3".to_owned(),
+        r#"corelane_core_file_cache_hits_total{core="0"} 3"#.to_owned(),
+        r#"corelane_core_file_cache_misses_total{core="0"} 1"#.to_owned(),
+        r#"corelane_core_file_cache_entries{core="0"} 1"#.to_owned(),
+        r#"corelane_core_file_cache_bytes{core="0"} 500"#.to_owned(),
+        r#"corelane_core_receive_buffers_held{core="0"} 2"#.to_owned(),
+        r#"corelane_core_receive_buffers_bytes{core="0"} 8192"#.to_owned(),
     ] {
         assert!(text.lines().any(|told| told == line), "{line}\n{text}");
     }
     assert!(!text.contains("# EOF") && !text.contains("# UNIT"));
     assert!(!text.contains("corelane_core_request_duration_seconds"));
+    // What is not known is left out.
+    assert!(!text.contains("\nprocess_open_fds ") && !text.contains("hits_total{core=\"3\"}"));
 }
 
 #[test]

@@ -4,7 +4,9 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::Value;
 
-use super::super::{AcceptQueue, Answered, MethodIndex, Recorder, RouteName, Times, Totals, Whose};
+use super::super::{
+    AcceptQueue, Answered, MethodIndex, Recorder, RouteName, Surroundings, Times, Totals, Whose,
+};
 use super::*;
 use http::Method;
 
@@ -19,6 +21,9 @@ fn server(cores: usize) -> ServerInfo {
         started_at: UNIX_EPOCH + Duration::from_secs(1_795_428_240),
         started_ns: 5 * SECOND,
         cores,
+        kernel: "6.1.0".to_owned(),
+        busy_poll: false,
+        receive_buffers: 4_096,
     }
 }
 
@@ -74,9 +79,21 @@ fn view() -> View {
     });
     recorder.ran(1);
     recorder.waited(2);
+    recorder.log_left_out(2);
     let mut totals = Totals::new(&[0, 3], REASONS, 5 * SECOND);
     totals.know_routes(0, vec![RouteName::new(None, "/{name}")]);
     let _ = totals.keep(recorder.snapshot(7 * SECOND));
+    totals.surround(Surroundings {
+        cpu_ns: 1_500_000_000,
+        resident_bytes: Some(8_192),
+        open_descriptors: None,
+        descriptor_limit: Some(1_024),
+        lines_left_out: 3,
+        listen_overflows: Some(4),
+        listen_drops: Some(5),
+        segments_sent: Some(600),
+        segments_retransmitted: Some(7),
+    });
     totals.merge(7 * SECOND + SECOND / 2)
 }
 
@@ -99,6 +116,11 @@ fn the_text_has_the_names_and_the_order_of_the_contract() {
         r#""closed":{"peer_closed":0,"head_timeout":1}},"#,
         r#""bytes":{"received_total":300,"sent_total":4000},"#,
         r#""imbalance":{"requests":2.0,"p99":2.0},"#,
+        r#""process":{"cpu_seconds":1.5,"resident_bytes":8192,"descriptor_limit":1024},"#,
+        r#""kernel":{"release":"6.1.0","listen_overflows_total":4,"listen_drops_total":5,"#,
+        r#""segments_sent_total":600,"segments_retransmitted_total":7},"#,
+        r#""ring":{"busy_poll":false,"receive_buffers_limit":4096},"#,
+        r#""log":{"events_left_out_total":2,"lines_left_out_total":3},"#,
         r#""stalls":[{"core":0,"at":"2026-11-23T10:04:01Z","held_ns":300000000,"route":"/{name}","method":"GET"}],"#,
         r#""cores":[{"core":0,"requests_total":4,"connections_active":2,"accept_queue":9,"accept_queue_limit":128,"#,
         r#""receive_buffers":{"held":5,"bytes":4096},"busy_ratio":0.333,"#,
