@@ -99,6 +99,11 @@ pub(super) struct FilesArgs {
     #[arg(long, value_name = "EXT=TYPE")]
     media_type: Vec<String>,
 
+    /// Compressed neighbours, such as a.css.br, that are served in place of a file to peers that
+    /// accept them, best first; or off [default: zst,br,gz]
+    #[arg(long, value_name = "SUFFIXES|off")]
+    precompressed: Option<String>,
+
     /// Whether a folder without an index is listed: on or off [default: on, but off with --config]
     #[arg(long, value_name = "on|off")]
     listing: Option<String>,
@@ -122,6 +127,7 @@ impl FilesArgs {
             etag: one("--etag", self.etag),
             cache_control: list("--cache-control", self.cache_control),
             media_types: list("--media-type", self.media_type),
+            precompressed: one("--precompressed", self.precompressed),
             listing: one("--listing", self.listing),
             cache: one("--file-cache", self.file_cache),
         }

@@ -213,7 +213,8 @@ mod tests {
             ),
             (
                 "serve --symlinks any --dot-files serve --hide *.bak --hide /x --etag hash \
-                 --cache-control *.css=no-cache --media-type x=text/x --file-cache 0",
+                 --cache-control *.css=no-cache --media-type x=text/x \
+                 --precompressed off --file-cache 0",
                 Config {
                     files: crate::files::Policy {
                         symlinks: crate::files::policy::Symlinks::Any,
@@ -226,6 +227,7 @@ mod tests {
                         )],
                         media_types: [("x".into(), http::HeaderValue::from_static("text/x"))]
                             .into(),
+                        precompressed: Vec::new(),
                         listing: true,
                         cache_bytes: 0,
                     },

@@ -10,6 +10,8 @@ use super::{Mistake, prove, size};
 use crate::failure::Failure;
 use crate::files::glob::Glob;
 use crate::files::policy::{EntityTags, Policy, Symlinks};
+use crate::files::variants;
+use crate::http::ContentCoding;
 
 /// What was written of it; `None` is what was not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,6 +28,8 @@ pub struct RawFiles {
     pub cache_control: Option<Vec<Written>>,
     /// `media_types = "EXTENSION=TYPE"` or a list of them; `--media-type`.
     pub media_types: Option<Vec<Written>>,
+    /// `precompressed = "zst,br,gz"`; `--precompressed`.
+    pub precompressed: Option<Written>,
     /// `listing = true`, which is the text `on`; `--listing`.
     pub listing: Option<Written>,
     /// `cache = "64MiB"`; `--file-cache`.
@@ -42,6 +46,7 @@ pub(super) struct FilesTable {
     etag: Option<Spanned<String>>,
     cache_control: Option<Spanned<Texts>>,
     media_types: Option<Spanned<Texts>>,
+    precompressed: Option<Spanned<String>>,
     listing: Option<Spanned<Switch>>,
     cache: Option<Spanned<Text>>,
 }
@@ -61,6 +66,7 @@ impl FilesTable {
             etag: one("etag", self.etag),
             cache_control: all("cache_control", self.cache_control),
             media_types: all("media_types", self.media_types),
+            precompressed: one("precompressed", self.precompressed),
             listing: self
                 .listing
                 .map(|switch| file.written("files.listing", switch)),
@@ -80,6 +86,7 @@ impl RawFiles {
             etag: over.etag.or(self.etag),
             cache_control: over.cache_control.or(self.cache_control),
             media_types: over.media_types.or(self.media_types),
+            precompressed: over.precompressed.or(self.precompressed),
             listing: over.listing.or(self.listing),
             cache: over.cache.or(self.cache),
         }
@@ -100,6 +107,8 @@ impl RawFiles {
             media_types: list(&self.media_types, faults, parse_media_type)
                 .into_iter()
                 .collect(),
+            precompressed: prove(self.precompressed.as_ref(), faults, parse_precompressed)
+                .unwrap_or(default.precompressed),
             listing: prove(self.listing.as_ref(), faults, parse_switch).unwrap_or(default.listing),
             cache_bytes: prove(self.cache.as_ref(), faults, size::parse)
                 .unwrap_or(default.cache_bytes),
@@ -161,6 +170,28 @@ fn parse_etag(text: &str) -> Result<EntityTags, Mistake> {
             "write mtime or hash",
         )),
     }
+}
+
+/// Suffixes in order, each once, or `off`.
+fn parse_precompressed(text: &str) -> Result<Vec<ContentCoding>, Mistake> {
+    if text == "off" {
+        return Ok(Vec::new());
+    }
+    let mistake = || {
+        Mistake::new(
+            format!("'{text}' does not say which compressed files are served"),
+            "write off, or some of zst, br and gz with commas between them",
+        )
+    };
+    let mut codings = Vec::new();
+    for suffix in text.split(',').map(str::trim) {
+        let coding = variants::coding_of(suffix).ok_or_else(mistake)?;
+        if codings.contains(&coding) {
+            return Err(mistake());
+        }
+        codings.push(coding);
+    }
+    Ok(codings)
 }
 
 fn parse_glob(text: &str) -> Result<Glob, Mistake> {
@@ -238,6 +269,7 @@ mod tests {
             hide = ["*.bak", "/private"]
             etag = "hash"
             cache_control = ["/assets/**=public, max-age=31536000, immutable", "*.html=no-cache"]
+            precompressed = "br, gz"
             listing = true
             cache = "1MiB"
             media_types = [".MD=text/plain", "log=text/plain;charset=utf-8"]
@@ -261,6 +293,7 @@ mod tests {
                 ("log".into(), value("text/plain;charset=utf-8")),
             ]
             .into(),
+            precompressed: vec![ContentCoding::Brotli, ContentCoding::Gzip],
             listing: true,
             cache_bytes: 1 << 20,
         };
@@ -304,6 +337,18 @@ mod tests {
             (
                 "media_types = 'md=text'",
                 "c.toml:2:15: files.media_types: 'md=text' gives",
+            ),
+            (
+                "precompressed = 'gzip'",
+                "c.toml:2:17: files.precompressed: 'gzip' does not say",
+            ),
+            (
+                "precompressed = 'gz,br,gz'",
+                "c.toml:2:17: files.precompressed: 'gz,br,gz' does not say",
+            ),
+            (
+                "precompressed = ''",
+                "c.toml:2:17: files.precompressed: '' does not say",
             ),
             (
                 "listing = 'on'",

@@ -7,14 +7,14 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::ffi::CString;
 use std::rc::Rc;
 
 use bytes::Bytes;
 use slab::Slab;
 
 use super::representation::Representation;
-use super::version::Version;
+use super::variants::{Variant, Variants};
+use crate::http::ContentCoding;
 use crate::limits::{FILE_FRESHNESS, OPEN_FILES};
 use crate::ring::File;
 use crate::stats::FileCache;
@@ -34,8 +34,8 @@ pub(crate) struct Cache {
 
 #[derive(Debug, Default)]
 struct Entries {
-    /// Where the entry for a path is, by root.
-    places: Vec<HashMap<Rc<str>, usize>>,
+    /// Where the entry for a path and a coding is, by root.
+    places: Vec<[HashMap<Rc<str>, usize>; KINDS]>,
     list: Slab<Place>,
     /// The places used last and longest ago.
     newest: Option<usize>,
@@ -48,30 +48,52 @@ struct Entries {
 #[derive(Debug)]
 struct Place {
     root: usize,
+    kind: usize,
     path: Rc<str>,
     entry: Rc<Entry>,
     newer: Option<usize>,
     older: Option<usize>,
 }
 
-/// What an entry is for: the number of a folder of the core, and the path of a request below it.
+/// What an entry is for: the number of a folder of the core, the path of a request below it, and the
+/// coding of the variant if it is not the file itself.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Key<'a> {
     pub(super) root: usize,
     pub(super) path: &'a str,
+    pub(super) coding: Option<ContentCoding>,
 }
 
-/// A file as it is remembered.
+/// Entries for one path: the file itself, and a variant in each coding.
+const KINDS: usize = 1 + ContentCoding::ALL.len();
+
+impl Key<'_> {
+    fn kind(self) -> usize {
+        self.coding.map_or(0, |coding| 1 + coding as usize)
+    }
+}
+
+/// A file as it is remembered, or a variant of it.
 #[derive(Debug)]
 pub(super) struct Entry {
-    pub(super) relative: CString,
-    pub(super) version: Version,
-    pub(super) representation: Representation,
-    pub(super) content: Content,
+    /// The file with its neighbours; of a variant, as they were when it was read.
+    pub(super) variants: Variants,
+    /// Which of them this is.
+    pub(super) variant: Variant,
+    /// What is sent of it; `None` while nobody has asked for the file itself.
+    pub(super) kept: Option<Kept>,
     /// The release of its root that it was found in.
     pub(super) release: u64,
-    /// When it was looked at last, on the ring's clock, in nanoseconds.
+    /// When it was looked at last, on the ring's clock, in nanoseconds. Nobody looks at a variant
+    /// that is remembered: it is believed if it is the one that the fresh entry of its file tells of.
     pub(super) looked_ns: Cell<u64>,
+}
+
+/// What is remembered of a variant, to be sent.
+#[derive(Debug)]
+pub(super) struct Kept {
+    pub(super) representation: Representation,
+    pub(super) content: Content,
 }
 
 /// What is remembered of a file's content.
@@ -90,16 +112,27 @@ impl Entry {
         self.release == release && u128::from(age_ns) < FILE_FRESHNESS.as_nanos()
     }
 
+    /// Whether this is the `variant` of the file that `file` tells of.
+    pub(super) fn is_variant_of(&self, file: &Entry, variant: Variant) -> bool {
+        self.release == file.release
+            && self.variant == variant
+            && self.variants.relative() == file.variants.relative()
+    }
+
     fn bytes(&self) -> usize {
-        let content = match &self.content {
-            Content::Whole(bytes) => bytes.len(),
-            Content::Open(_) => 0,
+        let content = match self.content() {
+            Some(Content::Whole(bytes)) => bytes.len(),
+            _ => 0,
         };
-        ENTRY_BYTES + 2 * self.relative.count_bytes() + content
+        ENTRY_BYTES + 2 * self.variants.relative().count_bytes() + content
+    }
+
+    fn content(&self) -> Option<&Content> {
+        self.kept.as_ref().map(|kept| &kept.content)
     }
 
     fn is_open(&self) -> bool {
-        matches!(self.content, Content::Open(_))
+        matches!(self.content(), Some(Content::Open(_)))
     }
 }
 
@@ -117,7 +150,7 @@ impl Cache {
     /// A number for another root.
     pub(super) fn number_root(&self) -> usize {
         let places = &mut self.entries.borrow_mut().places;
-        places.push(HashMap::new());
+        places.push(Default::default());
         places.len() - 1
     }
 
@@ -187,7 +220,9 @@ impl Cache {
 
 impl Entries {
     fn place_of(&self, key: Key<'_>) -> Option<usize> {
-        self.places.get(key.root)?.get(key.path).copied()
+        self.places.get(key.root)?[key.kind()]
+            .get(key.path)
+            .copied()
     }
 
     fn insert(&mut self, key: Key<'_>, entry: Rc<Entry>) {
@@ -196,19 +231,20 @@ impl Entries {
         let path: Rc<str> = key.path.into();
         let place = self.list.insert(Place {
             root: key.root,
+            kind: key.kind(),
             path: Rc::clone(&path),
             entry,
             newer: None,
             older: None,
         });
-        self.places[key.root].insert(path, place);
+        self.places[key.root][key.kind()].insert(path, place);
         self.push(place);
     }
 
     fn remove(&mut self, place: usize) {
         self.unlink(place);
         let removed = self.list.remove(place);
-        self.places[removed.root].remove(&removed.path);
+        self.places[removed.root][removed.kind].remove(&removed.path);
         let entry = removed.entry;
         self.bytes -= entry.bytes();
         self.open_files -= usize::from(entry.is_open());
@@ -260,24 +296,36 @@ impl Entries {
 mod tests {
     use super::*;
     use crate::files::Policy;
+    use crate::files::version::Version;
     use proptest::prelude::*;
     use std::time::Duration;
 
     fn key(path: &str) -> Key<'_> {
-        Key { root: 0, path }
+        Key {
+            root: 0,
+            path,
+            coding: None,
+        }
     }
 
     /// An entry of so many bytes in all, for a path of one byte.
     fn entry(bytes: usize) -> Entry {
         let content = vec![0; bytes - ENTRY_BYTES - 2];
         let version = Version::made(1, content.len() as u64, Duration::ZERO);
-        let policy = Policy::default();
-        let representation = Representation::new(&policy, b"a", &version, None, Duration::ZERO);
-        Entry {
-            relative: c"a".to_owned(),
+        let variants = Variants::new(c"a".to_owned(), version);
+        let variant = Variant {
+            coding: None,
             version,
-            representation,
-            content: Content::Whole(content.into()),
+        };
+        let now = Duration::ZERO;
+        let representation = Representation::new(&Policy::default(), &variants, variant, None, now);
+        Entry {
+            variants,
+            variant,
+            kept: Some(Kept {
+                representation,
+                content: Content::Whole(content.into()),
+            }),
             release: 0,
             looked_ns: Cell::new(0),
         }
@@ -320,6 +368,41 @@ mod tests {
     }
 
     #[test]
+    fn a_variant_is_remembered_beside_its_file() {
+        let cache = Cache::new(6000);
+        cache.number_root();
+        let gzip = Key {
+            coding: Some(ContentCoding::Gzip),
+            ..key("a")
+        };
+        cache.insert(key("a"), entry(2000));
+        assert!(cache.get(gzip).is_none());
+        cache.insert(gzip, entry(3000));
+        assert_eq!(cache.figures().bytes, 5000);
+        let file = cache.get(key("a")).unwrap();
+        let mut variant = entry(3000);
+        assert!(variant.is_variant_of(&file, variant.variant));
+        // Of another version, another path, another release.
+        let version = Version::made(2, 1, Duration::ZERO);
+        let other = Variant {
+            version,
+            ..variant.variant
+        };
+        assert!(!variant.is_variant_of(&file, other));
+        variant.variants = Variants::new(c"b".to_owned(), version);
+        assert!(!variant.is_variant_of(&file, variant.variant));
+        let moved = Entry {
+            release: 1,
+            ..entry(3000)
+        };
+        assert!(!moved.is_variant_of(&file, moved.variant));
+        cache.remove(key("a"));
+        assert!(cache.get(gzip).is_some());
+        cache.insert(key("b"), entry(4000));
+        assert!(cache.get(gzip).is_none());
+    }
+
+    #[test]
     fn an_entry_is_believed_for_a_while_and_in_its_release() {
         let entry = entry(2000);
         let most = FILE_FRESHNESS.as_nanos() as u64;
@@ -345,7 +428,7 @@ mod tests {
                 let bytes: usize = entries.list.iter().map(|(_, place)| place.entry.bytes()).sum();
                 prop_assert_eq!(bytes, entries.bytes);
                 prop_assert!(bytes <= 8000);
-                prop_assert!(entries.places.iter().all(|places| places.len() == entries.list.len()));
+                prop_assert_eq!(entries.places[0][0].len(), entries.list.len());
                 drop(entries);
                 prop_assert_eq!(kept(&cache).len(), cache.entries.borrow().list.len());
             }

@@ -1,11 +1,13 @@
 //! Static files: serving a folder.
 //!
 //! Pure are what a folder is served by (`policy`, with `glob` and `media`), what its paths mean (`path`),
-//! what becomes of them (`decision`), what tells versions of a file apart (`version`), and how a folder is
-//! listed (`entries`, `listing`); what a core remembers of files (`cache`) does no I/O either. I/O is done
-//! by `root` and `resolve`, which open; by `transfer` and `tags`, which read files, and `folder`, which reads
-//! folders, for `listed`; and by `service`, which puts all of it together.
+//! what becomes of them (`decision`), what is served in place of a file (`variants`), what tells versions of a
+//! file apart (`version`), and how a folder is listed (`entries`, `listing`); what a core remembers of files
+//! (`cache`) does no I/O either. I/O is done by `root` and `resolve`, which open; by `transfer` and `tags`,
+//! which read files, and `folder`, which reads folders, for `listed`; by `answer`, which makes a response of
+//! what was read of a file; and by `service`, which puts all of it together.
 
+mod answer;
 pub(crate) mod cache;
 pub mod decision;
 mod entries;
@@ -22,6 +24,7 @@ mod root;
 mod service;
 mod tags;
 mod transfer;
+pub mod variants;
 pub mod version;
 
 pub use self::policy::Policy;

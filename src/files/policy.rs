@@ -7,6 +7,7 @@ use http::HeaderValue;
 
 use super::glob::Glob;
 use super::media;
+use crate::http::ContentCoding;
 use crate::limits::FILE_CACHE_BYTES;
 
 /// The options of a folder being served.
@@ -27,6 +28,9 @@ pub struct Policy {
     /// Media types by extension, in lower case and without its dot, before those of
     /// [`media`]. Default: none.
     pub media_types: BTreeMap<Box<str>, HeaderValue>,
+    /// The codings whose [neighbours](super::variants) are served in place of a file, best first.
+    /// Default: zstd, br, gzip.
+    pub precompressed: Vec<ContentCoding>,
     /// Whether what lies in a folder without an index is listed. Default: no.
     pub listing: bool,
     /// Bytes of files that a core remembers; 0 for none. Default:
@@ -78,6 +82,11 @@ impl Default for Policy {
             entity_tags: EntityTags::default(),
             cache_control: Vec::new(),
             media_types: BTreeMap::new(),
+            precompressed: vec![
+                ContentCoding::Zstd,
+                ContentCoding::Brotli,
+                ContentCoding::Gzip,
+            ],
             listing: false,
             cache_bytes: FILE_CACHE_BYTES,
         }

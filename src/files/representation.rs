@@ -5,20 +5,29 @@ use std::ops::Range;
 use std::time::{Duration, SystemTime};
 
 use http::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, ETAG, LAST_MODIFIED,
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, ETAG,
+    LAST_MODIFIED, VARY,
 };
 use http::{HeaderValue, StatusCode};
 
 use super::policy::Policy;
-use super::version::Version;
+use super::variants::{Variant, Variants};
 use crate::app::{Headers, Response};
-use crate::http::{HttpDate, RequestHead, Selection, Validators, Verdict, content_range};
+use crate::http::{
+    ContentCoding, HttpDate, RequestHead, Selection, Validators, Verdict, content_range,
+};
 
-/// A version of a file as it is told of.
+/// What decides between the variants of a file.
+const VARIES: HeaderValue = HeaderValue::from_static("Accept-Encoding");
+
+/// A version of a file, or of a neighbour in its place, as it is told of.
 #[derive(Clone, Debug)]
 pub(super) struct Representation {
     length: u64,
     media_type: HeaderValue,
+    coding: Option<ContentCoding>,
+    /// Whether another request may get another variant.
+    is_negotiated: bool,
     /// What a 304 says as well.
     fields: Headers,
     tag: Option<HeaderValue>,
@@ -50,15 +59,25 @@ pub(super) struct Multipart {
 }
 
 impl Representation {
-    /// `version` of the file at `relative`, told of at `now`, the time since 1970; `tag` is its entity
-    /// tag.
+    /// The `variant` of `variants`, told of at `now`, the time since 1970; `tag` is the entity tag of
+    /// its octets.
+    ///
+    /// Where there are several, their dates are often the same, and so prove nothing of either to who
+    /// has a part of it.
     pub(super) fn new(
         policy: &Policy,
-        relative: &[u8],
-        version: &Version,
+        variants: &Variants,
+        variant: Variant,
         tag: Option<HeaderValue>,
         now: Duration,
     ) -> Self {
+        let relative = variants.relative().to_bytes();
+        let Variant { coding, version } = variant;
+        let is_negotiated = variants.is_negotiated();
+        let tag = match coding {
+            Some(coding) => tag.and_then(|tag| coded_tag(&tag, coding)),
+            None => tag,
+        };
         let modified = version.modified(now);
         let mut fields = Headers::new();
         let date = modified.and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok());
@@ -68,13 +87,18 @@ impl Representation {
         fields.extend(tag.clone().map(|tag| (ETAG, tag)));
         let rule = policy.cache_control(relative);
         fields.extend(rule.map(|(_, value)| (CACHE_CONTROL, value.clone())));
+        if is_negotiated {
+            fields.append(VARY, VARIES);
+        }
         Self {
             length: version.length(),
             media_type: policy.media_type(relative),
+            coding,
+            is_negotiated,
             fields,
             tag,
             modified,
-            is_dated_strongly: version.is_dated_strongly(now),
+            is_dated_strongly: !is_negotiated && version.is_dated_strongly(now),
         }
     }
 
@@ -98,13 +122,18 @@ impl Representation {
                 return Outcome::Bare(response);
             }
             Verdict::Failed => {
-                return Outcome::Bare(Response::error(StatusCode::PRECONDITION_FAILED, ""));
+                return Outcome::Bare(self.error(StatusCode::PRECONDITION_FAILED));
             }
         }
         if !self.is_dated_strongly {
             validators.modified = None;
         }
-        let selection = validators.select(head, self.length);
+        let selection = match validators.select(head, self.length) {
+            // RFC 9110 §14.2 lets a server ignore ranges. It does not say whether the coding is that of
+            // the parts or of the multipart, and who reads it has to guess.
+            Selection::Parts(_) if self.coding.is_some() => Selection::Whole,
+            selection => selection,
+        };
         let range = selection.content_range(self.length);
         match selection {
             Selection::Whole => Outcome::Whole(self.response(StatusCode::OK, &self.media_type)),
@@ -124,7 +153,7 @@ impl Representation {
                 Outcome::Parts(response, self.multipart(parts, &boundary))
             }
             Selection::Unsatisfiable => {
-                let mut response = Response::error(StatusCode::RANGE_NOT_SATISFIABLE, "");
+                let mut response = self.error(StatusCode::RANGE_NOT_SATISFIABLE);
                 response
                     .headers
                     .extend(range.map(|range| (CONTENT_RANGE, range)));
@@ -137,12 +166,22 @@ impl Representation {
         let mut response = Response::new(status);
         let fields = &mut response.headers;
         fields.append(CONTENT_TYPE, media_type.clone());
+        let coding = self.coding.map(ContentCoding::name);
+        fields.extend(coding.map(|name| (CONTENT_ENCODING, HeaderValue::from_static(name))));
         fields.extend(
             self.fields
                 .iter()
                 .map(|(name, value)| (name.clone(), value.clone())),
         );
         fields.append(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        response
+    }
+
+    fn error(&self, status: StatusCode) -> Response {
+        let mut response = Response::error(status, "");
+        if self.is_negotiated {
+            response.headers.append(VARY, VARIES);
+        }
         response
     }
 
@@ -164,9 +203,18 @@ impl Representation {
     }
 }
 
+/// RFC 9110 §8.8.3.3: the tag of a coded variant is another than that of any other variant, even if
+/// somebody made both of one file.
+fn coded_tag(tag: &HeaderValue, coding: ContentCoding) -> Option<HeaderValue> {
+    let octets = tag.as_bytes().strip_suffix(b"\"")?;
+    HeaderValue::from_bytes(&[octets, b"-", coding.name().as_bytes(), b"\""].concat()).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::files::decision::Seen;
+    use crate::files::version::Version;
     use crate::http::{HeadLimits, HeadParser};
 
     const NOW: Duration = Duration::from_secs(784_111_877);
@@ -174,7 +222,22 @@ mod tests {
     const CHANGED: Duration = Duration::from_secs(784_111_777);
     const TAG: &str = "\"a\"";
 
-    fn representation(changed: Duration) -> Representation {
+    /// A file with these neighbours, each of another length.
+    fn variants(changed: Duration, codings: &[ContentCoding]) -> Variants {
+        let mut variants = Variants::new(c"a.txt".to_owned(), Version::made(1, 1000, changed));
+        for &coding in codings {
+            let length = 500 + coding as u64;
+            let seen = Seen::File(Version::made(2, length, changed));
+            assert!(variants.saw(Some(coding), seen));
+        }
+        variants
+    }
+
+    fn answer(changed: Duration, fields: &str) -> Outcome {
+        answer_of(&variants(changed, &[]), fields)
+    }
+
+    fn answer_of(variants: &Variants, fields: &str) -> Outcome {
         let policy = Policy {
             cache_control: vec![(
                 "*.txt".parse().unwrap(),
@@ -182,16 +245,13 @@ mod tests {
             )],
             ..Policy::default()
         };
-        let version = Version::made(1, 1000, changed);
-        let tag = Some(HeaderValue::from_static(TAG));
-        Representation::new(&policy, b"a.txt", &version, tag, NOW)
-    }
-
-    fn answer(changed: Duration, fields: &str) -> Outcome {
         let bytes = format!("GET /a.txt HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
         let parsed = HeadParser::default().parse(bytes.as_bytes(), &HeadLimits::default());
         let (head, _) = parsed.unwrap().unwrap();
-        representation(changed).answer(&head, || "BOUNDARY".to_owned())
+        let tag = Some(HeaderValue::from_static(TAG));
+        let variant = variants.choose(&head);
+        let representation = Representation::new(&policy, variants, variant, tag, NOW);
+        representation.answer(&head, || "BOUNDARY".to_owned())
     }
 
     fn lines(response: &Response) -> Vec<String> {
@@ -269,5 +329,90 @@ mod tests {
         assert!(matches!(answer(NOW, &young), Outcome::Whole(_)));
         // A tag does.
         assert!(matches!(answer(NOW, &fields(TAG)), Outcome::Part(..)));
+    }
+
+    #[test]
+    fn what_is_said_of_variants() {
+        let variants = variants(CHANGED, &[ContentCoding::Gzip]);
+        let rest = [
+            "last-modified: Sun, 06 Nov 1994 08:49:37 GMT",
+            "etag: \"a-gzip\"",
+            "cache-control: max-age=5",
+            "vary: Accept-Encoding",
+        ];
+        let mut said = vec![
+            "content-type: text/plain; charset=utf-8",
+            "content-encoding: gzip",
+        ];
+        said.extend(rest);
+        said.push("accept-ranges: bytes");
+        let coded =
+            |fields: &str| answer_of(&variants, &format!("Accept-Encoding: gzip\r\n{fields}"));
+        match coded("") {
+            Outcome::Whole(response) => assert_eq!(lines(&response), said),
+            other => panic!("{other:?}"),
+        }
+        match coded("If-None-Match: \"a-gzip\"\r\n") {
+            Outcome::Bare(response) => {
+                assert_eq!(response.status, 304);
+                assert_eq!(lines(&response), rest);
+            }
+            other => panic!("{other:?}"),
+        }
+        // The tag of another variant is none of this one.
+        let other_tag = "If-None-Match: \"a\"\r\n";
+        assert!(matches!(coded(other_tag), Outcome::Whole(_)));
+        match coded("If-Match: \"a\"\r\n") {
+            Outcome::Bare(response) => {
+                assert_eq!(response.status, 412);
+                assert_eq!(lines(&response), ["vary: Accept-Encoding"]);
+            }
+            other => panic!("{other:?}"),
+        }
+        match answer_of(&variants, "") {
+            Outcome::Whole(response) => {
+                let lines = lines(&response);
+                assert!(lines.contains(&"vary: Accept-Encoding".to_owned()));
+                assert!(lines.contains(&"etag: \"a\"".to_owned()));
+                assert!(
+                    !lines
+                        .iter()
+                        .any(|line| line.starts_with("content-encoding"))
+                );
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn ranges_are_of_the_variant() {
+        let variants = variants(CHANGED, &[ContentCoding::Gzip]);
+        let coded =
+            |fields: &str| answer_of(&variants, &format!("Accept-Encoding: gzip\r\n{fields}"));
+        match coded("Range: bytes=-10\r\n") {
+            Outcome::Part(response, part) => {
+                assert_eq!(part, 490..500);
+                assert!(lines(&response).contains(&"content-range: bytes 490-499/500".to_owned()));
+                assert!(lines(&response).contains(&"content-encoding: gzip".to_owned()));
+            }
+            other => panic!("{other:?}"),
+        }
+        match coded("Range: bytes=500-\r\n") {
+            Outcome::Bare(response) => {
+                let said = ["vary: Accept-Encoding", "content-range: bytes */500"];
+                assert_eq!(lines(&response), said);
+            }
+            other => panic!("{other:?}"),
+        }
+        let several = coded("Range: bytes=0-0,250-250,499-499\r\n");
+        assert!(matches!(several, Outcome::Whole(_)), "{several:?}");
+        let several = answer_of(&variants, "Range: bytes=0-0,500-500\r\n");
+        assert!(matches!(several, Outcome::Parts(..)), "{several:?}");
+        // A date is that of every variant, and a tag that of one.
+        let range = |validator| format!("Range: bytes=0-0\r\nIf-Range: {validator}\r\n");
+        let dated = coded(&range("Sun, 06 Nov 1994 08:49:37 GMT"));
+        assert!(matches!(dated, Outcome::Whole(_)), "{dated:?}");
+        assert!(matches!(coded(&range("\"a-gzip\"")), Outcome::Part(..)));
+        assert!(matches!(coded(&range("\"a\"")), Outcome::Whole(_)));
     }
 }

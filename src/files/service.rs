@@ -5,6 +5,8 @@
 //!                                          └▶ a redirect, or a refusal               └ transfer ─▶ peer
 //! ```
 //!
+//! Where a file has compressed neighbours (`variants.rs`), all of them are looked at, and one is opened.
+//!
 //! A request path is decoded and judged by names first (`decision.rs`), but what keeps a request inside
 //! the folder is the kernel: every open is `openat2(2)` relative to the folder (`resolve.rs`). What may
 //! not be seen is not told apart from what is not there.
@@ -14,32 +16,30 @@
 //! is sent from where it lies, or read piece by piece (`transfer.rs`). Either way it is of one version,
 //! or not sent.
 
-use super::cache::{Cache, Content, Entry, Key};
-use super::decision::{self, Absence, Decision, Reason, Step};
+use super::answer::{Boundaries, from_kept, from_memory, from_open};
+use super::cache::{Cache, Content, Entry, Kept, Key};
+use super::decision::{self, Absence, Decision, Reason, Seen, Step};
 use super::folder::Folder;
 use super::listed;
 use super::listing::{Asked, Place};
 use super::path::directory_location;
 use super::policy::{EntityTags, Policy};
-use super::representation::{Outcome, Representation};
+use super::representation::Representation;
 use super::resolve::{self, Found};
 use super::root::{Release, Root};
 use super::tags::Tags;
-use super::transfer::{FileBody, Held, is_change};
-use crate::app::{Answer, Body, Error, Handler, IntoResponse, Request, Response};
-use crate::limits::{
-    CACHED_FILE_BYTES, FILE_ATTEMPTS, HASHED_FILE_BYTES, INLINE_BODY_BYTES, REQUEST_LINE_BYTES,
-};
+use super::transfer::{Held, is_change};
+use super::variants::Variants;
+use super::version::Version;
+use crate::app::{Answer, Error, Handler, IntoResponse, Request, Response};
+use crate::http::ContentCoding;
+use crate::limits::{CACHED_FILE_BYTES, FILE_ATTEMPTS, HASHED_FILE_BYTES, REQUEST_LINE_BYTES};
 use crate::ring::Ring;
-use bytes::Bytes;
 use http::header::{ALLOW, LOCATION};
 use http::{HeaderValue, Method, StatusCode};
 use std::cell::Cell;
-use std::collections::hash_map::RandomState;
-use std::ffi::CStr;
-use std::hash::{BuildHasher, Hasher};
+use std::ffi::{CStr, CString};
 use std::io;
-use std::ops::Range;
 use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
@@ -64,27 +64,6 @@ struct Served {
     cache: Rc<Cache>,
     /// Which of the core's folders it is, for the cache.
     number: usize,
-}
-
-/// Makes the boundaries of multipart responses, which nobody can foresee.
-#[derive(Debug, Default)]
-struct Boundaries {
-    keys: RandomState,
-    made: Cell<u64>,
-}
-
-impl Boundaries {
-    fn make(&self) -> String {
-        let number = self.made.get();
-        self.made.set(number.wrapping_add(1));
-        let half = |half: u64| {
-            let mut hasher = self.keys.build_hasher();
-            hasher.write_u64(number);
-            hasher.write_u64(half);
-            hasher.finish()
-        };
-        format!("{:016x}{:016x}", half(0), half(1))
-    }
 }
 
 impl Files {
@@ -137,11 +116,15 @@ impl Handler for Files {
         let served = Rc::clone(&self.0);
         let now_ns = served.ring.now_ns();
         let release = served.root.release(now_ns);
-        if let Some(entry) = served.recall(&release, &request, now_ns)
-            && let Content::Whole(content) = &entry.content
+        if let Some(file) = served.recall(&release, &request, now_ns)
+            && let Some(entry) = served.selected(&file, &request)
+            && let Some(kept) = &entry.kept
+            && let Content::Whole(content) = &kept.content
         {
             served.cache.hit();
-            return Answer::ready(served.answer_remembered(&entry, content, &request));
+            let representation = &kept.representation;
+            let response = from_memory(representation, content, &request, &served.boundaries);
+            return Answer::ready(response);
         }
         Answer::pending(async move { served.respond(&release, &request).await })
     }
@@ -154,23 +137,43 @@ impl Handler for Files {
 }
 
 impl Served {
-    /// What is remembered for `request`, if it can be believed.
+    /// What is remembered of the file that `request` asks for, if it can be believed.
     fn recall(&self, release: &Release, request: &Request, now_ns: u64) -> Option<Rc<Entry>> {
-        let entry = self.cache.get(self.key(request))?;
-        entry.is_fresh(release.number, now_ns).then_some(entry)
+        let file = self.cache.get(self.key(request, None))?;
+        file.is_fresh(release.number, now_ns).then_some(file)
     }
 
-    fn key<'a>(&self, request: &'a Request) -> Key<'a> {
+    /// What is remembered of the variant of `file` that `request` gets.
+    fn selected(&self, file: &Rc<Entry>, request: &Request) -> Option<Rc<Entry>> {
+        let variant = file.variants.choose(request.head());
+        if variant.coding.is_none() {
+            return Some(Rc::clone(file));
+        }
+        let entry = self.cache.get(self.key(request, variant.coding))?;
+        entry.is_variant_of(file, variant).then_some(entry)
+    }
+
+    /// The response from what is remembered of `file`; `None` if nothing is, or it has changed.
+    async fn answer(&self, file: &Rc<Entry>, request: &Request) -> Option<Response> {
+        let entry = self.selected(file, request)?;
+        let kept = entry.kept.as_ref()?;
+        let version = entry.variant.version;
+        let answered = from_kept(kept, version, request, &self.boundaries).await;
+        answered.ok()
+    }
+
+    fn key<'a>(&self, request: &'a Request, coding: Option<ContentCoding>) -> Key<'a> {
         Key {
             root: self.number,
             path: request.rest(),
+            coding,
         }
     }
 
     async fn respond(&self, release: &Release, request: &Request) -> Response {
         let now_ns = self.ring.now_ns();
-        if let Some(entry) = self.recall(release, request, now_ns)
-            && let Ok(response) = self.answer(&entry, request).await
+        if let Some(file) = self.recall(release, request, now_ns)
+            && let Some(response) = self.answer(&file, request).await
         {
             self.cache.hit();
             return response;
@@ -178,63 +181,30 @@ impl Served {
         let path = format!("/{}", request.rest());
         match self.decide(release, path.as_bytes()).await {
             Ok(Decision::File { relative, version }) => {
-                let entry = self.cache.get(self.key(request));
-                let is_same = |entry: &Rc<Entry>| {
-                    entry.release == release.number
-                        && entry.version == version
-                        && entry.relative == relative
+                let variants = match self.variants(release, relative, version).await {
+                    Ok(variants) => variants,
+                    Err(error) => return failed(error, &path),
                 };
-                if let Some(entry) = entry.filter(is_same)
-                    && let Ok(response) = self.answer(&entry, request).await
-                {
-                    entry.looked_ns.set(now_ns);
-                    self.cache.hit();
-                    return response;
+                let file = self.cache.get(self.key(request, None));
+                let is_same =
+                    |file: &Rc<Entry>| file.release == release.number && file.variants == variants;
+                if let Some(file) = file.filter(is_same) {
+                    file.looked_ns.set(now_ns);
+                    if let Some(response) = self.answer(&file, request).await {
+                        self.cache.hit();
+                        return response;
+                    }
                 }
                 self.cache.miss();
-                self.serve(release, &relative, request).await
+                self.serve(release, variants, now_ns, request).await
             }
             Ok(Decision::Folder { relative }) => self.redirect(&relative, request),
             Ok(Decision::Listing { relative }) => self.list(release, &relative, request).await,
             Ok(Decision::Refuse(reason)) => {
-                self.cache.remove(self.key(request));
+                self.cache.remove(self.key(request, None));
                 refuse(&reason)
             }
             Err(error) => failed(error, &path),
-        }
-    }
-
-    /// The response from what is remembered.
-    ///
-    /// # Errors
-    /// The file has changed, or cannot be read.
-    async fn answer(&self, entry: &Entry, request: &Request) -> io::Result<Response> {
-        match &entry.content {
-            Content::Whole(content) => Ok(self.answer_remembered(entry, content, request)),
-            Content::Open(file) => {
-                let held = Held::new(Rc::clone(file), entry.version);
-                self.answer_opened(held, &entry.representation, request)
-                    .await
-            }
-        }
-    }
-
-    fn answer_remembered(&self, entry: &Entry, content: &Bytes, request: &Request) -> Response {
-        let part = |range: &Range<u64>| content.slice(range.start as usize..range.end as usize);
-        let boundary = || self.boundaries.make();
-        match entry.representation.answer(request.head(), boundary) {
-            Outcome::Bare(response) => response,
-            Outcome::Whole(response) => response.with_body(content.clone()),
-            Outcome::Part(response, range) => response.with_body(part(&range)),
-            Outcome::Parts(response, multipart) => {
-                let mut body = Vec::new();
-                for (head, range) in &multipart.parts {
-                    body.extend_from_slice(head.as_bytes());
-                    body.extend_from_slice(&part(range));
-                }
-                body.extend_from_slice(multipart.end.as_bytes());
-                response.with_body(body)
-            }
         }
     }
 
@@ -251,6 +221,23 @@ impl Served {
                 }
             }
         }
+    }
+
+    /// The file at `relative`, of which `version` was seen, with its neighbours.
+    async fn variants(
+        &self,
+        release: &Release,
+        relative: CString,
+        version: Version,
+    ) -> io::Result<Variants> {
+        let links = self.policy.symlinks;
+        let mut variants = Variants::new(relative.clone(), version);
+        for coding in self.policy.neighbours(&relative) {
+            let path = variants.path(Some(coding));
+            let seen = resolve::look(&self.ring, release, &path, links).await?;
+            variants.saw(Some(coding), seen);
+        }
+        Ok(variants)
     }
 
     fn redirect(&self, relative: &CStr, request: &Request) -> Response {
@@ -288,19 +275,40 @@ impl Served {
         response.unwrap_or_else(|error| failed(error, &relative.to_string_lossy()))
     }
 
-    /// Serves the file at `relative`: again from the start if it is changed before anything is sent.
-    async fn serve(&self, release: &Release, relative: &CStr, request: &Request) -> Response {
+    /// Serves one of `variants`, which were looked at at `looked_ns`: again from the start if it is
+    /// changed before anything is sent, and another if it is not there any more.
+    async fn serve(
+        &self,
+        release: &Release,
+        mut variants: Variants,
+        looked_ns: u64,
+        request: &Request,
+    ) -> Response {
         for _ in 0..FILE_ATTEMPTS {
             let links = self.policy.symlinks;
-            let found = match resolve::open(&self.ring, release, relative, links).await {
-                Ok(Ok(found)) => found,
-                Ok(Err(absence)) => return refuse(&Reason::Absent(absence)),
-                Err(error) => return failed(error, &relative.to_string_lossy()),
+            let coding = variants.choose(request.head()).coding;
+            let path = variants.path(coding);
+            let found = match resolve::open(&self.ring, release, &path, links).await {
+                Ok(found) => found,
+                Err(error) => return failed(error, &path.to_string_lossy()),
             };
-            match self.send(release, found, relative, request).await {
+            let seen = match &found {
+                Ok(found) => Seen::File(found.version),
+                Err(absence) => Seen::Absent(*absence),
+            };
+            let is_served = variants.saw(coding, seen);
+            let found = match found {
+                Ok(found) if is_served => found,
+                Err(absence) if coding.is_none() => return refuse(&Reason::Absent(absence)),
+                _ => continue,
+            };
+            match self
+                .send(release, found, &variants, looked_ns, request)
+                .await
+            {
                 Ok(response) => return response,
                 Err(error) if is_change(&error) => {}
-                Err(error) => return failed(error, &relative.to_string_lossy()),
+                Err(error) => return failed(error, &path.to_string_lossy()),
             }
         }
         Response::error(
@@ -309,11 +317,13 @@ impl Served {
         )
     }
 
+    /// Sends what was `found`, the one of `variants` that `request` gets.
     async fn send(
         &self,
         release: &Release,
         found: Found,
-        relative: &CStr,
+        variants: &Variants,
+        looked_ns: u64,
         request: &Request,
     ) -> io::Result<Response> {
         let Found { file, version } = found;
@@ -326,14 +336,14 @@ impl Served {
         } else {
             (held, Ok(version.entity_tag(now)))
         };
-        let name = relative.to_bytes();
-        let representation = Representation::new(&self.policy, name, &version, tag?, now);
+        let variant = variants.choose(request.head());
+        let representation = Representation::new(&self.policy, variants, variant, tag?, now);
         let is_remembered = request.method() == Method::GET
             && self.cache.remembers_any()
             && held.version() == version
             && !version.is_racy(now);
         if !is_remembered {
-            return self.answer_opened(held, &representation, request).await;
+            return from_open(held, &representation, request, &self.boundaries).await;
         }
         let length = version.length();
         let (held, content) = if length <= CACHED_FILE_BYTES as u64 {
@@ -343,46 +353,32 @@ impl Served {
             (held, Content::Open(file))
         };
         if held.version() != version {
-            return self.answer_opened(held, &representation, request).await;
+            return from_open(held, &representation, request, &self.boundaries).await;
         }
-        let entry = Entry {
-            relative: relative.to_owned(),
-            version,
+        let entry = |variant, kept| Entry {
+            variants: variants.clone(),
+            variant,
+            kept,
+            release: release.number,
+            looked_ns: Cell::new(looked_ns),
+        };
+        if variant.coding.is_some() {
+            let key = self.key(request, None);
+            let known = self.cache.get(key);
+            let is_known =
+                |known: &Rc<Entry>| known.release == release.number && known.variants == *variants;
+            if !known.as_ref().is_some_and(is_known) {
+                self.cache.insert(key, entry(variants.plain(), None));
+            }
+        }
+        let kept = Kept {
             representation,
             content,
-            release: release.number,
-            looked_ns: Cell::new(self.ring.now_ns()),
         };
-        let entry = self.cache.insert(self.key(request), entry);
-        self.answer(&entry, request).await
-    }
-
-    /// The response from an open file.
-    ///
-    /// # Errors
-    /// The file has changed, or cannot be read.
-    async fn answer_opened(
-        &self,
-        held: Held,
-        representation: &Representation,
-        request: &Request,
-    ) -> io::Result<Response> {
-        let is_head = request.method() == Method::HEAD;
-        match representation.answer(request.head(), || self.boundaries.make()) {
-            Outcome::Bare(response) => Ok(response),
-            Outcome::Whole(response) => {
-                let whole = 0..representation.length();
-                part_of(held, whole, response, is_head).await
-            }
-            Outcome::Part(response, range) => part_of(held, range, response, is_head).await,
-            Outcome::Parts(response, multipart) => {
-                let first = multipart.parts.first().map_or(0, |(_, range)| range.start);
-                let held = held.sampled(first).await?;
-                let body = FileBody::parts(held, multipart);
-                let length = body.length();
-                Ok(response.with_body(Body::stream(body, Some(length))))
-            }
-        }
+        let key = self.key(request, variant.coding);
+        let entry = self.cache.insert(key, entry(variant, Some(kept)));
+        let kept = entry.kept.as_ref().ok_or(io::ErrorKind::NotFound)?;
+        from_kept(kept, version, request, &self.boundaries).await
     }
 
     /// The time since 1970 at which the response will be dated at the earliest. RFC 9110 §8.8.2.1: no
@@ -394,26 +390,6 @@ impl Served {
         let behind_ns = self.ring.clock_ns().saturating_sub(self.ring.now_ns());
         now.saturating_sub(Duration::from_nanos(behind_ns))
     }
-}
-
-/// `response` with a part of a file: read already if it is small, and only told of for HEAD.
-async fn part_of(
-    held: Held,
-    range: Range<u64>,
-    response: Response,
-    is_head: bool,
-) -> io::Result<Response> {
-    let length = range.end - range.start;
-    let body = if is_head {
-        Body::stream(FileBody::part(held, range), Some(length))
-    } else if length <= INLINE_BODY_BYTES as u64 {
-        let (_, content) = held.read(range.start, length as usize).await;
-        content?.into()
-    } else {
-        let held = held.sampled(range.start).await?;
-        Body::stream(FileBody::part(held, range), Some(length))
-    };
-    Ok(response.with_body(body))
 }
 
 fn refuse(reason: &Reason) -> Response {

@@ -68,6 +68,18 @@ impl Version {
         }
     }
 
+    /// Whether this file was written no earlier than `other`. Some programs that give a file the time
+    /// of another copy its seconds alone.
+    pub fn is_as_new_as(&self, other: &Self) -> bool {
+        const SECOND_NS: i128 = 1_000_000_000;
+        let is_whole = self.modified_ns % SECOND_NS == 0;
+        let since = match is_whole {
+            true => other.modified_ns - other.modified_ns.rem_euclid(SECOND_NS),
+            false => other.modified_ns,
+        };
+        self.modified_ns >= since
+    }
+
     /// The second of the last change, for Last-Modified; `None` before 1970.
     ///
     /// RFC 9110 §8.8.2.1: no file may claim to be younger than its response, which is dated `now` at
@@ -145,6 +157,22 @@ mod tests {
             format!("W/\"10-{:x}-5\"", racy.as_nanos()).as_str()
         );
         assert!(at(NOW + NOW).to_str().unwrap().starts_with("W/"));
+    }
+
+    #[test]
+    fn a_file_is_as_new_as_another_by_the_second_if_it_has_no_finer_time() {
+        let at = |ns| Version::made(1, 1, Duration::from_nanos(ns));
+        let table = [
+            (2_500_000_000, 2_500_000_000, true),
+            (2_499_999_999, 2_500_000_000, false),
+            (2_500_000_001, 2_500_000_000, true),
+            (2_000_000_000, 2_500_000_000, true),
+            (2_000_000_001, 2_500_000_000, false),
+            (1_000_000_000, 2_000_000_000, false),
+        ];
+        for (ours, theirs, expected) in table {
+            assert_eq!(at(ours).is_as_new_as(&at(theirs)), expected, "{ours}");
+        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod body;
 mod chars;
 mod chunked;
 mod coding;
+mod compressible;
 mod conditions;
 mod cycle;
 mod date;
@@ -40,6 +41,7 @@ pub use crate::limits::HeadLimits;
 pub use accept::{ErrorForm, preferred_type};
 pub use body::{BodyDecoder, BodyLimits, Decoded};
 pub use coding::{AcceptedCodings, CodingChoice, ContentCoding};
+pub(crate) use compressible::is_compressible;
 #[cfg(feature = "compression")]
 pub(crate) use conditions::is_listed;
 pub use conditions::{EntityTags, Validators, Verdict};

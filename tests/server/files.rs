@@ -5,6 +5,7 @@ mod browser;
 mod listing;
 mod parts;
 mod policy;
+mod precompressed;
 mod remembered;
 mod sources;
 

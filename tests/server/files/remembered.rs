@@ -24,7 +24,7 @@ fn until(client: &mut Client, target: &str, wanted: &str, others: &[&str]) {
 }
 
 /// The sum over the cores of a figure of their memory of files.
-fn figure(client: &mut Client, name: &str) -> u64 {
+pub(super) fn figure(client: &mut Client, name: &str) -> u64 {
     let stats = get(client, "/stats?fresh=1");
     let stats: serde_json::Value = serde_json::from_slice(&stats.body).expect("JSON");
     let cores = stats["cores"].as_array().expect("cores");

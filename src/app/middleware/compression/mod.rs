@@ -1,7 +1,6 @@
 //! Compressing the content of responses: whether, with which coding, and what their fields say of
 //! it. How it is done piece by piece is `source.rs`'s.
 
-mod media;
 mod source;
 
 use std::fmt;
@@ -18,7 +17,9 @@ use self::source::Encoded;
 use super::{Middleware, Next};
 use crate::app::{Answer, Body, BodyError, Headers, Request, Response};
 use crate::coding::{Levels, Spares, Step, can_encode};
-use crate::http::{AcceptedCodings, CodingChoice, ContentCoding, is_listed, members};
+use crate::http::{
+    AcceptedCodings, CodingChoice, ContentCoding, is_compressible, is_listed, members,
+};
 use crate::limits::{CODING_SLICE_BYTES, COMPRESS_FROM_BYTES};
 
 /// What is chosen between codings that a peer wants alike.
@@ -184,7 +185,7 @@ impl Compression {
     /// text, but for event streams, JSON, XML, JavaScript, WebAssembly, SVG, and images and fonts that
     /// are not compressed themselves. What is not known does not, nor does what has no type.
     pub fn is_worthwhile(media_type: &str) -> bool {
-        media::is_worthwhile(media_type)
+        is_compressible(media_type)
     }
 
     fn with(mut self, change: impl FnOnce(&mut Rules)) -> Compression {

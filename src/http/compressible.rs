@@ -50,7 +50,8 @@ const TYPES: &[&str] = &[
 /// An event stream lasts, and would hold its encoder for as long.
 const EXCEPTIONS: &[&str] = &["text/event-stream"];
 
-pub(super) fn is_worthwhile(media_type: &str) -> bool {
+/// Whether content of `media_type`, without its parameters, becomes smaller by much.
+pub(crate) fn is_compressible(media_type: &str) -> bool {
     let is = |other: &&str| media_type.eq_ignore_ascii_case(other);
     let begins = |start: &&str| {
         let head = media_type.get(..start.len());
@@ -81,7 +82,7 @@ mod tests {
             "application/wasm",
             "font/ttf",
         ] {
-            assert!(is_worthwhile(media_type), "{media_type}");
+            assert!(is_compressible(media_type), "{media_type}");
         }
         for media_type in [
             "",
@@ -101,7 +102,7 @@ mod tests {
             "json",
             "é",
         ] {
-            assert!(!is_worthwhile(media_type), "{media_type}");
+            assert!(!is_compressible(media_type), "{media_type}");
         }
     }
 }
