@@ -314,6 +314,9 @@ pub const DASHBOARD_BYTES: usize = 64 * 1024;
 /// is some KiB of it.
 pub const NODE_ANSWER_BYTES: u64 = 16 * 1024 * 1024;
 
+/// Columns that `corelane top --once` prints.
+pub const TOP_COLUMNS: u16 = 100;
+
 /// Longest that a command can be told to wait for a node's statistics.
 pub const NODE_PATIENCE: Duration = Duration::from_secs(3600);
 

@@ -39,11 +39,31 @@ pub(super) enum Command {
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
+    /// Watch what a node's /stats says in this terminal
+    #[cfg(feature = "top")]
+    Top(TopArgs),
     /// Put the latencies of several nodes together without loss: a fleet's p99.9 that its requests had
     #[cfg(feature = "merge")]
     Merge(MergeArgs),
     /// Inspect this machine: what is missing for corelane to run, and to run well
     Doctor,
+}
+
+/// Options of `top`.
+#[cfg(feature = "top")]
+#[derive(Args, Debug)]
+pub(super) struct TopArgs {
+    /// Node, such as http://127.0.0.1:8080; with a path where /stats has another
+    #[arg(value_name = "URL")]
+    pub(super) url: String,
+
+    /// Print the screen once, whole, and end
+    #[arg(long)]
+    pub(super) once: bool,
+
+    /// How long the node may take to answer, with a unit: ms, s, m or h [default: 5s]
+    #[arg(long, value_name = "DURATION")]
+    pub(super) timeout: Option<String>,
 }
 
 /// Options of `merge`.

@@ -2,10 +2,11 @@
 //! that its requests had, and not an average of percentiles.
 
 use super::args::MergeArgs;
-use super::node::{Node, prove, prove_timeout};
+use super::node::{Asker, Node, prove, prove_timeout};
+use super::table::aligned;
 use crate::config::Mistake;
 use crate::failure::Failure;
-use crate::stats::{Distribution, LatencySummary, Told, Window, human as figure, merge};
+use crate::stats::{Distribution, LatencySummary, Told, Window, human, merge};
 use serde::Serialize;
 use std::io::{self, Write as _};
 use std::time::Duration;
@@ -145,7 +146,7 @@ impl Merge {
 
     fn ask_one(&self, node: &Node) -> Result<Told, Failure> {
         let query = format!("format=hdr&fresh=1&window={}", self.window.name());
-        let answer = node.get(&query, self.timeout)?;
+        let answer = Asker::new(self.timeout).ask(node, &query)?;
         let mend = "see that this is the address of a corelane of the same version";
         let told = Told::read(&answer).map_err(|error| node.failure(error, mend))?;
         if told.window == self.window {
@@ -205,7 +206,7 @@ impl Merge {
     }
 }
 
-/// The rows under their headings, columns as wide as they have to be.
+/// The rows under their headings.
 fn table(rows: &[Row<'_>]) -> String {
     const HEADINGS: [&str; 11] = [
         "node", "cores", "requests", "min", "mean", "p50", "p90", "p99", "p99.9", "p99.99", "max",
@@ -225,13 +226,13 @@ fn table(rows: &[Row<'_>]) -> String {
             overflow: _,
         } = row.latency.summary();
         let time = |ns: u64| match count {
-            0 => figure::NONE.to_owned(),
-            _ => figure::time(ns as f64),
+            0 => human::NONE.to_owned(),
+            _ => human::time(ns as f64),
         };
         [
             row.node.map_or("all".to_owned(), Node::to_string),
             row.cores.to_string(),
-            figure::count(count as f64),
+            human::count(count as f64),
             time(min_ns),
             time(mean_ns),
             time(p50_ns),
@@ -242,18 +243,10 @@ fn table(rows: &[Row<'_>]) -> String {
             time(max_ns),
         ]
     }));
-    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max();
-    let widths: [_; HEADINGS.len()] = std::array::from_fn(|column| width(column).unwrap_or(0));
-    let mut text = String::new();
-    for line in &lines {
-        let [node, figures @ ..] = line;
-        text.push_str(&format!("{node:<0$}", widths[0]));
-        for (figure, width) in figures.iter().zip(&widths[1..]) {
-            text.push_str(&format!("  {figure:>width$}"));
-        }
-        text.push('\n');
-    }
-    text
+    aligned(&lines)
+        .iter()
+        .map(|line| format!("{line}\n"))
+        .collect()
 }
 
 fn parse_window(text: &str) -> Result<Window, Mistake> {

@@ -12,10 +12,14 @@ pub mod doctor;
 mod log;
 #[cfg(feature = "merge")]
 mod merge;
-#[cfg(feature = "merge")]
+#[cfg(any(feature = "merge", feature = "top"))]
 mod node;
 mod place;
 pub mod serve;
+#[cfg(any(feature = "merge", feature = "top"))]
+mod table;
+#[cfg(feature = "top")]
+mod top;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -67,6 +71,8 @@ fn dispatch(command: Command) -> Result<(), Vec<Failure>> {
         Command::Check { config } => check::run(&config),
         #[cfg(feature = "merge")]
         Command::Merge(arguments) => merge::Merge::new(arguments)?.run(),
+        #[cfg(feature = "top")]
+        Command::Top(arguments) => top::Top::new(arguments)?.run().map_err(one),
         Command::Doctor => doctor::run().map_err(one),
     }
 }

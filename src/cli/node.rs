@@ -59,43 +59,6 @@ impl Node {
         })
     }
 
-    /// What it answers to a GET with `query`, if that is 200.
-    ///
-    /// # Errors
-    /// A failure that names it, where it cannot be reached, has not answered after `timeout`, or answers
-    /// something else.
-    pub(super) fn get(&self, query: &str, timeout: Duration) -> Result<Vec<u8>, Failure> {
-        let config = ureq::Agent::config_builder()
-            .timeout_global(Some(timeout))
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .proxy(None)
-            .build();
-        let agent = ureq::Agent::new_with_config(config);
-        let unreached = |error: ureq::Error| match error {
-            ureq::Error::Timeout(_) => self.failure(
-                format_args!("no answer within {timeout:?}"),
-                "see that it runs and is not overloaded, or give a longer --timeout",
-            ),
-            error => self.failure(error, "see that it runs, and that this is its address"),
-        };
-        let mut response = agent
-            .get(format!("{}?{query}", self.url))
-            .call()
-            .map_err(unreached)?;
-        if response.status() != http::StatusCode::OK {
-            return Err(self.failure(
-                format_args!("it answers {}", response.status()),
-                "see that this is its address, and that its --stats-allow has this machine's",
-            ));
-        }
-        let body = response.body_mut().with_config();
-        body.limit(NODE_ANSWER_BYTES)
-            .read_to_vec()
-            .map_err(unreached)
-    }
-
     /// Its address, as it was written.
     pub(super) fn written(&self) -> &str {
         &self.written
@@ -104,6 +67,58 @@ impl Node {
     /// A failure of this node.
     pub(super) fn failure(&self, what: impl fmt::Display, mend: &str) -> Failure {
         Failure::run(format!("{self}: {what}"), mend)
+    }
+}
+
+/// Asks nodes, and keeps connections to them for the next question.
+#[derive(Debug)]
+pub(super) struct Asker {
+    agent: ureq::Agent,
+    timeout: Duration,
+}
+
+impl Asker {
+    /// An answer may take so long.
+    pub(super) fn new(timeout: Duration) -> Self {
+        let config = ureq::Agent::config_builder()
+            .timeout_global(Some(timeout))
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .proxy(None)
+            .build();
+        Self {
+            agent: ureq::Agent::new_with_config(config),
+            timeout,
+        }
+    }
+
+    /// What `node` answers to a GET with `query`, if that is 200.
+    ///
+    /// # Errors
+    /// A failure that names the node, where it cannot be reached, has not answered in time, or answers
+    /// something else.
+    pub(super) fn ask(&self, node: &Node, query: &str) -> Result<Vec<u8>, Failure> {
+        let timeout = self.timeout;
+        let unreached = |error: ureq::Error| match error {
+            ureq::Error::Timeout(_) => node.failure(
+                format_args!("no answer within {timeout:?}"),
+                "see that it runs and is not overloaded, or give a longer --timeout",
+            ),
+            error => node.failure(error, "see that it runs, and that this is its address"),
+        };
+        let url = format!("{}?{query}", node.url);
+        let mut response = self.agent.get(url).call().map_err(unreached)?;
+        if response.status() != http::StatusCode::OK {
+            return Err(node.failure(
+                format_args!("it answers {}", response.status()),
+                "see that this is its address, and that its --stats-allow has this machine's",
+            ));
+        }
+        let body = response.body_mut().with_config();
+        body.limit(NODE_ANSWER_BYTES)
+            .read_to_vec()
+            .map_err(unreached)
     }
 }
 

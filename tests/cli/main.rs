@@ -12,3 +12,5 @@ mod log;
 mod refusals;
 mod shape;
 mod shutdown;
+#[cfg(feature = "top")]
+mod top;

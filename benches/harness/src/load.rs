@@ -28,6 +28,8 @@ const OVERTIME: Duration = Duration::from_secs(5);
 pub struct Sample {
     /// CPU time of the server for each request, in microseconds.
     pub cpu_us: f64,
+    /// CPU time of wrk for each, in microseconds.
+    pub wrk_us: f64,
     /// Requests answered each second.
     pub per_second: f64,
     /// 99th percentile of the time to the answer, in microseconds, as `wrk --latency` prints it. None
@@ -45,6 +47,8 @@ pub struct Counted {
     pub requests: u64,
     /// What it received.
     bytes: u64,
+    /// CPU time that it spent itself.
+    cpu_us: u64,
     duration_us: u64,
     p99_us: u64,
 }
@@ -66,6 +70,7 @@ pub fn measure(server: &Server, case: Case, seconds: u64, site: &Site) -> Result
     };
     Ok(Sample {
         cpu_us: spent.ns as f64 / 1e3 / answered,
+        wrk_us: counted.cpu_us as f64 / answered,
         per_second: answered * 1e6 / counted.duration_us as f64,
         p99_us: (case.pipelined() == 1).then_some(counted.p99_us as f64),
         requests: counted.requests,
@@ -134,6 +139,7 @@ fn read_counts(said: &str) -> Result<Counted> {
     Ok(Counted {
         requests: count("requests")?,
         bytes: count("bytes")?,
+        cpu_us: count("cpu_us")?,
         duration_us: count("duration_us")?,
         p99_us: count("p99_us")?,
     })
@@ -147,7 +153,7 @@ mod tests {
     fn reads_what_the_script_prints() {
         let line = |read: u32| {
             format!(
-                "Running 1s test\n{{\"requests\":9,\"bytes\":6,\"duration_us\":8,\"p99_us\":7,\"errors\":\
+                "Running 1s test\n{{\"requests\":9,\"bytes\":6,\"cpu_us\":5,\"duration_us\":8,\"p99_us\":7,\"errors\":\
                  {{\"connect\":0,\"read\":{read},\"write\":0,\"status\":0,\"timeout\":0}}}}\n"
             )
         };
@@ -157,9 +163,10 @@ mod tests {
                 counted.requests,
                 counted.duration_us,
                 counted.p99_us,
-                counted.bytes
+                counted.bytes,
+                counted.cpu_us
             ),
-            (9, 8, 7, 6)
+            (9, 8, 7, 6, 5)
         );
         assert!(read_counts(&line(1)).is_err_and(|error| error.to_string().contains("read 1")));
         assert!(read_counts("Running 1s test\n").is_err());

@@ -63,8 +63,8 @@ impl CaseReport {
     /// The case as a heading and a Markdown table.
     pub fn markdown(&self) -> String {
         let mut text = format!(
-            "### {}\n\n| server | CPU µs/request | × floor (min–max) | requests/s | p99 ms |\n\
-             |---|--:|--:|--:|--:|\n",
+            "### {}\n\n| server | CPU µs/request | × floor (min–max) | wrk's CPU µs | \
+             requests/s | p99 ms |\n|---|--:|--:|--:|--:|--:|\n",
             self.case.title()
         );
         for entry in &self.entries {
@@ -72,8 +72,14 @@ impl CaseReport {
             let _ = writeln!(text, "{}", self.row(entry));
         }
         for (one, other) in COMPARED {
-            if let Some(ratio) = self.ratio(one, other) {
-                let _ = writeln!(text, "\n{one} ÷ {other}, CPU per request: {}", ratio.text());
+            let own = self.ratio(one, other, |sample| sample.cpu_us);
+            let both = self.ratio(one, other, |sample| sample.cpu_us + sample.wrk_us);
+            if let (Some(own), Some(both)) = (own, both) {
+                let (own, both) = (own.text(), both.text());
+                let _ = writeln!(
+                    text,
+                    "\n{one} ÷ {other}, CPU per request: {own}; with wrk's: {both}"
+                );
             }
         }
         text
@@ -82,8 +88,10 @@ impl CaseReport {
     fn row(&self, entry: &Entry) -> String {
         let label = &entry.label;
         match &entry.outcome {
-            Outcome::LeftOut(why) => return format!("| {label} | – {why} | – | – | – |"),
-            Outcome::Failed(how) => return format!("| {label} | **failed:** {how} | – | – | – |"),
+            Outcome::LeftOut(why) => return format!("| {label} | – {why} | – | – | – | – |"),
+            Outcome::Failed(how) => {
+                return format!("| {label} | **failed:** {how} | – | – | – | – |");
+            }
             Outcome::Measured(_) => {}
         }
         let ended: usize = entry
@@ -103,8 +111,9 @@ impl CaseReport {
             .p99_us()
             .map_or("–".to_owned(), |p99_us| format!("{:.2}", p99_us / 1e3));
         format!(
-            "| {label} | {:.2}{note} | {ratio} | {:.0} | {p99} |",
+            "| {label} | {:.2}{note} | {ratio} | {:.2} | {:.0} | {p99} |",
             entry.median(|sample| sample.cpu_us),
+            entry.median(|sample| sample.wrk_us),
             entry.median(|sample| sample.per_second),
         )
     }
@@ -128,18 +137,15 @@ impl CaseReport {
         ratios.collect::<Option<Vec<f64>>>().map(Spread::of)
     }
 
-    /// CPU per request of one server relative to another, round by round.
-    fn ratio(&self, one: &str, other: &str) -> Option<Spread> {
+    /// What one server cost relative to another, round by round.
+    fn ratio(&self, one: &str, other: &str, cost: impl Fn(&Sample) -> f64) -> Option<Spread> {
         let samples = |label: &str| {
             let entry = self.entries.iter().find(|entry| entry.label == label)?;
             (!entry.samples().is_empty()).then(|| entry.samples())
         };
         let rounds = samples(one)?.iter().zip(samples(other)?);
-        Some(Spread::of(
-            rounds
-                .map(|(one, other)| one.cpu_us / other.cpu_us)
-                .collect(),
-        ))
+        let ratios = rounds.map(|(one, other)| cost(one) / cost(other));
+        Some(Spread::of(ratios.collect()))
     }
 
     /// Every sample of the case.
@@ -160,6 +166,7 @@ impl CaseReport {
             Outcome::Measured(_) => json!({
                 "server": entry.label,
                 "cpu_us_per_request": entry.median(|sample| sample.cpu_us),
+                "wrk_cpu_us_per_request": entry.median(|sample| sample.wrk_us),
                 "ratio_to_floor": self.ratio_to_floor(entry).map(|ratio| ratio.median),
                 "requests_per_second": entry.median(|sample| sample.per_second),
                 "p99_us": entry.p99_us(),
@@ -172,6 +179,7 @@ impl CaseReport {
 fn sample_json(sample: &Sample) -> Value {
     json!({
         "cpu_us_per_request": sample.cpu_us,
+        "wrk_cpu_us_per_request": sample.wrk_us,
         "requests_per_second": sample.per_second,
         "p99_us": sample.p99_us,
         "requests": sample.requests,
@@ -222,10 +230,10 @@ mod tests {
         };
         let text = report.markdown();
         for line in [
-            "| floor-epoll | 9.00 | 1.00 (1.00–2.00) | 1000 | 2.00 |",
-            "| corelane | 12.00 | 1.50 (1.10–2.00) | 1000 | 2.00 |",
-            "| hyper | – has no file service | – | – | – |",
-            "corelane-2 ÷ corelane, CPU per request: 1.00 (0.50–2.00)",
+            "| floor-epoll | 9.00 | 1.00 (1.00–2.00) | 9.00 | 1000 | 2.00 |",
+            "| corelane | 12.00 | 1.50 (1.10–2.00) | 12.00 | 1000 | 2.00 |",
+            "| hyper | – has no file service | – | – | – | – |",
+            "corelane-2 ÷ corelane, CPU per request: 1.00 (0.50–2.00); with wrk's: 1.00 (0.50–2.00)",
         ] {
             assert!(
                 text.lines().any(|found| found == line),
@@ -246,6 +254,7 @@ mod tests {
     fn entry(label: &str, is_floor: bool, cpu_us: &[f64]) -> Entry {
         let sample = |&cpu_us: &f64| Sample {
             cpu_us,
+            wrk_us: cpu_us,
             per_second: 1000.0,
             p99_us: Some(2000.0),
             requests: 3000,

@@ -41,8 +41,8 @@ end
 function done(summary, latency, requests)
     local errors = summary.errors
     io.write(string.format(
-        '{"requests":%d,"bytes":%d,"duration_us":%d,"p99_us":%d,' ..
+        '{"requests":%d,"bytes":%d,"cpu_us":%d,"duration_us":%d,"p99_us":%d,' ..
         '"errors":{"connect":%d,"read":%d,"write":%d,"status":%d,"timeout":%d}}\n',
-        summary.requests, summary.bytes, summary.duration, latency:percentile(99.0),
+        summary.requests, summary.bytes, os.clock() * 1e6, summary.duration, latency:percentile(99.0),
         errors.connect, errors.read, errors.write, errors.status, errors.timeout))
 end
