@@ -10,6 +10,7 @@ mod hdrhistogram;
 mod merge;
 mod prometheus;
 mod prometheus_client;
+mod tuning;
 
 /// Packages for Python that are pinned for these tests.
 const REQUIREMENTS: &str = include_str!("requirements.txt");

@@ -1,0 +1,76 @@
+//! Files as nginx serves them: the same folder and the same requests to both, and every difference
+//! explained.
+//!
+//! The requests are generated, the same every time: methods, paths as they are and written in odd ways,
+//! codings, conditions, ranges. Where a condition names an entity tag it is that of the server which is
+//! asked. What is compared stands in `told.rs`. A difference is of a class (`classes.rs`) or it fails the
+//! test; so does a class without a difference.
+//!
+//! `NGINX_REQUESTS` sets how many requests, `NGINX_SEED` where the random numbers start.
+
+mod classes;
+mod peers;
+mod requests;
+#[path = "../support/mod.rs"]
+mod support;
+mod told;
+mod tree;
+
+use classes::CLASSES;
+use peers::{Corelane, Nginx, Peer};
+use requests::Generator;
+use support::setting;
+use tree::Tree;
+
+/// Requests if `NGINX_REQUESTS` is not set: a few seconds in a debug build.
+const REQUESTS: u64 = 6_000;
+
+#[test]
+fn nginx_serves_files_alike() {
+    let tree = Tree::new();
+    let Some(nginx) = Nginx::start(&tree) else {
+        return;
+    };
+    let corelane = Corelane::start(&tree);
+    let (mut ours, mut theirs) = (Peer::new(corelane.address), Peer::new(nginx.address));
+    let count = setting("NGINX_REQUESTS").unwrap_or(REQUESTS);
+    let mut generator = Generator::new(setting("NGINX_SEED").unwrap_or(1));
+    let mut counts = vec![0_u64; CLASSES.len()];
+    let mut alike = 0;
+    let mut unexplained = Vec::new();
+    for _ in 0..count {
+        let request = generator.next();
+        let (our_answer, their_answer) = (ours.ask(&request), theirs.ask(&request));
+        if our_answer == their_answer {
+            alike += 1;
+            continue;
+        }
+        let is = |class: &classes::Class| (class.is)(&request, &our_answer, &their_answer);
+        match CLASSES.iter().position(is) {
+            Some(place) => counts[place] += 1,
+            None => unexplained.push(format!(
+                "{request:?}\nours: {our_answer:?}\nnginx: {their_answer:?}"
+            )),
+        }
+    }
+    eprintln!("{count} requests, {alike} answered alike; of the others:");
+    for (class, count) in CLASSES.iter().zip(&counts) {
+        eprintln!("{count:8} {} ({})", class.name, class.why);
+    }
+    let first = &unexplained[..unexplained.len().min(20)];
+    assert!(
+        first.is_empty(),
+        "{} unexplained:\n{}",
+        unexplained.len(),
+        first.join("\n\n")
+    );
+    // Another run may be too short or unlucky to come across all of them.
+    if setting("NGINX_REQUESTS")
+        .or(setting("NGINX_SEED"))
+        .is_none()
+    {
+        for (class, count) in CLASSES.iter().zip(&counts) {
+            assert!(*count > 0, "no request differs for this: {}", class.name);
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! The two servers, and asking either.
+
+use std::collections::HashMap;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use corelane::files::Policy;
+use corelane::http::ContentCoding;
+use corelane::{App, Running, Server};
+
+use super::requests::{Request, TAG};
+use super::support::outside::not_run;
+use super::support::{Client, wait_until};
+use super::told::Told;
+use super::tree::Tree;
+
+/// How often nginx is given another port: somebody may take the one that was found free.
+const ATTEMPTS: usize = 5;
+
+pub(crate) struct Corelane {
+    running: Option<Running>,
+    pub(crate) address: SocketAddr,
+}
+
+impl Corelane {
+    pub(crate) fn start(tree: &Tree) -> Self {
+        let root = tree.root();
+        let server = Server::bind("127.0.0.1:0").files(Policy {
+            precompressed: vec![ContentCoding::Gzip],
+            ..Policy::default()
+        });
+        let running = server.start(move |_| App::new().files("/", &root));
+        let running = running.expect("the server starts");
+        let address = running.addresses()[0];
+        Self {
+            running: Some(running),
+            address,
+        }
+    }
+}
+
+impl Drop for Corelane {
+    fn drop(&mut self) {
+        drop(self.running.take().map(Running::stop));
+    }
+}
+
+pub(crate) struct Nginx {
+    child: Child,
+    pub(crate) address: SocketAddr,
+}
+
+impl Nginx {
+    /// Starts it, if it is there.
+    pub(crate) fn start(tree: &Tree) -> Option<Self> {
+        // Debian has it where the path of users does not lead.
+        let places = ["nginx", "/usr/sbin/nginx"];
+        let is_there = |place: &&str| Command::new(place).arg("-v").output().is_ok();
+        let Some(program) = places.into_iter().find(is_there) else {
+            not_run("nginx is missing");
+            return None;
+        };
+        (0..ATTEMPTS)
+            .find_map(|_| Self::try_start(program, tree))
+            .or_else(|| {
+                panic!("nginx does not start");
+            })
+    }
+
+    fn try_start(program: &str, tree: &Tree) -> Option<Self> {
+        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+        let address = free.local_addr().expect("its address");
+        drop(free);
+        let path = write_configuration(tree, address);
+        let mut child = Command::new(program)
+            .arg("-c")
+            .arg(&path)
+            .arg("-p")
+            .arg(tree.beside())
+            .stdin(Stdio::null())
+            .spawn()
+            .expect("nginx");
+        let mut has_ended = false;
+        wait_until("nginx listens", || {
+            has_ended = child.try_wait().expect("its state").is_some();
+            has_ended || TcpStream::connect(address).is_ok()
+        });
+        (!has_ended).then_some(Self { child, address })
+    }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn write_configuration(tree: &Tree, address: SocketAddr) -> PathBuf {
+    let beside = tree.beside().display();
+    let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        .map(|what| format!("{what}_temp_path {beside}/{what};\n"))
+        .concat();
+    let root = tree.root();
+    let root = root.display();
+    let text = format!(
+        "daemon off;\nmaster_process off;\npid {beside}/nginx.pid;\nerror_log /dev/null;\n\
+         events {{}}\nhttp {{\naccess_log off;\n{temporary}\
+         types {{ text/html html; text/plain txt; text/css css; application/json json; \
+         image/png png; application/gzip gz; }}\n\
+         default_type application/octet-stream;\n\
+         charset utf-8;\ncharset_types text/plain text/css;\n\
+         gzip_static on;\ngzip_vary on;\nabsolute_redirect off;\n\
+         server {{\nlisten {address};\nroot {root};\nindex index.html;\n}}\n}}\n"
+    );
+    let path = tree.beside().join("nginx.conf");
+    std::fs::write(&path, text).expect("a file");
+    path
+}
+
+/// One of them as it is asked, with the tags that it has told.
+pub(crate) struct Peer {
+    address: SocketAddr,
+    tags: HashMap<(String, String), String>,
+}
+
+impl Peer {
+    pub(crate) fn new(address: SocketAddr) -> Self {
+        let tags = HashMap::new();
+        Self { address, tags }
+    }
+
+    pub(crate) fn ask(&mut self, request: &Request) -> Told {
+        let tag = match request.needs_tag() {
+            true => self.tag(request),
+            false => String::new(),
+        };
+        self.send(
+            &request.method,
+            request,
+            &request.lines().replace(TAG, &tag),
+        )
+    }
+
+    /// The strong tag of what `request` gets without its conditions; one that fits nothing if it has
+    /// none.
+    fn tag(&mut self, request: &Request) -> String {
+        let key = (request.target.clone(), request.codings.clone());
+        if let Some(tag) = self.tags.get(&key) {
+            return tag.clone();
+        }
+        let mut tag = String::new();
+        wait_until("a strong tag", || {
+            let told = self.send("HEAD", request, &request.coding_line());
+            tag = told.tag.unwrap_or_else(|| "\"none\"".to_owned());
+            !tag.starts_with("W/")
+        });
+        self.tags.insert(key, tag.clone());
+        tag
+    }
+
+    fn send(&self, method: &str, request: &Request, lines: &str) -> Told {
+        let mut client = Client::connect(self.address);
+        let target = &request.target;
+        client.send(format!(
+            "{method} {target} HTTP/1.1\r\nHost: a\r\n{lines}\r\n"
+        ));
+        let response = client.try_response(method == "HEAD");
+        Told::new(response.expect("a response"))
+    }
+}

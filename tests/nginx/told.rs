@@ -1,0 +1,121 @@
+//! What a response tells, as far as both servers have to tell the same.
+
+use std::fmt;
+
+use super::support::client::Response;
+
+#[derive(Clone)]
+pub(crate) struct Told {
+    pub(crate) status: u16,
+    /// Of content that is the file's, and not an error's.
+    pub(crate) length: Option<String>,
+    pub(crate) media_type: Option<String>,
+    pub(crate) coding: Option<String>,
+    pub(crate) content_range: Option<String>,
+    pub(crate) modified: Option<String>,
+    pub(crate) location: Option<String>,
+    pub(crate) varies: bool,
+    /// The content; of several parts each with its place.
+    pub(crate) parts: Vec<(String, Vec<u8>)>,
+    /// It is the server's own, and not compared.
+    pub(crate) tag: Option<String>,
+}
+
+impl Told {
+    pub(crate) fn new(response: Response) -> Self {
+        let is_content = matches!(response.status, 200 | 206);
+        let owned = |name: &str| response.field(name).map(str::to_owned);
+        let of_content = |name: &str| owned(name).filter(|_| is_content);
+        let media_type = of_content("content-type");
+        let boundary = media_type
+            .as_deref()
+            .and_then(|media_type| media_type.strip_prefix("multipart/byteranges; boundary="));
+        let parts = match boundary {
+            Some(boundary) => parts(&response.body, boundary),
+            None if is_content => vec![(String::new(), response.body.clone())],
+            None => Vec::new(),
+        };
+        let is_multipart = boundary.is_some();
+        let varies = |(name, value): &(String, String)| {
+            name == "vary" && value.eq_ignore_ascii_case("accept-encoding")
+        };
+        Self {
+            status: response.status,
+            // The boundary is part of it.
+            length: of_content("content-length").filter(|_| !is_multipart),
+            media_type: match is_multipart {
+                true => Some("multipart/byteranges".to_owned()),
+                false => media_type.clone(),
+            },
+            coding: of_content("content-encoding"),
+            content_range: owned("content-range"),
+            modified: owned("last-modified").filter(|_| response.status < 400),
+            location: owned("location"),
+            varies: is_content && response.fields.iter().any(varies),
+            parts,
+            tag: owned("etag"),
+        }
+    }
+}
+
+impl PartialEq for Told {
+    fn eq(&self, other: &Self) -> bool {
+        self.status == other.status
+            && self.length == other.length
+            && self.media_type == other.media_type
+            && self.coding == other.coding
+            && self.content_range == other.content_range
+            && self.modified == other.modified
+            && self.location == other.location
+            && self.varies == other.varies
+            && self.parts == other.parts
+    }
+}
+
+impl fmt::Debug for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts: Vec<_> = self
+            .parts
+            .iter()
+            .map(|(place, part)| (place, part.len()))
+            .collect();
+        write!(
+            f,
+            "{} length {:?}, {:?} {:?}, range {:?}, modified {:?}, location {:?}, varies {}, {parts:?}",
+            self.status,
+            self.length,
+            self.media_type,
+            self.coding,
+            self.content_range,
+            self.modified,
+            self.location,
+            self.varies,
+        )
+    }
+}
+
+/// The parts of a `multipart/byteranges`: the media type and place of each, and its content.
+fn parts(body: &[u8], boundary: &str) -> Vec<(String, Vec<u8>)> {
+    let delimiter = format!("\r\n--{boundary}");
+    // The first delimiter may stand at the very beginning.
+    let body = [b"\r\n", body].concat();
+    let mut parts = Vec::new();
+    let mut rest = &body[..];
+    while let Some(at) = find(rest, delimiter.as_bytes()) {
+        let part = &rest[..at];
+        if let Some(end) = find(part, b"\r\n\r\n") {
+            let head = String::from_utf8_lossy(&part[..end]).to_ascii_lowercase();
+            let mut lines: Vec<&str> = head.lines().filter(|line| !line.is_empty()).collect();
+            lines.sort_unstable();
+            parts.push((lines.join(", "), part[end + 4..].to_vec()));
+        }
+        rest = &rest[at + delimiter.len()..];
+    }
+    parts
+}
+
+fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
+    bytes
+        .windows(wanted.len())
+        .position(|window| window == wanted)
+}
