@@ -32,10 +32,10 @@ use super::transfer::{Held, is_change};
 use super::variants::Variants;
 use super::version::Version;
 use crate::app::{Answer, Error, Handler, IntoResponse, Request, Response};
-use crate::http::ContentCoding;
+use crate::http::{ContentCoding, names_type};
 use crate::limits::{CACHED_FILE_BYTES, FILE_ATTEMPTS, HASHED_FILE_BYTES, REQUEST_LINE_BYTES};
 use crate::ring::Ring;
-use http::header::{ALLOW, LOCATION};
+use http::header::{ALLOW, LOCATION, VARY};
 use http::{HeaderValue, Method, StatusCode};
 use std::cell::Cell;
 use std::ffi::{CStr, CString};
@@ -179,7 +179,7 @@ impl Served {
             return response;
         }
         let path = format!("/{}", request.rest());
-        match self.decide(release, path.as_bytes()).await {
+        match self.decide(release, path.as_bytes(), request).await {
             Ok(Decision::File { relative, version }) => {
                 let variants = match self.variants(release, relative, version).await {
                     Ok(variants) => variants,
@@ -196,7 +196,18 @@ impl Served {
                     }
                 }
                 self.cache.miss();
-                self.serve(release, variants, now_ns, request).await
+                self.serve(release, variants, Some(now_ns), request).await
+            }
+            Ok(Decision::Fallback { relative, version }) => {
+                self.cache.remove(self.key(request, None));
+                let mut response = match self.variants(release, relative, version).await {
+                    Ok(variants) => self.serve(release, variants, None, request).await,
+                    Err(error) => return failed(error, &path),
+                };
+                // Whoever wants no page gets a 404, which says so as well.
+                let accept = HeaderValue::from_static("accept");
+                response.headers.append(VARY, accept);
+                response
             }
             Ok(Decision::Folder { relative }) => self.redirect(&relative, request),
             Ok(Decision::Listing { relative }) => self.list(release, &relative, request).await,
@@ -208,8 +219,15 @@ impl Served {
         }
     }
 
-    async fn decide(&self, release: &Release, path: &[u8]) -> io::Result<Decision> {
-        let mut step = decision::begin(&self.policy, path);
+    async fn decide(
+        &self,
+        release: &Release,
+        path: &[u8],
+        request: &Request,
+    ) -> io::Result<Decision> {
+        let accept = request.head().field_values("accept");
+        let is_navigation = self.policy.fallback.is_some() && names_type(accept, "text/html");
+        let mut step = decision::begin(&self.policy, path, is_navigation);
         loop {
             match step {
                 Step::Done(decision) => return Ok(decision),
@@ -275,13 +293,13 @@ impl Served {
         response.unwrap_or_else(|error| failed(error, &relative.to_string_lossy()))
     }
 
-    /// Serves one of `variants`, which were looked at at `looked_ns`: again from the start if it is
-    /// changed before anything is sent, and another if it is not there any more.
+    /// Serves one of `variants`, which were looked at at `looked_ns` if they are to be remembered: again
+    /// from the start if it is changed before anything is sent, and another if it is not there any more.
     async fn serve(
         &self,
         release: &Release,
         mut variants: Variants,
-        looked_ns: u64,
+        looked_ns: Option<u64>,
         request: &Request,
     ) -> Response {
         for _ in 0..FILE_ATTEMPTS {
@@ -323,7 +341,7 @@ impl Served {
         release: &Release,
         found: Found,
         variants: &Variants,
-        looked_ns: u64,
+        looked_ns: Option<u64>,
         request: &Request,
     ) -> io::Result<Response> {
         let Found { file, version } = found;
@@ -342,9 +360,9 @@ impl Served {
             && self.cache.remembers_any()
             && held.version() == version
             && !version.is_racy(now);
-        if !is_remembered {
+        let Some(looked_ns) = looked_ns.filter(|_| is_remembered) else {
             return from_open(held, &representation, request, &self.boundaries).await;
-        }
+        };
         let length = version.length();
         let (held, content) = if length <= CACHED_FILE_BYTES as u64 {
             let (held, content) = held.read(0, length as usize).await;
