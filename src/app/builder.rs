@@ -154,7 +154,8 @@ impl App {
     ///
     /// The path `/` of `app` becomes the prefix as it is written here, `/api` or `/api/`. Its fallback
     /// answers what has no route below the prefix; without one, the fallback of this app does. Nothing
-    /// else changes: what HEAD, OPTIONS and other methods get is what the whole path has routes for.
+    /// else changes: what HEAD, OPTIONS and other methods get is what the whole path has routes for,
+    /// within the middleware that these routes share ([`App::wrap`]).
     ///
     /// ```
     /// use corelane::app::{App, Request};

@@ -36,6 +36,30 @@ impl Layers {
         }
     }
 
+    /// What routes with `layers` have in common, for an answer that is none of theirs alone; `None`
+    /// if there are no routes.
+    pub(super) fn shared<'a>(mut layers: impl Iterator<Item = &'a Rc<Layers>>) -> Option<Rc<Layers>> {
+        let first = Rc::clone(layers.next()?);
+        Some(layers.fold(first, |shared, other| shared.shared_with(other)))
+    }
+
+    /// The outer apps are the shared ones: their middleware comes first, their state last.
+    fn shared_with(self: Rc<Self>, other: &Rc<Layers>) -> Rc<Layers> {
+        if Rc::ptr_eq(&self, other) {
+            return self;
+        }
+        let pairs = self.chain.iter().zip(&other.chain);
+        let outer = pairs.take_while(|(a, b)| Rc::ptr_eq(a, b)).count();
+        let pairs = self.states.iter().rev().zip(other.states.iter().rev());
+        let inner = pairs.take_while(|((_, a), (_, b))| Rc::ptr_eq(a, b)).count();
+        // Limit and finishing are for handlers, of which there is none.
+        Rc::new(Layers {
+            states: self.states[self.states.len() - inner..].to_vec(),
+            chain: self.chain[..outer].to_vec(),
+            ..Layers::default()
+        })
+    }
+
     fn is_empty(&self) -> bool {
         let is_default = self.body_limit.is_none() && !self.finishes;
         self.states.is_empty() && self.chain.is_empty() && is_default
@@ -113,8 +137,10 @@ impl App {
     /// The first that is added is the outermost: it sees requests first and responses last. Where
     /// it stands among the routes does not matter; nested apps, and those of hosts, are within it.
     /// The app's own answers (404, 405, OPTIONS and so on) pass through it as well, which a request
-    /// without a [`Request::route`] shows; what a nested app has no route for, the one around it
-    /// answers. `/stats` does not,
+    /// without a [`Request::route`] shows. Those for a path that has routes (OPTIONS, 405, 308 to the
+    /// path with a slash more or less) pass through what is around these routes, in nested apps, too;
+    /// where several apps have routes for one path, through what all of them are within. A path
+    /// without routes is answered by the outermost app, or that of the host. `/stats` does not pass,
     /// nor does a request that is refused before there is a handler: one that is malformed, or
     /// declares too much content.
     ///

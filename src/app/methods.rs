@@ -69,7 +69,8 @@ impl Methods {
     /// Why no handler takes `method`.
     #[cold]
     pub(super) fn unrouted(&self, method: &Method) -> Unrouted {
-        Unrouted::method(method, HeaderValue::clone(&self.allow))
+        let routes = self.routes.iter().map(|(_, route)| route);
+        Unrouted::method(method, HeaderValue::clone(&self.allow), routes)
     }
 
     /// Why no handler of those that take the values takes `method`; `None` if there are none.
@@ -82,8 +83,10 @@ impl Methods {
     ) -> Option<Unrouted> {
         let mut accepting = self.accepting(path, params).peekable();
         accepting.peek()?;
-        let methods = accepting.flat_map(|methods| methods.routes.iter().map(|(method, _)| method));
-        Some(Unrouted::method(method, allow_value(methods)))
+        let entries: Vec<_> = accepting.flat_map(|methods| &methods.routes).collect();
+        let allow = allow_value(entries.iter().map(|(method, _)| method));
+        let routes = entries.iter().map(|(_, route)| route);
+        Some(Unrouted::method(method, allow, routes))
     }
 }
 

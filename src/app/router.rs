@@ -88,8 +88,16 @@ pub(crate) struct Route {
     pub(super) urls: Rc<Urls>,
 }
 
+/// A request that has no handler.
+pub(crate) struct Unrouted {
+    why: Why,
+    /// What is around the answer: what the routes of the path share. `None` if the path has none,
+    /// for what its app has.
+    layers: Option<Rc<Layers>>,
+}
+
 /// Why a request has no handler.
-pub(crate) enum Unrouted {
+pub(super) enum Why {
     NotFound,
     /// It has a route with a slash more, or less.
     Moved(HeaderValue),
@@ -251,7 +259,7 @@ impl Router {
             && !route.reach.takes_octets()
             && !params.values(path).all(path::is_text)
         {
-            return Err(Unrouted::NotText);
+            return Err(Why::NotText.within(Some(Rc::clone(&route.layers))));
         }
         let located = Located::new(params, path);
         request.set_route(Rc::clone(route), Some(located));
@@ -268,12 +276,12 @@ impl Router {
     /// The answer to `request`, which no handler takes.
     #[cold]
     pub(crate) fn refuse(&self, unrouted: Unrouted, request: Request) -> Answer {
-        let response = unrouted.into_response();
-        let site = match &self.hosts {
-            None => &self.site,
-            Some(hosts) => self.site_of(hosts, &request),
+        let response = unrouted.why.into_response();
+        let layers = match (&unrouted.layers, &self.hosts) {
+            (Some(layers), _) => layers,
+            (None, None) => &self.site.layers,
+            (None, Some(hosts)) => &self.site_of(hosts, &request).layers,
         };
-        let layers = &site.layers;
         match layers.chain.is_empty() {
             true => Answer::ready(response),
             false => layers.refuse(request, response),
@@ -290,23 +298,24 @@ impl Router {
         if request.path() == "*" {
             // RFC 9110 §9.3.7: asks what the server as a whole can do; no handler is asked. The
             // other method that names no path is CONNECT, and this server is no proxy.
-            return Err(match *request.method() {
-                Method::OPTIONS => Unrouted::Options(self.allow_anywhere()),
-                _ => Unrouted::NotImplemented,
-            });
+            let why = match *request.method() {
+                Method::OPTIONS => Why::Options(self.allow_anywhere()),
+                _ => Why::NotImplemented,
+            };
+            return Err(why.within(None));
         }
-        if let Some(location) = site.moved(request) {
-            return Err(Unrouted::Moved(location));
+        if let Some((location, route)) = site.moved(request) {
+            return Err(Why::Moved(location).within(Some(Rc::clone(&route.layers))));
         }
         if let Some(route) = site.find_fallback(request) {
             return Ok(route);
         }
         // RFC 9110 §9.1: 501 for a method that no resource here has, else the path is at fault.
-        if self.implements(request.method()) {
-            Err(Unrouted::NotFound)
-        } else {
-            Err(Unrouted::NotImplemented)
-        }
+        let why = match self.implements(request.method()) {
+            true => Why::NotFound,
+            false => Why::NotImplemented,
+        };
+        Err(why.within(None))
     }
 
     /// Whether `method` is a common one or has a route anywhere.
@@ -330,34 +339,45 @@ impl Router {
 }
 
 impl Unrouted {
-    /// Why no handler takes `method` on a path that answers the methods in `allow`.
-    pub(super) fn method(method: &Method, allow: HeaderValue) -> Unrouted {
-        if method == Method::OPTIONS {
-            Unrouted::Options(allow)
-        } else {
-            Unrouted::MethodNotAllowed(allow)
-        }
+    /// A request with `method` for a path that answers the methods in `allow` with `routes`, none of
+    /// which takes it.
+    pub(super) fn method<'a>(
+        method: &Method,
+        allow: HeaderValue,
+        routes: impl Iterator<Item = &'a Rc<Route>>,
+    ) -> Unrouted {
+        let why = match *method {
+            Method::OPTIONS => Why::Options(allow),
+            _ => Why::MethodNotAllowed(allow),
+        };
+        why.within(Layers::shared(routes.map(|route| &route.layers)))
     }
 }
 
-impl IntoResponse for Unrouted {
+impl Why {
+    fn within(self, layers: Option<Rc<Layers>>) -> Unrouted {
+        Unrouted { why: self, layers }
+    }
+}
+
+impl IntoResponse for Why {
     #[cold]
     fn into_response(self) -> Response {
         match self {
-            Unrouted::NotFound => Response::error(StatusCode::NOT_FOUND, ""),
+            Why::NotFound => Response::error(StatusCode::NOT_FOUND, ""),
             // RFC 9110 §15.4.9: 308 keeps the method.
-            Unrouted::Moved(location) => {
+            Why::Moved(location) => {
                 Response::error(StatusCode::PERMANENT_REDIRECT, "").with_header(LOCATION, location)
             }
-            Unrouted::NotImplemented => Response::error(StatusCode::NOT_IMPLEMENTED, ""),
-            Unrouted::NotText => {
+            Why::NotImplemented => Response::error(StatusCode::NOT_IMPLEMENTED, ""),
+            Why::NotText => {
                 Response::error(StatusCode::BAD_REQUEST, "The path is not UTF-8 text.")
             }
-            Unrouted::Options(allow) => {
+            Why::Options(allow) => {
                 Response::new(StatusCode::NO_CONTENT).with_header(ALLOW, allow)
             }
             // RFC 9110 §15.5.6: 405 carries Allow.
-            Unrouted::MethodNotAllowed(allow) => {
+            Why::MethodNotAllowed(allow) => {
                 Response::error(StatusCode::METHOD_NOT_ALLOWED, "").with_header(ALLOW, allow)
             }
         }

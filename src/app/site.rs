@@ -19,7 +19,7 @@ pub(super) struct Site {
     pub(super) fallbacks: Vec<Fallback>,
     /// Whether any path is redirected to another that differs in its last slash.
     pub(super) redirects: bool,
-    /// What is around its own answers.
+    /// What is around its answers to paths without routes.
     pub(super) layers: Rc<Layers>,
 }
 
@@ -31,8 +31,8 @@ pub(super) struct Fallback {
 }
 
 impl Site {
-    /// Where `request` finds its route, if that has a slash more or less at its end.
-    pub(super) fn moved(&self, request: &Request) -> Option<HeaderValue> {
+    /// Where `request` finds its route, if that has a slash more or less at its end, and the route.
+    pub(super) fn moved(&self, request: &Request) -> Option<(HeaderValue, &Rc<Route>)> {
         if !self.redirects {
             return None;
         }
@@ -56,7 +56,7 @@ impl Site {
             Some(query) => format!("{other}?{query}"),
             None => other,
         };
-        HeaderValue::try_from(location).ok()
+        Some((HeaderValue::try_from(location).ok()?, route))
     }
 
     /// The fallback for `request`, which learns of it.

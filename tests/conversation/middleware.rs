@@ -249,3 +249,63 @@ fn pages_of_some_origins_may_read_with_credentials() {
     }
     assert_eq!(cors_fields(&client.get("/").send()), ["vary: Origin"]);
 }
+
+/// `app` as an app within another, and within one more.
+fn nested_once_and_twice(app: fn() -> App) -> [(App, &'static str); 2] {
+    let once = App::new().nest("/api", app());
+    let twice = App::new().nest("/v1", App::new().nest("/api", app()));
+    [(once, "/api"), (twice, "/v1/api")]
+}
+
+#[test]
+fn a_nested_app_answers_the_preflights_of_its_paths() {
+    let notes = || {
+        App::new()
+            .wrap(Cors::origins(["https://example.org"]))
+            .post("/notes", async |_| "added")
+            .put("/notes/{id:u64}", async |_| "put")
+    };
+    for (app, prefix) in nested_once_and_twice(notes) {
+        let mut client = TestClient::new(app.get("/", async |_| "Hello"));
+        let mut allowed = |path: &str| {
+            let request = client.request(Method::OPTIONS, path);
+            let request = request.header("origin", "https://example.org");
+            let answer = request.header("access-control-request-method", "POST").send();
+            assert_eq!(answer.status().as_u16() / 100, if path.ends_with('x') { 4 } else { 2 });
+            let origin = answer.header("access-control-allow-origin");
+            origin.map(str::to_owned)
+        };
+        let origin = Some("https://example.org".to_owned());
+        assert_eq!(allowed(&format!("{prefix}/notes")), origin);
+        assert_eq!(allowed(&format!("{prefix}/notes/7")), origin);
+        assert_eq!(allowed(&format!("{prefix}/notes/x")), None);
+        assert_eq!(allowed("/"), None);
+    }
+}
+
+#[test]
+fn a_nested_login_covers_what_the_router_answers_for_its_paths() {
+    let notes = || {
+        App::new()
+            .wrap(BasicAuth::new("notes", async |user: &str, password: &str| {
+                user == "a" && password == "b"
+            }))
+            .trailing_slash(corelane::app::TrailingSlash::Redirect)
+            .post("/notes", async |_| "added")
+    };
+    for (app, prefix) in nested_once_and_twice(notes) {
+        let mut client = TestClient::new(app);
+        let path = format!("{prefix}/notes");
+        for (method, path, status) in [
+            (Method::OPTIONS, path.clone(), 204),
+            (Method::GET, path.clone(), 405),
+            (Method::POST, format!("{path}/"), 308),
+        ] {
+            let answer = client.request(method.clone(), &path).send();
+            assert_eq!(answer.status(), 401, "{method} {path}");
+            let request = client.request(method.clone(), &path);
+            let answer = request.header("authorization", "Basic YTpi").send();
+            assert_eq!(answer.status().as_u16(), status, "{method} {path}");
+        }
+    }
+}

@@ -21,7 +21,8 @@ const ANY: HeaderValue = HeaderValue::from_static("*");
 ///
 /// By default GET, HEAD, POST, PUT, PATCH and DELETE are allowed, with all fields that are asked
 /// for, without credentials; responses show no fields beyond the standard's; browsers ask again
-/// after the time that they choose. A preflight is answered here with 204, and no handler sees it.
+/// after the time that they choose. A preflight is answered here with 204, and no handler sees it;
+/// on a nested app that goes for the paths whose routes are all in that app.
 /// A page of an origin that is not allowed is answered without the fields that would let it read.
 ///
 /// ```
