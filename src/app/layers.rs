@@ -38,7 +38,9 @@ impl Layers {
 
     /// What routes with `layers` have in common, for an answer that is none of theirs alone; `None`
     /// if there are no routes.
-    pub(super) fn shared<'a>(mut layers: impl Iterator<Item = &'a Rc<Layers>>) -> Option<Rc<Layers>> {
+    pub(super) fn shared<'a>(
+        mut layers: impl Iterator<Item = &'a Rc<Layers>>,
+    ) -> Option<Rc<Layers>> {
         let first = Rc::clone(layers.next()?);
         Some(layers.fold(first, |shared, other| shared.shared_with(other)))
     }
@@ -51,7 +53,9 @@ impl Layers {
         let pairs = self.chain.iter().zip(&other.chain);
         let outer = pairs.take_while(|(a, b)| Rc::ptr_eq(a, b)).count();
         let pairs = self.states.iter().rev().zip(other.states.iter().rev());
-        let inner = pairs.take_while(|((_, a), (_, b))| Rc::ptr_eq(a, b)).count();
+        let inner = pairs
+            .take_while(|((_, a), (_, b))| Rc::ptr_eq(a, b))
+            .count();
         // Limit and finishing are for handlers, of which there is none.
         Rc::new(Layers {
             states: self.states[self.states.len() - inner..].to_vec(),

@@ -370,12 +370,8 @@ impl IntoResponse for Why {
                 Response::error(StatusCode::PERMANENT_REDIRECT, "").with_header(LOCATION, location)
             }
             Why::NotImplemented => Response::error(StatusCode::NOT_IMPLEMENTED, ""),
-            Why::NotText => {
-                Response::error(StatusCode::BAD_REQUEST, "The path is not UTF-8 text.")
-            }
-            Why::Options(allow) => {
-                Response::new(StatusCode::NO_CONTENT).with_header(ALLOW, allow)
-            }
+            Why::NotText => Response::error(StatusCode::BAD_REQUEST, "The path is not UTF-8 text."),
+            Why::Options(allow) => Response::new(StatusCode::NO_CONTENT).with_header(ALLOW, allow),
             // RFC 9110 §15.5.6: 405 carries Allow.
             Why::MethodNotAllowed(allow) => {
                 Response::error(StatusCode::METHOD_NOT_ALLOWED, "").with_header(ALLOW, allow)

@@ -252,3 +252,34 @@ fn requests_and_responses_are_cheap_to_move() {
     assert!(size_of::<Request>() <= 96);
     assert!(size_of::<Response>() <= 152);
 }
+
+#[test]
+fn refusals_of_a_path_pass_what_its_routes_share() {
+    let notes = Rc::default();
+    let deep = App::new()
+        .wrap(noting("deep", &notes))
+        .put("/a", async |_| ());
+    let inner = App::new().wrap(noting("inner", &notes));
+    let inner = inner.get("/b", async |_| ()).get("/both", async |_| ());
+    let app = App::new()
+        .wrap(noting("outer", &notes))
+        .nest("/in", inner.nest("/deep", deep))
+        .post("/in/both", async |_| ());
+    let mut client = TestClient::new(app);
+    let table: [(&str, &[&str]); 4] = [
+        ("/in/deep/a", &["outer", "inner", "deep"]),
+        ("/in/b", &["outer", "inner"]),
+        ("/in/both", &["outer"]),
+        ("/in/none", &["outer"]),
+    ];
+    for (path, names) in table {
+        for method in ["OPTIONS", "DELETE"] {
+            let answer = client.request(method.parse().unwrap(), path).send();
+            let status = answer.status().as_u16();
+            let back = names.iter().rev().map(|name| format!("{name} {status}"));
+            let there = names.iter().map(|name| format!("{name} none"));
+            let expected: Vec<_> = there.chain(back).collect();
+            assert_eq!(notes.take(), expected, "{method} {path}");
+        }
+    }
+}

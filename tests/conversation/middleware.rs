@@ -270,8 +270,13 @@ fn a_nested_app_answers_the_preflights_of_its_paths() {
         let mut allowed = |path: &str| {
             let request = client.request(Method::OPTIONS, path);
             let request = request.header("origin", "https://example.org");
-            let answer = request.header("access-control-request-method", "POST").send();
-            assert_eq!(answer.status().as_u16() / 100, if path.ends_with('x') { 4 } else { 2 });
+            let answer = request
+                .header("access-control-request-method", "POST")
+                .send();
+            assert_eq!(
+                answer.status().as_u16() / 100,
+                if path.ends_with('x') { 4 } else { 2 }
+            );
             let origin = answer.header("access-control-allow-origin");
             origin.map(str::to_owned)
         };
@@ -287,9 +292,7 @@ fn a_nested_app_answers_the_preflights_of_its_paths() {
 fn a_nested_login_covers_what_the_router_answers_for_its_paths() {
     let notes = || {
         App::new()
-            .wrap(BasicAuth::new("notes", async |user: &str, password: &str| {
-                user == "a" && password == "b"
-            }))
+            .wrap(BasicAuth::new("notes").user("a", "b"))
             .trailing_slash(corelane::app::TrailingSlash::Redirect)
             .post("/notes", async |_| "added")
     };
