@@ -64,14 +64,14 @@ impl Template {
                         .as_str()
                         .split_once('}')
                         .ok_or("a `{` is never closed; a literal one is written `{{`")?;
-                    parsed.push_literal(&std::mem::take(&mut literal));
+                    parsed.push_literal(&std::mem::take(&mut literal))?;
                     parsed.push_parameter(name)?;
                     rest = tail.chars();
                 }
                 _ => literal.push(next),
             }
         }
-        parsed.push_literal(&literal);
+        parsed.push_literal(&literal)?;
         if parsed.kinds.iter().all(|kind| *kind == Kind::Any) {
             parsed.kinds.clear();
         }
@@ -89,16 +89,21 @@ impl Template {
         self.names.is_empty().then(unescaped)
     }
 
-    fn push_literal(&mut self, literal: &str) {
+    fn push_literal(&mut self, literal: &str) -> Result<(), Cow<'static, str>> {
         if literal.is_empty() {
-            return;
+            return Ok(());
         }
         // Decoding may bring braces back (`%7B`), so they are escaped after it.
         let literal = path::normal(literal);
+        // matchit would take it for a part of the parameter's name.
+        if literal.starts_with('}') && !self.names.is_empty() {
+            return Err("a literal `}` cannot stand right behind a parameter".into());
+        }
         let escaped = literal.replace('{', "{{").replace('}', "}}");
         self.pattern.push_str(&escaped);
         self.shape.push_str(&escaped);
         self.parts.push(Part::Literal(literal.into_owned()));
+        Ok(())
     }
 
     fn push_parameter(&mut self, written: &str) -> Result<(), Cow<'static, str>> {
@@ -192,6 +197,9 @@ mod tests {
             "/{:u64}",
             "/{*a:u64}",
             "/{a:u64}/{a}",
+            "/{a}}}",
+            "/{a}%7D",
+            "/{a}/{b}}}/c",
         ] {
             assert!(Template::parse(template).is_err(), "{template}");
         }

@@ -155,6 +155,19 @@ pub(super) struct FilesArgs {
     #[arg(long, value_name = "SUFFIXES|off")]
     precompressed: Option<String>,
 
+    /// What a folder serves for itself, the first that is there, repeatable [default: index.html]
+    #[arg(long, value_name = "NAME[,NAME]…")]
+    index: Vec<String>,
+
+    /// Serve about.html for /about
+    #[arg(long)]
+    clean_urls: bool,
+
+    /// File to serve to browsers where nothing is, such as /index.html, for applications that read the
+    /// path; not where it has an extension
+    #[arg(long, value_name = "/PATH")]
+    fallback: Option<String>,
+
     /// Whether a folder without an index is listed: on or off [default: on, but off with --config]
     #[arg(long, value_name = "on|off")]
     listing: Option<String>,
@@ -179,6 +192,9 @@ impl FilesArgs {
             cache_control: list("--cache-control", self.cache_control),
             media_types: list("--media-type", self.media_type),
             precompressed: one("--precompressed", self.precompressed),
+            index: list("--index", self.index),
+            clean_urls: self.clean_urls.then_some(true),
+            fallback: one("--fallback", self.fallback),
             listing: one("--listing", self.listing),
             cache: one("--file-cache", self.file_cache),
         }

@@ -244,6 +244,9 @@ mod tests {
                         media_types: [("x".into(), http::HeaderValue::from_static("text/x"))]
                             .into(),
                         precompressed: Vec::new(),
+                        index: vec![c"index.html".to_owned()],
+                        clean_urls: false,
+                        fallback: None,
                         listing: true,
                         cache_bytes: 0,
                     },

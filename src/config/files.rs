@@ -1,6 +1,8 @@
 //! How files are served, as it is written: `[files]` in a file, and the options of `serve`; and the
 //! [`Policy`] that it proves to be.
 
+use std::ffi::CString;
+
 use http::HeaderValue;
 use serde::Deserialize;
 use toml::Spanned;
@@ -9,6 +11,7 @@ use super::raw::{File, Switch, Text, Texts, Written};
 use super::{Mistake, prove, size};
 use crate::failure::Failure;
 use crate::files::glob::Glob;
+use crate::files::path::{self, Located};
 use crate::files::policy::{EntityTags, Policy, Symlinks};
 use crate::files::variants;
 use crate::http::ContentCoding;
@@ -30,6 +33,12 @@ pub struct RawFiles {
     pub media_types: Option<Vec<Written>>,
     /// `precompressed = "zst,br,gz"`; `--precompressed`.
     pub precompressed: Option<Written>,
+    /// `index = "NAME,NAME"` or a list of such; `--index`.
+    pub index: Option<Vec<Written>>,
+    /// `clean_urls = true`; `--clean-urls`.
+    pub clean_urls: Option<bool>,
+    /// `fallback = "/PATH"`; `--fallback`.
+    pub fallback: Option<Written>,
     /// `listing = true`, which is the text `on`; `--listing`.
     pub listing: Option<Written>,
     /// `cache = "64MiB"`; `--file-cache`.
@@ -47,6 +56,9 @@ pub(super) struct FilesTable {
     cache_control: Option<Spanned<Texts>>,
     media_types: Option<Spanned<Texts>>,
     precompressed: Option<Spanned<String>>,
+    index: Option<Spanned<Texts>>,
+    clean_urls: Option<bool>,
+    fallback: Option<Spanned<String>>,
     listing: Option<Spanned<Switch>>,
     cache: Option<Spanned<Text>>,
 }
@@ -67,6 +79,9 @@ impl FilesTable {
             cache_control: all("cache_control", self.cache_control),
             media_types: all("media_types", self.media_types),
             precompressed: one("precompressed", self.precompressed),
+            index: all("index", self.index),
+            clean_urls: self.clean_urls,
+            fallback: one("fallback", self.fallback),
             listing: self
                 .listing
                 .map(|switch| file.written("files.listing", switch)),
@@ -87,6 +102,9 @@ impl RawFiles {
             cache_control: over.cache_control.or(self.cache_control),
             media_types: over.media_types.or(self.media_types),
             precompressed: over.precompressed.or(self.precompressed),
+            index: over.index.or(self.index),
+            clean_urls: over.clean_urls.or(self.clean_urls),
+            fallback: over.fallback.or(self.fallback),
             listing: over.listing.or(self.listing),
             cache: over.cache.or(self.cache),
         }
@@ -109,6 +127,12 @@ impl RawFiles {
                 .collect(),
             precompressed: prove(self.precompressed.as_ref(), faults, parse_precompressed)
                 .unwrap_or(default.precompressed),
+            index: match &self.index {
+                Some(_) => list(&self.index, faults, parse_index).concat(),
+                None => default.index,
+            },
+            clean_urls: self.clean_urls.unwrap_or(default.clean_urls),
+            fallback: prove(self.fallback.as_ref(), faults, parse_fallback),
             listing: prove(self.listing.as_ref(), faults, parse_switch).unwrap_or(default.listing),
             cache_bytes: prove(self.cache.as_ref(), faults, size::parse)
                 .unwrap_or(default.cache_bytes),
@@ -146,6 +170,29 @@ fn parse_dot_files(text: &str) -> Result<bool, Mistake> {
         _ => Err(Mistake::new(
             format!("'{text}' does not say what becomes of dot-files"),
             "write hide or serve",
+        )),
+    }
+}
+
+/// `NAME,NAME`.
+fn parse_index(text: &str) -> Result<Vec<CString>, Mistake> {
+    let parse = |name: &str| match CString::new(name) {
+        Ok(parsed) if path::is_name(name.as_bytes()) => Ok(parsed),
+        _ => Err(Mistake::new(
+            format!("'{name}' cannot be the name of a file"),
+            "write names without slashes, such as index.html,index.htm",
+        )),
+    };
+    text.split(',').map(|name| parse(name.trim())).collect()
+}
+
+/// A path as it is requested.
+fn parse_fallback(text: &str) -> Result<CString, Mistake> {
+    match path::locate(text.as_bytes()) {
+        Ok(Located::File { relative }) => Ok(relative),
+        _ => Err(Mistake::new(
+            format!("'{text}' is not the path of a file below the folder"),
+            "write it as it is requested, such as /index.html",
         )),
     }
 }
@@ -249,6 +296,7 @@ mod tests {
     use super::*;
     use crate::config::Config;
     use crate::config::raw::RawConfig;
+    use std::ffi::CStr;
     use std::path::Path;
 
     fn files(text: &str) -> Result<Policy, Vec<String>> {
@@ -270,6 +318,9 @@ mod tests {
             etag = "hash"
             cache_control = ["/assets/**=public, max-age=31536000, immutable", "*.html=no-cache"]
             precompressed = "br, gz"
+            index = ["index.html, index.htm", "default.htm"]
+            clean_urls = true
+            fallback = "/app/a%20b.html"
             listing = true
             cache = "1MiB"
             media_types = [".MD=text/plain", "log=text/plain;charset=utf-8"]
@@ -294,6 +345,11 @@ mod tests {
             ]
             .into(),
             precompressed: vec![ContentCoding::Brotli, ContentCoding::Gzip],
+            index: [c"index.html", c"index.htm", c"default.htm"]
+                .map(CStr::to_owned)
+                .into(),
+            clean_urls: true,
+            fallback: Some(c"app/a b.html".to_owned()),
             listing: true,
             cache_bytes: 1 << 20,
         };
@@ -349,6 +405,20 @@ mod tests {
             (
                 "precompressed = ''",
                 "c.toml:2:17: files.precompressed: '' does not say",
+            ),
+            (
+                "index = 'a,b/c'",
+                "c.toml:2:9: files.index: 'b/c' cannot be the name",
+            ),
+            ("index = ['']", "c.toml:2:10: files.index: '' cannot be"),
+            ("index = '..'", "c.toml:2:9: files.index: '..' cannot be"),
+            (
+                "fallback = 'index.html'",
+                "c.toml:2:12: files.fallback: 'index.html' is not the path",
+            ),
+            (
+                "fallback = '/a/'",
+                "c.toml:2:12: files.fallback: '/a/' is not the path",
             ),
             (
                 "listing = 'on'",

@@ -11,12 +11,10 @@ use std::fmt;
 
 use http::StatusCode;
 
+use super::media;
 use super::path::{Located, PathRefusal, locate};
 use super::policy::{Hidden, Policy};
 use super::version::Version;
-
-/// What a folder serves when it is asked for itself.
-const INDEX: &CStr = c"index.html";
 
 /// What to do next.
 #[derive(Debug)]
@@ -32,16 +30,22 @@ pub enum Step {
 pub struct Course {
     relative: CString,
     asked: Asked,
+    /// Whether the fallback is served where nothing else is.
+    falls_back: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Asked {
     /// A path without a slash at its end.
     Plain,
-    /// The index of this folder.
-    Index(CString),
+    /// The same with `.html` behind it.
+    Clean,
+    /// The index of this folder, of these that it may be.
+    Index { folder: CString, number: usize },
     /// A folder without an index, to list it.
     Listing,
+    /// The fallback, because of this.
+    Fallback(Reason),
 }
 
 /// What lies at a path.
@@ -80,6 +84,13 @@ pub enum Decision {
         /// What was seen of it.
         version: Version,
     },
+    /// This file is served in place of what is not there, to whoever wants a page.
+    Fallback {
+        /// Its path below the root.
+        relative: CString,
+        /// What was seen of it.
+        version: Version,
+    },
     /// The folder is redirected to, by its path with a slash behind it:
     /// [`directory_location`](super::path::directory_location).
     Folder {
@@ -111,43 +122,35 @@ pub enum Reason {
     NoIndex,
 }
 
-/// Begins with `path`, the raw path of a request below where the folder is served.
-pub fn begin(policy: &Policy, path: &[u8]) -> Step {
+/// Begins with `path`, the raw path of a request below where the folder is served. `is_navigation` is
+/// whether the request asks for a page: its Accept fields name `text/html`, and not merely anything.
+///
+/// The fallback of the policy is for paths of a navigation where nothing is served, but for those whose
+/// last name has an extension: where a script or a picture is missing, a page would only hide it.
+pub fn begin(policy: &Policy, path: &[u8], is_navigation: bool) -> Step {
     let (relative, is_folder) = match locate(path) {
         Ok(Located::File { relative }) => (relative, false),
         Ok(Located::Directory { relative }) => (relative, true),
         Err(PathRefusal::Malformed) => return Step::refused(Reason::Malformed),
         Err(PathRefusal::NotFound) => return Step::refused(Reason::NoName),
     };
+    let has_extension = !is_folder && media::extension(relative.to_bytes()).is_some();
+    let course = Course {
+        relative,
+        asked: Asked::Plain,
+        falls_back: is_navigation && !has_extension && policy.fallback.is_some(),
+    };
     // The root itself has no name to be hidden by.
-    if &*relative != c"."
-        && let Some(hidden) = policy.hides(relative.to_bytes())
+    if &*course.relative != c"."
+        && let Some(hidden) = policy.hides(course.relative.to_bytes())
     {
-        return Step::refused(Reason::Hidden(hidden));
+        return course.refuse(policy, Reason::Hidden(hidden));
     }
-    if !is_folder {
-        let asked = Asked::Plain;
-        return Step::Look(Course { relative, asked });
+    if is_folder {
+        let folder = course.relative.clone();
+        return course.index(policy, folder, 0);
     }
-    let index = below(&relative, INDEX);
-    match policy.hides(index.to_bytes()) {
-        Some(_) => without_index(policy, relative),
-        None => Step::Look(Course {
-            relative: index,
-            asked: Asked::Index(relative),
-        }),
-    }
-}
-
-/// What follows where `folder` has no index that is served.
-fn without_index(policy: &Policy, folder: CString) -> Step {
-    if !policy.listing {
-        return Step::refused(Reason::NoIndex);
-    }
-    Step::Look(Course {
-        relative: folder,
-        asked: Asked::Listing,
-    })
+    Step::Look(course)
 }
 
 impl Step {
@@ -164,17 +167,74 @@ impl Course {
 
     /// What follows by `policy` from what was seen there.
     pub fn saw(self, policy: &Policy, seen: Seen) -> Step {
-        let Self { relative, asked } = self;
-        Step::Done(match (seen, asked) {
-            (Seen::Folder, Asked::Listing) => Decision::Listing { relative },
-            (Seen::File(_), Asked::Listing) => Decision::Refuse(Reason::NoIndex),
-            (Seen::File(version), _) => Decision::File { relative, version },
-            (Seen::Folder, Asked::Plain) => Decision::Folder { relative },
-            (Seen::Folder | Seen::Absent(Absence::Missing), Asked::Index(folder)) => {
-                return without_index(policy, folder);
+        let is_missing = matches!(seen, Seen::Folder | Seen::Absent(Absence::Missing));
+        let relative = self.relative.clone();
+        match (seen, self.asked.clone()) {
+            (Seen::File(version), Asked::Fallback(_)) => {
+                Step::Done(Decision::Fallback { relative, version })
             }
-            (Seen::Absent(absence), _) => Decision::Refuse(Reason::Absent(absence)),
+            (_, Asked::Fallback(reason)) => Step::refused(reason),
+            (Seen::Folder, Asked::Listing) => Step::Done(Decision::Listing { relative }),
+            (Seen::File(_), Asked::Listing) => self.refuse(policy, Reason::NoIndex),
+            (Seen::File(version), _) => Step::Done(Decision::File { relative, version }),
+            (Seen::Folder, Asked::Plain) => Step::Done(Decision::Folder { relative }),
+            (Seen::Absent(Absence::Missing), Asked::Plain) if policy.clean_urls => {
+                self.clean(policy)
+            }
+            (_, Asked::Index { folder, number }) if is_missing => {
+                self.index(policy, folder, number + 1)
+            }
+            (Seen::Folder, _) => self.refuse(policy, Reason::Absent(Absence::Missing)),
+            (Seen::Absent(absence), _) => self.refuse(policy, Reason::Absent(absence)),
+        }
+    }
+
+    /// Goes on with the index of `folder`, from the one with this number on.
+    fn index(self, policy: &Policy, folder: CString, from: usize) -> Step {
+        for (number, name) in policy.index.iter().enumerate().skip(from) {
+            let relative = below(&folder, name);
+            if policy.hides(relative.to_bytes()).is_none() {
+                return Step::Look(Self {
+                    relative,
+                    asked: Asked::Index { folder, number },
+                    ..self
+                });
+            }
+        }
+        if !policy.listing {
+            return self.refuse(policy, Reason::NoIndex);
+        }
+        Step::Look(Self {
+            relative: folder,
+            asked: Asked::Listing,
+            ..self
         })
+    }
+
+    /// Goes on with the page of that name.
+    fn clean(self, policy: &Policy) -> Step {
+        let mut page = self.relative.to_bytes().to_vec();
+        page.extend_from_slice(b".html");
+        match CString::new(page) {
+            Ok(relative) if policy.hides(relative.to_bytes()).is_none() => Step::Look(Self {
+                relative,
+                asked: Asked::Clean,
+                ..self
+            }),
+            _ => self.refuse(policy, Reason::Absent(Absence::Missing)),
+        }
+    }
+
+    /// Goes on with the fallback, if there is one for this path.
+    fn refuse(self, policy: &Policy, reason: Reason) -> Step {
+        match &policy.fallback {
+            Some(fallback) if self.falls_back => Step::Look(Self {
+                relative: fallback.clone(),
+                asked: Asked::Fallback(reason),
+                ..self
+            }),
+            _ => Step::refused(reason),
+        }
     }
 }
 
@@ -244,8 +304,17 @@ mod tests {
             hide: vec!["*.key".parse().unwrap()],
             ..Policy::default()
         };
+        decide_by(&policy, path, true, names)
+    }
+
+    fn decide_by(
+        policy: &Policy,
+        path: &str,
+        is_navigation: bool,
+        names: &[(&str, Seen)],
+    ) -> (Decision, Vec<String>) {
         let mut looks = Vec::new();
-        let mut step = begin(&policy, path.as_bytes());
+        let mut step = begin(policy, path.as_bytes(), is_navigation);
         loop {
             match step {
                 Step::Done(decision) => return (decision, looks),
@@ -254,7 +323,7 @@ mod tests {
                     let seen = names.iter().find(|(other, _)| *other == name);
                     looks.push(name);
                     let seen = seen.map_or(Seen::Absent(Absence::Missing), |seen| seen.1);
-                    step = course.saw(&policy, seen);
+                    step = course.saw(policy, seen);
                 }
             }
         }
@@ -360,18 +429,133 @@ mod tests {
     }
 
     #[test]
+    fn folders_have_the_first_index_that_is_there_and_pages_no_extension() {
+        let policy = Policy {
+            hide: vec!["*.key".parse().unwrap(), "/hidden.html".parse().unwrap()],
+            index: [c"index.html", c"x.key", c"index.htm"]
+                .map(CStr::to_owned)
+                .into(),
+            clean_urls: true,
+            ..Policy::default()
+        };
+        let names = [
+            ("d/index.htm", Seen::File(VERSION())),
+            ("e/index.html", Seen::Folder),
+            ("e/index.htm", Seen::Absent(Absence::Unreadable)),
+            ("about", Seen::Folder),
+            ("about.html", Seen::File(VERSION())),
+            ("team.html", Seen::File(VERSION())),
+            ("v1.2.html", Seen::File(VERSION())),
+            ("folder.html", Seen::Folder),
+            ("hidden.html", Seen::File(VERSION())),
+            ("sealed", Seen::Absent(Absence::Unreadable)),
+        ];
+        let file = |relative: &str| Decision::File {
+            relative: CString::new(relative).unwrap(),
+            version: VERSION(),
+        };
+        let absent = |absence| Decision::Refuse(Reason::Absent(absence));
+        let missing = || absent(Absence::Missing);
+        let table: &[(&str, Decision, &[&str])] = &[
+            ("/d/", file("d/index.htm"), &["d/index.html", "d/index.htm"]),
+            (
+                "/e/",
+                absent(Absence::Unreadable),
+                &["e/index.html", "e/index.htm"],
+            ),
+            (
+                "/none/",
+                Decision::Refuse(Reason::NoIndex),
+                &["none/index.html", "none/index.htm"],
+            ),
+            // What is there by its own name goes first.
+            (
+                "/about",
+                Decision::Folder {
+                    relative: c"about".to_owned(),
+                },
+                &["about"],
+            ),
+            ("/team", file("team.html"), &["team", "team.html"]),
+            ("/team.html", file("team.html"), &["team.html"]),
+            ("/v1.2", file("v1.2.html"), &["v1.2", "v1.2.html"]),
+            ("/folder", missing(), &["folder", "folder.html"]),
+            ("/none", missing(), &["none", "none.html"]),
+            ("/hidden", missing(), &["hidden"]),
+            ("/sealed", absent(Absence::Unreadable), &["sealed"]),
+        ];
+        for (path, decision, looks) in table {
+            let (decided, looked) = decide_by(&policy, path, true, &names);
+            assert_eq!(&decided, decision, "{path}");
+            assert_eq!(&looked, looks, "{path}");
+        }
+    }
+
+    #[test]
+    fn navigations_fall_back_and_nothing_else_does() {
+        let policy = Policy {
+            hide: vec!["/private".parse().unwrap()],
+            fallback: Some(c"app.html".to_owned()),
+            ..Policy::default()
+        };
+        let names = [
+            ("app.html", Seen::File(VERSION())),
+            ("a", Seen::File(VERSION())),
+            ("d", Seen::Folder),
+            ("sealed", Seen::Absent(Absence::Unreadable)),
+            ("out", Seen::Absent(Absence::Outside)),
+        ];
+        for path in [
+            "/none",
+            "/none/deep/er",
+            "/none/",
+            "/a.b/c",
+            // What is not there cannot be told from what may not be seen.
+            "/sealed",
+            "/out",
+            "/private",
+            "/private/x",
+            "/.env",
+            "/d/",
+        ] {
+            let fallback = Decision::Fallback {
+                relative: c"app.html".to_owned(),
+                version: VERSION(),
+            };
+            assert_eq!(decide_by(&policy, path, true, &names).0, fallback, "{path}");
+            let decided = decide_by(&policy, path, false, &names).0;
+            assert!(matches!(decided, Decision::Refuse(_)), "{path}");
+            // The fallback itself may be gone.
+            let (decided, looked) = decide_by(&policy, path, true, &names[1..]);
+            assert!(matches!(decided, Decision::Refuse(_)), "{path}");
+            assert_eq!(looked.last().map(String::as_str), Some("app.html"));
+        }
+        for path in ["/x.js", "/none/x.png", "/v1.2", "/..", "//", "/%"] {
+            let decided = decide_by(&policy, path, true, &names).0;
+            assert!(
+                matches!(decided, Decision::Refuse(_)),
+                "{path}: {decided:?}"
+            );
+        }
+        let decided = decide_by(&policy, "/a", true, &names).0;
+        assert!(matches!(decided, Decision::File { .. }));
+        let decided = decide_by(&policy, "/d", true, &names).0;
+        assert!(matches!(decided, Decision::Folder { .. }));
+    }
+
+    #[test]
     fn an_index_may_be_hidden_and_its_folder_not() {
         let mut policy = Policy {
             hide: vec!["*.html".parse().unwrap(), "?".parse().unwrap()],
             ..Policy::default()
         };
-        let begun = begin(&policy, b"/");
+        let begun = begin(&policy, b"/", false);
         assert!(matches!(
             begun,
             Step::Done(Decision::Refuse(Reason::NoIndex))
         ));
         policy.listing = true;
-        let Step::Look(course) = begin(&policy, b"/") else {
+        let Step::Look(course) = begin(&policy, b"/", false) else {
             panic!("nothing is looked at");
         };
         assert_eq!(course.relative(), c".");

@@ -25,12 +25,17 @@ impl Files {
         let release = served.root.release(served.ring.now_ns());
         let path = format!("/{}", request.rest());
         let decided = served
-            .decide(&release, path.as_bytes(), |path, seen| {
+            .decide(&release, path.as_bytes(), request, |path, seen| {
                 points.push(look(path, seen));
             })
             .await;
-        let (relative, version) = match decided {
-            Ok(Decision::File { relative, version }) => (relative, version),
+        let (relative, version, is_asked_for) = match decided {
+            Ok(Decision::File { relative, version }) => (relative, version, true),
+            Ok(Decision::Fallback { relative, version }) => {
+                let why = "nothing else is there for a page that is asked for";
+                points.push(("fallback", why.to_owned()));
+                (relative, version, false)
+            }
             Ok(Decision::Folder { .. }) => {
                 points.push((
                     "redirect",
@@ -96,6 +101,7 @@ impl Files {
         points.push((
             "memory",
             match served.remembering(request.method(), &variant.version, now) {
+                _ if !is_asked_for => "not remembered: any path could be asked for".to_owned(),
                 Ok(Remembering::Whole) => "a core remembers it whole".to_owned(),
                 Ok(Remembering::Open) => "a core keeps it open".to_owned(),
                 Err(why) => format!("not remembered: {why}"),

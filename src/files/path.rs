@@ -125,7 +125,7 @@ pub(super) fn decode_lossy(path: &str) -> Vec<u8> {
 
 /// Whether a decoded segment may name something. The empty one may not, nor may the dot segments and
 /// one with a slash, which would name something in another folder.
-fn is_name(name: &[u8]) -> bool {
+pub(crate) fn is_name(name: &[u8]) -> bool {
     let is_plain = !matches!(name, b"" | b"." | b"..") && !name.contains(&b'/');
     is_plain && name.len() <= limits::NAME_BYTES
 }

@@ -2,6 +2,7 @@
 //! It is pure: it knows no file, only names.
 
 use std::collections::BTreeMap;
+use std::ffi::CString;
 
 use http::HeaderValue;
 
@@ -31,6 +32,15 @@ pub struct Policy {
     /// The codings whose [neighbours](super::variants) are served in place of a file, best first.
     /// Default: zstd, br, gzip.
     pub precompressed: Vec<ContentCoding>,
+    /// Names of what a folder serves when it is asked for itself: the first that is there counts.
+    /// Default: `index.html`.
+    pub index: Vec<CString>,
+    /// Whether `/about` serves `about.html`, where nothing else is called `about`. Default: no.
+    pub clean_urls: bool,
+    /// The path below the root of the file that is served to navigations where nothing is, with 200:
+    /// to requests whose Accept fields name `text/html`, for paths whose last name has no extension.
+    /// It is for applications that read the path themselves. Default: none.
+    pub fallback: Option<CString>,
     /// Whether what lies in a folder without an index is listed. Default: no.
     pub listing: bool,
     /// Bytes of files that a core remembers; 0 for none. Default:
@@ -87,6 +97,9 @@ impl Default for Policy {
                 ContentCoding::Brotli,
                 ContentCoding::Gzip,
             ],
+            index: vec![c"index.html".to_owned()],
+            clean_urls: false,
+            fallback: None,
             listing: false,
             cache_bytes: FILE_CACHE_BYTES,
         }

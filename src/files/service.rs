@@ -32,10 +32,10 @@ use super::transfer::{Held, is_change};
 use super::variants::Variants;
 use super::version::Version;
 use crate::app::{Answer, Error, Handler, IntoResponse, Request, Response};
-use crate::http::ContentCoding;
+use crate::http::{ContentCoding, names_type};
 use crate::limits::{CACHED_FILE_BYTES, FILE_ATTEMPTS, HASHED_FILE_BYTES, REQUEST_LINE_BYTES};
 use crate::ring::Ring;
-use http::header::{ALLOW, LOCATION};
+use http::header::{ALLOW, LOCATION, VARY};
 use http::{HeaderValue, Method, StatusCode};
 use std::cell::Cell;
 use std::ffi::{CStr, CString};
@@ -187,7 +187,10 @@ impl Served {
             return response;
         }
         let path = format!("/{}", request.rest());
-        match self.decide(release, path.as_bytes(), |_, _| ()).await {
+        match self
+            .decide(release, path.as_bytes(), request, |_, _| ())
+            .await
+        {
             Ok(Decision::File { relative, version }) => {
                 let variants = match self.variants(release, relative, version, |_, _| ()).await {
                     Ok(variants) => variants,
@@ -204,7 +207,19 @@ impl Served {
                     }
                 }
                 self.cache.miss();
-                self.serve(release, variants, now_ns, request).await
+                self.serve(release, variants, Some(now_ns), request).await
+            }
+            Ok(Decision::Fallback { relative, version }) => {
+                self.cache.remove(self.key(request, None));
+                let variants = self.variants(release, relative, version, |_, _| ()).await;
+                let mut response = match variants {
+                    Ok(variants) => self.serve(release, variants, None, request).await,
+                    Err(error) => return failed(error, &path),
+                };
+                // Whoever wants no page gets a 404, which says so as well.
+                let accept = HeaderValue::from_static("accept");
+                response.headers.append(VARY, accept);
+                response
             }
             Ok(Decision::Folder { relative }) => self.redirect(&relative, request),
             Ok(Decision::Listing { relative }) => self.list(release, &relative, request).await,
@@ -216,14 +231,17 @@ impl Served {
         }
     }
 
-    /// What becomes of `path`; `told` is told what is looked at.
+    /// What becomes of `path`, which `request` asks for; `told` is told what is looked at.
     pub(super) async fn decide(
         &self,
         release: &Release,
         path: &[u8],
+        request: &Request,
         mut told: impl FnMut(&CStr, Seen),
     ) -> io::Result<Decision> {
-        let mut step = decision::begin(&self.policy, path);
+        let accept = request.head().field_values("accept");
+        let is_navigation = self.policy.fallback.is_some() && names_type(accept, "text/html");
+        let mut step = decision::begin(&self.policy, path, is_navigation);
         loop {
             match step {
                 Step::Done(decision) => return Ok(decision),
@@ -313,13 +331,13 @@ impl Served {
         response.unwrap_or_else(|error| failed(error, &relative.to_string_lossy()))
     }
 
-    /// Serves one of `variants`, which were looked at at `looked_ns`: again from the start if it is
-    /// changed before anything is sent, and another if it is not there any more.
+    /// Serves one of `variants`, which were looked at at `looked_ns` if they are to be remembered: again
+    /// from the start if it is changed before anything is sent, and another if it is not there any more.
     async fn serve(
         &self,
         release: &Release,
         mut variants: Variants,
-        looked_ns: u64,
+        looked_ns: Option<u64>,
         request: &Request,
     ) -> Response {
         for _ in 0..FILE_ATTEMPTS {
@@ -361,7 +379,7 @@ impl Served {
         release: &Release,
         found: Found,
         variants: &Variants,
-        looked_ns: u64,
+        looked_ns: Option<u64>,
         request: &Request,
     ) -> io::Result<Response> {
         let Found { file, version } = found;
@@ -376,16 +394,18 @@ impl Served {
         };
         let variant = variants.choose(request.head());
         let representation = Representation::new(&self.policy, variants, variant, tag?, now);
-        let remembering = self.remembering(request.method(), &version, now);
+        let remembering = self.remembering(request.method(), &version, now).ok();
+        let (Some(remembering), Some(looked_ns), true) =
+            (remembering, looked_ns, held.version() == version)
+        else {
+            return from_open(held, &representation, request, &self.boundaries).await;
+        };
         let (held, content) = match remembering {
-            Ok(remembering) if held.version() == version => match remembering {
-                Remembering::Whole => {
-                    let (held, content) = held.read(0, version.length() as usize).await;
-                    (held, Content::Whole(content?.into()))
-                }
-                Remembering::Open => (held, Content::Open(file)),
-            },
-            _ => return from_open(held, &representation, request, &self.boundaries).await,
+            Remembering::Whole => {
+                let (held, content) = held.read(0, version.length() as usize).await;
+                (held, Content::Whole(content?.into()))
+            }
+            Remembering::Open => (held, Content::Open(file)),
         };
         if held.version() != version {
             return from_open(held, &representation, request, &self.boundaries).await;

@@ -71,6 +71,15 @@ pub fn preferred_type<'a, const N: usize>(
     best.0
 }
 
+/// Whether the `values` of all Accept fields want this media type by its name, and not merely any of its
+/// kind.
+pub fn names_type<'a>(values: impl IntoIterator<Item = &'a [u8]>, media_type: &str) -> bool {
+    values.into_iter().flat_map(members).any(|member| {
+        let (range, weight) = weighted(member);
+        weight > 0 && range.eq_ignore_ascii_case(media_type.as_bytes())
+    })
+}
+
 /// How precisely `range` names this offer: not at all, by `*/*`, by its type, or whole.
 fn precision(offer: &[&str], range: &[u8]) -> u8 {
     let is_named = |name: &&str| range.eq_ignore_ascii_case(name.as_bytes());

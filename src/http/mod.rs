@@ -38,7 +38,7 @@ mod trailers;
 pub mod conformance {}
 
 pub use crate::limits::HeadLimits;
-pub use accept::{ErrorForm, preferred_type};
+pub use accept::{ErrorForm, names_type, preferred_type};
 pub use body::{BodyDecoder, BodyLimits, Decoded};
 pub use coding::{AcceptedCodings, CodingChoice, ContentCoding};
 pub(crate) use compressible::is_compressible;

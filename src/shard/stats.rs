@@ -47,7 +47,8 @@ const KEPT: Duration = Duration::from_millis(100);
 /// How long who follows the views waits before it comes again after a break.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Answers that are kept. Beyond it: the oldest goes. Cost: what they are long, some 10 KiB each.
+/// Answers that are kept. Beyond it: the oldest goes. Cost: what they are long, some 10 KiB each, and 50 KiB
+/// where it is the page.
 const KEPT_ANSWERS: usize = 8;
 
 /// Answers that were written a moment ago.

@@ -18,6 +18,7 @@ use super::json::{Selection, ServerInfo, value};
 use super::view::View;
 use crate::limits::DASHBOARD_BYTES;
 use serde_json::{Value, json};
+use std::vec::IntoIter;
 
 const PAGE: &str = include_str!("dashboard/page.html");
 const STYLE: &str = include_str!("dashboard/style.css");
@@ -39,15 +40,25 @@ pub(super) const POLICY: &str = concat!(
 
 const _: () = assert!(PAGE.len() + STYLE.len() + SCRIPT.len() < DASHBOARD_BYTES);
 
-/// Most figures and rows that are written at a time, so that a core can do something else in between.
-const AT_A_TIME: usize = 64;
+/// Figures, or rows of them, that are written at a time, so that a core can do something else in between.
+const AT_A_TIME: usize = 16;
 
 /// The page on its way to be written.
 pub(super) struct Page {
     document: Value,
     /// What of it is not written.
     rest: &'static str,
+    /// Before that: rows of the table that was begun, and what they are made of.
+    rows: IntoIter<Value>,
+    row: &'static str,
     written: String,
+}
+
+/// What is left of a template when the next place in it has been filled.
+struct Filled<'a> {
+    rest: &'a str,
+    /// The rows that stand there, if it is one for rows, and what they are made of.
+    rows: Option<(&'a str, Vec<Value>)>,
 }
 
 impl Page {
@@ -71,6 +82,8 @@ impl Page {
         Page {
             document: value(view, &selection, server, now_ns),
             rest,
+            rows: Vec::new().into_iter(),
+            row: "",
             written,
         }
     }
@@ -78,10 +91,17 @@ impl Page {
     /// Writes the next piece; `false` when there is none.
     pub(super) fn next(&mut self) -> bool {
         for _ in 0..AT_A_TIME {
-            let Some(rest) = fill_next(self.rest, &self.document, &mut self.written) else {
+            if let Some(row) = self.rows.next() {
+                fill(self.row, &row, &mut self.written);
+                continue;
+            }
+            let Some(filled) = fill_next(self.rest, &self.document, &mut self.written) else {
                 return false;
             };
-            self.rest = rest;
+            self.rest = filled.rest;
+            if let Some((row, rows)) = filled.rows {
+                (self.row, self.rows) = (row, rows.into_iter());
+            }
         }
         true
     }
@@ -99,9 +119,18 @@ impl Page {
     }
 }
 
-/// Writes `template` up to the next place that is to be filled, and fills that of `scope`; returns what is
-/// left, or `None` if there is nothing to fill.
-fn fill_next<'a>(template: &'a str, scope: &Value, written: &mut String) -> Option<&'a str> {
+/// Writes all of `template`, which is a row, with the figures of `scope`.
+fn fill(template: &str, scope: &Value, written: &mut String) {
+    let mut rest = template;
+    while let Some(filled) = fill_next(rest, scope, written) {
+        rest = filled.rest;
+    }
+    written.push_str(rest);
+}
+
+/// Writes `template` up to the next place that is to be filled, and fills that of `scope`, but for rows, which
+/// it returns; `None` if there is nothing to fill.
+fn fill_next<'a>(template: &'a str, scope: &Value, written: &mut String) -> Option<Filled<'a>> {
     let (before, mark) = template.split_once(" data-")?;
     let (tag, rest) = mark.split_once('>')?;
     for part in [before, " data-", tag, ">"] {
@@ -113,23 +142,20 @@ fn fill_next<'a>(template: &'a str, scope: &Value, written: &mut String) -> Opti
     };
     if let Some((kind, path)) = asked("f=\"").and_then(|asked| asked.split_once(' ')) {
         escape(written, &human::told(kind, at_path(scope, path)));
-        return Some(rest);
+        return Some(Filled { rest, rows: None });
     }
     let Some(path) = asked("rows=\"") else {
-        return Some(rest);
+        return Some(Filled { rest, rows: None });
     };
     let (row, rest) = rest.strip_prefix("<template>")?.split_once("</template>")?;
     for part in ["<template>", row, "</template>"] {
         written.push_str(part);
     }
-    for scope in rows(at_path(scope, path)) {
-        let mut rest = row;
-        while let Some(next) = fill_next(rest, &scope, written) {
-            rest = next;
-        }
-        written.push_str(rest);
-    }
-    Some(rest)
+    let rows = rows(at_path(scope, path));
+    Some(Filled {
+        rest,
+        rows: Some((row, rows)),
+    })
 }
 
 /// What stands at `path` of `scope`, its names apart by dots.

@@ -10,6 +10,7 @@ mod hdrhistogram;
 mod merge;
 mod prometheus;
 mod prometheus_client;
+mod scrapers;
 mod tuning;
 
 /// Packages for Python that are pinned for these tests.

@@ -15,9 +15,6 @@ use crate::block_on;
 use crate::server::CONTENT_BYTES;
 use crate::tally::Tally;
 
-const FILE: &str = "GET /file HTTP/1.1\r\nHost: site\r\nConnection: close\r\n\r\n";
-const STREAM: &str = "GET /stream HTTP/1.1\r\nHost: site\r\nConnection: close\r\n\r\n";
-
 /// What a client writes and reads at a time, in bytes.
 const PIECE_BYTES: usize = 64 * 1024;
 
@@ -29,9 +26,12 @@ pub struct Moved {
     pub echoes: Tally,
 }
 
-#[derive(Clone, Copy)]
-enum Kind {
-    Download(&'static str),
+/// What a client moves.
+#[derive(Clone)]
+pub enum Kind {
+    /// The content of this path.
+    Download(String),
+    /// Content of its own, there and back.
     Echo,
 }
 
@@ -39,10 +39,19 @@ enum Kind {
 pub fn run(address: SocketAddr, clients: u32, until: Instant) -> Result<Moved> {
     block_on(async move {
         let begin = |kind| -> Vec<_> {
-            let one = |_| spawn_local(again_and_again(address, kind, until));
+            let one = |_| {
+                let client = Client {
+                    address,
+                    kind: Kind::clone(&kind),
+                    bytes: CONTENT_BYTES as u64,
+                };
+                spawn_local(client.again_and_again(until, || Ok(())))
+            };
             (0..clients).map(one).collect()
         };
-        let kinds = [Kind::Download(FILE), Kind::Download(STREAM), Kind::Echo].map(begin);
+        let downloads = ["/file", "/stream"].map(|path| Kind::Download(path.into()));
+        let [file, stream] = downloads;
+        let kinds = [file, stream, Kind::Echo].map(begin);
         let mut tallies = [const { Tally(Vec::new()) }; 3];
         for (tally, clients) in tallies.iter_mut().zip(kinds) {
             for client in clients {
@@ -58,29 +67,42 @@ pub fn run(address: SocketAddr, clients: u32, until: Instant) -> Result<Moved> {
     })
 }
 
-/// The bytes that one client got.
-async fn again_and_again(address: SocketAddr, kind: Kind, until: Instant) -> Result<u64> {
-    let received = Rc::new(Cell::new(0));
-    while Instant::now() < until {
-        let before = received.get();
-        let one = transfer(address, kind, Rc::clone(&received));
-        let Ok(outcome) = timeout_at(until.into(), one).await else {
-            break;
-        };
-        outcome?;
-        let bytes = received.get() - before;
-        ensure!(
-            bytes >= CONTENT_BYTES as u64,
-            "a response broke off at {bytes} bytes"
-        );
+/// One client.
+pub struct Client {
+    pub address: SocketAddr,
+    pub kind: Kind,
+    /// Bytes of content.
+    pub bytes: u64,
+}
+
+impl Client {
+    /// Moves the content until `until`, each time after `prepare`; the bytes that it got.
+    pub async fn again_and_again(
+        self,
+        until: Instant,
+        mut prepare: impl FnMut() -> Result<()>,
+    ) -> Result<u64> {
+        let received = Rc::new(Cell::new(0));
+        while Instant::now() < until {
+            prepare()?;
+            let before = received.get();
+            let one = transfer(self.address, self.kind.clone(), Rc::clone(&received));
+            let Ok(outcome) = timeout_at(until.into(), one).await else {
+                break;
+            };
+            outcome?;
+            let bytes = received.get() - before;
+            ensure!(bytes >= self.bytes, "a response broke off at {bytes} bytes");
+        }
+        Ok(received.get())
     }
-    Ok(received.get())
 }
 
 async fn transfer(address: SocketAddr, kind: Kind, received: Rc<Cell<u64>>) -> Result<()> {
     let mut stream = TcpStream::connect(address).await?;
     match kind {
-        Kind::Download(request) => {
+        Kind::Download(path) => {
+            let request = format!("GET {path} HTTP/1.1\r\nHost: site\r\nConnection: close\r\n\r\n");
             stream.write_all(request.as_bytes()).await?;
             drain(stream, received).await
         }

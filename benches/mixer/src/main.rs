@@ -4,6 +4,7 @@
 
 mod bulk;
 mod events;
+mod files;
 mod plain;
 mod server;
 #[path = "../../../tests/examples/site.rs"]
@@ -67,6 +68,9 @@ struct Options {
 
 #[derive(Subcommand)]
 enum Role {
+    /// Loads it with plain requests beside a download of 10 GiB, and beside 64 files that are not in
+    /// memory.
+    Files,
     /// Is the server: what this program starts.
     #[command(hide = true)]
     Serve { folder: String },
@@ -76,6 +80,7 @@ fn main() -> ExitCode {
     let options = Options::parse();
     let outcome = match &options.role {
         Some(Role::Serve { folder }) => server::run(folder.clone()),
+        Some(Role::Files) => measure_files(&options),
         None => measure(&options),
     };
     match outcome {
@@ -92,6 +97,16 @@ type Load<T> = std::thread::JoinHandle<Result<T>>;
 
 fn join<T>(load: Load<T>) -> Result<T> {
     load.join().map_err(|_| anyhow!("a load panicked"))?
+}
+
+fn measure_files(options: &Options) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    files::furnish(folder.path())?;
+    let mut serving = Serving::start(folder.path())?;
+    server::pin(LOAD_CPU)?;
+    let window = Duration::from_secs(options.seconds);
+    files::measure(serving.address, folder.path(), options.plain, window)?;
+    serving.stop()
 }
 
 fn measure(options: &Options) -> Result<()> {

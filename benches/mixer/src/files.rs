@@ -1,0 +1,126 @@
+//! Plain requests beside files: one that is far larger than all buffers, and many that lie on the disk
+//! alone.
+
+use std::fs::File;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::num::NonZeroU64;
+use std::path::{Path, PathBuf};
+use std::thread::spawn;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use rustix::fs::{Advice, fadvise};
+use tokio::task::spawn_local;
+
+use crate::bulk::{Client, Kind};
+use crate::tally::Tally;
+use crate::{block_on, join, plain};
+
+/// The large file, which takes no room on the disk.
+const LARGE: &str = "large";
+
+/// Its length, in bytes.
+const LARGE_BYTES: u64 = 10 << 30;
+
+/// How many files are read from the disk at a time.
+const COLD_FILES: usize = 64;
+
+/// The length of each, in bytes.
+const COLD_BYTES: usize = 4 << 20;
+
+/// By how much the download of the large file may move the 99th percentile of plain requests.
+const MOST_MOVED: Duration = Duration::from_millis(2);
+
+/// Makes the files in `folder`.
+pub fn furnish(folder: &Path) -> Result<()> {
+    File::create(folder.join(LARGE))?.set_len(LARGE_BYTES)?;
+    for number in 0..COLD_FILES {
+        let content = [b'a' + (number % 26) as u8].repeat(COLD_BYTES);
+        File::create(cold(folder, number))?.write_all(&content)?;
+    }
+    Ok(())
+}
+
+fn cold(folder: &Path, number: usize) -> PathBuf {
+    folder.join(format!("cold-{number}"))
+}
+
+/// Loads the server of `folder` with plain requests alone, and then beside each kind of file, for
+/// `window` each; prints a table.
+pub fn measure(address: SocketAddr, folder: &Path, clients: u32, window: Duration) -> Result<()> {
+    eprintln!("plain requests alone");
+    let alone = plain::run(address, clients, Instant::now() + window)?;
+
+    eprintln!("beside a download of {LARGE_BYTES} bytes");
+    let until = Instant::now() + window;
+    let client = download(address, LARGE, LARGE_BYTES);
+    let large = spawn(move || block_on(client.again_and_again(until, || Ok(()))));
+    let beside_large = plain::run(address, clients, until)?;
+    let large = Tally(vec![join(large)?]);
+
+    eprintln!("beside {COLD_FILES} files that are not in memory");
+    let until = Instant::now() + window;
+    let folder = folder.to_owned();
+    let cold = spawn(move || block_on(all_cold(address, folder, until)));
+    let beside_cold = plain::run(address, clients, until)?;
+    let cold = Tally(join(cold)?);
+
+    println!(
+        "| plain requests | count | p50 | p99 | max | MB moved | MB/s |\n|---|--:|--:|--:|--:|--:|--:|"
+    );
+    println!("| alone | {alone} | | |");
+    println!(
+        "| beside a file of 10 GiB | {beside_large} | {} |",
+        large.shown(window)
+    );
+    println!(
+        "| beside {COLD_FILES} files on the disk | {beside_cold} | {} |",
+        cold.shown(window)
+    );
+    ensure!(
+        large.least_bytes() > 0 && cold.least_bytes() > 0,
+        "a file never got a byte"
+    );
+    let moved = beside_large
+        .percentile(99.0)
+        .saturating_sub(alone.percentile(99.0));
+    ensure!(moved <= MOST_MOVED, "the download moved p99 by {moved:?}");
+    Ok(())
+}
+
+/// Downloads each cold file on a connection of its own, again and again; the bytes of each.
+async fn all_cold(address: SocketAddr, folder: PathBuf, until: Instant) -> Result<Vec<u64>> {
+    let one = |number| {
+        let path = cold(&folder, number);
+        let client = download(address, &format!("cold-{number}"), COLD_BYTES as u64);
+        spawn_local(client.again_and_again(until, move || forget(&path)))
+    };
+    let mut all = Vec::new();
+    for client in (0..COLD_FILES).map(one).collect::<Vec<_>>() {
+        all.push(client.await??);
+    }
+    Ok(all)
+}
+
+fn download(address: SocketAddr, name: &str, bytes: u64) -> Client {
+    let kind = Kind::Download(format!("/{name}"));
+    Client {
+        address,
+        kind,
+        bytes,
+    }
+}
+
+/// Has the kernel drop what it holds of a file in memory.
+fn forget(path: &Path) -> Result<()> {
+    let file = File::open(path).with_context(|| path.display().to_string())?;
+    // What is still to be written cannot be dropped.
+    file.sync_all()?;
+    Ok(fadvise(
+        &file,
+        0,
+        NonZeroU64::new(COLD_BYTES as u64),
+        Advice::DontNeed,
+    )?)
+}
