@@ -92,7 +92,8 @@ pub enum BodyError {
     /// The peer sent its content too slowly.
     #[error("the content did not arrive in time")]
     TimedOut,
-    /// Reading from the source failed.
+    /// Reading from the source failed. It is the handler's failure, and answered with 500; with 503 if it
+    /// is [`io::ErrorKind::ResourceBusy`], for the source can be read later.
     #[error("reading the content failed")]
     Io(#[from] io::Error),
 }

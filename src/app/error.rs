@@ -199,6 +199,9 @@ impl<E: StdError + 'static> From<E> for Error {
             Some(BodyError::Refused(refusal)) => return Error::refused(*refusal),
             Some(BodyError::TimedOut) => (Blame::Peer, StatusCode::REQUEST_TIMEOUT),
             Some(BodyError::Disconnected) => (Blame::Wire, StatusCode::BAD_REQUEST),
+            Some(BodyError::Io(error)) if error.kind() == io::ErrorKind::ResourceBusy => {
+                (Blame::Handler, StatusCode::SERVICE_UNAVAILABLE)
+            }
             _ if is_of_the_text(any) => (Blame::Peer, StatusCode::BAD_REQUEST),
             _ if is_of_the_connection(any) || any.is::<PoolError>() => {
                 (Blame::Handler, StatusCode::SERVICE_UNAVAILABLE)
@@ -340,6 +343,12 @@ mod tests {
             (converted(BodyError::TimedOut), Blame::Peer, 408, ""),
             (converted(BodyError::Disconnected), Blame::Wire, 400, ""),
             (converted(PoolError::Closed), Blame::Handler, 503, ""),
+            (
+                converted(BodyError::Io(io::ErrorKind::ResourceBusy.into())),
+                Blame::Handler,
+                503,
+                "",
+            ),
             (
                 converted(BodyError::Io(io::Error::other("x"))),
                 Blame::Handler,

@@ -28,6 +28,17 @@ pub(super) enum Command {
         #[command(flatten)]
         node: NodeArgs,
     },
+    /// Tell what serve with the same options answers to a request, and why, without listening
+    Explain {
+        #[command(flatten)]
+        asked: AskedArgs,
+        #[command(flatten)]
+        place: PlaceArgs,
+        #[command(flatten)]
+        files: Box<FilesArgs>,
+        #[command(flatten)]
+        node: NodeArgs,
+    },
     /// Run the demo application: /, /{name}, /plaintext, /json, /echo
     Demo {
         #[command(flatten)]
@@ -85,6 +96,26 @@ pub(super) struct MergeArgs {
     /// How long a node may take to answer, with a unit: ms, s, m or h [default: 5s]
     #[arg(long, value_name = "DURATION")]
     pub(super) timeout: Option<String>,
+}
+
+/// What `explain` is asked about.
+#[derive(Args, Debug)]
+pub(super) struct AskedArgs {
+    /// Path of the request, as a client sends it, such as /a%20b.html?c=d
+    #[arg(value_name = "PATH")]
+    pub(super) path: String,
+
+    /// Method of the request
+    #[arg(long, value_name = "METHOD", default_value = "GET")]
+    pub(super) method: String,
+
+    /// Field of the request, such as 'Accept-Encoding: br', repeatable
+    #[arg(long, value_name = "NAME: VALUE")]
+    pub(super) header: Vec<String>,
+
+    /// Write JSON
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 /// How the files of a folder are served.

@@ -1,5 +1,5 @@
 //! The command line: arguments in, an exit code out. It parses, dispatches and reports; what the
-//! commands do lies in a file each, and nothing here knows of rings or shards.
+//! commands do lies in a file each, and nothing here knows of shards.
 //!
 //! Exit codes: 0 when the command did what it should, 1 for a failure at run time, 2 for bad
 //! arguments or a bad configuration.
@@ -9,6 +9,7 @@ mod args;
 pub mod check;
 pub mod demo;
 pub mod doctor;
+mod explain;
 mod log;
 #[cfg(feature = "merge")]
 mod merge;
@@ -66,6 +67,15 @@ fn dispatch(command: Command) -> Result<(), Vec<Failure>> {
         Command::Serve { place, files, node } => {
             let over = serving(place, *files, &node)?;
             logged(configure(node, over)?, serve::run)
+        }
+        Command::Explain {
+            asked,
+            place,
+            files,
+            node,
+        } => {
+            let over = serving(place, *files, &node)?;
+            explain::run(asked, configure(node, over)?).map_err(one)
         }
         Command::Demo { node } => logged(configure(node, RawConfig::default())?, demo::run),
         Command::Check { config } => check::run(&config),

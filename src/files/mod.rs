@@ -11,6 +11,7 @@ mod answer;
 pub(crate) mod cache;
 pub mod decision;
 mod entries;
+pub(crate) mod explain;
 mod folder;
 pub mod glob;
 mod listed;

@@ -124,14 +124,19 @@ impl Policy {
 
     /// The media type of the file at `relative`.
     pub fn media_type(&self, relative: &[u8]) -> HeaderValue {
-        if !self.media_types.is_empty()
-            && let Some(extension) = media::extension(relative)
-            && let Ok(extension) = str::from_utf8(extension)
-            && let Some(value) = self.media_types.get(&*extension.to_ascii_lowercase())
-        {
-            return value.clone();
+        match self.own_media_type(relative) {
+            Some(value) => value.clone(),
+            None => HeaderValue::from_static(media::media_type(relative)),
         }
-        HeaderValue::from_static(media::media_type(relative))
+    }
+
+    /// The media type that [`Policy::media_types`] has for the file at `relative`.
+    pub fn own_media_type(&self, relative: &[u8]) -> Option<&HeaderValue> {
+        if self.media_types.is_empty() {
+            return None;
+        }
+        let extension = str::from_utf8(media::extension(relative)?).ok()?;
+        self.media_types.get(&*extension.to_ascii_lowercase())
     }
 
     /// The value of Cache-Control for the file at `relative`, and the glob that gives it.

@@ -49,13 +49,13 @@ const AROUND_TARGET_BYTES: usize = "HEAD  HTTP/1.1\r\n".len();
 
 /// A folder being served on one core.
 #[derive(Clone, Debug)]
-pub struct Files(Rc<Served>);
+pub struct Files(pub(super) Rc<Served>);
 
 #[derive(Debug)]
-struct Served {
-    ring: Ring,
-    root: Root,
-    policy: Rc<Policy>,
+pub(super) struct Served {
+    pub(super) ring: Ring,
+    pub(super) root: Root,
+    pub(super) policy: Rc<Policy>,
     listings: listed::Memory,
     /// Longest request line that the server takes, in bytes.
     request_line_bytes: usize,
@@ -64,6 +64,14 @@ struct Served {
     cache: Rc<Cache>,
     /// Which of the core's folders it is, for the cache.
     number: usize,
+}
+
+/// How much of a file is remembered.
+pub(super) enum Remembering {
+    /// All of it.
+    Whole,
+    /// Where it can be read.
+    Open,
 }
 
 impl Files {
@@ -179,9 +187,12 @@ impl Served {
             return response;
         }
         let path = format!("/{}", request.rest());
-        match self.decide(release, path.as_bytes(), request).await {
+        match self
+            .decide(release, path.as_bytes(), request, |_, _| ())
+            .await
+        {
             Ok(Decision::File { relative, version }) => {
-                let variants = match self.variants(release, relative, version).await {
+                let variants = match self.variants(release, relative, version, |_, _| ()).await {
                     Ok(variants) => variants,
                     Err(error) => return failed(error, &path),
                 };
@@ -200,7 +211,8 @@ impl Served {
             }
             Ok(Decision::Fallback { relative, version }) => {
                 self.cache.remove(self.key(request, None));
-                let mut response = match self.variants(release, relative, version).await {
+                let variants = self.variants(release, relative, version, |_, _| ()).await;
+                let mut response = match variants {
                     Ok(variants) => self.serve(release, variants, None, request).await,
                     Err(error) => return failed(error, &path),
                 };
@@ -219,11 +231,13 @@ impl Served {
         }
     }
 
-    async fn decide(
+    /// What becomes of `path`, which `request` asks for; `told` is told what is looked at.
+    pub(super) async fn decide(
         &self,
         release: &Release,
         path: &[u8],
         request: &Request,
+        mut told: impl FnMut(&CStr, Seen),
     ) -> io::Result<Decision> {
         let accept = request.head().field_values("accept");
         let is_navigation = self.policy.fallback.is_some() && names_type(accept, "text/html");
@@ -235,27 +249,51 @@ impl Served {
                     let links = self.policy.symlinks;
                     let look = resolve::look(&self.ring, release, course.relative(), links);
                     let seen = look.await?;
+                    told(course.relative(), seen);
                     step = course.saw(&self.policy, seen);
                 }
             }
         }
     }
 
-    /// The file at `relative`, of which `version` was seen, with its neighbours.
-    async fn variants(
+    /// The file at `relative`, of which `version` was seen, with its neighbours; `told` is told what is
+    /// looked at.
+    pub(super) async fn variants(
         &self,
         release: &Release,
         relative: CString,
         version: Version,
+        mut told: impl FnMut(&CStr, Seen),
     ) -> io::Result<Variants> {
         let links = self.policy.symlinks;
         let mut variants = Variants::new(relative.clone(), version);
         for coding in self.policy.neighbours(&relative) {
             let path = variants.path(Some(coding));
             let seen = resolve::look(&self.ring, release, &path, links).await?;
+            told(&path, seen);
             variants.saw(Some(coding), seen);
         }
         Ok(variants)
+    }
+
+    /// How much of `version` is remembered when `method` asks for it at `now`, or why nothing is.
+    pub(super) fn remembering(
+        &self,
+        method: &Method,
+        version: &Version,
+        now: Duration,
+    ) -> Result<Remembering, &'static str> {
+        if method != Method::GET {
+            Err("HEAD reads no file")
+        } else if !self.cache.remembers_any() {
+            Err("there is no memory for files")
+        } else if version.is_racy(now) {
+            Err("the file was changed just now")
+        } else if version.length() <= CACHED_FILE_BYTES as u64 {
+            Ok(Remembering::Whole)
+        } else {
+            Ok(Remembering::Open)
+        }
     }
 
     fn redirect(&self, relative: &CStr, request: &Request) -> Response {
@@ -356,19 +394,18 @@ impl Served {
         };
         let variant = variants.choose(request.head());
         let representation = Representation::new(&self.policy, variants, variant, tag?, now);
-        let is_remembered = request.method() == Method::GET
-            && self.cache.remembers_any()
-            && held.version() == version
-            && !version.is_racy(now);
-        let Some(looked_ns) = looked_ns.filter(|_| is_remembered) else {
+        let remembering = self.remembering(request.method(), &version, now).ok();
+        let (Some(remembering), Some(looked_ns), true) =
+            (remembering, looked_ns, held.version() == version)
+        else {
             return from_open(held, &representation, request, &self.boundaries).await;
         };
-        let length = version.length();
-        let (held, content) = if length <= CACHED_FILE_BYTES as u64 {
-            let (held, content) = held.read(0, length as usize).await;
-            (held, Content::Whole(content?.into()))
-        } else {
-            (held, Content::Open(file))
+        let (held, content) = match remembering {
+            Remembering::Whole => {
+                let (held, content) = held.read(0, version.length() as usize).await;
+                (held, Content::Whole(content?.into()))
+            }
+            Remembering::Open => (held, Content::Open(file)),
         };
         if held.version() != version {
             return from_open(held, &representation, request, &self.boundaries).await;
@@ -401,7 +438,7 @@ impl Served {
 
     /// The time since 1970 at which the response will be dated at the earliest. RFC 9110 §8.8.2.1: no
     /// file may claim to be younger than its response, whatever its time says.
-    fn message_time(&self) -> Duration {
+    pub(super) fn message_time(&self) -> Duration {
         let now = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
         let now = Duration::new(now.tv_sec as u64, now.tv_nsec as u32);
         // Responses are dated by the ring's clock, which stands still while its tasks run.

@@ -185,17 +185,18 @@ enum Look {
     Unsettled,
 }
 
+/// [`Changed`] as an error of reading. Where nothing is out yet it is answered with 503, as
+/// [`BodyError::Io`] says.
 fn changed() -> io::Error {
-    io::Error::other(Changed)
+    io::Error::new(io::ErrorKind::ResourceBusy, Changed)
 }
 
 /// Whether a file could not be read because it was changed meanwhile.
 pub(super) fn is_change(error: &io::Error) -> bool {
-    let is_changed = error.get_ref().is_some_and(|inner| inner.is::<Changed>());
-    is_changed || error.kind() == io::ErrorKind::UnexpectedEof
+    error.get_ref().is_some_and(|inner| inner.is::<Changed>())
 }
 
-/// Reads so many bytes: at once if they are in memory, on the ring otherwise.
+/// Reads so many bytes, which the file had: at once if they are in memory, on the ring otherwise.
 async fn read_exactly(file: &File, offset: u64, bytes: usize) -> io::Result<Vec<u8>> {
     let mut content = vec![0; bytes];
     // Whatever kept it from reading now, reading later will tell.
@@ -205,7 +206,7 @@ async fn read_exactly(file: &File, offset: u64, bytes: usize) -> io::Result<Vec<
         let (read, piece) = file.read_at(room, offset + filled as u64).await;
         let read = read?;
         if read == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
+            return Err(changed());
         }
         content[filled..filled + read].copy_from_slice(&piece[..read]);
         filled += read;

@@ -5,6 +5,7 @@
 mod support;
 
 mod access_log;
+mod explain;
 mod footprint;
 mod growth;
 mod http_server;

@@ -1,0 +1,127 @@
+//! What decides about a request, told to whoever runs the server. It takes the steps that serving
+//! takes, by the same functions; what it adds is words.
+
+use std::ffi::CStr;
+
+use http::Method;
+
+use super::decision::{Absence, Decision, Seen};
+use super::service::{Files, Remembering};
+use crate::app::Request;
+
+/// One thing that has to do with the response: what it is about, and what there is to say of it.
+pub(crate) type Point = (&'static str, String);
+
+impl Files {
+    /// What decides about `request`, in the order in which it does. What the response then is, calling
+    /// the handler tells.
+    pub(crate) async fn explain(&self, request: &Request) -> Vec<Point> {
+        let served = &self.0;
+        let mut points = Vec::new();
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            points.push(("method", "only GET and HEAD are served".to_owned()));
+            return points;
+        }
+        let release = served.root.release(served.ring.now_ns());
+        let path = format!("/{}", request.rest());
+        let decided = served
+            .decide(&release, path.as_bytes(), request, |path, seen| {
+                points.push(look(path, seen));
+            })
+            .await;
+        let (relative, version, is_asked_for) = match decided {
+            Ok(Decision::File { relative, version }) => (relative, version, true),
+            Ok(Decision::Fallback { relative, version }) => {
+                let why = "nothing else is there for a page that is asked for";
+                points.push(("fallback", why.to_owned()));
+                (relative, version, false)
+            }
+            Ok(Decision::Folder { .. }) => {
+                points.push((
+                    "redirect",
+                    "to the folder with a slash behind it".to_owned(),
+                ));
+                return points;
+            }
+            Ok(Decision::Listing { relative }) => {
+                points.push(("listing", shown(&relative)));
+                return points;
+            }
+            Ok(Decision::Refuse(reason)) => {
+                points.push(("refused", reason.to_string()));
+                return points;
+            }
+            Err(error) => {
+                points.push(("failed", error.to_string()));
+                return points;
+            }
+        };
+        let variants = served
+            .variants(&release, relative, version, |path, seen| {
+                points.push(look(path, seen));
+            })
+            .await;
+        let variants = match variants {
+            Ok(variants) => variants,
+            Err(error) => {
+                points.push(("failed", error.to_string()));
+                return points;
+            }
+        };
+        let relative = variants.relative().to_bytes();
+        let variant = variants.choose(request.head());
+        points.push(("file", shown(&variants.path(variant.coding))));
+        points.push((
+            "coding",
+            match (variant.coding, variants.is_negotiated()) {
+                (Some(coding), _) => format!("{}, by Accept-Encoding", coding.name()),
+                (None, true) => "none, by Accept-Encoding".to_owned(),
+                (None, false) => "none: there is no other variant".to_owned(),
+            },
+        ));
+        let policy = &served.policy;
+        let source = match policy.own_media_type(relative) {
+            Some(_) => "a rule",
+            None => "the program's table",
+        };
+        let media_type = policy.media_type(relative);
+        let media_type = String::from_utf8_lossy(media_type.as_bytes());
+        points.push(("media type", format!("{media_type}, by {source}")));
+        points.push((
+            "cache-control",
+            match policy.cache_control(relative) {
+                Some((glob, value)) => {
+                    let value = String::from_utf8_lossy(value.as_bytes());
+                    format!("{value}, by {}", glob.as_str())
+                }
+                None => "no rule matches".to_owned(),
+            },
+        ));
+        let now = served.message_time();
+        points.push((
+            "memory",
+            match served.remembering(request.method(), &variant.version, now) {
+                _ if !is_asked_for => "not remembered: any path could be asked for".to_owned(),
+                Ok(Remembering::Whole) => "a core remembers it whole".to_owned(),
+                Ok(Remembering::Open) => "a core keeps it open".to_owned(),
+                Err(why) => format!("not remembered: {why}"),
+            },
+        ));
+        points
+    }
+}
+
+fn look(path: &CStr, seen: Seen) -> Point {
+    let what = match seen {
+        Seen::File(version) => format!("a file of {} bytes", version.length()),
+        Seen::Folder => "a folder".to_owned(),
+        Seen::Absent(Absence::Missing) => "missing".to_owned(),
+        Seen::Absent(absence) => absence.to_string(),
+    };
+    ("look", format!("{}: {what}", shown(path)))
+}
+
+/// A path as text on one line.
+fn shown(path: &CStr) -> String {
+    path.to_bytes().escape_ascii().to_string()
+}
