@@ -136,7 +136,8 @@ impl App {
     }
 
     /// Serves the files of `folder` below `prefix` to GET and HEAD; `/` for everything that has
-    /// no other route.
+    /// no other route. Beside `/` there can be no route that begins with a parameter, such as `/{name}`:
+    /// the app does not build.
     ///
     /// A server that cannot open the folder does not start.
     #[track_caller]
