@@ -28,8 +28,11 @@ async fn hello(_req: Request) -> &'static str {
     "Hello, World!"
 }
 
+/// What an app is called in the table, and how it is made.
+type Named = (&'static str, fn() -> App);
+
 /// The apps, the first of which the others are compared with.
-const APPS: [(&str, fn() -> App); 4] = [
+const APPS: [Named; 4] = [
     ("one route", || App::new().get(PATH, hello)),
     (
         "one route with 3 parameters",
