@@ -162,6 +162,8 @@ mod rate;
 mod recent;
 mod recorder;
 pub(crate) mod rfc3339;
+#[cfg(test)]
+mod samples;
 mod scale;
 mod seconds;
 mod series;

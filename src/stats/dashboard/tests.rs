@@ -1,5 +1,6 @@
 //! The page as it is written, and that it is all that it says it is.
 
+use super::super::samples::{server, surroundings};
 use super::super::{
     AcceptQueue, Answered, MethodIndex, Recorder, RouteName, Surroundings, Times, Totals, Whose,
     Window,
@@ -9,24 +10,9 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use http::Method;
 use sha2::{Digest, Sha256};
-use std::time::{Duration, UNIX_EPOCH};
 
 const SECOND: u64 = 1_000_000_000;
 const HOSTILE: &str = "/<script>alert(\"1\")</script>&'";
-
-fn server() -> ServerInfo {
-    ServerInfo {
-        name: "corelane",
-        version: "0.1.0",
-        pid: 42,
-        started_at: UNIX_EPOCH + Duration::from_secs(1_000),
-        started_ns: 0,
-        cores: 2,
-        kernel: "6.1.0".to_owned(),
-        busy_poll: false,
-        receive_buffers: 4_096,
-    }
-}
 
 /// Two cores, of which the first has all that can be told.
 fn view() -> View {
@@ -52,15 +38,8 @@ fn view() -> View {
     });
     let _ = totals.keep(recorder.snapshot(SECOND));
     totals.surround(Surroundings {
-        cpu_ns: 1_500_000_000,
-        resident_bytes: Some(8_192),
         open_descriptors: Some(12),
-        descriptor_limit: Some(1_024),
-        lines_left_out: 3,
-        listen_overflows: Some(4),
-        listen_drops: Some(5),
-        segments_sent: Some(600),
-        segments_retransmitted: Some(7),
+        ..surroundings()
     });
     totals.end_second(SECOND);
     totals.merge(2 * SECOND)

@@ -1,8 +1,8 @@
 //! What each format says of the same figures. That others read them is tested over a server.
 
+use super::super::samples::{server, surroundings};
 use super::super::{
-    Answered, FileCache, MethodIndex, ReceiveBuffers, Recorder, RouteName, Surroundings, Times,
-    Totals, Whose,
+    Answered, FileCache, MethodIndex, ReceiveBuffers, Recorder, RouteName, Times, Totals, Whose,
 };
 use super::*;
 use base64::Engine;
@@ -10,23 +10,8 @@ use base64::prelude::BASE64_STANDARD;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::Deserializer;
 use http::Method;
-use std::time::{Duration, UNIX_EPOCH};
 
 const SECOND: u64 = 1_000_000_000;
-
-fn server() -> ServerInfo {
-    ServerInfo {
-        name: "corelane",
-        version: "0.1.0",
-        pid: 42,
-        started_at: UNIX_EPOCH + Duration::from_secs(1_000),
-        started_ns: 0,
-        cores: 2,
-        kernel: "6.1.0".to_owned(),
-        busy_poll: false,
-        receive_buffers: 4_096,
-    }
-}
 
 /// Two cores, of which the first answered in 5 µs, 10 µs, 1 ms and 20 s.
 fn view() -> View {
@@ -59,17 +44,7 @@ fn view() -> View {
         bytes: 8_192,
     });
     let _ = totals.keep(recorder.snapshot(SECOND));
-    totals.surround(Surroundings {
-        cpu_ns: 1_500_000_000,
-        resident_bytes: Some(8_192),
-        open_descriptors: None,
-        descriptor_limit: Some(1_024),
-        lines_left_out: 3,
-        listen_overflows: Some(4),
-        listen_drops: Some(5),
-        segments_sent: Some(600),
-        segments_retransmitted: Some(7),
-    });
+    totals.surround(surroundings());
     totals.end_second(SECOND);
     totals.merge(2 * SECOND)
 }

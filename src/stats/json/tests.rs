@@ -4,9 +4,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::Value;
 
-use super::super::{
-    AcceptQueue, Answered, MethodIndex, Recorder, RouteName, Surroundings, Times, Totals, Whose,
-};
+use super::super::samples::{self, surroundings};
+use super::super::{AcceptQueue, Answered, MethodIndex, Recorder, RouteName, Times, Totals, Whose};
 use super::*;
 use http::Method;
 
@@ -15,15 +14,10 @@ const SECOND: u64 = 1_000_000_000;
 
 fn server(cores: usize) -> ServerInfo {
     ServerInfo {
-        name: "corelane",
-        version: "0.1.0",
-        pid: 42,
         started_at: UNIX_EPOCH + Duration::from_secs(1_795_428_240),
         started_ns: 5 * SECOND,
         cores,
-        kernel: "6.1.0".to_owned(),
-        busy_poll: false,
-        receive_buffers: 4_096,
+        ..samples::server()
     }
 }
 
@@ -83,17 +77,7 @@ fn view() -> View {
     let mut totals = Totals::new(&[0, 3], REASONS, 5 * SECOND);
     totals.know_routes(0, vec![RouteName::new(None, "/{name}")]);
     let _ = totals.keep(recorder.snapshot(7 * SECOND));
-    totals.surround(Surroundings {
-        cpu_ns: 1_500_000_000,
-        resident_bytes: Some(8_192),
-        open_descriptors: None,
-        descriptor_limit: Some(1_024),
-        lines_left_out: 3,
-        listen_overflows: Some(4),
-        listen_drops: Some(5),
-        segments_sent: Some(600),
-        segments_retransmitted: Some(7),
-    });
+    totals.surround(surroundings());
     totals.merge(7 * SECOND + SECOND / 2)
 }
 
