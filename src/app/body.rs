@@ -67,6 +67,11 @@ pub trait BodySource {
         None
     }
 
+    /// The server shuts down: content that could go on for ever and is whole wherever it stops may end
+    /// where nothing more of it is ready. Others, which this leaves as they are, go on to their end. It is
+    /// said before each poll from then on.
+    fn stop(self: Pin<&mut Self>) {}
+
     /// The trailer fields (RFC 9110 §6.5), asked for once, when the content has ended.
     ///
     /// Those of a request are what its peer sent, without fields that may not stand there. Of those
@@ -130,7 +135,6 @@ impl Body {
     }
 
     /// [`Body::trailers`] for a source that hands them on: the body is empty then.
-    #[cfg(feature = "compression")]
     pub(super) fn take_trailers(&mut self) -> Headers {
         match std::mem::take(self) {
             Body::Ended(trailers) => *trailers,
@@ -174,6 +178,13 @@ impl Body {
             }
         }
         Poll::Ready(piece)
+    }
+
+    /// [`BodySource::stop`] of its source.
+    pub(crate) fn stop(&mut self) {
+        if let Body::Stream { source, .. } = self {
+            source.as_mut().stop();
+        }
     }
 
     /// [`BodySource::send_from_file`] of its source, which is offered no more than is to come.

@@ -33,6 +33,9 @@ type Written = Result<Bytes, Box<dyn StdError + Send + Sync>>;
 /// nothing of it: [`Sse::keep_alive`] finds that out, and keeps proxies from closing a silent
 /// connection.
 ///
+/// When the server shuts down the stream ends in order, where no event is ready: its peer comes again
+/// by itself, and meets whoever serves then. [`Sse::to_its_end`] has it go on.
+///
 /// ```
 /// use corelane::app::{Sse, SseEvent};
 /// use corelane::{App, Request, Shard};
@@ -49,7 +52,10 @@ type Written = Result<Bytes, Box<dyn StdError + Send + Sync>>;
 ///     })
 /// }
 /// ```
-pub struct Sse(Pin<Box<dyn Stream<Item = Written>>>);
+pub struct Sse {
+    events: Pin<Box<dyn Stream<Item = Written>>>,
+    goes_on: bool,
+}
 
 /// One event, or a comment.
 ///
@@ -73,7 +79,7 @@ enum SseError {
 impl Sse {
     /// The events that `events` yields, until it ends.
     pub fn new(events: impl Stream<Item = SseEvent> + 'static) -> Sse {
-        Sse(Box::pin(events.map(SseEvent::write)))
+        Sse::of(events.map(SseEvent::write))
     }
 
     /// The events that `events` yields, until it ends or fails. The peer of a stream that failed
@@ -83,26 +89,49 @@ impl Sse {
         S: Stream<Item = Result<SseEvent, E>> + 'static,
         E: Into<Box<dyn StdError + Send + Sync>> + 'static,
     {
-        Sse(Box::pin(
-            events.map(|event| event.map_err(E::into)?.write()),
-        ))
+        Sse::of(events.map(|event| event.map_err(E::into)?.write()))
+    }
+
+    fn of(events: impl Stream<Item = Written> + 'static) -> Sse {
+        Sse {
+            events: Box::pin(events),
+            goes_on: false,
+        }
+    }
+
+    /// These events to their end, though the server shuts down meanwhile: for few, as the shutdown waits
+    /// for them until its deadline.
+    #[must_use]
+    pub fn to_its_end(self) -> Sse {
+        Sse {
+            goes_on: true,
+            ..self
+        }
     }
 
     /// These events with an empty comment whenever `interval` has passed on `time` without one. On a
     /// core that is as late as [`Time`] may be.
     #[must_use]
     pub fn keep_alive(self, time: &Time, interval: Duration) -> Sse {
-        Sse(Box::pin(KeptAlive {
-            events: self.0,
+        let kept_alive = KeptAlive {
+            events: self.events,
             silence: Silence::begin(time, interval),
-        }))
+        };
+        Sse {
+            events: Box::pin(kept_alive),
+            ..self
+        }
     }
 }
 
 /// The stream as text/event-stream, which no cache keeps.
 impl IntoResponse for Sse {
     fn into_response(self) -> Response {
-        Response::with_content(EVENT_STREAM, Body::from_stream(self.0))
+        let mut body = Body::from_stream(self.events);
+        if !self.goes_on {
+            body = body.until_shutdown();
+        }
+        Response::with_content(EVENT_STREAM, body)
             .with_header(CACHE_CONTROL, HeaderValue::from_static("no-store"))
             // nginx would gather the events otherwise.
             .with_header(

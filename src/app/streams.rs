@@ -41,6 +41,18 @@ impl Body {
         Body::stream(Streamed(Box::pin(stream)), None)
     }
 
+    /// This content, which ends in order when the server shuts down, where nothing more of it is ready:
+    /// news that never end would otherwise hold the shutdown up to its deadline. Its length is not
+    /// declared. [`Sse`](super::Sse) is of this kind by itself.
+    #[must_use]
+    pub fn until_shutdown(self) -> Body {
+        let until = UntilShutdown {
+            body: self,
+            is_stopped: false,
+        };
+        Body::stream(until, None)
+    }
+
     /// Content that is read from `reader`, `length` bytes in all if that is known.
     ///
     /// It is read [`READER_PIECE_BYTES`] at a time, when the connection has room for more. A reader
@@ -159,6 +171,32 @@ impl<R: AsyncRead> BodySource for Read<R> {
     }
 }
 
+/// A body that may end at a shutdown.
+struct UntilShutdown {
+    body: Body,
+    is_stopped: bool,
+}
+
+impl BodySource for UntilShutdown {
+    fn poll_data(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, BodyError>>> {
+        match self.body.poll_next(cx) {
+            Poll::Pending if self.is_stopped => Poll::Ready(None),
+            polled => polled,
+        }
+    }
+
+    fn stop(mut self: Pin<&mut Self>) {
+        self.is_stopped = true;
+    }
+
+    fn take_trailers(mut self: Pin<&mut Self>) -> Headers {
+        self.body.take_trailers()
+    }
+}
+
 /// A body with trailers of its handler's making.
 struct Trailed {
     body: Body,
@@ -171,6 +209,10 @@ impl BodySource for Trailed {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, BodyError>>> {
         self.body.poll_next(cx)
+    }
+
+    fn stop(mut self: Pin<&mut Self>) {
+        self.body.stop();
     }
 
     fn take_trailers(mut self: Pin<&mut Self>) -> Headers {

@@ -4,7 +4,7 @@ use super::exchange::Asked;
 use super::transport::{Host, Transport};
 use super::visit::Visit;
 use super::waiting::GivenUp;
-use crate::app::{Body, Error, Headers, IntoResponse, Response};
+use crate::app::{Body, BodyError, Error, Headers, IntoResponse, Response};
 use crate::http::{
     BodyFraming, CHUNK_END, CONTINUE, Connection, Event, chunk, chunk_head, last_chunk, members,
     response_head,
@@ -12,14 +12,12 @@ use crate::http::{
 use crate::limits::{GATHER_BYTES, INLINE_BODY_BYTES};
 use crate::log::Cause;
 use bytes::Bytes;
-use futures_lite::FutureExt;
 use http::header::{CONNECTION, TRAILER};
 use http::{HeaderValue, StatusCode, Version};
 use std::future::poll_fn;
 use std::num::NonZeroU64;
-use std::panic::AssertUnwindSafe;
-use std::pin::pin;
-use std::task::Poll;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::{Context, Poll};
 use tracing::Span;
 
 /// How a response is to be written.
@@ -304,12 +302,13 @@ impl<H: Host> Visit<'_, H> {
         body: &mut Body,
         is_held: &mut bool,
     ) -> Result<Option<Bytes>, Broken> {
-        let mut next = pin!(AssertUnwindSafe(body.next()).catch_unwind());
         let piece = loop {
             let mut waiting = self.waiting_for_piece(asked);
             let polled = poll_fn(|cx| {
                 let since_ns = self.clock_ns();
-                let (polled, is_awaited) = self.wire.watch_body(|| next.as_mut().poll(cx));
+                let is_draining = self.host.service().is_draining();
+                let (polled, is_awaited) =
+                    self.wire.watch_body(|| poll_piece(body, is_draining, cx));
                 self.held_since(asked, since_ns);
                 let is_gathered = !self.work.out.is_empty();
                 let has_to_wait = *is_held && is_awaited;
@@ -361,6 +360,24 @@ impl<H: Host> Visit<'_, H> {
         let out = &mut self.work.out;
         let fields = response.headers.iter();
         response_head(out, response.status, fields, framing, connection, &preamble);
+    }
+}
+
+/// The next piece of `body`, or what its source panicked with.
+fn poll_piece(
+    body: &mut Body,
+    is_draining: bool,
+    cx: &mut Context<'_>,
+) -> Poll<std::thread::Result<Option<Result<Bytes, BodyError>>>> {
+    let polled = catch_unwind(AssertUnwindSafe(|| {
+        if is_draining {
+            body.stop();
+        }
+        body.poll_next(cx)
+    }));
+    match polled {
+        Ok(polled) => polled.map(Ok),
+        Err(payload) => Poll::Ready(Err(payload)),
     }
 }
 

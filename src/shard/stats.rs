@@ -10,7 +10,7 @@ use crate::limits::FRESH_TIMEOUT;
 use crate::ring::Deadline;
 use crate::stats::{Format, Selection, View, Window, Writing};
 use bytes::Bytes;
-use futures_lite::future::{or, yield_now};
+use futures_lite::future::yield_now;
 use futures_lite::stream;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY};
 use http::{HeaderValue, StatusCode};
@@ -128,7 +128,7 @@ pub(super) fn answer(shard: &Rc<Shard>, head: &RequestHead) -> Answer {
     })
 }
 
-/// The views that come, each as an event, until the shard drains. The next is written when the peer
+/// The views that come, each as an event, until the server shuts down. The next is written when the peer
 /// has taken the last, so that a slow one skips views, and nothing is kept for it.
 fn events(shard: Rc<Shard>, query: Query) -> Response {
     let state = (Follower::default(), query);
@@ -136,12 +136,7 @@ fn events(shard: Rc<Shard>, query: Query) -> Response {
         let shard = Rc::clone(&shard);
         async move {
             let is_first = follower.is_new();
-            let draining = async {
-                shard.service.draining.wait().await;
-                None
-            };
-            let next = async { Some(follower.next(&shard.view).await) };
-            let view = or(next, draining).await?;
+            let view = follower.next(&shard.view).await;
             let newest = view.newest_second();
             let kept = shard.written.borrow_mut().find(&shard, &query);
             let body = match kept {

@@ -287,6 +287,43 @@ fn events_go_out_one_by_one() {
 }
 
 #[test]
+fn events_end_in_order_at_a_shutdown() {
+    let events = Feed::<SseEvent>::new();
+    let source = events.clone();
+    let mut peer = asked(move || Sse::new(source.stream()));
+    look(&mut peer);
+    // What is ready goes out before.
+    events.push(SseEvent::data("a"));
+    peer.drain();
+    assert_eq!(sent(&mut peer), "9\r\ndata: a\n\n\r\n0\r\n\r\n");
+    assert_eq!(peer.ended(), Some(CloseReason::Stopped));
+    assert!(events.0.borrow().is_dropped);
+}
+
+#[test]
+fn content_ends_at_a_shutdown_if_it_says_so() {
+    let feed = Feed::<io::Result<&str>>::new();
+    let (events, pieces) = (Feed::<SseEvent>::new(), feed.clone());
+    let source = events.clone();
+    let mut going_on = asked(move || Sse::new(source.stream()).to_its_end());
+    let source = pieces.clone();
+    let mut whole = asked(move || Body::from_stream(source.stream()));
+    let source = pieces.clone();
+    let mut until = asked(move || Body::from_stream(source.stream()).until_shutdown());
+    for peer in [&mut going_on, &mut whole, &mut until] {
+        look(peer);
+        peer.drain();
+    }
+    assert_eq!(sent(&mut until), "0\r\n\r\n");
+    assert_eq!((sent(&mut going_on), sent(&mut whole)), Default::default());
+    events.push(SseEvent::data("a"));
+    events.end();
+    assert_eq!(look(&mut going_on), "9\r\ndata: a\n\n\r\n0\r\n\r\n");
+    feed.end();
+    assert_eq!(look(&mut whole), "0\r\n\r\n");
+}
+
+#[test]
 fn events_end_where_their_stream_fails_or_the_peer_goes() {
     let feed = Feed::<Result<SseEvent, io::Error>>::new();
     let source = feed.clone();

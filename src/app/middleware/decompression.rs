@@ -196,6 +196,10 @@ impl BodySource for Decoded {
         self.advance(cx).map(Result::transpose)
     }
 
+    fn stop(mut self: Pin<&mut Self>) {
+        self.body.stop();
+    }
+
     fn take_trailers(mut self: Pin<&mut Self>) -> Headers {
         self.body.take_trailers()
     }

@@ -211,6 +211,13 @@ impl BodySource for Spanned<Pin<Box<dyn BodySource>>> {
         within(span, || source.as_mut().send_from_file(send))
     }
 
+    fn stop(mut self: Pin<&mut Self>) {
+        let Spanned { span, inside } = &mut *self;
+        if let Some(source) = inside {
+            within(span, || source.as_mut().stop());
+        }
+    }
+
     fn take_trailers(mut self: Pin<&mut Self>) -> Headers {
         let Spanned { span, inside } = &mut *self;
         match inside {

@@ -150,6 +150,10 @@ impl BodySource for Encoded {
         self.advance(cx).map(Result::transpose)
     }
 
+    fn stop(mut self: Pin<&mut Self>) {
+        self.body.stop();
+    }
+
     fn take_trailers(mut self: Pin<&mut Self>) -> Headers {
         self.body.take_trailers()
     }
