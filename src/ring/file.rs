@@ -20,7 +20,7 @@ pub struct File {
     fd: Option<Rc<OwnedFd>>,
 }
 
-/// Where it cannot be asked how much of a file is in memory, one byte in so many is tried.
+/// To tell whether a file is in memory, one byte in so many is tried.
 const PROBED_BYTES: usize = 64 * 1024;
 
 /// How a path below a folder is opened. It never leads to a `/proc` magic link
@@ -163,23 +163,22 @@ impl File {
 
     /// Whether so many bytes from `offset` on are in memory, as far as can be told.
     ///
-    /// `cachestat(2)` counts pages (Linux 6.5), but tells only who could write the file as well. Where it
-    /// tells nothing, a byte in each 64 KiB is read without waiting: pages come and go in
-    /// larger runs than that.
+    /// `cachestat(2)` counts pages (Linux 6.5), but tells only who could write the file as well, and counts
+    /// those that are still on their way from the disk, for which whoever wants them waits. So a byte in each
+    /// 64 KiB is read without waiting besides: pages come and go in larger runs than that.
     pub fn is_cached(&self, offset: u64, bytes: usize) -> bool {
         let page_bytes = rustix::param::page_size() as u64;
         let (first, end) = (
             offset / page_bytes,
             (offset + bytes as u64).div_ceil(page_bytes),
         );
-        match self.cached_pages(offset, bytes as u64) {
-            Ok(pages) => pages >= end - first,
-            Err(_) => {
-                let last = (offset + bytes as u64).saturating_sub(1);
-                let mut probes = (offset..last).step_by(PROBED_BYTES).chain([last]);
-                probes.all(|offset| matches!(self.read_now(&mut [0], offset), Ok(1)))
-            }
+        let pages = self.cached_pages(offset, bytes as u64);
+        if pages.is_ok_and(|pages| pages < end - first) {
+            return false;
         }
+        let last = (offset + bytes as u64).saturating_sub(1);
+        let mut probes = (offset..last).step_by(PROBED_BYTES).chain([last]);
+        probes.all(|offset| matches!(self.read_now(&mut [0], offset), Ok(1)))
     }
 
     /// How many pages of a range are in memory.
