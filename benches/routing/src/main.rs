@@ -7,7 +7,7 @@
 use corelane::cores::CoreSelection;
 use corelane::{App, Request, Server};
 use std::error::Error;
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 use std::{env, fs};
@@ -106,7 +106,13 @@ impl Client {
         }
         let mut answer = [0; 1024];
         connections[0].write_all(request.as_bytes())?;
-        let length = connections[0].read(&mut answer)?;
+        let length = loop {
+            match connections[0].read(&mut answer) {
+                // With a timeout a read is not begun again after a pause of the whole machine.
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                read => break read?,
+            }
+        };
         if !answer[..length].ends_with(b"\r\n\r\nHello, World!") {
             return Err("the server answers something else".into());
         }
