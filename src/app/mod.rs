@@ -49,6 +49,7 @@ mod template;
 mod time;
 #[cfg(feature = "tower")]
 pub mod tower;
+mod unrouted;
 mod upgrade;
 mod urls;
 mod waiters;
