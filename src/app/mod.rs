@@ -37,6 +37,7 @@ mod params;
 mod path;
 mod paths;
 mod plan;
+mod precedence;
 mod redirect;
 mod representation;
 mod request;

@@ -223,14 +223,8 @@ impl Router {
             return Ok(route);
         }
         let path = path::normal(request.path());
-        let Some((methods, params)) = site.paths.find(&path) else {
+        let Some((route, params)) = site.find(request.method(), &path)? else {
             return self.find_elsewhere(site, request);
-        };
-        let Some(route) = methods.choose(request.method(), &path, &params) else {
-            return match methods.unrouted_among(&path, &params, request.method()) {
-                Some(unrouted) => Err(unrouted),
-                None => self.find_elsewhere(site, request),
-            };
         };
         if let Cow::Owned(path) = &path
             && !route.reach.takes_octets()

@@ -12,6 +12,7 @@ mod links;
 mod methods;
 mod mounts;
 mod parts;
+mod precedence;
 mod templates;
 
 /// A request as it comes from the wire.
