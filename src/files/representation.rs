@@ -278,7 +278,7 @@ mod tests {
     }
 
     fn lines(response: &Response) -> Vec<String> {
-        let line = |(name, value): (&http::HeaderName, &HeaderValue)| {
+        let line = |(name, value): (&HeaderName, &HeaderValue)| {
             format!("{name}: {}", value.to_str().unwrap())
         };
         response.headers.iter().map(line).collect()
