@@ -324,7 +324,7 @@ pub const NODE_PATIENCE: Duration = Duration::from_secs(3600);
 /// (`CPU_SETSIZE`). Beyond it: `--cores` is refused.
 pub const CPUS: usize = 1024;
 
-/// Longest `--shutdown-timeout`. A longer one is a slip of the unit: refused.
+/// Longest `--shutdown-timeout`, and longest `--shutdown-delay`. A longer one is a slip of the unit: refused.
 pub const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Longest decoded path below the root, in bytes. Beyond it: 404. The kernel takes `PATH_MAX`
