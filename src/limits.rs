@@ -297,6 +297,10 @@ pub const STATS_ROWS: usize = 64;
 /// descriptor each.
 pub const STATS_CONNECTIONS: usize = 64;
 
+/// Most peers that follow a core's statistics as events. Beyond it: 503. Cost: some 10 KiB each, written
+/// once a second.
+pub const STATS_FOLLOWERS: usize = 64;
+
 /// Shortest time for which tasks hold a core that counts as a stall.
 pub const STALL: Duration = Duration::from_millis(100);
 

@@ -115,6 +115,7 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
         view: Latest::new(setup.view),
         fresh: RefCell::default(),
         written: RefCell::default(),
+        followers: Cell::new(0),
         reports: setup.reports,
         core: Core::new(
             setup.index,

@@ -89,6 +89,8 @@ pub struct Shard {
     view: Latest<Arc<View>>,
     fresh: RefCell<stats::Waiting>,
     written: RefCell<stats::Written>,
+    /// How many peers follow its statistics.
+    followers: Cell<usize>,
     reports: Sender<Report>,
 }
 
