@@ -1,6 +1,6 @@
 //! Static files: serving a folder.
 //!
-//! Pure are what a folder is served by (`policy`, with `glob`, `media` and `header_rules`), what its paths mean (`path`),
+//! Pure are what a folder is served by (`policy`, with `glob`, `media`, `header_rules` and `redirects`), what its paths mean (`path`),
 //! what becomes of them (`decision`), what is served in place of a file (`variants`), what tells versions of a
 //! file apart (`version`), and how a folder is listed (`entries`, `listing`); what a core remembers of files
 //! (`cache`) does no I/O either. I/O is done by `root` and `resolve`, which open; by `transfer` and `tags`,
@@ -21,6 +21,7 @@ mod listing;
 pub mod media;
 pub mod path;
 pub mod policy;
+pub mod redirects;
 mod refusal;
 mod representation;
 mod resolve;

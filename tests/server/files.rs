@@ -7,6 +7,7 @@ mod pages;
 mod parts;
 mod policy;
 mod precompressed;
+mod redirects;
 mod remembered;
 mod sources;
 
