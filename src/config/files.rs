@@ -41,6 +41,8 @@ pub struct RawFiles {
     pub fallback: Option<Written>,
     /// `listing = true`, which is the text `on`; `--listing`.
     pub listing: Option<Written>,
+    /// `tar = true`; `--tar`.
+    pub tar: Option<bool>,
     /// `cache = "64MiB"`; `--file-cache`.
     pub cache: Option<Written>,
 }
@@ -60,6 +62,7 @@ pub(super) struct FilesTable {
     clean_urls: Option<bool>,
     fallback: Option<Spanned<String>>,
     listing: Option<Spanned<Switch>>,
+    tar: Option<bool>,
     cache: Option<Spanned<Text>>,
 }
 
@@ -85,6 +88,7 @@ impl FilesTable {
             listing: self
                 .listing
                 .map(|switch| file.written("files.listing", switch)),
+            tar: self.tar,
             cache: self.cache.map(|text| file.written("files.cache", text)),
         }
     }
@@ -106,6 +110,7 @@ impl RawFiles {
             clean_urls: over.clean_urls.or(self.clean_urls),
             fallback: over.fallback.or(self.fallback),
             listing: over.listing.or(self.listing),
+            tar: over.tar.or(self.tar),
             cache: over.cache.or(self.cache),
         }
     }
@@ -134,6 +139,7 @@ impl RawFiles {
             clean_urls: self.clean_urls.unwrap_or(default.clean_urls),
             fallback: prove(self.fallback.as_ref(), faults, parse_fallback),
             listing: prove(self.listing.as_ref(), faults, parse_switch).unwrap_or(default.listing),
+            tar: self.tar.unwrap_or(default.tar),
             cache_bytes: prove(self.cache.as_ref(), faults, size::parse)
                 .unwrap_or(default.cache_bytes),
         }
@@ -322,6 +328,7 @@ mod tests {
             clean_urls = true
             fallback = "/app/a%20b.html"
             listing = true
+            tar = true
             cache = "1MiB"
             media_types = [".MD=text/plain", "log=text/plain;charset=utf-8"]
         "#;
@@ -351,6 +358,7 @@ mod tests {
             clean_urls: true,
             fallback: Some(c"app/a b.html".to_owned()),
             listing: true,
+            tar: true,
             cache_bytes: 1 << 20,
         };
         assert_eq!(files(text), Ok(expected));

@@ -8,6 +8,7 @@
 //! what was read of a file; and by `service`, which puts all of it together.
 
 mod answer;
+mod archive;
 pub(crate) mod cache;
 pub mod decision;
 mod entries;
@@ -18,12 +19,14 @@ mod listed;
 mod listing;
 pub mod media;
 pub mod path;
+mod pieces;
 pub mod policy;
 mod representation;
 mod resolve;
 mod root;
 mod service;
 mod tags;
+mod tar;
 mod transfer;
 pub mod variants;
 pub mod version;

@@ -17,6 +17,7 @@
 //! or not sent.
 
 use super::answer::{Boundaries, from_kept, from_memory, from_open};
+use super::archive;
 use super::cache::{Cache, Content, Entry, Kept, Key};
 use super::decision::{self, Absence, Decision, Reason, Seen, Step};
 use super::folder::Folder;
@@ -57,6 +58,7 @@ pub(super) struct Served {
     pub(super) root: Root,
     pub(super) policy: Rc<Policy>,
     listings: listed::Memory,
+    archives: archive::Running,
     /// Longest request line that the server takes, in bytes.
     request_line_bytes: usize,
     boundaries: Boundaries,
@@ -96,6 +98,7 @@ impl Files {
             root: Root::open(folder.as_ref(), ring.clock_ns())?,
             policy: Rc::new(policy),
             listings: listed::Memory::default(),
+            archives: archive::Running::default(),
             request_line_bytes: REQUEST_LINE_BYTES,
             boundaries: Boundaries::default(),
             tags: Tags::default(),
@@ -147,6 +150,9 @@ impl Handler for Files {
 impl Served {
     /// What is remembered of the file that `request` asks for, if it can be believed.
     fn recall(&self, release: &Release, request: &Request, now_ns: u64) -> Option<Rc<Entry>> {
+        if self.asks_for_archive(request) {
+            return None;
+        }
         let file = self.cache.get(self.key(request, None))?;
         file.is_fresh(release.number, now_ns).then_some(file)
     }
@@ -178,7 +184,11 @@ impl Served {
         }
     }
 
-    async fn respond(&self, release: &Release, request: &Request) -> Response {
+    fn asks_for_archive(&self, request: &Request) -> bool {
+        self.policy.tar && request.query_str().is_some_and(decision::asks_for_archive)
+    }
+
+    async fn respond(&self, release: &Rc<Release>, request: &Request) -> Response {
         let now_ns = self.ring.now_ns();
         if let Some(file) = self.recall(release, request, now_ns)
             && let Some(response) = self.answer(&file, request).await
@@ -223,6 +233,7 @@ impl Served {
             }
             Ok(Decision::Folder { relative }) => self.redirect(&relative, request),
             Ok(Decision::Listing { relative }) => self.list(release, &relative, request).await,
+            Ok(Decision::Archive { relative }) => self.archive(release, &relative, request).await,
             Ok(Decision::Refuse(reason)) => {
                 self.cache.remove(self.key(request, None));
                 refuse(&reason)
@@ -241,7 +252,10 @@ impl Served {
     ) -> io::Result<Decision> {
         let accept = request.head().field_values("accept");
         let is_navigation = self.policy.fallback.is_some() && names_type(accept, "text/html");
-        let mut step = decision::begin(&self.policy, path, is_navigation);
+        let mut step = match self.asks_for_archive(request) {
+            true => decision::begin_archive(&self.policy, path, is_navigation),
+            false => decision::begin(&self.policy, path, is_navigation),
+        };
         loop {
             match step {
                 Step::Done(decision) => return Ok(decision),
@@ -329,6 +343,20 @@ impl Served {
             Err(error) => Err(error),
         };
         response.unwrap_or_else(|error| failed(error, &relative.to_string_lossy()))
+    }
+
+    /// Sends what lies in the folder at `relative` as an archive.
+    async fn archive(&self, release: &Rc<Release>, relative: &CStr, request: &Request) -> Response {
+        let source = archive::Source {
+            ring: self.ring.clone(),
+            release: Rc::clone(release),
+            policy: Rc::clone(&self.policy),
+        };
+        match archive::respond(source, &self.archives, relative, request).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(absence)) => refuse(&Reason::Absent(absence)),
+            Err(error) => failed(error, &relative.to_string_lossy()),
+        }
     }
 
     /// Serves one of `variants`, which were looked at at `looked_ns` if they are to be remembered: again

@@ -12,6 +12,7 @@ fn entry(name: &[u8], kind: Kind, length: u64) -> Entry<'_> {
     Entry {
         name,
         kind,
+        is_link: false,
         length,
         modified: 784_111_777,
     }
@@ -22,7 +23,7 @@ fn written(query: &str, relative: &CStr, entries: &[Entry<'_>]) -> String {
     let asked = asked(query, "*/*").unwrap();
     let mut all = Entries::default();
     entries.iter().for_each(|entry| all.push(entry));
-    let mut writer = Writer::new(asked, asked.order);
+    let mut writer = Writer::new(asked, asked.order, false);
     let mut out = String::new();
     writer.begin(&Place::new("/m%20", relative), Some(&all), &mut out);
     for entry in entries {
