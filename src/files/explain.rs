@@ -6,7 +6,8 @@ use std::ffi::CStr;
 use http::Method;
 
 use super::decision::{Absence, Decision, Seen};
-use super::service::{Files, Remembering};
+use super::sending::Remembering;
+use super::service::Files;
 use crate::app::Request;
 
 /// One thing that has to do with the response: what it is about, and what there is to say of it.

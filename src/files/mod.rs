@@ -5,7 +5,8 @@
 //! file apart (`version`), and how a folder is listed (`entries`, `listing`); what a core remembers of files
 //! (`cache`) does no I/O either. I/O is done by `root` and `resolve`, which open; by `transfer` and `tags`,
 //! which read files, and `folder`, which reads folders, for `listed`; by `answer`, which makes a response of
-//! what was read of a file; and by `service`, which puts all of it together.
+//! what was read of a file. `sending` puts that together for one file, `refusal` where there is none, and
+//! `service` all of it for what is asked for below a mount.
 
 mod answer;
 mod archive;
@@ -21,9 +22,11 @@ pub mod media;
 pub mod path;
 mod pieces;
 pub mod policy;
+mod refusal;
 mod representation;
 mod resolve;
 mod root;
+mod sending;
 mod service;
 mod tags;
 mod tar;
