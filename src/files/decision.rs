@@ -460,6 +460,76 @@ mod tests {
     }
 
     #[test]
+    fn an_archive_is_of_a_folder_and_of_nothing_else() {
+        for (query, expected) in [
+            ("download=tar", true),
+            ("a&download=tar&b=c", true),
+            ("", false),
+            ("download=tar.gz", false),
+            ("xdownload=tar", false),
+        ] {
+            assert_eq!(asks_for_archive(query), expected, "{query}");
+        }
+        let policy = Policy::default();
+        let saw = |path: &[u8], seen| match begin_archive(&policy, path, false) {
+            Step::Look(course) => course.saw(&policy, seen),
+            done => done,
+        };
+        let table: &[(&[u8], Seen, Decision)] = &[
+            (
+                b"/d/",
+                Seen::Folder,
+                Decision::Archive {
+                    relative: c"d".to_owned(),
+                },
+            ),
+            (
+                b"/",
+                Seen::Folder,
+                Decision::Archive {
+                    relative: c".".to_owned(),
+                },
+            ),
+            (
+                b"/d",
+                Seen::Folder,
+                Decision::Folder {
+                    relative: c"d".to_owned(),
+                },
+            ),
+            (
+                b"/a",
+                Seen::File(VERSION()),
+                Decision::File {
+                    relative: c"a".to_owned(),
+                    version: VERSION(),
+                },
+            ),
+            (
+                b"/a/",
+                Seen::File(VERSION()),
+                Decision::Refuse(Reason::NoIndex),
+            ),
+            (
+                b"/d/",
+                Seen::Absent(Absence::Outside),
+                Decision::Refuse(Reason::Absent(Absence::Outside)),
+            ),
+            (
+                b"/.d/",
+                Seen::Folder,
+                Decision::Refuse(Reason::Hidden(Hidden::Dot)),
+            ),
+        ];
+        for (path, seen, expected) in table {
+            let Step::Done(decided) = saw(path, *seen) else {
+                panic!("more is looked at");
+            };
+            assert_eq!(&decided, expected, "{}", path.escape_ascii());
+        }
+    }
+
+    #[test]
     fn folders_have_the_first_index_that_is_there_and_pages_no_extension() {
         let policy = Policy {
             hide: vec!["*.key".parse().unwrap(), "/hidden.html".parse().unwrap()],

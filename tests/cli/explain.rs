@@ -11,13 +11,14 @@ use std::process::Command;
 use std::time::{Duration, SystemTime};
 use tempfile::TempDir;
 
-const OPTIONS: [&str; 6] = [
+const OPTIONS: [&str; 7] = [
     "--cache-control",
     "*.css=max-age=60",
     "--hide",
     "*.key",
     "--media-type",
     "raw=text/x-raw",
+    "--tar",
 ];
 
 fn folder() -> TempDir {
@@ -155,6 +156,7 @@ fn what_is_explained_is_what_is_served() {
             "to the folder with a slash behind it",
         ),
         ("GET", "/bare/", &["Accept: application/json"], 200, "bare"),
+        ("GET", "/bare/?download=tar", &[], 200, "bare, as tar"),
         ("GET", "/c.key", &[], 404, "it is hidden by *.key"),
         ("GET", "/.env", &[], 404, "a name begins with a dot"),
         (
