@@ -297,6 +297,10 @@ pub const STATS_ROWS: usize = 64;
 /// descriptor each.
 pub const STATS_CONNECTIONS: usize = 64;
 
+/// Most peers that follow a core's statistics as events. Beyond it: 503. Cost: some 10 KiB each, written
+/// once a second.
+pub const STATS_FOLLOWERS: usize = 64;
+
 /// Shortest time for which tasks hold a core that counts as a stall.
 pub const STALL: Duration = Duration::from_millis(100);
 
@@ -324,7 +328,7 @@ pub const NODE_PATIENCE: Duration = Duration::from_secs(3600);
 /// (`CPU_SETSIZE`). Beyond it: `--cores` is refused.
 pub const CPUS: usize = 1024;
 
-/// Longest `--shutdown-timeout`. A longer one is a slip of the unit: refused.
+/// Longest `--shutdown-timeout`, and longest `--shutdown-delay`. A longer one is a slip of the unit: refused.
 pub const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Longest decoded path below the root, in bytes. Beyond it: 404. The kernel takes `PATH_MAX`

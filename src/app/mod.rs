@@ -37,6 +37,7 @@ mod params;
 mod path;
 mod paths;
 mod plan;
+mod precedence;
 mod redirect;
 mod representation;
 mod request;
@@ -49,6 +50,7 @@ mod template;
 mod time;
 #[cfg(feature = "tower")]
 pub mod tower;
+mod unrouted;
 mod upgrade;
 mod urls;
 mod waiters;

@@ -227,6 +227,11 @@ pub(super) struct NodeArgs {
     #[arg(long, value_name = "DURATION")]
     shutdown_timeout: Option<String>,
 
+    /// How long to go on serving when told to shut down, while /healthz says that it ends: what a load
+    /// balancer needs to send its requests elsewhere [default: 0s]
+    #[arg(long, value_name = "DURATION")]
+    shutdown_delay: Option<String>,
+
     /// Spin on idle CPUs instead of sleeping: lower latency for all of their time
     #[arg(long)]
     busy_poll: bool,
@@ -279,6 +284,9 @@ impl NodeArgs {
             shutdown_timeout: self
                 .shutdown_timeout
                 .map(|text| Written::argument("--shutdown-timeout", text)),
+            shutdown_delay: self
+                .shutdown_delay
+                .map(|text| Written::argument("--shutdown-delay", text)),
             busy_poll: self.busy_poll.then_some(true),
             stats_enabled: self.no_stats.then_some(false),
             stats_allow: list("--stats-allow", self.stats_allow),

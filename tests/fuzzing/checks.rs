@@ -175,6 +175,7 @@ pub(crate) fn config(input: &[u8]) {
         Ok(mut config) => {
             assert!(!config.listen.is_empty());
             assert!(config.shutdown_timeout <= limits::SHUTDOWN_TIMEOUT);
+            assert!(config.shutdown_delay <= limits::SHUTDOWN_TIMEOUT);
             // Any text names a folder, or a file, so there is nothing to check about it.
             config.root = PathBuf::from(".");
             if let Some(log) = &mut config.access_log {
@@ -434,12 +435,14 @@ fn write_config(config: &Config) -> String {
         }
         None => String::new(),
     };
-    let timeout: Duration = config.shutdown_timeout;
+    let (timeout, delay): (Duration, Duration) = (config.shutdown_timeout, config.shutdown_delay);
     format!(
         "listen = [\"{listen}\"]\ncores = \"{cores}\"\nshutdown_timeout = \"{}ms\"\n\
+         shutdown_delay = \"{}ms\"\n\
          busy_poll = {busy_poll}\nserver_header = {server}\nlog_level = \"{log_level}\"\n\
          {access_log}[stats]\nenabled = {}\nallow = {allow}\n{}",
         timeout.as_millis(),
+        delay.as_millis(),
         stats.enabled,
         write_limits(&config.limits),
     )
