@@ -405,6 +405,14 @@ pub const RANGE_GAP_BYTES: u64 = 128;
 /// most the product of both lengths.
 pub const GLOB_BYTES: usize = 256;
 
+/// Longest field that a rule gives to responses of files, name and value, in bytes. Beyond it: refused.
+/// Many clients take 8 KiB of a field.
+pub const FILE_FIELD_BYTES: usize = 8 * 1024;
+
+/// Most rules that give fields to responses of files. Beyond it: refused. Cost: for each file that is opened,
+/// each takes as long as its glob does.
+pub const FILE_FIELD_RULES: usize = 256;
+
 /// Submission entries of a shard's socket ring. Cost: 68 bytes each, locked.
 pub const RING_ENTRIES: u32 = 1024;
 

@@ -146,6 +146,11 @@ pub(super) struct FilesArgs {
     #[arg(long, value_name = "GLOB=VALUE")]
     cache_control: Vec<String>,
 
+    /// Field of the responses of files that match, such as '*.html=X-Frame-Options: DENY', repeatable; of
+    /// each field the first that matches counts
+    #[arg(long, value_name = "GLOB=NAME: VALUE")]
+    response_header: Vec<String>,
+
     /// Media type of an extension, such as md=text/plain, repeatable
     #[arg(long, value_name = "EXT=TYPE")]
     media_type: Vec<String>,
@@ -195,6 +200,7 @@ impl FilesArgs {
             hide: list("--hide", self.hide),
             etag: one("--etag", self.etag),
             cache_control: list("--cache-control", self.cache_control),
+            response_headers: list("--response-header", self.response_header),
             media_types: list("--media-type", self.media_type),
             precompressed: one("--precompressed", self.precompressed),
             index: list("--index", self.index),

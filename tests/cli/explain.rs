@@ -11,13 +11,15 @@ use std::process::Command;
 use std::time::{Duration, SystemTime};
 use tempfile::TempDir;
 
-const OPTIONS: [&str; 7] = [
+const OPTIONS: [&str; 9] = [
     "--cache-control",
     "*.css=max-age=60",
     "--hide",
     "*.key",
     "--media-type",
     "raw=text/x-raw",
+    "--response-header",
+    "*.css=X-Frame-Options: DENY",
     "--tar",
 ];
 
@@ -97,6 +99,13 @@ fn what_is_explained_is_what_is_served() {
             &["Accept-Encoding: gzip"],
             200,
             "gzip, by Accept-Encoding",
+        ),
+        (
+            "GET",
+            "/a.css",
+            &["If-Modified-Since: Sun, 06 Nov 1994 08:49:37 GMT"],
+            304,
+            "x-frame-options: DENY, by *.css",
         ),
         (
             "HEAD",

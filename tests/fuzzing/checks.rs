@@ -9,6 +9,7 @@ use corelane::config::raw::RawConfig;
 use corelane::config::{Config, cidr, duration, listen};
 use corelane::cores::{CoreSelection, select};
 use corelane::files::Policy;
+use corelane::files::header_rules::HeaderRule;
 use corelane::files::path::{Located, directory_location, locate};
 use corelane::http::{
     BodyDecoder, BodyLimits, Framing, HeadLimits, HeadParser, HttpDate, Refusal, RequestHead,
@@ -203,6 +204,11 @@ fn values(text: &str) {
     }
     if let Ok(length) = duration::parse(text, limits::SHUTDOWN_TIMEOUT) {
         assert!(length <= limits::SHUTDOWN_TIMEOUT);
+    }
+    if let Ok(rule) = text.parse::<HeaderRule>() {
+        let value = rule.value().to_str().expect("ASCII");
+        let written = format!("{}={}: {value}", rule.glob().as_str(), rule.name());
+        assert_eq!(written.parse(), Ok(rule));
     }
     if let Ok(selection) = text.parse::<CoreSelection>() {
         assert_eq!(selection.to_string().parse(), Ok(selection.clone()));

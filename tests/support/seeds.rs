@@ -107,6 +107,8 @@ pub(crate) const CONFIGS: &[&[u8]] = &[
     b"0-3,8,1022-1023",
     b"24h",
     b"86400001ms",
+    b"[*]=X-A: b=c: \td ",
+    b"/assets/**=Link: </a.css>; rel=preload",
 ];
 
 /// Route templates, a line each, and in the last line the path that is asked for.
