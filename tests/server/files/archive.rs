@@ -18,10 +18,12 @@ fn archive_policy() -> Policy {
     }
 }
 
-/// What lies in a folder, by path: a folder, or the content of a file, whether it may be run, and the
-/// second in which it was changed.
+/// The content of a file, whether it may be run, and the second in which it was changed.
+type Kept = (Vec<u8>, bool, i64);
+
+/// What lies in a folder, by path: a folder, or what is kept of a file.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Contents(BTreeMap<Vec<u8>, Option<(Vec<u8>, bool, i64)>>);
+struct Contents(BTreeMap<Vec<u8>, Option<Kept>>);
 
 impl Contents {
     fn of(root: &Path) -> Self {
