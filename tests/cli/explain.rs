@@ -11,7 +11,7 @@ use std::process::Command;
 use std::time::{Duration, SystemTime};
 use tempfile::TempDir;
 
-const OPTIONS: [&str; 10] = [
+const OPTIONS: [&str; 11] = [
     "--cache-control",
     "*.css=max-age=60",
     "--hide",
@@ -22,6 +22,7 @@ const OPTIONS: [&str; 10] = [
     "*.css=X-Frame-Options: DENY",
     "--redirect",
     "/old/*=/sub/* 308",
+    "--tar",
 ];
 
 fn folder() -> TempDir {
@@ -166,6 +167,7 @@ fn what_is_explained_is_what_is_served() {
             "to the folder with a slash behind it",
         ),
         ("GET", "/bare/", &["Accept: application/json"], 200, "bare"),
+        ("GET", "/bare/?download=tar", &[], 200, "bare, as tar"),
         ("GET", "/c.key", &[], 404, "it is hidden by *.key"),
         ("GET", "/.env", &[], 404, "a name begins with a dot"),
         (
