@@ -321,3 +321,19 @@ fn the_example_remembers_what_it_read() {
     server.restart();
     wait_until("it is forgotten", || get(&mut client, "/a").0 == 404);
 }
+
+#[test]
+fn the_example_listens_where_it_is_told() {
+    let Some(server) = database::Redis::start() else {
+        return;
+    };
+    let Some(mut example) = crate::example("cache", "REDIS_URL", &server.url()) else {
+        return;
+    };
+    let mut client = TestClient::connect(example.listening());
+    // It may still be connecting.
+    wait_until("Redis is asked", || get(&mut client, "/nothing").0 == 404);
+    drop(client);
+    example.signal("TERM");
+    assert_eq!(example.end().code, Some(0));
+}
