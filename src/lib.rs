@@ -112,7 +112,7 @@ pub use app::{
 pub use glommio;
 pub use limits::Limits;
 pub use server::{Running, Server};
-pub use shard::Shard;
+pub use shard::{Leaving, Shard};
 
 // What `request_span!` is made of.
 #[doc(hidden)]

@@ -1,6 +1,6 @@
 //! Static files: serving a folder.
 //!
-//! Pure are what a folder is served by (`policy`, with `glob` and `media`), what its paths mean (`path`),
+//! Pure are what a folder is served by (`policy`, with `glob`, `media` and `header_rules`), what its paths mean (`path`),
 //! what becomes of them (`decision`), what is served in place of a file (`variants`), what tells versions of a
 //! file apart (`version`), and how a folder is listed (`entries`, `listing`); what a core remembers of files
 //! (`cache`) does no I/O either. I/O is done by `root` and `resolve`, which open; by `transfer` and `tags`,
@@ -15,6 +15,7 @@ mod entries;
 pub(crate) mod explain;
 mod folder;
 pub mod glob;
+pub mod header_rules;
 mod listed;
 mod listing;
 pub mod media;
