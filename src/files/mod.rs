@@ -6,7 +6,7 @@
 //! (`cache`) does no I/O either. I/O is done by `root` and `resolve`, which open; by `transfer` and `tags`,
 //! which read files, and `folder`, which reads folders, for `listed`; by `answer`, which makes a response of
 //! what was read of a file. `sending` puts that together for one file, `refusal` where there is none, and
-//! `service` all of it for what is asked for below a mount.
+//! `service` all of it for what is asked for below a mount, as `named` does for the files that handlers name.
 
 mod answer;
 pub(crate) mod cache;
@@ -18,6 +18,7 @@ pub mod glob;
 mod listed;
 mod listing;
 pub mod media;
+mod named;
 pub mod path;
 pub mod policy;
 mod refusal;
