@@ -297,6 +297,10 @@ pub const STATS_ROWS: usize = 64;
 /// descriptor each.
 pub const STATS_CONNECTIONS: usize = 64;
 
+/// Most peers that follow a core's statistics as events. Beyond it: 503. Cost: some 10 KiB each, written
+/// once a second.
+pub const STATS_FOLLOWERS: usize = 64;
+
 /// Shortest time for which tasks hold a core that counts as a stall.
 pub const STALL: Duration = Duration::from_millis(100);
 
@@ -324,7 +328,7 @@ pub const NODE_PATIENCE: Duration = Duration::from_secs(3600);
 /// (`CPU_SETSIZE`). Beyond it: `--cores` is refused.
 pub const CPUS: usize = 1024;
 
-/// Longest `--shutdown-timeout`. A longer one is a slip of the unit: refused.
+/// Longest `--shutdown-timeout`, and longest `--shutdown-delay`. A longer one is a slip of the unit: refused.
 pub const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Longest decoded path below the root, in bytes. Beyond it: 404. The kernel takes `PATH_MAX`
@@ -389,6 +393,14 @@ pub const RANGE_GAP_BYTES: u64 = 128;
 /// Longest glob of the files' rules, in bytes. Beyond it: refused. Cost: matching a path takes at
 /// most the product of both lengths.
 pub const GLOB_BYTES: usize = 256;
+
+/// Longest field that a rule gives to responses of files, name and value, in bytes. Beyond it: refused.
+/// Many clients take 8 KiB of a field.
+pub const FILE_FIELD_BYTES: usize = 8 * 1024;
+
+/// Most rules that give fields to responses of files. Beyond it: refused. Cost: for each file that is opened,
+/// each takes as long as its glob does.
+pub const FILE_FIELD_RULES: usize = 256;
 
 /// Submission entries of a shard's socket ring. Cost: 68 bytes each, locked.
 pub const RING_ENTRIES: u32 = 1024;

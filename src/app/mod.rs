@@ -38,6 +38,7 @@ mod params;
 mod path;
 mod paths;
 mod plan;
+mod precedence;
 mod redirect;
 mod representation;
 mod request;
@@ -50,6 +51,7 @@ mod template;
 mod time;
 #[cfg(feature = "tower")]
 pub mod tower;
+mod unrouted;
 mod upgrade;
 mod urls;
 mod waiters;

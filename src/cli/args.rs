@@ -146,6 +146,11 @@ pub(super) struct FilesArgs {
     #[arg(long, value_name = "GLOB=VALUE")]
     cache_control: Vec<String>,
 
+    /// Field of the responses of files that match, such as '*.html=X-Frame-Options: DENY', repeatable; of
+    /// each field the first that matches counts
+    #[arg(long, value_name = "GLOB=NAME: VALUE")]
+    response_header: Vec<String>,
+
     /// Media type of an extension, such as md=text/plain, repeatable
     #[arg(long, value_name = "EXT=TYPE")]
     media_type: Vec<String>,
@@ -190,6 +195,7 @@ impl FilesArgs {
             hide: list("--hide", self.hide),
             etag: one("--etag", self.etag),
             cache_control: list("--cache-control", self.cache_control),
+            response_headers: list("--response-header", self.response_header),
             media_types: list("--media-type", self.media_type),
             precompressed: one("--precompressed", self.precompressed),
             index: list("--index", self.index),
@@ -220,6 +226,11 @@ pub(super) struct NodeArgs {
     /// How long a shutdown may take, with a unit: ms, s, m or h [default: 30s]
     #[arg(long, value_name = "DURATION")]
     shutdown_timeout: Option<String>,
+
+    /// How long to go on serving when told to shut down, while /healthz says that it ends: what a load
+    /// balancer needs to send its requests elsewhere [default: 0s]
+    #[arg(long, value_name = "DURATION")]
+    shutdown_delay: Option<String>,
 
     /// Spin on idle CPUs instead of sleeping: lower latency for all of their time
     #[arg(long)]
@@ -273,6 +284,9 @@ impl NodeArgs {
             shutdown_timeout: self
                 .shutdown_timeout
                 .map(|text| Written::argument("--shutdown-timeout", text)),
+            shutdown_delay: self
+                .shutdown_delay
+                .map(|text| Written::argument("--shutdown-delay", text)),
             busy_poll: self.busy_poll.then_some(true),
             stats_enabled: self.no_stats.then_some(false),
             stats_allow: list("--stats-allow", self.stats_allow),

@@ -98,6 +98,11 @@ impl Files {
                 None => "no rule matches".to_owned(),
             },
         ));
+        for rule in policy.response_headers.of(relative) {
+            let value = String::from_utf8_lossy(rule.value().as_bytes());
+            let field = format!("{}: {value}, by {}", rule.name(), rule.glob().as_str());
+            points.push(("header", field));
+        }
         let now = served.message_time();
         points.push((
             "memory",

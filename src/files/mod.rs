@@ -1,12 +1,12 @@
 //! Static files: serving a folder.
 //!
-//! Pure are what a folder is served by (`policy`, with `glob` and `media`), what its paths mean (`path`),
+//! Pure are what a folder is served by (`policy`, with `glob`, `media` and `header_rules`), what its paths mean (`path`),
 //! what becomes of them (`decision`), what is served in place of a file (`variants`), what tells versions of a
 //! file apart (`version`), and how a folder is listed (`entries`, `listing`); what a core remembers of files
 //! (`cache`) does no I/O either. I/O is done by `root` and `resolve`, which open; by `transfer` and `tags`,
 //! which read files, and `folder`, which reads folders, for `listed`; by `answer`, which makes a response of
 //! what was read of a file. `sending` puts that together for one file, `refusal` where there is none, and
-//! `service` all of it for what is asked for below a mount, as `named` does for the files that handlers name.
+//! `service` all of it for what is asked for below a mount; `named` sends the files that handlers name.
 
 mod answer;
 pub(crate) mod cache;
@@ -15,6 +15,7 @@ mod entries;
 pub(crate) mod explain;
 mod folder;
 pub mod glob;
+pub mod header_rules;
 mod listed;
 mod listing;
 pub mod media;

@@ -7,6 +7,7 @@ use std::ffi::CString;
 use http::HeaderValue;
 
 use super::glob::Glob;
+use super::header_rules::HeaderRules;
 use super::media;
 use crate::http::ContentCoding;
 use crate::limits::FILE_CACHE_BYTES;
@@ -26,6 +27,8 @@ pub struct Policy {
     /// Values of Cache-Control for the files that a glob matches; the first that does counts.
     /// Default: none, and so no such field.
     pub cache_control: Vec<(Glob, HeaderValue)>,
+    /// Other fields of the responses of files. Default: none.
+    pub response_headers: HeaderRules,
     /// Media types by extension, in lower case and without its dot, before those of
     /// [`media`]. Default: none.
     pub media_types: BTreeMap<Box<str>, HeaderValue>,
@@ -91,6 +94,7 @@ impl Default for Policy {
             hide: Vec::new(),
             entity_tags: EntityTags::default(),
             cache_control: Vec::new(),
+            response_headers: HeaderRules::default(),
             media_types: BTreeMap::new(),
             precompressed: vec![
                 ContentCoding::Zstd,

@@ -8,7 +8,7 @@ use http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, ETAG,
     LAST_MODIFIED, VARY,
 };
-use http::{HeaderValue, Method, StatusCode};
+use http::{HeaderName, HeaderValue, Method, StatusCode};
 
 use super::policy::Policy;
 use super::variants::{Variant, Variants};
@@ -86,13 +86,18 @@ impl Representation {
         fields.extend(date.map(|date| (LAST_MODIFIED, date)));
         fields.extend(tag.clone().map(|tag| (ETAG, tag)));
         let rule = policy.cache_control(relative);
-        fields.extend(rule.map(|(_, value)| (CACHE_CONTROL, value.clone())));
+        fields.extend(rule.map(|(_, value)| (CACHE_CONTROL, own_value(value))));
+        let rules = policy.response_headers.of(relative).into_iter();
+        fields.extend(rules.map(|rule| (own_name(rule.name()), own_value(rule.value()))));
         if is_negotiated {
             fields.append(VARY, VARIES);
         }
         Self {
             length: version.length(),
-            media_type: policy.media_type(relative),
+            media_type: match policy.own_media_type(relative) {
+                Some(value) => own_value(value),
+                None => policy.media_type(relative),
+            },
             coding,
             is_negotiated,
             fields,
@@ -218,6 +223,17 @@ impl Representation {
     }
 }
 
+/// The policy's values count their references in memory that all cores share; each response would write
+/// to it.
+fn own_value(value: &HeaderValue) -> HeaderValue {
+    HeaderValue::from_bytes(value.as_bytes()).unwrap_or_else(|_| value.clone())
+}
+
+/// [`own_value`] of a name.
+fn own_name(name: &HeaderName) -> HeaderName {
+    HeaderName::from_bytes(name.as_str().as_bytes()).unwrap_or_else(|_| name.clone())
+}
+
 /// RFC 9110 §8.8.3.3: the tag of a coded variant is another than that of any other variant, even if
 /// somebody made both of one file.
 fn coded_tag(tag: &HeaderValue, coding: ContentCoding) -> Option<HeaderValue> {
@@ -257,13 +273,20 @@ mod tests {
     }
 
     fn answer_to(method: &str, variants: &Variants, fields: &str) -> Outcome {
-        let policy = Policy {
+        let mut policy = Policy {
             cache_control: vec![(
                 "*.txt".parse().unwrap(),
                 HeaderValue::from_static("max-age=5"),
             )],
             ..Policy::default()
         };
+        for rule in [
+            "*.txt=X-A: b",
+            "*.css=X-C: d",
+            "/**=Content-Security-Policy: e",
+        ] {
+            policy.response_headers.add(rule).unwrap();
+        }
         let bytes = format!("{method} /a.txt HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
         let parsed = HeadParser::default().parse(bytes.as_bytes(), &HeadLimits::default());
         let (head, _) = parsed.unwrap().unwrap();
@@ -274,7 +297,7 @@ mod tests {
     }
 
     fn lines(response: &Response) -> Vec<String> {
-        let line = |(name, value): (&http::HeaderName, &HeaderValue)| {
+        let line = |(name, value): (&HeaderName, &HeaderValue)| {
             format!("{name}: {}", value.to_str().unwrap())
         };
         response.headers.iter().map(line).collect()
@@ -287,6 +310,8 @@ mod tests {
             "last-modified: Sun, 06 Nov 1994 08:49:37 GMT",
             "etag: \"a\"",
             "cache-control: max-age=5",
+            "x-a: b",
+            "content-security-policy: e",
             "accept-ranges: bytes",
         ];
         match answer(CHANGED, "") {
@@ -305,7 +330,7 @@ mod tests {
         match answer(CHANGED, "If-None-Match: \"a\"\r\n") {
             Outcome::Bare(response) => {
                 assert_eq!(response.status, 304);
-                assert_eq!(lines(&response), said[1..4]);
+                assert_eq!(lines(&response), said[1..6]);
             }
             other => panic!("{other:?}"),
         }
@@ -325,6 +350,8 @@ mod tests {
             "content-type: text/plain; charset=utf-8",
             "content-encoding: gzip",
             "cache-control: max-age=5",
+            "x-a: b",
+            "content-security-policy: e",
             "vary: Accept-Encoding",
         ];
         for fields in [
@@ -385,6 +412,8 @@ mod tests {
             "last-modified: Sun, 06 Nov 1994 08:49:37 GMT",
             "etag: \"a-gzip\"",
             "cache-control: max-age=5",
+            "x-a: b",
+            "content-security-policy: e",
             "vary: Accept-Encoding",
         ];
         let mut said = vec![

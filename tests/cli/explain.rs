@@ -11,13 +11,15 @@ use std::process::Command;
 use std::time::{Duration, SystemTime};
 use tempfile::TempDir;
 
-const OPTIONS: [&str; 6] = [
+const OPTIONS: [&str; 8] = [
     "--cache-control",
     "*.css=max-age=60",
     "--hide",
     "*.key",
     "--media-type",
     "raw=text/x-raw",
+    "--response-header",
+    "*.css=X-Frame-Options: DENY",
 ];
 
 fn folder() -> TempDir {
@@ -96,6 +98,13 @@ fn what_is_explained_is_what_is_served() {
             &["Accept-Encoding: gzip"],
             200,
             "gzip, by Accept-Encoding",
+        ),
+        (
+            "GET",
+            "/a.css",
+            &["If-Modified-Since: Sun, 06 Nov 1994 08:49:37 GMT"],
+            304,
+            "x-frame-options: DENY, by *.css",
         ),
         (
             "HEAD",

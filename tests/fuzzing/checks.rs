@@ -9,6 +9,7 @@ use corelane::config::raw::RawConfig;
 use corelane::config::{Config, cidr, duration, listen};
 use corelane::cores::{CoreSelection, select};
 use corelane::files::Policy;
+use corelane::files::header_rules::HeaderRule;
 use corelane::files::path::{Located, directory_location, locate};
 use corelane::http::{
     BodyDecoder, BodyLimits, Framing, HeadLimits, HeadParser, HttpDate, Refusal, RequestHead,
@@ -175,6 +176,7 @@ pub(crate) fn config(input: &[u8]) {
         Ok(mut config) => {
             assert!(!config.listen.is_empty());
             assert!(config.shutdown_timeout <= limits::SHUTDOWN_TIMEOUT);
+            assert!(config.shutdown_delay <= limits::SHUTDOWN_TIMEOUT);
             // Any text names a folder, or a file, so there is nothing to check about it.
             config.root = PathBuf::from(".");
             if let Some(log) = &mut config.access_log {
@@ -202,6 +204,11 @@ fn values(text: &str) {
     }
     if let Ok(length) = duration::parse(text, limits::SHUTDOWN_TIMEOUT) {
         assert!(length <= limits::SHUTDOWN_TIMEOUT);
+    }
+    if let Ok(rule) = text.parse::<HeaderRule>() {
+        let value = rule.value().to_str().expect("ASCII");
+        let written = format!("{}={}: {value}", rule.glob().as_str(), rule.name());
+        assert_eq!(written.parse(), Ok(rule));
     }
     if let Ok(selection) = text.parse::<CoreSelection>() {
         assert_eq!(selection.to_string().parse(), Ok(selection.clone()));
@@ -434,12 +441,14 @@ fn write_config(config: &Config) -> String {
         }
         None => String::new(),
     };
-    let timeout: Duration = config.shutdown_timeout;
+    let (timeout, delay): (Duration, Duration) = (config.shutdown_timeout, config.shutdown_delay);
     format!(
         "listen = [\"{listen}\"]\ncores = \"{cores}\"\nshutdown_timeout = \"{}ms\"\n\
+         shutdown_delay = \"{}ms\"\n\
          busy_poll = {busy_poll}\nserver_header = {server}\nlog_level = \"{log_level}\"\n\
          {access_log}[stats]\nenabled = {}\nallow = {allow}\n{}",
         timeout.as_millis(),
+        delay.as_millis(),
         stats.enabled,
         write_limits(&config.limits),
     )

@@ -26,10 +26,13 @@ pub(crate) struct Corelane {
 impl Corelane {
     pub(crate) fn start(tree: &Tree) -> Self {
         let root = tree.root();
-        let server = Server::bind("127.0.0.1:0").files(Policy {
+        let mut policy = Policy {
             precompressed: vec![ContentCoding::Gzip],
             ..Policy::default()
-        });
+        };
+        let rule = "*.css=X-Rule: css";
+        policy.response_headers.add(rule).expect("a rule");
+        let server = Server::bind("127.0.0.1:0").files(policy);
         let running = server.start(move |_| App::new().files("/", &root));
         let running = running.expect("the server starts");
         let address = running.addresses()[0];
@@ -112,7 +115,8 @@ fn write_configuration(tree: &Tree, address: SocketAddr) -> PathBuf {
          default_type application/octet-stream;\n\
          charset utf-8;\ncharset_types text/plain text/css;\n\
          gzip_static on;\ngzip_vary on;\nabsolute_redirect off;\n\
-         server {{\nlisten {address};\nroot {root};\nindex index.html;\n}}\n}}\n"
+         server {{\nlisten {address};\nroot {root};\nindex index.html;\n\
+         location ~ \\.css$ {{ add_header X-Rule css; }}\n}}\n}}\n"
     );
     let path = tree.beside().join("nginx.conf");
     std::fs::write(&path, text).expect("a file");

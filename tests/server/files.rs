@@ -3,6 +3,7 @@
 mod advisories;
 mod browser;
 mod listing;
+mod named;
 mod pages;
 mod parts;
 mod policy;
