@@ -379,6 +379,17 @@ pub const LISTING_BYTES: usize = 64 * 1024 * 1024;
 /// Bytes of a listing that are written at a time, before the core's other tasks get their turn.
 pub const LISTING_PIECE_BYTES: usize = 32 * 1024;
 
+/// Entries of a folder that are read at a time to send it as an archive, on the core's thread for blocking
+/// calls. Cost: 24 bytes each and their names, for each of the folders within each other.
+pub const ARCHIVE_SLICE_ENTRIES: usize = 64;
+
+/// Most folders within each other in an archive. Beyond it: the archive breaks off. Cost: a descriptor
+/// and about 50 KiB each while it is read.
+pub const ARCHIVE_DEPTH: usize = 64;
+
+/// Most archives of a folder being served that are on their way on a core. Beyond it: 503.
+pub const ARCHIVES: usize = 16;
+
 /// How old what is known of a file or of a folder being served may get before it is looked at again.
 /// With the time of a look it stays below a second.
 pub const FILE_FRESHNESS: Duration = Duration::from_millis(500);

@@ -177,6 +177,11 @@ pub(super) struct FilesArgs {
     #[arg(long, value_name = "on|off")]
     listing: Option<String>,
 
+    /// Have folders downloaded as tar archives, by ?download=tar; it tells all names that are not
+    /// hidden
+    #[arg(long)]
+    tar: bool,
+
     /// Memory for files on each CPU, such as 256MiB; 0 for none [default: 64MiB]
     #[arg(long, value_name = "SIZE")]
     file_cache: Option<String>,
@@ -202,6 +207,7 @@ impl FilesArgs {
             clean_urls: self.clean_urls.then_some(true),
             fallback: one("--fallback", self.fallback),
             listing: one("--listing", self.listing),
+            tar: self.tar.then_some(true),
             cache: one("--file-cache", self.file_cache),
         }
     }

@@ -230,7 +230,7 @@ mod tests {
             (
                 "serve --symlinks any --dot-files serve --hide *.bak --hide /x --etag hash \
                  --cache-control *.css=no-cache --response-header *.css=X-A:b \
-                 --media-type x=text/x --precompressed off --file-cache 0",
+                 --media-type x=text/x --precompressed off --file-cache 0 --tar",
                 Config {
                     files: crate::files::Policy {
                         symlinks: crate::files::policy::Symlinks::Any,
@@ -253,6 +253,7 @@ mod tests {
                         clean_urls: false,
                         fallback: None,
                         listing: true,
+                        tar: true,
                         cache_bytes: 0,
                     },
                     ..default()

@@ -42,6 +42,8 @@ pub struct RawFiles {
     pub fallback: Option<Written>,
     /// `listing = true`, which is the text `on`; `--listing`.
     pub listing: Option<Written>,
+    /// `tar = true`; `--tar`.
+    pub tar: Option<bool>,
     /// `cache = "64MiB"`; `--file-cache`.
     pub cache: Option<Written>,
 }
@@ -62,6 +64,7 @@ pub(super) struct FilesTable {
     clean_urls: Option<bool>,
     fallback: Option<Spanned<String>>,
     listing: Option<Spanned<Switch>>,
+    tar: Option<bool>,
     cache: Option<Spanned<Text>>,
 }
 
@@ -88,6 +91,7 @@ impl FilesTable {
             listing: self
                 .listing
                 .map(|switch| file.written("files.listing", switch)),
+            tar: self.tar,
             cache: self.cache.map(|text| file.written("files.cache", text)),
         }
     }
@@ -110,6 +114,7 @@ impl RawFiles {
             clean_urls: over.clean_urls.or(self.clean_urls),
             fallback: over.fallback.or(self.fallback),
             listing: over.listing.or(self.listing),
+            tar: over.tar.or(self.tar),
             cache: over.cache.or(self.cache),
         }
     }
@@ -140,6 +145,7 @@ impl RawFiles {
             fallback: prove(self.fallback.as_ref(), faults, values::fallback),
             listing: prove(self.listing.as_ref(), faults, values::switch)
                 .unwrap_or(default.listing),
+            tar: self.tar.unwrap_or(default.tar),
             cache_bytes: prove(self.cache.as_ref(), faults, size::parse)
                 .unwrap_or(default.cache_bytes),
         }

@@ -48,6 +48,10 @@ impl Files {
                 points.push(("listing", shown(&relative)));
                 return points;
             }
+            Ok(Decision::Archive { relative }) => {
+                points.push(("archive", format!("{}, as tar", shown(&relative))));
+                return points;
+            }
             Ok(Decision::Refuse(reason)) => {
                 points.push(("refused", reason.to_string()));
                 return points;

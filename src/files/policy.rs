@@ -46,6 +46,9 @@ pub struct Policy {
     pub fallback: Option<CString>,
     /// Whether what lies in a folder without an index is listed. Default: no.
     pub listing: bool,
+    /// Whether a folder may be downloaded as a tar archive, by `?download=tar`, whether or not it has an
+    /// index or is listed. It tells all names in it that are not hidden. Default: no.
+    pub tar: bool,
     /// Bytes of files that a core remembers; 0 for none. Default:
     /// [`FILE_CACHE_BYTES`].
     pub cache_bytes: u64,
@@ -105,6 +108,7 @@ impl Default for Policy {
             clean_urls: false,
             fallback: None,
             listing: false,
+            tar: false,
             cache_bytes: FILE_CACHE_BYTES,
         }
     }

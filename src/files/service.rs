@@ -18,6 +18,7 @@
 //! or not sent.
 
 use super::answer::Boundaries;
+use super::archive;
 use super::cache::Cache;
 use super::decision::{self, Decision, Reason, Seen, Step};
 use super::folder::Folder;
@@ -54,6 +55,7 @@ pub(super) struct Served {
     pub(super) root: Root,
     pub(super) policy: Rc<Policy>,
     listings: listed::Memory,
+    archives: archive::Running,
     /// Longest request line that the server takes, in bytes.
     request_line_bytes: usize,
     pub(super) boundaries: Boundaries,
@@ -85,6 +87,7 @@ impl Files {
             root: Root::open(folder.as_ref(), ring.clock_ns())?,
             policy: Rc::new(policy),
             listings: listed::Memory::default(),
+            archives: archive::Running::default(),
             request_line_bytes: REQUEST_LINE_BYTES,
             boundaries: Boundaries::default(),
             tags: Tags::default(),
@@ -114,7 +117,9 @@ impl Handler for Files {
         let now_ns = served.ring.now_ns();
         let release = served.root.release(now_ns);
         let wanted = Wanted::below_mount(&request);
-        if let Some(response) = served.at_once(&release, wanted, now_ns) {
+        if !served.asks_for_archive(&request)
+            && let Some(response) = served.at_once(&release, wanted, now_ns)
+        {
             return Answer::ready(response);
         }
         Answer::pending(async move {
@@ -131,11 +136,18 @@ impl Handler for Files {
 }
 
 impl Served {
+    /// Whether `request` asks for what lies in a folder, if there is a folder.
+    fn asks_for_archive(&self, request: &Request) -> bool {
+        self.policy.tar && request.query_str().is_some_and(decision::asks_for_archive)
+    }
+
     /// What a request to the mount gets that cannot be answered at once.
-    async fn respond(&self, release: &Release, request: &Request) -> Result<Response, Refusal> {
+    async fn respond(&self, release: &Rc<Release>, request: &Request) -> Result<Response, Refusal> {
         let wanted = Wanted::below_mount(request);
         let now_ns = self.ring.now_ns();
-        if let Some(response) = self.remembered(release, wanted, now_ns).await {
+        if !self.asks_for_archive(request)
+            && let Some(response) = self.remembered(release, wanted, now_ns).await
+        {
             return Ok(response);
         }
         let path = format!("/{}", request.rest());
@@ -156,6 +168,7 @@ impl Served {
             }
             Decision::Folder { relative } => self.redirect(&relative, request),
             Decision::Listing { relative } => self.list(release, &relative, request).await,
+            Decision::Archive { relative } => self.archive(release, &relative, request).await,
             Decision::Refuse(reason) => {
                 self.forget(wanted);
                 Err(Refusal::Nothing(reason))
@@ -173,7 +186,10 @@ impl Served {
     ) -> io::Result<Decision> {
         let accept = request.head().field_values("accept");
         let is_navigation = self.policy.fallback.is_some() && names_type(accept, "text/html");
-        let mut step = decision::begin(&self.policy, path, is_navigation);
+        let mut step = match self.asks_for_archive(request) {
+            true => decision::begin_archive(&self.policy, path, is_navigation),
+            false => decision::begin(&self.policy, path, is_navigation),
+        };
         loop {
             match step {
                 Step::Done(decision) => return Ok(decision),
@@ -221,6 +237,23 @@ impl Served {
         let memory = &self.listings;
         let listed = listed::respond(&self.policy, memory, folder, relative, &place, asked).await;
         listed.map_err(failed)
+    }
+
+    /// Sends what lies in the folder at `relative` as an archive.
+    async fn archive(
+        &self,
+        release: &Rc<Release>,
+        relative: &CStr,
+        request: &Request,
+    ) -> Result<Response, Refusal> {
+        let source = archive::Source {
+            ring: self.ring.clone(),
+            release: Rc::clone(release),
+            policy: Rc::clone(&self.policy),
+        };
+        let archived = archive::respond(source, &self.archives, relative, request).await;
+        let archived = archived.map_err(|error| Refusal::failed(error, relative.to_bytes()))?;
+        archived.map_err(Refusal::absent)
     }
 }
 

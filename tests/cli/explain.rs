@@ -11,7 +11,7 @@ use std::process::Command;
 use std::time::{Duration, SystemTime};
 use tempfile::TempDir;
 
-const OPTIONS: [&str; 8] = [
+const OPTIONS: [&str; 9] = [
     "--cache-control",
     "*.css=max-age=60",
     "--hide",
@@ -20,6 +20,7 @@ const OPTIONS: [&str; 8] = [
     "raw=text/x-raw",
     "--response-header",
     "*.css=X-Frame-Options: DENY",
+    "--tar",
 ];
 
 fn folder() -> TempDir {
@@ -164,6 +165,7 @@ fn what_is_explained_is_what_is_served() {
             "to the folder with a slash behind it",
         ),
         ("GET", "/bare/", &["Accept: application/json"], 200, "bare"),
+        ("GET", "/bare/?download=tar", &[], 200, "bare, as tar"),
         ("GET", "/c.key", &[], 404, "it is hidden by *.key"),
         ("GET", "/.env", &[], 404, "a name begins with a dot"),
         (

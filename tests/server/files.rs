@@ -1,6 +1,7 @@
 //! A folder served over sockets: what is in it, byte for byte, and nothing that is not.
 
 mod advisories;
+mod archive;
 mod browser;
 mod listing;
 mod named;

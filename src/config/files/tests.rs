@@ -33,6 +33,7 @@ fn everything_written_is_taken() {
         clean_urls = true
         fallback = "/app/a%20b.html"
         listing = true
+        tar = true
         cache = "1MiB"
         response_headers = ["*.html=X-A: b=c", "/**=X-B: d"]
         media_types = [".MD=text/plain", "log=text/plain;charset=utf-8"]
@@ -67,6 +68,7 @@ fn everything_written_is_taken() {
         clean_urls: true,
         fallback: Some(c"app/a b.html".to_owned()),
         listing: true,
+        tar: true,
         cache_bytes: 1 << 20,
     };
     assert_eq!(files(text), Ok(expected));
