@@ -190,6 +190,10 @@ pub const STATEMENTS: usize = 256;
 /// Longest wait for the answer to a command of Redis, with that for a connection. Beyond it: 503.
 pub const COMMAND_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// Most messages that were published and are not read yet, on a connection to Redis that has
+/// subscriptions. Beyond it: the connection fails. Cost: the messages.
+pub const PUBLISHED: usize = 4096;
+
 /// First pause before a connection to Redis that could not be made is tried again. Each is twice as
 /// long as the one before.
 pub const RECONNECT_PAUSE: Duration = Duration::from_millis(50);

@@ -13,7 +13,7 @@ use crate::limits::{FRESH_TIMEOUT, Limits, SNAPSHOT_INTERVAL};
 use crate::log;
 use crate::ring::{RingOptions, monotonic_ns};
 use crate::shard::{self, Factory, Order, Post, Report, Setup, next_tick_ns};
-use crate::stats::{ServerInfo, Snapshot, Totals};
+use crate::stats::{Build, ServerInfo, Snapshot, Totals};
 use http::HeaderValue;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -108,6 +108,7 @@ impl Supervisor {
         let info = ServerInfo {
             name: env!("CARGO_PKG_NAME"),
             version: env!("CARGO_PKG_VERSION"),
+            build: Build::OWN,
             pid: std::process::id(),
             started_at: SystemTime::now(),
             started_ns,
