@@ -18,6 +18,7 @@ pub(crate) mod explain;
 mod folder;
 pub mod glob;
 pub mod header_rules;
+mod joint;
 mod listed;
 mod listing;
 pub mod media;

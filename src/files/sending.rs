@@ -263,12 +263,12 @@ impl Served {
         let held = Held::new(Rc::clone(&file), version);
         let is_hashed = self.policy.entity_tags == EntityTags::Hash;
         let (held, tag) = if is_hashed && version.length() <= HASHED_FILE_BYTES {
-            self.tags.make(held, now).await
+            self.tags.make(held, now).await?
         } else {
-            (held, Ok(version.entity_tag(now)))
+            (held, version.entity_tag(now))
         };
         let variant = variants.choose(request.head());
-        let representation = Representation::new(&self.policy, variants, variant, tag?, now);
+        let representation = Representation::new(&self.policy, variants, variant, tag, now);
         let remembering = self.remembering(request.method(), &version, now).ok();
         let (Some(remembering), Some(looked_ns), true) =
             (remembering, looked_ns, held.version() == version)
