@@ -151,8 +151,8 @@ pub(super) struct FilesArgs {
     #[arg(long, value_name = "GLOB=NAME: VALUE")]
     response_header: Vec<String>,
 
-    /// Path that is redirected, and where to, such as /old=/new, '/old/*=/new/* 301' or
-    /// '/blog/*=https://blog.example/*'; 302 without another status; repeatable
+    /// Path that is redirected, and the path or the URL that it leads to, such as /old=/new or
+    /// '/old/*=/new/* 301'; 302 without another status; repeatable
     #[arg(long, value_name = "FROM=TO[ STATUS]")]
     redirect: Vec<String>,
 
