@@ -7,7 +7,7 @@
 //! by `transfer` and `tags`, which read files, and `folder`, which reads folders, for `listed` and `archive`,
 //! whose responses are made piece by piece (`pieces`); by `answer`, which makes a response of what was read of
 //! a file. `sending` puts that together for one file, `refusal` where there is none, and `service` all of it for
-//! what is asked for below a mount.
+//! what is asked for below a mount; `named` sends the files that handlers name.
 
 mod answer;
 mod archive;
@@ -22,6 +22,7 @@ mod joint;
 mod listed;
 mod listing;
 pub mod media;
+mod named;
 pub mod path;
 mod pieces;
 pub mod policy;

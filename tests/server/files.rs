@@ -4,6 +4,7 @@ mod advisories;
 mod archive;
 mod browser;
 mod listing;
+mod named;
 mod pages;
 mod parts;
 mod policy;
