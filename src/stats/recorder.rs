@@ -27,7 +27,9 @@ pub struct Recorder {
     places: Vec<[u16; METHODS.len()]>,
     /// The first is of all beyond the bound.
     rows: Vec<Row>,
-    lag: Recent,
+    /// The rows and classes with latencies since the last snapshot.
+    filled: Vec<(u16, u8)>,
+    lag: Recent<1>,
     /// Those since the last snapshot.
     stalls: Vec<Stall>,
     /// The longest that a handler held the core since the last turn of its loop.
@@ -40,7 +42,7 @@ struct Row {
     whose: Whose,
     method: MethodIndex,
     /// Of each class of status, the latencies of the whole and of the stages.
-    classes: [Option<Box<[Recent; KINDS]>>; CLASSES.len()],
+    classes: [Option<Box<Recent<KINDS>>>; CLASSES.len()],
 }
 
 /// A handler that held the core.
@@ -70,6 +72,7 @@ impl Recorder {
             counters: Counters::new(close_reasons),
             places: Vec::new(),
             rows: vec![Row::new(Whose::OTHER, MethodIndex::OTHER)],
+            filled: Vec::new(),
             lag: Recent::new(),
             stalls: Vec::new(),
             longest: None,
@@ -114,11 +117,13 @@ impl Recorder {
             }
             _ => self.make_row(answered.whose, answered.method),
         };
-        let class = &mut self.rows[usize::from(row)].classes[class_of(answered.status)];
-        let kinds = class.get_or_insert_with(|| Box::new([const { Recent::new() }; KINDS]));
-        for (recent, ns) in kinds.iter_mut().zip(answered.times.latencies(sent_ns)) {
-            recent.record(ns);
+        let class = class_of(answered.status);
+        let recent = &mut self.rows[usize::from(row)].classes[class];
+        let recent = recent.get_or_insert_with(|| Box::new(Recent::new()));
+        if recent.is_empty() {
+            self.filled.push((row, class as u8));
         }
+        recent.record(answered.times.latencies(sent_ns));
     }
 
     /// Finds a row for a route and a method that were not met before.
@@ -145,7 +150,7 @@ impl Recorder {
         if !self.is_on {
             return;
         }
-        self.lag.record(ns);
+        self.lag.record([ns]);
         let longest = self.longest.take();
         if u128::from(ns) >= STALL.as_nanos() {
             self.stalled(ns, now_ns, longest);
@@ -301,22 +306,20 @@ impl Recorder {
         snapshot.counters.copy_from(&self.counters);
         snapshot.clear();
         snapshot.stalls.append(&mut self.stalls);
-        for row in &mut self.rows {
-            for (class, kinds) in row.classes.iter_mut().enumerate() {
-                let series = Series {
-                    whose: row.whose,
-                    method: row.method,
-                    class: class as u8,
-                };
-                for (kind, recent) in kinds
-                    .iter_mut()
-                    .flat_map(|kinds| kinds.iter_mut().enumerate())
-                {
-                    snapshot.take(Of::Series(series, kind as u8), recent);
-                }
+        // The order of the rows, whatever came first.
+        self.filled.sort_unstable();
+        for (row, class) in self.filled.drain(..) {
+            let row = &mut self.rows[usize::from(row)];
+            let series = Series {
+                whose: row.whose,
+                method: row.method,
+                class,
+            };
+            if let Some(recent) = &mut row.classes[usize::from(class)] {
+                snapshot.take(recent, |kind| Of::Series(series, kind));
             }
         }
-        snapshot.take(Of::Lag, &mut self.lag);
+        snapshot.take(&mut self.lag, |_| Of::Lag);
     }
 }
 

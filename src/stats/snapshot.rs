@@ -1,6 +1,6 @@
 //! What leaves a core: its counters, and the latencies since its last snapshot. It interprets nothing.
 
-use super::recent::{Block, Exact, Recent};
+use super::recent::{Block, Carry, Exact, Recent, Taken};
 use super::series::{MethodIndex, Series, Whose};
 use super::status::StatusCounts;
 
@@ -18,6 +18,7 @@ pub struct Snapshot {
     parts: Vec<Part>,
     /// The counters of all parts, in their order.
     blocks: Vec<Block>,
+    carries: Vec<Carry>,
 }
 
 /// Latencies of one kind in a snapshot.
@@ -25,8 +26,10 @@ pub struct Snapshot {
 pub(super) struct Part {
     of: Of,
     exact: Exact,
-    /// How many blocks are its.
-    blocks: u32,
+    /// Which blocks are its, a bit each.
+    touched: u64,
+    /// How many carries are its.
+    carries: u32,
 }
 
 /// What latencies are of.
@@ -94,6 +97,7 @@ impl Snapshot {
             stalls: Vec::new(),
             parts: Vec::new(),
             blocks: Vec::new(),
+            carries: Vec::new(),
         }
     }
 
@@ -112,20 +116,27 @@ impl Snapshot {
         self.stalls.clear();
         self.parts.clear();
         self.blocks.clear();
+        self.carries.clear();
     }
 
-    /// Takes the latencies that there are.
-    pub(super) fn take(&mut self, of: Of, recent: &mut Recent) {
+    /// Takes the latencies that there are; those of each kind are `of` that.
+    pub(super) fn take<const KINDS: usize>(
+        &mut self,
+        recent: &mut Recent<KINDS>,
+        of: impl Fn(u8) -> Of,
+    ) {
         if recent.is_empty() {
             return;
         }
-        let before = self.blocks.len();
-        let exact = recent.take(&mut self.blocks);
-        self.parts.push(Part {
-            of,
-            exact,
-            blocks: (self.blocks.len() - before) as u32,
-        });
+        let taken = recent.take(&mut self.blocks, &mut self.carries);
+        for (kind, (touched, carries, exact)) in (0..).zip(taken) {
+            self.parts.push(Part {
+                of: of(kind),
+                exact,
+                touched,
+                carries,
+            });
+        }
     }
 
     #[cfg(test)]
@@ -134,12 +145,18 @@ impl Snapshot {
     }
 
     /// The latencies of each kind.
-    pub(super) fn parts(&self) -> impl Iterator<Item = (Of, &[Block], &Exact)> {
-        let mut rest = &self.blocks[..];
+    pub(super) fn parts(&self) -> impl Iterator<Item = (Of, Taken<'_>)> {
+        let (mut blocks, mut carries) = (&self.blocks[..], &self.carries[..]);
         self.parts.iter().map(move |part| {
-            let (blocks, after) = rest.split_at(part.blocks as usize);
-            rest = after;
-            (part.of, blocks, &part.exact)
+            let mut taken = Taken {
+                touched: part.touched,
+                blocks,
+                carries,
+                exact: &part.exact,
+            };
+            (taken.blocks, blocks) = blocks.split_at(part.touched.count_ones() as usize);
+            (taken.carries, carries) = carries.split_at(part.carries as usize);
+            (part.of, taken)
         })
     }
 }
