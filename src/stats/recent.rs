@@ -6,7 +6,7 @@
 //!
 //! [`Snapshot`]: super::Snapshot
 
-use super::scale::{BLOCK, BLOCKS, index_of};
+use super::scale::{BLOCK, BLOCKS, BUCKETS, index_of};
 use crate::limits::LATENCY_MAX_NS;
 
 /// Latencies of some kinds since they were last taken: each recording has one of each.
@@ -15,8 +15,8 @@ use crate::limits::LATENCY_MAX_NS;
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub(super) struct Recent<const KINDS: usize> {
-    /// Each block is a line of the processor's cache.
-    counts: [[Block; BLOCKS]; KINDS],
+    /// Each block of them is a line of the processor's cache.
+    counts: [[u8; BUCKETS]; KINDS],
     known: [Known; KINDS],
     /// By kind and bucket, ascending.
     carried: Vec<([u16; 2], u32)>,
@@ -41,7 +41,8 @@ struct Known {
     /// Of each no more than [`LONG_NS`], so that it is never full: not before 500 million in one interval.
     sum_ns: u64,
     min_ns: u64,
-    max_ns: u64,
+    /// How much longer the longest is: one comparison tells that a latency is neither.
+    range_ns: u64,
 }
 
 /// What has no room there.
@@ -80,7 +81,7 @@ const LONG_NS: u64 = 1 << LATENCY_MAX_NS.ilog2();
 impl<const KINDS: usize> Recent<KINDS> {
     pub(super) const fn new() -> Self {
         Self {
-            counts: [[[0; BLOCK]; BLOCKS]; KINDS],
+            counts: [[0; BUCKETS]; KINDS],
             known: [Known::NOTHING; KINDS],
             carried: Vec::new(),
             long: None,
@@ -117,7 +118,7 @@ impl<const KINDS: usize> Recent<KINDS> {
     #[inline]
     fn count(&mut self, kind: usize, index: usize) {
         self.known[kind].touched |= 1 << (index / BLOCK);
-        let count = &mut self.counts[kind][index / BLOCK][index % BLOCK];
+        let count = &mut self.counts[kind][index];
         *count = count.wrapping_add(1);
         if *count == 0 {
             self.carry([kind as u16, index as u16]);
@@ -153,9 +154,10 @@ impl<const KINDS: usize> Recent<KINDS> {
         std::array::from_fn(|kind| {
             let known = std::mem::replace(&mut self.known[kind], Known::NOTHING);
             let mut touched = known.touched;
+            let (counts, _) = self.counts[kind].as_chunks_mut();
             blocks.reserve(touched.count_ones() as usize);
             while touched != 0 {
-                let block = &mut self.counts[kind][touched.trailing_zeros() as usize];
+                let block = &mut counts[touched.trailing_zeros() as usize];
                 touched &= touched - 1;
                 blocks.push(std::mem::replace(block, [0; BLOCK]));
             }
@@ -169,7 +171,7 @@ impl<const KINDS: usize> Recent<KINDS> {
             let exact = Exact {
                 sum_ns: u128::from(known.sum_ns) + long.sum_ns,
                 min_ns: known.min_ns,
-                max_ns: known.max_ns,
+                max_ns: known.max_ns(),
                 overflow: long.overflow,
             };
             (known.touched, (carries.len() - before) as u32, exact)
@@ -182,15 +184,31 @@ impl Known {
         touched: 0,
         sum_ns: 0,
         min_ns: u64::MAX,
-        max_ns: 0,
+        range_ns: 0,
     };
 
     /// Knows of a latency of `ns`, of which `summed_ns` go into the sum.
     #[inline]
     fn record(&mut self, ns: u64, summed_ns: u64) {
         self.sum_ns += summed_ns;
+        // One that is shorter than the shortest is further from it than any.
+        if ns.wrapping_sub(self.min_ns) > self.range_ns {
+            self.widen(ns);
+        }
+    }
+
+    #[cold]
+    fn widen(&mut self, ns: u64) {
+        let max_ns = self.max_ns().max(ns);
         self.min_ns = self.min_ns.min(ns);
-        self.max_ns = self.max_ns.max(ns);
+        self.range_ns = max_ns - self.min_ns;
+    }
+
+    fn max_ns(&self) -> u64 {
+        match self.touched {
+            0 => 0,
+            _ => self.min_ns + self.range_ns,
+        }
     }
 }
 
@@ -329,6 +347,24 @@ mod tests {
             assert_eq!(exact.sum_ns, sum_ns);
             let [(counted, _)] = taken(&mut recent);
             assert!(counted.is_empty());
+        }
+    }
+
+    #[test]
+    fn the_shortest_and_the_longest_are_exact() {
+        const MOST: u64 = u64::MAX;
+        for (latencies, min_ns, max_ns) in [
+            (&[0][..], 0, 0),
+            (&[MOST], MOST, MOST),
+            (&[MOST, 5], 5, MOST),
+            (&[5, MOST, 0], 0, MOST),
+            (&[700, 699, 701, 700], 699, 701),
+            (&[3, 2, 1], 1, 3),
+        ] {
+            let mut recent = Recent::new();
+            latencies.iter().for_each(|ns| recent.record([*ns]));
+            let [(_, exact)] = taken(&mut recent);
+            assert_eq!((exact.min_ns, exact.max_ns), (min_ns, max_ns));
         }
     }
 }
