@@ -297,14 +297,11 @@ impl Distribution {
         let mut recent = super::recent::Recent::new();
         values.iter().for_each(|ns| recent.record([*ns]));
         let (mut blocks, mut carries) = (Vec::new(), Vec::new());
-        let [(touched, _, exact)] = recent.take(&mut blocks, &mut carries);
+        let mut parts = Vec::new();
+        recent.take(&mut blocks, &mut carries, |_, part| parts.push(part));
         let mut distribution = Distribution::new();
-        distribution.set(Taken {
-            touched,
-            blocks: &blocks,
-            carries: &carries,
-            exact: &exact,
-        });
+        let taken = Taken::split_off(&parts[0], &mut &blocks[..], &mut &carries[..]);
+        distribution.set(taken);
         distribution
     }
 }

@@ -6,7 +6,7 @@
 //!
 //! [`Snapshot`]: super::Snapshot
 
-use super::scale::{BLOCK, BLOCKS, BUCKETS, index_of};
+use super::scale::{BLOCK, BUCKETS, index_of};
 use crate::limits::LATENCY_MAX_NS;
 
 /// Latencies of some kinds since they were last taken: each recording has one of each.
@@ -64,14 +64,23 @@ pub(super) struct Exact {
     pub(super) overflow: u64,
 }
 
-/// Latencies of one kind that were taken.
+/// What was taken of one kind, but for its blocks and carries, which lie behind those of others.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Taken<'a> {
+pub(super) struct Part {
     /// Which blocks there are, a bit each.
-    pub(super) touched: u64,
-    pub(super) blocks: &'a [Block],
+    touched: u64,
+    /// How many carries.
+    carries: u32,
+    exact: Exact,
+}
+
+/// Latencies of one kind that were taken.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Taken<'a> {
+    touched: u64,
+    blocks: &'a [Block],
     /// In the order of their buckets.
-    pub(super) carries: &'a [Carry],
+    carries: &'a [Carry],
     pub(super) exact: &'a Exact,
 }
 
@@ -142,25 +151,21 @@ impl<const KINDS: usize> Recent<KINDS> {
         self.known[0].touched == 0
     }
 
-    /// Moves everything behind `blocks` and `carries`, and says of each kind which blocks these are, how many
-    /// carries, and what is known of it besides. Nothing is left but the memory.
+    /// Moves everything behind `blocks` and `carries`, and hands the part of every kind to `each`, in their
+    /// order. Nothing is left but the memory.
     pub(super) fn take(
         &mut self,
         blocks: &mut Vec<Block>,
         carries: &mut Vec<Carry>,
-    ) -> [(u64, u32, Exact); KINDS] {
+        mut each: impl FnMut(usize, Part),
+    ) {
         let long = self.long.take();
         let mut carried = self.carried.drain(..).peekable();
-        std::array::from_fn(|kind| {
-            let known = std::mem::replace(&mut self.known[kind], Known::NOTHING);
-            let mut touched = known.touched;
-            let (counts, _) = self.counts[kind].as_chunks_mut();
-            blocks.reserve(touched.count_ones() as usize);
-            while touched != 0 {
-                let block = &mut counts[touched.trailing_zeros() as usize];
-                touched &= touched - 1;
-                blocks.push(std::mem::replace(block, [0; BLOCK]));
-            }
+        for (kind, (counts, known)) in self.counts.iter_mut().zip(&mut self.known).enumerate() {
+            let known = std::mem::replace(known, Known::NOTHING);
+            let (counts, _) = counts.as_chunks_mut();
+            blocks.extend(Touched(known.touched).map(|at| counts[at]));
+            Touched(known.touched).for_each(|at| counts[at] = [0; BLOCK]);
             let before = carries.len();
             while let Some(([_, bucket], times)) =
                 carried.next_if(|([of, _], _)| usize::from(*of) == kind)
@@ -174,8 +179,31 @@ impl<const KINDS: usize> Recent<KINDS> {
                 max_ns: known.max_ns(),
                 overflow: long.overflow,
             };
-            (known.touched, (carries.len() - before) as u32, exact)
-        })
+            let part = Part {
+                touched: known.touched,
+                carries: (carries.len() - before) as u32,
+                exact,
+            };
+            each(kind, part);
+        }
+    }
+}
+
+/// The blocks whose bits are set, ascending.
+struct Touched(u64);
+
+impl Iterator for Touched {
+    type Item = usize;
+
+    fn next(&mut self) -> Option<usize> {
+        let at = self.0.trailing_zeros();
+        self.0 &= self.0.checked_sub(1)?;
+        Some(at as usize)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = self.0.count_ones() as usize;
+        (left, Some(left))
     }
 }
 
@@ -220,10 +248,26 @@ impl Long {
 }
 
 impl<'a> Taken<'a> {
+    /// What belongs to `part`, which is the first in `blocks` and `carries`; the others are left there.
+    pub(super) fn split_off(
+        part: &'a Part,
+        blocks: &mut &'a [Block],
+        carries: &mut &'a [Carry],
+    ) -> Taken<'a> {
+        let (own_blocks, other_blocks) = blocks.split_at(part.touched.count_ones() as usize);
+        let (own_carries, other_carries) = carries.split_at(part.carries as usize);
+        (*blocks, *carries) = (other_blocks, other_carries);
+        Taken {
+            touched: part.touched,
+            blocks: own_blocks,
+            carries: own_carries,
+            exact: &part.exact,
+        }
+    }
+
     /// The buckets that are not empty, ascending, each with what it counted.
     pub(super) fn counted(self) -> impl Iterator<Item = (u16, u64)> + 'a {
-        let touched = (0..BLOCKS).filter(move |at| self.touched >> at & 1 == 1);
-        let blocks = touched.zip(self.blocks);
+        let blocks = Touched(self.touched).zip(self.blocks);
         let counts = blocks.flat_map(|(at, block)| {
             let counts = block.iter().enumerate();
             counts.map(move |(place, count)| ((at * BLOCK + place) as u16, u64::from(*count)))
@@ -265,24 +309,17 @@ mod tests {
     fn taken<const KINDS: usize>(
         recent: &mut Recent<KINDS>,
     ) -> [(BTreeMap<usize, u64>, Exact); KINDS] {
-        let (mut blocks, mut carries) = (Vec::new(), Vec::new());
-        let taken = recent.take(&mut blocks, &mut carries);
+        let (mut blocks, mut carries, mut parts) = (Vec::new(), Vec::new(), Vec::new());
+        recent.take(&mut blocks, &mut carries, |_, part| parts.push(part));
         assert!(recent.is_empty());
         let (mut blocks, mut carries) = (&blocks[..], &carries[..]);
-        taken.map(|(touched, carried, exact)| {
-            let mut taken = Taken {
-                touched,
-                blocks,
-                carries,
-                exact: &exact,
-            };
-            (taken.blocks, blocks) = blocks.split_at(touched.count_ones() as usize);
-            (taken.carries, carries) = carries.split_at(carried as usize);
+        std::array::from_fn(|kind| {
+            let taken = Taken::split_off(&parts[kind], &mut blocks, &mut carries);
             let counted: Vec<_> = taken.counted().collect();
             assert!(counted.is_sorted());
             let counted = counted.iter();
             let counted = counted.map(|(bucket, count)| (usize::from(*bucket), *count));
-            (counted.collect(), exact)
+            (counted.collect(), *taken.exact)
         })
     }
 

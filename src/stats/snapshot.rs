@@ -1,6 +1,6 @@
 //! What leaves a core: its counters, and the latencies since its last snapshot. It interprets nothing.
 
-use super::recent::{Block, Carry, Exact, Recent, Taken};
+use super::recent::{Block, Carry, Part, Recent, Taken};
 use super::series::{MethodIndex, Series, Whose};
 use super::status::StatusCounts;
 
@@ -15,21 +15,10 @@ pub struct Snapshot {
     pub(super) file_cache: Option<FileCache>,
     pub(super) counters: Counters,
     pub(super) stalls: Vec<Stall>,
-    parts: Vec<Part>,
+    parts: Vec<(Of, Part)>,
     /// The counters of all parts, in their order.
     blocks: Vec<Block>,
     carries: Vec<Carry>,
-}
-
-/// Latencies of one kind in a snapshot.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Part {
-    of: Of,
-    exact: Exact,
-    /// Which blocks are its, a bit each.
-    touched: u64,
-    /// How many carries are its.
-    carries: u32,
 }
 
 /// What latencies are of.
@@ -128,35 +117,22 @@ impl Snapshot {
         if recent.is_empty() {
             return;
         }
-        let taken = recent.take(&mut self.blocks, &mut self.carries);
-        for (kind, (touched, carries, exact)) in (0..).zip(taken) {
-            self.parts.push(Part {
-                of: of(kind),
-                exact,
-                touched,
-                carries,
-            });
-        }
+        recent.take(&mut self.blocks, &mut self.carries, |kind, part| {
+            self.parts.push((of(kind as u8), part));
+        });
     }
 
     #[cfg(test)]
-    pub(super) fn memory(&self) -> (*const Part, *const Block) {
+    pub(super) fn memory(&self) -> (*const (Of, Part), *const Block) {
         (self.parts.as_ptr(), self.blocks.as_ptr())
     }
 
     /// The latencies of each kind.
     pub(super) fn parts(&self) -> impl Iterator<Item = (Of, Taken<'_>)> {
         let (mut blocks, mut carries) = (&self.blocks[..], &self.carries[..]);
-        self.parts.iter().map(move |part| {
-            let mut taken = Taken {
-                touched: part.touched,
-                blocks,
-                carries,
-                exact: &part.exact,
-            };
-            (taken.blocks, blocks) = blocks.split_at(part.touched.count_ones() as usize);
-            (taken.carries, carries) = carries.split_at(part.carries as usize);
-            (part.of, taken)
+        self.parts.iter().map(move |(of, part)| {
+            let taken = Taken::split_off(part, &mut blocks, &mut carries);
+            (*of, taken)
         })
     }
 }
