@@ -190,6 +190,10 @@ pub const STATEMENTS: usize = 256;
 /// Longest wait for the answer to a command of Redis, with that for a connection. Beyond it: 503.
 pub const COMMAND_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// Most messages that were published and are not read yet, on a connection to Redis that has
+/// subscriptions. Beyond it: the connection fails. Cost: the messages.
+pub const PUBLISHED: usize = 4096;
+
 /// First pause before a connection to Redis that could not be made is tried again. Each is twice as
 /// long as the one before.
 pub const RECONNECT_PAUSE: Duration = Duration::from_millis(50);
@@ -297,6 +301,10 @@ pub const STATS_ROWS: usize = 64;
 /// descriptor each.
 pub const STATS_CONNECTIONS: usize = 64;
 
+/// Most peers that follow a core's statistics as events. Beyond it: 503. Cost: some 10 KiB each, written
+/// once a second.
+pub const STATS_FOLLOWERS: usize = 64;
+
 /// Shortest time for which tasks hold a core that counts as a stall.
 pub const STALL: Duration = Duration::from_millis(100);
 
@@ -324,7 +332,7 @@ pub const NODE_PATIENCE: Duration = Duration::from_secs(3600);
 /// (`CPU_SETSIZE`). Beyond it: `--cores` is refused.
 pub const CPUS: usize = 1024;
 
-/// Longest `--shutdown-timeout`. A longer one is a slip of the unit: refused.
+/// Longest `--shutdown-timeout`, and longest `--shutdown-delay`. A longer one is a slip of the unit: refused.
 pub const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Longest decoded path below the root, in bytes. Beyond it: 404. The kernel takes `PATH_MAX`
@@ -375,6 +383,17 @@ pub const LISTING_BYTES: usize = 64 * 1024 * 1024;
 /// Bytes of a listing that are written at a time, before the core's other tasks get their turn.
 pub const LISTING_PIECE_BYTES: usize = 32 * 1024;
 
+/// Entries of a folder that are read at a time to send it as an archive, on the core's thread for blocking
+/// calls. Cost: 24 bytes each and their names, for each of the folders within each other.
+pub const ARCHIVE_SLICE_ENTRIES: usize = 64;
+
+/// Most folders within each other in an archive. Beyond it: the archive breaks off. Cost: a descriptor
+/// and about 50 KiB each while it is read.
+pub const ARCHIVE_DEPTH: usize = 64;
+
+/// Most archives of a folder being served that are on their way on a core. Beyond it: 503.
+pub const ARCHIVES: usize = 16;
+
 /// How old what is known of a file or of a folder being served may get before it is looked at again.
 /// With the time of a look it stays below a second.
 pub const FILE_FRESHNESS: Duration = Duration::from_millis(500);
@@ -389,6 +408,21 @@ pub const RANGE_GAP_BYTES: u64 = 128;
 /// Longest glob of the files' rules, in bytes. Beyond it: refused. Cost: matching a path takes at
 /// most the product of both lengths.
 pub const GLOB_BYTES: usize = 256;
+
+/// Longest field that a rule gives to responses of files, name and value, in bytes. Beyond it: refused.
+/// Many clients take 8 KiB of a field.
+pub const FILE_FIELD_BYTES: usize = 8 * 1024;
+
+/// Most rules that give fields to responses of files. Beyond it: refused. Cost: for each file that is opened,
+/// each takes as long as its glob does.
+pub const FILE_FIELD_RULES: usize = 256;
+
+/// Longest redirect of the files' rules, as it is written, in bytes. Beyond it: refused.
+pub const REDIRECT_BYTES: usize = 4 * 1024;
+
+/// Most redirects of the files' rules. Beyond it: refused. Cost: a request takes as long with one as with
+/// all, but proving them takes up to the square.
+pub const REDIRECTS: usize = 1024;
 
 /// Submission entries of a shard's socket ring. Cost: 68 bytes each, locked.
 pub const RING_ENTRIES: u32 = 1024;
@@ -422,6 +456,7 @@ const _: () = assert!(POOL_IDLE.as_nanos() < POOL_LIFETIME.as_nanos());
 const _: () = assert!(2 * CONNECT_TIMEOUT.as_nanos() < POOL_WAIT.as_nanos());
 const _: () = assert!(RECONNECT_PAUSE.as_nanos() < RECONNECT_PAUSE_MAX.as_nanos());
 const _: () = assert!(NAME_BYTES < PATH_BYTES);
+const _: () = assert!(REDIRECT_BYTES < REQUEST_LINE_BYTES);
 const _: () = assert!(LISTING_SLICE_ENTRIES < LISTING_ENTRIES);
 const _: () = assert!(OPEN_FILES < RESERVED_DESCRIPTORS);
 const _: () =

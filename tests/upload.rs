@@ -146,6 +146,23 @@ fn names_stay_in_the_folder() {
 }
 
 #[test]
+fn a_folder_keeps_its_name() {
+    let (server, folder) = serve();
+    fs::create_dir(folder.path().join("f.bin")).unwrap();
+    let (head, form) = form(MOST / 2);
+    let mut client = Client::connect(server.addresses()[0]);
+    client.send(format!("{head}{form}"));
+    let response = client.response();
+    assert_eq!(
+        (response.status, response.text()),
+        (409, "409 Conflict: A folder has that name.\n")
+    );
+    assert!(folder.path().join("f.bin").is_dir());
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    server.stop().unwrap();
+}
+
+#[test]
 fn a_form_has_a_limit() {
     let (server, folder) = serve();
     let around = form(0).1.len();

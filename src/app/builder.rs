@@ -9,6 +9,7 @@ use http::Method;
 
 use super::access::AccessHook;
 use super::added::{Added, Named, Reach, Source, TrailingSlash};
+use super::folder::{Folder, SendNamed};
 use super::handler::Handler;
 use super::layers::Layers;
 use super::life::Life;
@@ -28,25 +29,31 @@ use super::template::Template;
 /// ```
 ///
 /// A path template is text with parameters: `{name}` stands for one segment or a part of it,
-/// `{*rest}` for everything to the end of the path. Neither is ever empty. Literal text goes
-/// before parameters. Templates are written as people read them (`/café`) or percent-encoded;
-/// `{{` and `}}` stand for braces. A trailing slash makes another path, unless
-/// [`App::trailing_slash`] says otherwise.
+/// `{*rest}` for everything to the end of the path. Neither is ever empty. Templates are written as
+/// people read them (`/café`) or percent-encoded; `{{` and `}}` stand for braces. A trailing slash
+/// makes another path, unless [`App::trailing_slash`] says otherwise.
 ///
 /// A parameter may have a kind, as in `/users/{id:u64}`. A value that is not of the kind does not
-/// match, so such a path has no route: 404. The kinds are `u32`, `u64`, `i64` (decimal numbers that
-/// fit), `alpha`, `alnum`, `slug` (ASCII letters; with digits; with `-` and `_`), `hex`, `uuid`, and
-/// words, as in `{size:small|large}`. Routes may differ in their kinds alone: one without kinds
-/// comes last, others in the order in which they were added. Where no kind fits, templates with other
-/// literal text or more parameters are not tried.
+/// match. The kinds are `u32`, `u64`, `i64` (decimal numbers that fit), `alpha`, `alnum`, `slug`
+/// (ASCII letters; with digits; with `-` and `_`), `hex`, `uuid`, and words, as in
+/// `{size:small|large}`. Routes may differ in their kinds alone: one without kinds comes last, others
+/// in the order in which they were added.
+///
+/// A path goes to the most specific template that takes it, in whatever order they were added. Segment
+/// by segment, from the left, literal text goes before a parameter, and `{name}` before `{*rest}`;
+/// so does a template before a [mount](App::mount), and the longer prefix of two mounts. Where a value is
+/// not of its parameter's kind, the next template is tried. The methods do not matter for that: where the
+/// template has no route for the request's, the answer is 405, whatever less specific ones have.
 ///
 /// ```
 /// # use corelane::app::{App, Request};
 /// # async fn by_number(_: Request) {}
 /// # async fn by_name(_: Request) {}
+/// # async fn page(_: Request) {}
 /// let app = App::new()
 ///     .get("/users/{id:u64}", by_number)
-///     .get("/users/{name:slug}", by_name);
+///     .get("/users/{name:slug}", by_name)
+///     .get("/{*page}", page); // for /users/x.html, too
 /// # assert!(app.build().is_ok());
 /// ```
 ///
@@ -58,6 +65,8 @@ pub struct App {
     pub(super) added: Vec<Added>,
     pub(super) fallbacks: Vec<Added>,
     pub(super) hosts: Vec<HostApp>,
+    /// Those of apps within this one, too.
+    folders: Vec<Folder>,
     pub(super) trailing_slash: Option<TrailingSlash>,
     pub(super) problems: Vec<String>,
     pub(super) layers: Layers,
@@ -129,6 +138,9 @@ impl App {
     /// Answers all methods on `prefix` and every path below it with `handler`, which finds what
     /// follows the prefix in [`Request::rest`](super::Request::rest).
     ///
+    /// It gets what no more specific template takes: beside `/{name}`, a mount at `/` has the paths of
+    /// more than one segment, and `/` itself unless that has a route.
+    ///
     /// Unlike other handlers it gets paths that are not UTF-8, too.
     #[track_caller]
     pub fn mount(self, prefix: &str, handler: impl Handler) -> App {
@@ -136,8 +148,20 @@ impl App {
     }
 
     /// Serves the files of `folder` below `prefix` to GET and HEAD; `/` for everything that has
-    /// no other route. Beside `/` there can be no route that begins with a parameter, such as `/{name}`:
-    /// the app does not build.
+    /// no other route. It is a [mount](App::mount): a route such as `/{name}` has the paths of files that
+    /// lie in the folder itself.
+    ///
+    /// ```
+    /// use corelane::app::{App, Request};
+    ///
+    /// async fn hello(req: Request) -> String {
+    ///     format!("Hello, {}", req.param("name"))
+    /// }
+    ///
+    /// // GET /Ada is answered by `hello`, GET /css/site.css by the file public/css/site.css.
+    /// let app = App::new().get("/{name}", hello).files("/", "public");
+    /// # assert!(app.build().is_ok());
+    /// ```
     ///
     /// A server that cannot open the folder does not start.
     #[track_caller]
@@ -148,6 +172,14 @@ impl App {
             Reach::Mount,
             Source::Folder(folder.into()),
         )
+    }
+
+    /// Has the server open `folder`, of which handlers send files, before it serves anything.
+    ///
+    /// A server that cannot open the folder does not start.
+    pub fn folder(mut self, folder: &Folder) -> App {
+        self.folders.push(folder.clone());
+        self
     }
 
     /// Adds all routes of `app` below `prefix`, which may have parameters: handlers find them beside
@@ -175,6 +207,7 @@ impl App {
         app.seal();
         self.life.append(&mut app.life);
         self.access_hooks.append(&mut app.access_hooks);
+        self.folders.append(&mut app.folders);
         self.problems.extend(app.problems);
         let misplaced = app.hosts.iter().map(|host| {
             let HostApp {
@@ -225,6 +258,7 @@ impl App {
         let layers = app.seal();
         self.life.append(&mut app.life);
         self.access_hooks.append(&mut app.access_hooks);
+        self.folders.append(&mut app.folders);
         self.problems.append(&mut app.problems);
         let misplaced = app.hosts.iter().map(|inner| {
             format!(
@@ -301,8 +335,9 @@ impl App {
         self
     }
 
-    /// This app with its folders as routes, for each of which `open` gives the handler.
-    pub(crate) fn open_folders<H: Handler, E>(
+    /// This app with its folders as routes, for each of which `open` gives the handler, and with those
+    /// of its handlers open.
+    pub(crate) fn open_folders<H: Handler + SendNamed, E>(
         mut self,
         open: &impl Fn(&Path) -> Result<H, E>,
     ) -> Result<App, E> {
@@ -310,6 +345,9 @@ impl App {
             if let Source::Folder(folder) = &added.source {
                 added.source = Source::Handler(Rc::new(open(folder)?));
             }
+        }
+        for folder in &self.folders {
+            folder.open(open)?;
         }
         let opened = |host: HostApp| {
             let app = host.app.open_folders(open)?;

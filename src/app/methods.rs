@@ -6,7 +6,8 @@ use http::{HeaderValue, Method};
 
 use super::kind::{self, Kind};
 use super::params::Params;
-use super::router::{Route, Unrouted};
+use super::router::Route;
+use super::unrouted::Unrouted;
 
 /// The routes of paths that have the same shape and kinds of parameters.
 pub(super) struct Methods {

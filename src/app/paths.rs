@@ -2,7 +2,8 @@
 //!
 //! A path without parameters is found in a sorted list, one with parameters in a radix tree
 //! (matchit). The tree would find the former too, but where a parameter could stand in its place
-//! it allocates to remember that; and literal text goes before parameters anyway.
+//! it allocates to remember that; and literal text goes before parameters anyway. Where one tree
+//! cannot hold all templates there are several, the more specific first ([`super::precedence`]).
 
 use super::params::{Params, Places};
 use super::template::Template;
@@ -11,35 +12,51 @@ use super::template::Template;
 pub(super) struct Paths<T> {
     /// Sorted by [`order`].
     literals: Vec<(Box<str>, T)>,
-    tree: matchit::Router<(Places, T)>,
+    trees: Vec<Tree<T>>,
 }
+
+type Tree<T> = matchit::Router<(Places, T)>;
 
 impl<T> Paths<T> {
     pub(super) fn new() -> Paths<T> {
         Paths {
             literals: Vec::new(),
-            tree: matchit::Router::new(),
+            trees: Vec::new(),
         }
     }
 
-    /// Adds `template`, which no other template equals in shape.
+    /// Adds `template`, which no other template equals in shape and which leads to what `value`
+    /// makes, to the first tree from number `first` on that can hold it. Its number is returned.
     ///
     /// # Errors
-    /// It cannot be told apart from another, or has parameters where none can be.
+    /// It has parameters where none can be.
     pub(super) fn insert(
         &mut self,
         template: &Template,
-        value: T,
-    ) -> Result<(), matchit::InsertError> {
+        first: usize,
+        value: impl Fn() -> T,
+    ) -> Result<usize, matchit::InsertError> {
         let Some(literal) = template.literal() else {
-            let value = (Places::of(&template.parts), value);
-            return self.tree.insert(template.pattern.as_str(), value);
+            let mut number = first;
+            loop {
+                if number >= self.trees.len() {
+                    self.trees.resize_with(number + 1, Tree::new);
+                }
+                let value = (Places::of(&template.parts), value());
+                let tree = &mut self.trees[number];
+                match tree.insert(template.pattern.as_str(), value) {
+                    Ok(()) => return Ok(number),
+                    // In a tree of its own nothing is in its way.
+                    Err(matchit::InsertError::Conflict { .. }) => number += 1,
+                    Err(error) => return Err(error),
+                }
+            }
         };
         let place = self
             .literals
             .partition_point(|(other, _)| order(other.as_bytes()) < order(literal.as_bytes()));
-        self.literals.insert(place, (literal.into(), value));
-        Ok(())
+        self.literals.insert(place, (literal.into(), value()));
+        Ok(0)
     }
 
     /// What `path` leads to if it has no parameters. A path in which nothing is encoded is in
@@ -52,21 +69,24 @@ impl<T> Paths<T> {
         place.ok().map(|place| &self.literals[place].1)
     }
 
-    /// What `path`, in normal form, leads to, and where its parameters lie in it.
+    /// What `path`, in normal form, leads to, and where its parameters lie in it; the most specific
+    /// first, but of each tree one alone.
     #[inline]
-    pub(super) fn find(&self, path: &str) -> Option<(&T, Params)> {
-        if let Some(value) = self.find_literal(path.as_bytes()) {
-            return Some((value, Params::default()));
-        }
-        let found = self.tree.at(path).ok()?;
-        let (places, value) = found.value;
-        let params = places.locate(path);
-        debug_assert!(
-            params
-                .values(path)
-                .eq(found.params.iter().map(|(_, value)| value))
-        );
-        Some((value, params))
+    pub(super) fn find<'a>(&'a self, path: &str) -> impl Iterator<Item = (&'a T, Params)> {
+        let literal = self.find_literal(path.as_bytes());
+        let in_trees = self.trees.iter().filter_map(move |tree| {
+            let found = tree.at(path).ok()?;
+            let (places, value) = found.value;
+            let params = places.locate(path);
+            debug_assert!(
+                params
+                    .values(path)
+                    .eq(found.params.iter().map(|(_, value)| value))
+            );
+            Some((value, params))
+        });
+        let literal = literal.map(|value| (value, Params::default()));
+        literal.into_iter().chain(in_trees)
     }
 }
 

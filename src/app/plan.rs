@@ -11,6 +11,7 @@ use super::kind::Kind;
 use super::layers::Layers;
 use super::methods::{Methods, allow_value};
 use super::paths::Paths;
+use super::precedence::{Barriers, Precedence};
 use super::router::{Route, RouteId, Router};
 use super::site::{Fallback, Site};
 use super::template::Template;
@@ -229,32 +230,60 @@ impl Plan {
             });
             site.nodes.len() - 1
         });
-        let routes = &mut site.nodes[index].routes;
+        let placed = Placed {
+            added,
+            route: Rc::clone(route),
+            kinds,
+        };
+        let node = &mut site.nodes[index];
         let is_same =
-            |other: &&Placed<'_>| other.route.method == route.method && other.kinds == kinds;
-        match routes.iter().find(is_same) {
-            Some(first) => self.problems.push(conflict(added, first.added)),
-            None => routes.push(Placed {
-                added,
-                route: Rc::clone(route),
-                kinds,
-            }),
+            |other: &&Placed<'_>| other.route.method == route.method && other.kinds == placed.kinds;
+        // Of the paths that a mount takes, routes take the one that its prefix is.
+        if !node.template.has_rest() {
+            if node.routes.iter().any(|other| other.supersedes(&placed)) {
+                return;
+            }
+            node.routes.retain(|other| !placed.supersedes(other));
+        }
+        match node.routes.iter().find(is_same) {
+            Some(first) => {
+                let problem = conflict(added, first.added);
+                // Two mounts have all their paths in common.
+                if !self.problems.contains(&problem) {
+                    self.problems.push(problem);
+                }
+            }
+            None => node.routes.push(placed),
         }
     }
 
-    /// The paths of all nodes, as far as they can be told apart.
+    /// The paths of all nodes.
     fn paths(&mut self, nodes: &[Node<'_>]) -> Paths<Methods> {
         let mut paths = Paths::new();
-        for (index, node) in nodes.iter().enumerate() {
-            if let Err(error) = paths.insert(&node.template, node.methods()) {
-                let added = node.routes[0].added;
-                let first = nodes[..index].iter().find(|other| excludes(other, node));
-                self.problems.push(match first {
-                    Some(first) => conflict(added, first.routes[0].added),
-                    None => format!("{added}: {error}"),
-                });
-            }
+        let mut problems = Vec::new();
+        let mut insert = |node: &Node<'_>, first| {
+            let inserted = paths.insert(&node.template, first, || node.methods());
+            inserted.unwrap_or_else(|error| {
+                problems.push(format!("{}: {error}", node.routes[0].added));
+                first
+            })
+        };
+        let is_literal = |node: &&Node<'_>| node.template.names.is_empty();
+        for node in nodes.iter().filter(is_literal) {
+            insert(node, 0);
         }
+        let others = nodes.iter().filter(|node| !is_literal(node));
+        let mut sorted: Vec<_> = others
+            .map(|node| (Precedence::of(&node.template), node))
+            .collect();
+        sorted.sort_by(|(one, _), (other, _)| one.cmp(other));
+        let mut barriers = Barriers::default();
+        for (precedence, node) in &sorted {
+            let start = node.template.start();
+            let tree = insert(node, barriers.first_tree(precedence, start));
+            barriers.add(precedence, start, tree, node.is_particular());
+        }
+        self.problems.append(&mut problems);
         paths
     }
 
@@ -270,7 +299,7 @@ impl Plan {
             let mut paths = Paths::new();
             for template in &templates {
                 // What a prefix cannot be was found when it was nested.
-                if let Err(error) = paths.insert(template, template.kinds.clone()) {
+                if let Err(error) = paths.insert(template, 0, || template.kinds.clone()) {
                     self.problems.push(format!("{added}: {error}"));
                 }
             }
@@ -309,7 +338,23 @@ impl Plan {
     }
 }
 
+impl Placed<'_> {
+    /// Whether this route takes from the mount `other` what that takes of the same paths.
+    fn supersedes(&self, other: &Placed<'_>) -> bool {
+        let method = &self.route.method;
+        let reaches = (self.route.reach, other.route.reach);
+        reaches == (Reach::Template, Reach::Mount)
+            && self.kinds == other.kinds
+            && (method.is_none() || *method == other.route.method)
+    }
+}
+
 impl Node<'_> {
+    /// Whether there are values of its parameters for which it has no routes.
+    fn is_particular(&self) -> bool {
+        self.routes.iter().all(|placed| !placed.kinds.is_empty())
+    }
+
     /// The routes of the node: one group for each set of kinds, that without any last.
     fn methods(&self) -> Methods {
         let mut groups: Vec<&[Kind]> = Vec::new();
@@ -347,12 +392,6 @@ impl Node<'_> {
 /// Whether paths that differ from those of `added` in their last slash are redirected.
 fn redirects(added: &Added, policy: TrailingSlash) -> bool {
     added.trailing_slash.unwrap_or(policy) == TrailingSlash::Redirect
-}
-
-/// Whether the two nodes alone cannot be told apart.
-fn excludes(one: &Node<'_>, other: &Node<'_>) -> bool {
-    let mut pair = Paths::new();
-    pair.insert(&one.template, ()).is_ok() && pair.insert(&other.template, ()).is_err()
 }
 
 fn conflict(added: &Added, first: &Added) -> String {

@@ -6,20 +6,19 @@ use std::borrow::Cow;
 use std::fmt::{self, Display};
 use std::rc::Rc;
 
-use http::header::{ALLOW, LOCATION};
-use http::{HeaderValue, Method, StatusCode};
+use http::{HeaderValue, Method};
 
 use super::access::AccessHook;
 use super::added::Reach;
 use super::handler::{Answer, Handler};
 use super::hosts::Hosts;
-use super::into_response::IntoResponse;
 use super::layers::Layers;
 use super::methods::allow_value;
 use super::path;
 use super::request::{Located, Request};
 use super::response::Response;
 use super::site::Site;
+use super::unrouted::{Unrouted, Why};
 use super::urls::{UrlError, Urls};
 use crate::http::ErrorForm;
 
@@ -86,28 +85,6 @@ pub(crate) struct Route {
     pub(super) handler: Rc<dyn Handler>,
     /// The named routes of the router, for links.
     pub(super) urls: Rc<Urls>,
-}
-
-/// A request that has no handler.
-pub(crate) struct Unrouted {
-    why: Why,
-    /// What is around the answer: what the routes of the path share. `None` if the path has none,
-    /// for what its app has.
-    layers: Option<Rc<Layers>>,
-}
-
-/// Why a request has no handler.
-pub(super) enum Why {
-    NotFound,
-    /// It has a route with a slash more, or less.
-    Moved(HeaderValue),
-    NotImplemented,
-    /// A parameter of the path is not UTF-8.
-    NotText,
-    /// It asks for these methods.
-    Options(HeaderValue),
-    /// Its path has these methods only.
-    MethodNotAllowed(HeaderValue),
 }
 
 /// The methods for which a path is at fault if no route takes them.
@@ -246,14 +223,8 @@ impl Router {
             return Ok(route);
         }
         let path = path::normal(request.path());
-        let Some((methods, params)) = site.paths.find(&path) else {
+        let Some((route, params)) = site.find(request.method(), &path)? else {
             return self.find_elsewhere(site, request);
-        };
-        let Some(route) = methods.choose(request.method(), &path, &params) else {
-            return match methods.unrouted_among(&path, &params, request.method()) {
-                Some(unrouted) => Err(unrouted),
-                None => self.find_elsewhere(site, request),
-            };
         };
         if let Cow::Owned(path) = &path
             && !route.reach.takes_octets()
@@ -276,8 +247,8 @@ impl Router {
     /// The answer to `request`, which no handler takes.
     #[cold]
     pub(crate) fn refuse(&self, unrouted: Unrouted, request: Request) -> Answer {
-        let response = unrouted.why.into_response();
-        let layers = match (&unrouted.layers, &self.hosts) {
+        let (response, layers) = unrouted.into_response();
+        let layers = match (&layers, &self.hosts) {
             (Some(layers), _) => layers,
             (None, None) => &self.site.layers,
             (None, Some(hosts)) => &self.site_of(hosts, &request).layers,
@@ -335,48 +306,6 @@ impl Router {
             None => &COMMON,
         });
         allow_value(methods)
-    }
-}
-
-impl Unrouted {
-    /// A request with `method` for a path that answers the methods in `allow` with `routes`, none of
-    /// which takes it.
-    pub(super) fn method<'a>(
-        method: &Method,
-        allow: HeaderValue,
-        routes: impl Iterator<Item = &'a Rc<Route>>,
-    ) -> Unrouted {
-        let why = match *method {
-            Method::OPTIONS => Why::Options(allow),
-            _ => Why::MethodNotAllowed(allow),
-        };
-        why.within(Layers::shared(routes.map(|route| &route.layers)))
-    }
-}
-
-impl Why {
-    fn within(self, layers: Option<Rc<Layers>>) -> Unrouted {
-        Unrouted { why: self, layers }
-    }
-}
-
-impl IntoResponse for Why {
-    #[cold]
-    fn into_response(self) -> Response {
-        match self {
-            Why::NotFound => Response::error(StatusCode::NOT_FOUND, ""),
-            // RFC 9110 §15.4.9: 308 keeps the method.
-            Why::Moved(location) => {
-                Response::error(StatusCode::PERMANENT_REDIRECT, "").with_header(LOCATION, location)
-            }
-            Why::NotImplemented => Response::error(StatusCode::NOT_IMPLEMENTED, ""),
-            Why::NotText => Response::error(StatusCode::BAD_REQUEST, "The path is not UTF-8 text."),
-            Why::Options(allow) => Response::new(StatusCode::NO_CONTENT).with_header(ALLOW, allow),
-            // RFC 9110 §15.5.6: 405 carries Allow.
-            Why::MethodNotAllowed(allow) => {
-                Response::error(StatusCode::METHOD_NOT_ALLOWED, "").with_header(ALLOW, allow)
-            }
-        }
     }
 }
 

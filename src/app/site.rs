@@ -2,15 +2,17 @@
 
 use std::rc::Rc;
 
-use http::HeaderValue;
+use http::{HeaderValue, Method};
 
 use super::kind::{self, Kind};
 use super::layers::Layers;
 use super::methods::Methods;
+use super::params::Params;
 use super::path;
 use super::paths::Paths;
 use super::request::{Located, Request};
 use super::router::Route;
+use super::unrouted::Unrouted;
 
 /// The routes of one app: that of the router, or that of a host.
 pub(super) struct Site {
@@ -31,6 +33,25 @@ pub(super) struct Fallback {
 }
 
 impl Site {
+    /// The route for `method` on `path`, in normal form, and where its parameters lie; `None` if no
+    /// template takes the path. The most specific that does has it for all methods.
+    #[inline]
+    pub(super) fn find(
+        &self,
+        method: &Method,
+        path: &str,
+    ) -> Result<Option<(&Rc<Route>, Params)>, Unrouted> {
+        for (methods, params) in self.paths.find(path) {
+            if let Some(route) = methods.choose(method, path, &params) {
+                return Ok(Some((route, params)));
+            }
+            if let Some(unrouted) = methods.unrouted_among(path, &params, method) {
+                return Err(unrouted);
+            }
+        }
+        Ok(None)
+    }
+
     /// Where `request` finds its route, if that has a slash more or less at its end, and the route.
     pub(super) fn moved(&self, request: &Request) -> Option<(HeaderValue, &Rc<Route>)> {
         if !self.redirects {
@@ -47,8 +68,7 @@ impl Site {
             return None;
         }
         let normal = path::normal(&other);
-        let (methods, params) = self.paths.find(&normal)?;
-        let route = methods.choose(request.method(), &normal, &params)?;
+        let (route, _) = self.find(request.method(), &normal).ok()??;
         if !route.redirects {
             return None;
         }
@@ -66,7 +86,7 @@ impl Site {
                 None => None,
                 Some(paths) => {
                     let path = path::normal(request.path());
-                    let Some((kinds, params)) = paths.find(&path) else {
+                    let Some((kinds, params)) = paths.find(&path).next() else {
                         continue;
                     };
                     if !kind::all_accept(kinds, params.values(&path)) {

@@ -83,6 +83,14 @@ impl Template {
         self.parts.contains(&Part::Rest)
     }
 
+    /// The literal text before its first parameter, in normal form.
+    pub(crate) fn start(&self) -> &str {
+        match self.parts.first() {
+            Some(Part::Literal(text)) => text,
+            _ => "",
+        }
+    }
+
     /// The path that the template is, if it has no parameters.
     pub(crate) fn literal(&self) -> Option<String> {
         let unescaped = || self.pattern.replace("{{", "{").replace("}}", "}");

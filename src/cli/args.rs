@@ -146,6 +146,16 @@ pub(super) struct FilesArgs {
     #[arg(long, value_name = "GLOB=VALUE")]
     cache_control: Vec<String>,
 
+    /// Field of the responses of files that match, such as '*.html=X-Frame-Options: DENY', repeatable; of
+    /// each field the first that matches counts
+    #[arg(long, value_name = "GLOB=NAME: VALUE")]
+    response_header: Vec<String>,
+
+    /// Path that is redirected, and the path or the URL that it leads to, such as /old=/new or
+    /// '/old/*=/new/* 301'; 302 without another status; repeatable
+    #[arg(long, value_name = "FROM=TO[ STATUS]")]
+    redirect: Vec<String>,
+
     /// Media type of an extension, such as md=text/plain, repeatable
     #[arg(long, value_name = "EXT=TYPE")]
     media_type: Vec<String>,
@@ -172,6 +182,11 @@ pub(super) struct FilesArgs {
     #[arg(long, value_name = "on|off")]
     listing: Option<String>,
 
+    /// Have folders downloaded as tar archives, by ?download=tar; it tells all names that are not
+    /// hidden
+    #[arg(long)]
+    tar: bool,
+
     /// Memory for files on each CPU, such as 256MiB; 0 for none [default: 64MiB]
     #[arg(long, value_name = "SIZE")]
     file_cache: Option<String>,
@@ -190,12 +205,15 @@ impl FilesArgs {
             hide: list("--hide", self.hide),
             etag: one("--etag", self.etag),
             cache_control: list("--cache-control", self.cache_control),
+            response_headers: list("--response-header", self.response_header),
+            redirects: list("--redirect", self.redirect),
             media_types: list("--media-type", self.media_type),
             precompressed: one("--precompressed", self.precompressed),
             index: list("--index", self.index),
             clean_urls: self.clean_urls.then_some(true),
             fallback: one("--fallback", self.fallback),
             listing: one("--listing", self.listing),
+            tar: self.tar.then_some(true),
             cache: one("--file-cache", self.file_cache),
         }
     }
@@ -220,6 +238,11 @@ pub(super) struct NodeArgs {
     /// How long a shutdown may take, with a unit: ms, s, m or h [default: 30s]
     #[arg(long, value_name = "DURATION")]
     shutdown_timeout: Option<String>,
+
+    /// How long to go on serving when told to shut down, while /healthz says that it ends: what a load
+    /// balancer needs to send its requests elsewhere [default: 0s]
+    #[arg(long, value_name = "DURATION")]
+    shutdown_delay: Option<String>,
 
     /// Spin on idle CPUs instead of sleeping: lower latency for all of their time
     #[arg(long)]
@@ -273,6 +296,9 @@ impl NodeArgs {
             shutdown_timeout: self
                 .shutdown_timeout
                 .map(|text| Written::argument("--shutdown-timeout", text)),
+            shutdown_delay: self
+                .shutdown_delay
+                .map(|text| Written::argument("--shutdown-delay", text)),
             busy_poll: self.busy_poll.then_some(true),
             stats_enabled: self.no_stats.then_some(false),
             stats_allow: list("--stats-allow", self.stats_allow),

@@ -229,8 +229,8 @@ mod tests {
             ),
             (
                 "serve --symlinks any --dot-files serve --hide *.bak --hide /x --etag hash \
-                 --cache-control *.css=no-cache --media-type x=text/x \
-                 --precompressed off --file-cache 0",
+                 --cache-control *.css=no-cache --response-header *.css=X-A:b --redirect /a=/b \
+                 --media-type x=text/x --precompressed off --file-cache 0 --tar",
                 Config {
                     files: crate::files::Policy {
                         symlinks: crate::files::policy::Symlinks::Any,
@@ -241,6 +241,15 @@ mod tests {
                             "*.css".parse().unwrap(),
                             http::HeaderValue::from_static("no-cache"),
                         )],
+                        response_headers: {
+                            let mut rules = crate::files::header_rules::HeaderRules::default();
+                            rules.add("*.css=X-A: b").unwrap();
+                            rules
+                        },
+                        redirects: crate::files::redirects::Redirects::new(vec![
+                            "/a=/b".parse().unwrap(),
+                        ])
+                        .unwrap(),
                         media_types: [("x".into(), http::HeaderValue::from_static("text/x"))]
                             .into(),
                         precompressed: Vec::new(),
@@ -248,6 +257,7 @@ mod tests {
                         clean_urls: false,
                         fallback: None,
                         listing: true,
+                        tar: true,
                         cache_bytes: 0,
                     },
                     ..default()

@@ -43,6 +43,9 @@ pub struct Config {
     /// How long a shutdown may take before what is left is cut off. Default: 30 s; at most
     /// [`limits::SHUTDOWN_TIMEOUT`].
     pub shutdown_timeout: Duration,
+    /// How long a server that is told to shut down serves on first, while `/healthz` answers 503.
+    /// Default: 0 s; at most [`limits::SHUTDOWN_TIMEOUT`].
+    pub shutdown_delay: Duration,
     /// Whether a shard with nothing to do spins instead of blocking. Default: no.
     pub busy_poll: bool,
     /// Who may read `/stats`. Default: peers on this machine.
@@ -57,7 +60,8 @@ pub struct Config {
     /// The program's access log. Default: none. A [`Server`](crate::Server) has none of its own: see
     /// [`App::access_log`](crate::App::access_log).
     pub access_log: Option<AccessLog>,
-    /// How files are served: by `serve`, and below [`App::files`](crate::App::files).
+    /// How files are served: by `serve`, and those of [`App::files`](crate::App::files) and
+    /// [`App::folder`](crate::App::folder).
     pub files: Policy,
 }
 
@@ -99,6 +103,7 @@ impl Default for Config {
             cores: CoreSelection::All,
             root: PathBuf::from("."),
             shutdown_timeout: Duration::from_secs(30),
+            shutdown_delay: Duration::ZERO,
             busy_poll: false,
             stats: StatsAccess::default(),
             limits: Limits::default(),
@@ -174,6 +179,10 @@ impl TryFrom<RawConfig> for Config {
                 duration::parse(text, limits::SHUTDOWN_TIMEOUT)
             })
             .unwrap_or(default.shutdown_timeout),
+            shutdown_delay: prove(raw.shutdown_delay.as_ref(), &mut faults, |text| {
+                duration::parse(text, limits::SHUTDOWN_TIMEOUT)
+            })
+            .unwrap_or(default.shutdown_delay),
             busy_poll: raw.busy_poll.unwrap_or(default.busy_poll),
             stats: StatsAccess {
                 enabled: raw.stats_enabled.unwrap_or(default.stats.enabled),

@@ -24,6 +24,8 @@ pub struct RawConfig {
     pub root: Option<PathBuf>,
     /// `shutdown_timeout = "30s"`; `--shutdown-timeout`.
     pub shutdown_timeout: Option<Written>,
+    /// `shutdown_delay = "10s"`; `--shutdown-delay`.
+    pub shutdown_delay: Option<Written>,
     /// `busy_poll = true`; `--busy-poll`.
     pub busy_poll: Option<bool>,
     /// `[stats] enabled = false`; `--no-stats`.
@@ -102,6 +104,9 @@ impl RawConfig {
             shutdown_timeout: table
                 .shutdown_timeout
                 .map(|text| file.written("shutdown_timeout", text)),
+            shutdown_delay: table
+                .shutdown_delay
+                .map(|text| file.written("shutdown_delay", text)),
             busy_poll: table.busy_poll,
             stats_enabled: stats.enabled,
             stats_allow: stats.allow.map(|texts| file.all("stats.allow", texts)),
@@ -140,6 +145,7 @@ impl RawConfig {
             cores: over.cores.or(self.cores),
             root: over.root.or(self.root),
             shutdown_timeout: over.shutdown_timeout.or(self.shutdown_timeout),
+            shutdown_delay: over.shutdown_delay.or(self.shutdown_delay),
             busy_poll: over.busy_poll.or(self.busy_poll),
             stats_enabled: over.stats_enabled.or(self.stats_enabled),
             stats_allow: over.stats_allow.or(self.stats_allow),
@@ -162,6 +168,7 @@ struct FileTable {
     cores: Option<Spanned<Text>>,
     root: Option<PathBuf>,
     shutdown_timeout: Option<Spanned<Text>>,
+    shutdown_delay: Option<Spanned<Text>>,
     busy_poll: Option<bool>,
     stats: Option<StatsTable>,
     #[serde(default)]

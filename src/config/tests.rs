@@ -26,6 +26,7 @@ fn everything_written_is_taken() {
         cores = "0,2-3"
         root = "public"
         shutdown_timeout = "1500ms"
+        shutdown_delay = "7s"
         busy_poll = true
         server_header = "a/1 (b)"
         log_level = "debug"
@@ -55,6 +56,7 @@ fn everything_written_is_taken() {
         cores: CoreSelection::List(vec![0, 2, 3]),
         root: "/etc/public".into(),
         shutdown_timeout: Duration::from_millis(1500),
+        shutdown_delay: Duration::from_secs(7),
         busy_poll: true,
         stats: StatsAccess {
             enabled: false,
@@ -97,10 +99,14 @@ fn an_empty_list_of_addresses_is_no_server() {
 }
 
 #[test]
-fn the_longest_shutdown_timeout_is_taken_and_no_longer() {
+fn the_longest_shutdown_is_taken_and_no_longer() {
     let most = limits::SHUTDOWN_TIMEOUT.as_secs();
     let text = |seconds| format!("shutdown_timeout = '{seconds}s'");
     let config_of = |seconds| config(&text(seconds)).map(|config| config.shutdown_timeout);
+    assert_eq!(config_of(most), Ok(limits::SHUTDOWN_TIMEOUT));
+    assert!(config_of(most + 1).is_err());
+    let text = |seconds| format!("shutdown_delay = '{seconds}s'");
+    let config_of = |seconds| config(&text(seconds)).map(|config| config.shutdown_delay);
     assert_eq!(config_of(most), Ok(limits::SHUTDOWN_TIMEOUT));
     assert!(config_of(most + 1).is_err());
 }

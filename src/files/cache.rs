@@ -35,7 +35,7 @@ pub(crate) struct Cache {
 #[derive(Debug, Default)]
 struct Entries {
     /// Where the entry for a path and a coding is, by root.
-    places: Vec<[HashMap<Rc<str>, usize>; KINDS]>,
+    places: Vec<[HashMap<Rc<[u8]>, usize>; KINDS]>,
     list: Slab<Place>,
     /// The places used last and longest ago.
     newest: Option<usize>,
@@ -49,18 +49,18 @@ struct Entries {
 struct Place {
     root: usize,
     kind: usize,
-    path: Rc<str>,
+    path: Rc<[u8]>,
     entry: Rc<Entry>,
     newer: Option<usize>,
     older: Option<usize>,
 }
 
-/// What an entry is for: the number of a folder of the core, the path of a request below it, and the
+/// What an entry is for: the number of a folder of the core, what leads to the file there, and the
 /// coding of the variant if it is not the file itself.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Key<'a> {
     pub(super) root: usize,
-    pub(super) path: &'a str,
+    pub(super) path: &'a [u8],
     pub(super) coding: Option<ContentCoding>,
 }
 
@@ -228,7 +228,7 @@ impl Entries {
     fn insert(&mut self, key: Key<'_>, entry: Rc<Entry>) {
         self.bytes += entry.bytes();
         self.open_files += usize::from(entry.is_open());
-        let path: Rc<str> = key.path.into();
+        let path: Rc<[u8]> = key.path.into();
         let place = self.list.insert(Place {
             root: key.root,
             kind: key.kind(),
@@ -303,7 +303,7 @@ mod tests {
     fn key(path: &str) -> Key<'_> {
         Key {
             root: 0,
-            path,
+            path: path.as_bytes(),
             coding: None,
         }
     }
@@ -336,7 +336,7 @@ mod tests {
         let mut kept = String::new();
         let mut next = entries.newest;
         while let Some(place) = next {
-            kept.push_str(&entries.list[place].path);
+            kept.push_str(str::from_utf8(&entries.list[place].path).unwrap());
             next = entries.list[place].older;
         }
         kept

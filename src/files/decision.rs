@@ -12,7 +12,7 @@ use std::fmt;
 use http::StatusCode;
 
 use super::media;
-use super::path::{Located, PathRefusal, locate};
+use super::path::{Located, PathRefusal, locate, locate_named};
 use super::policy::{Hidden, Policy};
 use super::version::Version;
 
@@ -44,6 +44,8 @@ enum Asked {
     Index { folder: CString, number: usize },
     /// A folder without an index, to list it.
     Listing,
+    /// A folder, to send it as an archive.
+    Archive,
     /// The fallback, because of this.
     Fallback(Reason),
 }
@@ -102,6 +104,11 @@ pub enum Decision {
         /// Its path below the root.
         relative: CString,
     },
+    /// What lies in this folder is sent as an archive.
+    Archive {
+        /// Its path below the root.
+        relative: CString,
+    },
     /// Nothing is served.
     Refuse(Reason),
 }
@@ -128,6 +135,21 @@ pub enum Reason {
 /// The fallback of the policy is for paths of a navigation where nothing is served, but for those whose
 /// last name has an extension: where a script or a picture is missing, a page would only hide it.
 pub fn begin(policy: &Policy, path: &[u8], is_navigation: bool) -> Step {
+    begin_with(policy, path, is_navigation, false)
+}
+
+/// [`begin`] where `path` is asked for with a query that [asks for an archive](asks_for_archive), which
+/// means nothing where it is no folder's.
+pub fn begin_archive(policy: &Policy, path: &[u8], is_navigation: bool) -> Step {
+    begin_with(policy, path, is_navigation, true)
+}
+
+/// Whether `query` asks for an archive of a folder: by `download=tar`.
+pub fn asks_for_archive(query: &str) -> bool {
+    query.split('&').any(|pair| pair == "download=tar")
+}
+
+fn begin_with(policy: &Policy, path: &[u8], is_navigation: bool, is_archive: bool) -> Step {
     let (relative, is_folder) = match locate(path) {
         Ok(Located::File { relative }) => (relative, false),
         Ok(Located::Directory { relative }) => (relative, true),
@@ -146,11 +168,31 @@ pub fn begin(policy: &Policy, path: &[u8], is_navigation: bool) -> Step {
     {
         return course.refuse(policy, Reason::Hidden(hidden));
     }
+    if is_folder && is_archive {
+        return Step::Look(Course {
+            asked: Asked::Archive,
+            ..course
+        });
+    }
     if is_folder {
         let folder = course.relative.clone();
         return course.index(policy, folder, 0);
     }
     Step::Look(course)
+}
+
+/// Where the file lies that a handler calls `name`: a path below the folder as it is on the disk. It is
+/// served or nothing is, so there is one thing to look at: no page without its extension, no index, no
+/// listing and no fallback.
+///
+/// # Errors
+/// Why nothing there is served, whatever lies there.
+pub fn named(policy: &Policy, name: &[u8]) -> Result<CString, Reason> {
+    let relative = locate_named(name).ok_or(Reason::NoName)?;
+    match policy.hides(relative.to_bytes()) {
+        None => Ok(relative),
+        Some(hidden) => Err(Reason::Hidden(hidden)),
+    }
 }
 
 impl Step {
@@ -175,7 +217,10 @@ impl Course {
             }
             (_, Asked::Fallback(reason)) => Step::refused(reason),
             (Seen::Folder, Asked::Listing) => Step::Done(Decision::Listing { relative }),
-            (Seen::File(_), Asked::Listing) => self.refuse(policy, Reason::NoIndex),
+            (Seen::Folder, Asked::Archive) => Step::Done(Decision::Archive { relative }),
+            (Seen::File(_), Asked::Listing | Asked::Archive) => {
+                self.refuse(policy, Reason::NoIndex)
+            }
             (Seen::File(version), _) => Step::Done(Decision::File { relative, version }),
             (Seen::Folder, Asked::Plain) => Step::Done(Decision::Folder { relative }),
             (Seen::Absent(Absence::Missing), Asked::Plain) if policy.clean_urls => {
@@ -429,6 +474,76 @@ mod tests {
     }
 
     #[test]
+    fn an_archive_is_of_a_folder_and_of_nothing_else() {
+        for (query, expected) in [
+            ("download=tar", true),
+            ("a&download=tar&b=c", true),
+            ("", false),
+            ("download=tar.gz", false),
+            ("xdownload=tar", false),
+        ] {
+            assert_eq!(asks_for_archive(query), expected, "{query}");
+        }
+        let policy = Policy::default();
+        let saw = |path: &[u8], seen| match begin_archive(&policy, path, false) {
+            Step::Look(course) => course.saw(&policy, seen),
+            done => done,
+        };
+        let table: &[(&[u8], Seen, Decision)] = &[
+            (
+                b"/d/",
+                Seen::Folder,
+                Decision::Archive {
+                    relative: c"d".to_owned(),
+                },
+            ),
+            (
+                b"/",
+                Seen::Folder,
+                Decision::Archive {
+                    relative: c".".to_owned(),
+                },
+            ),
+            (
+                b"/d",
+                Seen::Folder,
+                Decision::Folder {
+                    relative: c"d".to_owned(),
+                },
+            ),
+            (
+                b"/a",
+                Seen::File(VERSION()),
+                Decision::File {
+                    relative: c"a".to_owned(),
+                    version: VERSION(),
+                },
+            ),
+            (
+                b"/a/",
+                Seen::File(VERSION()),
+                Decision::Refuse(Reason::NoIndex),
+            ),
+            (
+                b"/d/",
+                Seen::Absent(Absence::Outside),
+                Decision::Refuse(Reason::Absent(Absence::Outside)),
+            ),
+            (
+                b"/.d/",
+                Seen::Folder,
+                Decision::Refuse(Reason::Hidden(Hidden::Dot)),
+            ),
+        ];
+        for (path, seen, expected) in table {
+            let Step::Done(decided) = saw(path, *seen) else {
+                panic!("more is looked at");
+            };
+            assert_eq!(&decided, expected, "{}", path.escape_ascii());
+        }
+    }
+
+    #[test]
     fn folders_have_the_first_index_that_is_there_and_pages_no_extension() {
         let policy = Policy {
             hide: vec!["*.key".parse().unwrap(), "/hidden.html".parse().unwrap()],
@@ -488,6 +603,34 @@ mod tests {
             let (decided, looked) = decide_by(&policy, path, true, &names);
             assert_eq!(&decided, decision, "{path}");
             assert_eq!(&looked, looks, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_looked_at_as_it_is_or_not_at_all() {
+        let policy = Policy {
+            hide: vec!["*.key".parse().unwrap()],
+            index: vec![c"index.html".to_owned()],
+            clean_urls: true,
+            fallback: Some(c"app.html".to_owned()),
+            ..Policy::default()
+        };
+        let dot = || Err(Reason::Hidden(Hidden::Dot));
+        let table: &[(&[u8], Result<CString, Reason>)] = &[
+            (b"a/b%41.txt", Ok(c"a/b%41.txt".to_owned())),
+            (b".well-known/x", Ok(c".well-known/x".to_owned())),
+            (b"a/../b", Err(Reason::NoName)),
+            (b"/a", Err(Reason::NoName)),
+            (b"", Err(Reason::NoName)),
+            (b".env", dot()),
+            (b"a/.git/config", dot()),
+            (
+                b"x.key",
+                Err(Reason::Hidden(Hidden::By("*.key".parse().unwrap()))),
+            ),
+        ];
+        for (name, expected) in table {
+            assert_eq!(&named(&policy, name), expected, "{}", name.escape_ascii());
         }
     }
 

@@ -24,6 +24,7 @@ struct Place {
     name_start: u32,
     name_bytes: u16,
     kind: Kind,
+    is_link: bool,
     length: u64,
     modified: i64,
 }
@@ -33,6 +34,8 @@ struct Place {
 pub(super) struct Entry<'a> {
     pub(super) name: &'a [u8],
     pub(super) kind: Kind,
+    /// Whether a symbolic link leads to it.
+    pub(super) is_link: bool,
     /// Bytes of content; of a folder whatever its file system says.
     pub(super) length: u64,
     /// When the content was changed last, in seconds since 1970.
@@ -76,6 +79,7 @@ impl Entries {
             name_start,
             name_bytes: entry.name.len() as u16,
             kind: entry.kind,
+            is_link: entry.is_link,
             length: entry.length,
             modified: entry.modified,
         });
@@ -131,6 +135,7 @@ impl Entries {
         Entry {
             name: name_of(&self.names, place),
             kind: place.kind,
+            is_link: place.is_link,
             length: place.length,
             modified: place.modified,
         }
@@ -165,6 +170,7 @@ mod tests {
             entries.push(&Entry {
                 name: name.as_bytes(),
                 kind,
+                is_link: false,
                 length,
                 modified,
             });

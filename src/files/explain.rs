@@ -6,7 +6,8 @@ use std::ffi::CStr;
 use http::Method;
 
 use super::decision::{Absence, Decision, Seen};
-use super::service::{Files, Remembering};
+use super::sending::Remembering;
+use super::service::Files;
 use crate::app::Request;
 
 /// One thing that has to do with the response: what it is about, and what there is to say of it.
@@ -20,6 +21,12 @@ impl Files {
         let mut points = Vec::new();
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             points.push(("method", "only GET and HEAD are served".to_owned()));
+            return points;
+        }
+        if let Some(found) = served.policy.redirects.find(request.rest()) {
+            let location = found.location(request.before_rest(), request.query_str());
+            let rule = found.rule().as_str();
+            points.push(("redirect", format!("to {location}, by {rule}")));
             return points;
         }
         let release = served.root.release(served.ring.now_ns());
@@ -45,6 +52,10 @@ impl Files {
             }
             Ok(Decision::Listing { relative }) => {
                 points.push(("listing", shown(&relative)));
+                return points;
+            }
+            Ok(Decision::Archive { relative }) => {
+                points.push(("archive", format!("{}, as tar", shown(&relative))));
                 return points;
             }
             Ok(Decision::Refuse(reason)) => {
@@ -97,6 +108,11 @@ impl Files {
                 None => "no rule matches".to_owned(),
             },
         ));
+        for rule in policy.response_headers.of(relative) {
+            let value = String::from_utf8_lossy(rule.value().as_bytes());
+            let field = format!("{}: {value}, by {}", rule.name(), rule.glob().as_str());
+            points.push(("header", field));
+        }
         let now = served.message_time();
         points.push((
             "memory",

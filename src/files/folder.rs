@@ -8,16 +8,17 @@
 use std::ffi::CStr;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use rustix::fs::{Access, AtFlags, Dir, FileType, Stat, accessat, fstat, statat};
 
-use super::decision::{Absence, below};
+use super::decision::{Absence, below, below_bytes};
 use super::entries::{Entries, Entry, Kind, Order};
-use super::policy::Symlinks;
+use super::policy::{Policy, Symlinks};
 use super::resolve;
 use super::root::Release;
-use crate::limits::LISTING_SLICE_ENTRIES;
+use crate::limits::{LISTING_SLICE_ENTRIES, PATH_BYTES};
 use crate::ring::{self, Ring};
 
 /// A folder that is being read.
@@ -31,6 +32,40 @@ struct Reading {
     relative: Box<CStr>,
     root: Arc<OwnedFd>,
     symlinks: Symlinks,
+    /// Its device and inode.
+    id: (u64, u64),
+    /// When it was changed last, in seconds since 1970.
+    modified: i64,
+}
+
+/// Whether a policy serves what lies in a folder, by names.
+#[derive(Debug)]
+pub(super) struct Hides {
+    policy: Rc<Policy>,
+    relative: Box<CStr>,
+}
+
+impl Hides {
+    /// Of what lies in the folder at `relative`.
+    pub(super) fn new(policy: &Rc<Policy>, relative: &CStr) -> Self {
+        Self {
+            policy: Rc::clone(policy),
+            relative: relative.into(),
+        }
+    }
+
+    /// The folder's path.
+    pub(super) fn relative(&self) -> &CStr {
+        &self.relative
+    }
+
+    /// Takes out of `entries` what is not served, from the one at `start` on.
+    pub(super) fn apply(&self, entries: &mut Entries, start: usize) {
+        entries.retain_from(start, |name| {
+            let path = below_bytes(&self.relative, name);
+            path.len() <= PATH_BYTES && self.policy.hides(&path).is_none()
+        });
+    }
 }
 
 impl Folder {
@@ -48,7 +83,10 @@ impl Folder {
             Ok(folder) => folder,
             Err(absence) => return Ok(Err(absence)),
         };
+        let stat = fstat(&folder)?;
         Ok(Ok(Self(Box::new(Reading {
+            id: (stat.st_dev, stat.st_ino),
+            modified: stat.st_mtime,
             entries: Dir::read_from(&folder)?,
             relative: relative.into(),
             root: Arc::clone(&release.folder),
@@ -56,14 +94,28 @@ impl Folder {
         }))))
     }
 
-    /// Adds the next entries to `entries`, and tells whether there may be more.
+    /// Its device and inode.
+    pub(super) fn id(&self) -> (u64, u64) {
+        self.0.id
+    }
+
+    /// When it was changed last, in seconds since 1970.
+    pub(super) fn modified(&self) -> i64 {
+        self.0.modified
+    }
+
+    /// Adds up to `most` entries, the next, to `entries`, and tells whether there may be more.
     ///
     /// # Errors
     /// What `getdents64(2)` answers.
-    pub(super) async fn read(self, mut entries: Entries) -> (Self, Entries, io::Result<bool>) {
+    pub(super) async fn read(
+        self,
+        mut entries: Entries,
+        most: usize,
+    ) -> (Self, Entries, io::Result<bool>) {
         let mut reading = self.0;
         let read = move || {
-            let more = reading.read(&mut entries);
+            let more = reading.read(&mut entries, most);
             (reading, entries, more)
         };
         let (reading, entries, more) = glommio::executor().spawn_blocking(read).await;
@@ -85,8 +137,8 @@ pub(super) async fn sort(mut entries: Entries, order: Order) -> Entries {
 }
 
 impl Reading {
-    fn read(&mut self, entries: &mut Entries) -> io::Result<bool> {
-        for _ in 0..LISTING_SLICE_ENTRIES {
+    fn read(&mut self, entries: &mut Entries, most: usize) -> io::Result<bool> {
+        for _ in 0..most {
             let Some(entry) = self.entries.read() else {
                 return Ok(false);
             };
@@ -95,10 +147,11 @@ impl Reading {
             if matches!(name.to_bytes(), b"." | b"..") {
                 continue;
             }
-            if let Some((kind, stat)) = self.look(name, entry.file_type()) {
+            if let Some((kind, is_link, stat)) = self.look(name, entry.file_type()) {
                 entries.push(&Entry {
                     name: name.to_bytes(),
                     kind,
+                    is_link,
                     length: u64::try_from(stat.st_size).unwrap_or(0),
                     modified: stat.st_mtime,
                 });
@@ -107,9 +160,9 @@ impl Reading {
         Ok(true)
     }
 
-    /// What `name` is, which is of the type `told` unless that is not known; `None` if it would not be
-    /// served, or cannot be looked at.
-    fn look(&self, name: &CStr, told: FileType) -> Option<(Kind, Stat)> {
+    /// What `name` is, which is of the type `told` unless that is not known, and whether a link leads to
+    /// it; `None` if it would not be served, or cannot be looked at.
+    fn look(&self, name: &CStr, told: FileType) -> Option<(Kind, bool, Stat)> {
         let folder = self.entries.fd().ok()?;
         let mut stat = match told {
             FileType::RegularFile | FileType::Directory | FileType::Symlink | FileType::Unknown => {
@@ -117,7 +170,8 @@ impl Reading {
             }
             _ => return None,
         };
-        if FileType::from_raw_mode(stat.st_mode) == FileType::Symlink {
+        let is_link = FileType::from_raw_mode(stat.st_mode) == FileType::Symlink;
+        if is_link {
             if self.symlinks == Symlinks::Never {
                 return None;
             }
@@ -131,6 +185,6 @@ impl Reading {
             _ => return None,
         };
         accessat(folder, name, access, AtFlags::EACCESS).ok()?;
-        Some((kind, stat))
+        Some((kind, is_link, stat))
     }
 }

@@ -12,23 +12,19 @@
 use std::cell::Cell;
 use std::ffi::CStr;
 use std::io;
-use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY};
 use http::{HeaderValue, StatusCode};
 
-use super::decision::below_bytes;
 use super::entries::{Entries, Key, Order};
-use super::folder::{self, Folder};
+use super::folder::{self, Folder, Hides};
 use super::listing::{Asked, Format, POLICY, Place, Writer};
+use super::pieces::{self, Maker};
 use super::policy::Policy;
-use crate::app::{Body, BodyError, BodySource, Response};
-use crate::limits::{
-    LISTING_BYTES, LISTING_ENTRIES, LISTING_PIECE_BYTES, LISTING_SLICE_ENTRIES, PATH_BYTES,
-};
+use crate::app::{Body, Response};
+use crate::limits::{LISTING_BYTES, LISTING_ENTRIES, LISTING_PIECE_BYTES, LISTING_SLICE_ENTRIES};
 
 /// The memory that the listings of a folder being served take on its core, in bytes.
 #[derive(Debug, Default)]
@@ -52,12 +48,6 @@ struct Listing {
     /// Where more entries come from, if there may be more.
     folder: Option<Folder>,
     is_over: bool,
-}
-
-/// Whether a policy serves what lies in a folder, by names.
-struct Hides {
-    policy: Rc<Policy>,
-    relative: Box<CStr>,
 }
 
 impl Memory {
@@ -84,16 +74,6 @@ impl Drop for Share {
     }
 }
 
-impl Hides {
-    /// Takes out of `entries` what is not served, from the one at `start` on.
-    fn apply(&self, entries: &mut Entries, start: usize) {
-        entries.retain_from(start, |name| {
-            let path = below_bytes(&self.relative, name);
-            path.len() <= PATH_BYTES && self.policy.hides(&path).is_none()
-        });
-    }
-}
-
 /// The response with what lies in `folder`, at `relative`.
 ///
 /// # Errors
@@ -106,16 +86,13 @@ pub(super) async fn respond(
     place: &Place,
     asked: Asked,
 ) -> io::Result<Response> {
-    let hides = Hides {
-        policy: Rc::clone(policy),
-        relative: relative.into(),
-    };
+    let hides = Hides::new(policy, relative);
     let mut share = memory.share();
     let mut entries = Entries::default();
     let (is_whole, has_more) = loop {
         let start = entries.len();
         let more;
-        (folder, entries, more) = folder.read(entries).await;
+        (folder, entries, more) = folder.read(entries, LISTING_SLICE_ENTRIES).await;
         let more = more?;
         hides.apply(&mut entries, start);
         let has_room = share.set(entries.bytes()) && entries.len() <= LISTING_ENTRIES;
@@ -136,7 +113,7 @@ pub(super) async fn respond(
     if is_whole {
         entries = folder::sort(entries, order).await;
     }
-    let writer = Writer::new(asked, order);
+    let writer = Writer::new(asked, order, policy.tar);
     let mut begun = String::with_capacity(LISTING_PIECE_BYTES);
     writer.begin(place, is_whole.then_some(&entries), &mut begun);
     let listing = Listing {
@@ -152,14 +129,7 @@ pub(super) async fn respond(
     let first = piece?;
     let body = match listing.is_over {
         true => Body::from(first),
-        false => Body::stream(
-            Pieces {
-                first: Some(first),
-                listing: Some(listing),
-                writing: None,
-            },
-            None,
-        ),
+        false => pieces::stream(first, listing),
     };
     Ok(with_fields(asked.format).with_body(body))
 }
@@ -199,7 +169,7 @@ impl Listing {
             }
             self.entries.clear();
             self.written = 0;
-            let (folder, entries, more) = folder.read(self.entries).await;
+            let (folder, entries, more) = folder.read(self.entries, LISTING_SLICE_ENTRIES).await;
             self.entries = entries;
             match more {
                 Ok(more) => self.folder = more.then_some(folder),
@@ -212,39 +182,13 @@ impl Listing {
     }
 }
 
-type Writing = Pin<Box<dyn Future<Output = (Listing, io::Result<Bytes>)>>>;
+impl Maker for Listing {
+    fn is_over(&self) -> bool {
+        self.is_over
+    }
 
-/// A listing as the content of a response.
-struct Pieces {
-    first: Option<Bytes>,
-    /// At hand while nothing is written.
-    listing: Option<Listing>,
-    writing: Option<Writing>,
-}
-
-impl BodySource for Pieces {
-    fn poll_data(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Bytes, BodyError>>> {
-        let pieces = self.get_mut();
-        if let Some(first) = pieces.first.take() {
-            return Poll::Ready(Some(Ok(first)));
-        }
-        if let Some(listing) = pieces.listing.take() {
-            if listing.is_over {
-                return Poll::Ready(None);
-            }
-            let piece = String::with_capacity(LISTING_PIECE_BYTES);
-            pieces.writing = Some(Box::pin(listing.write(piece)));
-        }
-        let Some(writing) = &mut pieces.writing else {
-            return Poll::Ready(None);
-        };
-        let (listing, piece) = ready!(writing.as_mut().poll(cx));
-        pieces.writing = None;
-        pieces.listing = Some(listing);
-        Poll::Ready(Some(piece.map_err(BodyError::from)))
+    async fn make(self) -> (Self, io::Result<Bytes>) {
+        self.write(String::with_capacity(LISTING_PIECE_BYTES)).await
     }
 }
 

@@ -1,29 +1,40 @@
 //! Static files: serving a folder.
 //!
-//! Pure are what a folder is served by (`policy`, with `glob` and `media`), what its paths mean (`path`),
+//! Pure are what a folder is served by (`policy`, with `glob`, `media`, `header_rules` and `redirects`), what its paths mean (`path`),
 //! what becomes of them (`decision`), what is served in place of a file (`variants`), what tells versions of a
-//! file apart (`version`), and how a folder is listed (`entries`, `listing`); what a core remembers of files
-//! (`cache`) does no I/O either. I/O is done by `root` and `resolve`, which open; by `transfer` and `tags`,
-//! which read files, and `folder`, which reads folders, for `listed`; by `answer`, which makes a response of
-//! what was read of a file; and by `service`, which puts all of it together.
+//! file apart (`version`), how a folder is listed (`entries`, `listing`), and what archives are made of (`tar`);
+//! what a core remembers of files (`cache`) does no I/O either. I/O is done by `root` and `resolve`, which open;
+//! by `transfer` and `tags`, which read files, and `folder`, which reads folders, for `listed` and `archive`,
+//! whose responses are made piece by piece (`pieces`); by `answer`, which makes a response of what was read of
+//! a file. `sending` puts that together for one file, `refusal` where there is none, and `service` all of it for
+//! what is asked for below a mount; `named` sends the files that handlers name.
 
 mod answer;
+mod archive;
 pub(crate) mod cache;
 pub mod decision;
 mod entries;
 pub(crate) mod explain;
 mod folder;
 pub mod glob;
+pub mod header_rules;
+mod joint;
 mod listed;
 mod listing;
 pub mod media;
+mod named;
 pub mod path;
+mod pieces;
 pub mod policy;
+pub mod redirects;
+mod refusal;
 mod representation;
 mod resolve;
 mod root;
+mod sending;
 mod service;
 mod tags;
+mod tar;
 mod transfer;
 pub mod variants;
 pub mod version;

@@ -85,6 +85,18 @@ pub fn locate(path: &[u8]) -> Result<Located, PathRefusal> {
     })
 }
 
+/// The path that `name` is, which a program gives: decoded already, and of a file. `None` if no file can
+/// have that name, as for [`locate`].
+pub fn locate_named(name: &[u8]) -> Option<CString> {
+    let is_found =
+        name.len() <= limits::PATH_BYTES && name.split(|&byte| byte == b'/').all(is_name);
+    if is_found {
+        CString::new(name).ok()
+    } else {
+        None
+    }
+}
+
 /// The `Location` for a request whose path, without a last slash, named the folder `relative`: the
 /// same path with the slash, and the query as it came, if there was one.
 ///
@@ -93,17 +105,38 @@ pub fn locate(path: &[u8]) -> Result<Located, PathRefusal> {
 pub fn directory_location(relative: &CStr, query: Option<&[u8]>) -> String {
     let path = relative.to_bytes();
     let mut location = String::with_capacity(path.len() + query.map_or(0, <[u8]>::len) + 3);
-    // `locate` gives no empty segment; the promise above holds for any other caller too.
-    for segment in path.split(|&byte| byte == b'/').filter(|s| !s.is_empty()) {
-        location.push('/');
-        encode_onto(segment, is_pchar, &mut location);
-    }
+    encode_segments_onto(path, &mut location);
     location.push('/');
     if let Some(query) = query {
-        location.push('?');
-        encode_onto(query, is_query_byte, &mut location);
+        query_onto(query, &mut location);
     }
     location
+}
+
+/// Adds the request path of `located`, as [`locate`] takes it. It is visible ASCII, begins with a slash and
+/// has no other before a name.
+pub(super) fn located_onto(located: &Located, out: &mut String) {
+    match located {
+        Located::File { relative } => encode_segments_onto(relative.to_bytes(), out),
+        Located::Directory { relative } => {
+            if relative.as_c_str() != c"." {
+                encode_segments_onto(relative.to_bytes(), out);
+            }
+            out.push('/');
+        }
+    }
+}
+
+/// Adds `query` with its question mark, as it came, but for what is no part of a URI.
+pub(super) fn query_onto(query: &[u8], out: &mut String) {
+    out.push('?');
+    encode_onto(query, is_query_byte, out);
+}
+
+/// Whether `text` is a path, a query or a fragment of a URI as it stands (RFC 3986 §3.3 to §3.5).
+pub(super) fn is_encoded(text: &[u8]) -> bool {
+    let mut decoded = Vec::with_capacity(text.len());
+    text.iter().all(|&byte| is_query_byte(byte)) && decode_onto(text, &mut decoded).is_ok()
 }
 
 /// A link to `name` from the listing of the folder that it lies in, with a slash behind a folder. Its
@@ -154,6 +187,14 @@ fn decode_onto(segment: &[u8], out: &mut Vec<u8>) -> Result<(), PathRefusal> {
 
 fn hex(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).map(|value| value as u8)
+}
+
+/// `locate` gives no empty segment; none is written for any other caller either.
+fn encode_segments_onto(path: &[u8], out: &mut String) {
+    for segment in path.split(|&byte| byte == b'/').filter(|s| !s.is_empty()) {
+        out.push('/');
+        encode_onto(segment, is_pchar, out);
+    }
 }
 
 fn encode_onto(bytes: &[u8], literal: fn(u8) -> bool, out: &mut String) {
@@ -272,6 +313,44 @@ mod tests {
         assert!(locate(path.as_bytes()).is_ok());
         assert!(locate(format!("{path}/").as_bytes()).is_ok());
         assert_eq!(locate(format!("{path}n").as_bytes()), NONE);
+    }
+
+    #[test]
+    fn a_name_is_taken_as_it_is_or_not_at_all() {
+        let table: &[(&[u8], bool)] = &[
+            (b"a", true),
+            (b"a/b.txt", true),
+            (b"a b%41+?#", true),
+            (b"%2e%2e", true),
+            (b"\xff\n\\", true),
+            (b".env", true),
+            (b"...", true),
+            (b"", false),
+            (b".", false),
+            (b"..", false),
+            (b"/", false),
+            (b"/a", false),
+            (b"a/", false),
+            (b"a//b", false),
+            (b"./a", false),
+            (b"a/.", false),
+            (b"a/../b", false),
+            (b"../a", false),
+            (b"a/..", false),
+            (b"a\0", false),
+            (b"a\0/b", false),
+        ];
+        for (name, is_found) in table {
+            let expected = is_found.then(|| CString::new(*name).unwrap());
+            assert_eq!(locate_named(name), expected, "{}", name.escape_ascii());
+        }
+        let name = |bytes: usize| "n".repeat(bytes);
+        assert!(locate_named(name(limits::NAME_BYTES).as_bytes()).is_some());
+        assert!(locate_named(name(limits::NAME_BYTES + 1).as_bytes()).is_none());
+        let path = "n/".repeat(limits::PATH_BYTES / 2) + "n";
+        assert_eq!(path.len(), limits::PATH_BYTES);
+        assert!(locate_named(path.as_bytes()).is_some());
+        assert!(locate_named(format!("{path}n").as_bytes()).is_none());
     }
 
     #[test]

@@ -7,7 +7,9 @@ use std::ffi::CString;
 use http::HeaderValue;
 
 use super::glob::Glob;
+use super::header_rules::HeaderRules;
 use super::media;
+use super::redirects::Redirects;
 use crate::http::ContentCoding;
 use crate::limits::FILE_CACHE_BYTES;
 
@@ -26,6 +28,10 @@ pub struct Policy {
     /// Values of Cache-Control for the files that a glob matches; the first that does counts.
     /// Default: none, and so no such field.
     pub cache_control: Vec<(Glob, HeaderValue)>,
+    /// Other fields of the responses of files. Default: none.
+    pub response_headers: HeaderRules,
+    /// Where requests are sent instead, before any file is looked at. Default: none.
+    pub redirects: Redirects,
     /// Media types by extension, in lower case and without its dot, before those of
     /// [`media`]. Default: none.
     pub media_types: BTreeMap<Box<str>, HeaderValue>,
@@ -43,6 +49,9 @@ pub struct Policy {
     pub fallback: Option<CString>,
     /// Whether what lies in a folder without an index is listed. Default: no.
     pub listing: bool,
+    /// Whether a folder may be downloaded as a tar archive, by `?download=tar`, whether or not it has an
+    /// index or is listed. It tells all names in it that are not hidden. Default: no.
+    pub tar: bool,
     /// Bytes of files that a core remembers; 0 for none. Default:
     /// [`FILE_CACHE_BYTES`].
     pub cache_bytes: u64,
@@ -91,6 +100,8 @@ impl Default for Policy {
             hide: Vec::new(),
             entity_tags: EntityTags::default(),
             cache_control: Vec::new(),
+            response_headers: HeaderRules::default(),
+            redirects: Redirects::default(),
             media_types: BTreeMap::new(),
             precompressed: vec![
                 ContentCoding::Zstd,
@@ -101,6 +112,7 @@ impl Default for Policy {
             clean_urls: false,
             fallback: None,
             listing: false,
+            tar: false,
             cache_bytes: FILE_CACHE_BYTES,
         }
     }

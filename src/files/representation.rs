@@ -8,7 +8,7 @@ use http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, ETAG,
     LAST_MODIFIED, VARY,
 };
-use http::{HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, Method, StatusCode};
 
 use super::policy::Policy;
 use super::variants::{Variant, Variants};
@@ -86,13 +86,18 @@ impl Representation {
         fields.extend(date.map(|date| (LAST_MODIFIED, date)));
         fields.extend(tag.clone().map(|tag| (ETAG, tag)));
         let rule = policy.cache_control(relative);
-        fields.extend(rule.map(|(_, value)| (CACHE_CONTROL, value.clone())));
+        fields.extend(rule.map(|(_, value)| (CACHE_CONTROL, own_value(value))));
+        let rules = policy.response_headers.of(relative).into_iter();
+        fields.extend(rules.map(|rule| (own_name(rule.name()), own_value(rule.value()))));
         if is_negotiated {
             fields.append(VARY, VARIES);
         }
         Self {
             length: version.length(),
-            media_type: policy.media_type(relative),
+            media_type: match policy.own_media_type(relative) {
+                Some(value) => own_value(value),
+                None => policy.media_type(relative),
+            },
             coding,
             is_negotiated,
             fields,
@@ -107,8 +112,13 @@ impl Representation {
         self.length
     }
 
-    /// What the request with `head` gets.
+    /// What the request with `head` gets: by conditions and ranges with GET and HEAD alone (RFC 9110
+    /// §13.2.1, §14.2). With others, whose handler picked the file, it gets the whole, and nothing that
+    /// would be said of what its target is now.
     pub(super) fn answer(&self, head: &RequestHead, boundary: impl FnOnce() -> String) -> Outcome {
+        if !matches!(*head.method(), Method::GET | Method::HEAD) {
+            return Outcome::Whole(self.of_no_target());
+        }
         let entity_tag = self.tag.as_ref().and_then(|tag| tag.to_str().ok());
         let mut validators = Validators {
             entity_tag,
@@ -177,6 +187,16 @@ impl Representation {
         response
     }
 
+    /// The response with the whole of what is not the representation of the request's target. RFC 9110
+    /// §8.8: its validators would be taken for those of what the request has made.
+    fn of_no_target(&self) -> Response {
+        let mut response = self.response(StatusCode::OK, &self.media_type);
+        for name in [&ETAG, &LAST_MODIFIED, &ACCEPT_RANGES] {
+            response.headers.remove(name);
+        }
+        response
+    }
+
     fn error(&self, status: StatusCode) -> Response {
         let mut response = Response::error(status, "");
         if self.is_negotiated {
@@ -201,6 +221,17 @@ impl Representation {
             end: format!("\r\n--{boundary}--\r\n"),
         }
     }
+}
+
+/// The policy's values count their references in memory that all cores share; each response would write
+/// to it.
+fn own_value(value: &HeaderValue) -> HeaderValue {
+    HeaderValue::from_bytes(value.as_bytes()).unwrap_or_else(|_| value.clone())
+}
+
+/// [`own_value`] of a name.
+fn own_name(name: &HeaderName) -> HeaderName {
+    HeaderName::from_bytes(name.as_str().as_bytes()).unwrap_or_else(|_| name.clone())
 }
 
 /// RFC 9110 §8.8.3.3: the tag of a coded variant is another than that of any other variant, even if
@@ -238,14 +269,25 @@ mod tests {
     }
 
     fn answer_of(variants: &Variants, fields: &str) -> Outcome {
-        let policy = Policy {
+        answer_to("GET", variants, fields)
+    }
+
+    fn answer_to(method: &str, variants: &Variants, fields: &str) -> Outcome {
+        let mut policy = Policy {
             cache_control: vec![(
                 "*.txt".parse().unwrap(),
                 HeaderValue::from_static("max-age=5"),
             )],
             ..Policy::default()
         };
-        let bytes = format!("GET /a.txt HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
+        for rule in [
+            "*.txt=X-A: b",
+            "*.css=X-C: d",
+            "/**=Content-Security-Policy: e",
+        ] {
+            policy.response_headers.add(rule).unwrap();
+        }
+        let bytes = format!("{method} /a.txt HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
         let parsed = HeadParser::default().parse(bytes.as_bytes(), &HeadLimits::default());
         let (head, _) = parsed.unwrap().unwrap();
         let tag = Some(HeaderValue::from_static(TAG));
@@ -255,7 +297,7 @@ mod tests {
     }
 
     fn lines(response: &Response) -> Vec<String> {
-        let line = |(name, value): (&http::HeaderName, &HeaderValue)| {
+        let line = |(name, value): (&HeaderName, &HeaderValue)| {
             format!("{name}: {}", value.to_str().unwrap())
         };
         response.headers.iter().map(line).collect()
@@ -268,6 +310,8 @@ mod tests {
             "last-modified: Sun, 06 Nov 1994 08:49:37 GMT",
             "etag: \"a\"",
             "cache-control: max-age=5",
+            "x-a: b",
+            "content-security-policy: e",
             "accept-ranges: bytes",
         ];
         match answer(CHANGED, "") {
@@ -286,7 +330,7 @@ mod tests {
         match answer(CHANGED, "If-None-Match: \"a\"\r\n") {
             Outcome::Bare(response) => {
                 assert_eq!(response.status, 304);
-                assert_eq!(lines(&response), said[1..4]);
+                assert_eq!(lines(&response), said[1..6]);
             }
             other => panic!("{other:?}"),
         }
@@ -296,6 +340,36 @@ mod tests {
                 assert_eq!(lines(&response), ["content-range: bytes */1000"]);
             }
             other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn other_methods_have_neither_conditions_nor_ranges_nor_validators() {
+        let variants = variants(CHANGED, &[ContentCoding::Gzip]);
+        let said = [
+            "content-type: text/plain; charset=utf-8",
+            "content-encoding: gzip",
+            "cache-control: max-age=5",
+            "x-a: b",
+            "content-security-policy: e",
+            "vary: Accept-Encoding",
+        ];
+        for fields in [
+            "",
+            "Range: bytes=0-9\r\n",
+            "Range: bytes=1000-\r\n",
+            "If-Match: \"x\"\r\n",
+            "If-None-Match: *\r\n",
+            "If-Unmodified-Since: Sun, 06 Nov 1994 08:49:36 GMT\r\n",
+        ] {
+            let fields = format!("Accept-Encoding: gzip\r\n{fields}");
+            match answer_to("POST", &variants, &fields) {
+                Outcome::Whole(response) => {
+                    assert_eq!(response.status, 200, "{fields}");
+                    assert_eq!(lines(&response), said, "{fields}");
+                }
+                other => panic!("{fields}: {other:?}"),
+            }
         }
     }
 
@@ -338,6 +412,8 @@ mod tests {
             "last-modified: Sun, 06 Nov 1994 08:49:37 GMT",
             "etag: \"a-gzip\"",
             "cache-control: max-age=5",
+            "x-a: b",
+            "content-security-policy: e",
             "vary: Accept-Encoding",
         ];
         let mut said = vec![

@@ -84,6 +84,26 @@ pub(super) async fn open_folder(
     })
 }
 
+/// The device and inode of the folder at `relative`, if there is one.
+///
+/// # Errors
+/// Those of [`look`].
+pub(super) async fn folder_id(
+    ring: &Ring,
+    release: &Release,
+    relative: &CStr,
+    symlinks: Symlinks,
+) -> io::Result<Option<(u64, u64)>> {
+    let opening = opening(Access::Look, symlinks);
+    match File::open_beneath(ring, &release.folder, relative, opening).await {
+        Ok(folder) => {
+            let stat = fstat(&folder)?;
+            Ok(Some((stat.st_dev, stat.st_ino)))
+        }
+        Err(error) => absent(error).map(|_| None),
+    }
+}
+
 /// The version of an open file now.
 ///
 /// # Errors

@@ -34,7 +34,7 @@ use crate::ring::{Deadline, File};
 struct Changed;
 
 /// A version of a file, open, with a sample of what was read of it last.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Held {
     file: Rc<File>,
     version: Version,
@@ -194,6 +194,15 @@ fn changed() -> io::Error {
 /// Whether a file could not be read because it was changed meanwhile.
 pub(super) fn is_change(error: &io::Error) -> bool {
     error.get_ref().is_some_and(|inner| inner.is::<Changed>())
+}
+
+/// An error of reading for another who waited for the same.
+pub(super) fn copy_of(error: &io::Error) -> io::Error {
+    match error.raw_os_error() {
+        _ if is_change(error) => changed(),
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => io::Error::new(error.kind(), error.to_string()),
+    }
 }
 
 /// Reads so many bytes, which the file had: at once if they are in memory, on the ring otherwise.

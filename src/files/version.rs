@@ -55,6 +55,11 @@ impl Version {
         self.length
     }
 
+    /// When the content was changed last, in seconds since 1970.
+    pub fn modified_seconds(&self) -> i64 {
+        self.modified_ns.div_euclid(1_000_000_000) as i64
+    }
+
     /// What may have become of this version, where the file is `later` by now.
     pub fn change_to(&self, later: &Self) -> Change {
         let is_same_file = self.device == later.device && self.inode == later.inode;

@@ -17,7 +17,7 @@
 //! | [`SHARD`] | INFO | a shard serves; ended | `shard`, `cpu` |
 //! | | WARN | a shard ended with messages of other cores that its app had not taken | `shard`, `messages` |
 //! | | ERROR | a shard failed while the server ran | `shard`, `error` |
-//! | [`SERVER`] | INFO | a shutdown begins; is over | `shards` |
+//! | [`SERVER`] | INFO | a shutdown is announced; begins; is over | `delay`; `shards`; none |
 //! | | WARN | a shutdown took too long, and what was left is cut off | `shards` |
 //! | | ERROR | a panic that nobody catches, where [`crate::cli`] has set the hook | `thread`, `panic`, `place` |
 //! | [`OTHERS`] | ERROR | what drives a connection to another server panicked | `server`, `panic`, `place` |
@@ -57,6 +57,7 @@ use std::fmt::Display;
 use std::io;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 use tracing::field::display;
 use tracing::{Level, debug, enabled, error, info, warn};
 
@@ -358,6 +359,11 @@ pub(crate) fn shard_failed(shard: usize, failure: &Failure) {
         target: SHARD, shard, error = text(failure),
         "a shard failed, and the server shuts down"
     );
+}
+
+/// A shutdown begins after `delay`.
+pub(crate) fn shutdown_is_announced(delay: Duration) {
+    info!(target: SERVER, ?delay, "a shutdown is announced: it is served on until it begins");
 }
 
 /// A shutdown begins with this many shards.

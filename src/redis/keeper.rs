@@ -8,27 +8,23 @@
 //!             └─────────────────────────────────┘       the last handle is dropped: the task ends
 //! ```
 
-use super::link::{Link, Reason};
+use super::connect::connect;
+use super::dedicated::Dedicated;
+use super::link::{self, Link, Reason};
 use super::options::Options;
 use crate::app::Time;
 use crate::flag::Flag;
 use crate::limits::{RECONNECT_PAUSE, RECONNECT_PAUSE_MAX};
 use crate::log;
-use crate::net;
-use crate::ring::{Ring, Stream};
+use crate::ring::Ring;
 use futures_lite::FutureExt;
 use futures_lite::future::or;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, RedisResult};
-use send_wrapper::SendWrapper;
 use std::cell::{Cell, OnceCell};
-use std::io;
 use std::panic::AssertUnwindSafe;
-use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// What the handles of a connection share with the task that keeps it.
 pub(super) struct Keeper {
@@ -92,8 +88,18 @@ impl Keeper {
             // Nobody else was answered meanwhile either.
             live.dead.raise();
         }
-        let what = format!("Redis did not answer within {limit:?}");
-        Err(io::Error::new(io::ErrorKind::TimedOut, what).into())
+        Err(link::unanswered(limit))
+    }
+
+    /// A connection besides that, whose commands wait for `limit` at most.
+    pub(super) async fn dedicated(&self, limit: Duration) -> RedisResult<Dedicated> {
+        let Kept {
+            ring,
+            time,
+            options,
+            ..
+        } = &*self.kept;
+        Dedicated::connect(ring, time, options, limit).await
     }
 
     pub(super) fn is_connected(&self) -> bool {
@@ -135,21 +141,12 @@ impl Kept {
 
     /// Makes a connection, and drives it until there is a reason to do so no more.
     async fn connect_and_drive(&self) -> Reason {
-        let within = self.options.connect_timeout;
-        let stream = match net::connect(&self.ring, &self.options.address, within).await {
-            Ok(stream) => OfThisCore(SendWrapper::new(stream)),
-            Err(error) => return Reason::Connect(error),
-        };
-        // Its own timeouts are tokio's: without a runtime of that, they would panic.
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(None)
-            .set_response_timeout(None);
-        let letting_in =
-            MultiplexedConnection::new_with_config(&self.options.login, stream, config);
-        let (connection, driver) = match self.time.limit(within, letting_in).await {
-            Ok(Ok(let_in)) => let_in,
-            Ok(Err(error)) => return Reason::Refused(error),
-            Err(_) => return Reason::Silent,
+        let config = AsyncConnectionConfig::new();
+        let Kept { options, .. } = self;
+        let made = connect(&self.ring, &self.time, options, &options.login, config);
+        let (connection, driver) = match made.await {
+            Ok(made) => made,
+            Err(reason) => return reason,
         };
         let since = self.time.now();
         let live = Rc::new(Live {
@@ -160,36 +157,5 @@ impl Kept {
         self.link.connected(Rc::clone(&live));
         or(driver, live.dead.wait()).await;
         Reason::Broke(self.time.now().saturating_sub(since))
-    }
-}
-
-/// A stream in the hands of a crate that asks for `Send`, and never leaves the task that it is in.
-struct OfThisCore(SendWrapper<Stream>);
-
-impl AsyncRead for OfThisCore {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.0).poll_read(cx, buffer)
-    }
-}
-
-impl AsyncWrite for OfThisCore {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        AsyncWrite::poll_write(Pin::new(&mut *self.0), cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        AsyncWrite::poll_flush(Pin::new(&mut *self.0), cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        AsyncWrite::poll_shutdown(Pin::new(&mut *self.0), cx)
     }
 }

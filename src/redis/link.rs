@@ -43,10 +43,7 @@ impl Link {
         loop {
             let decided = match &*self.0.borrow() {
                 State::Live(live) => return Ok(Rc::clone(live)),
-                State::Away(reason) => {
-                    let away = Away(reason.to_string());
-                    return Err(io::Error::new(io::ErrorKind::NotConnected, away).into());
-                }
+                State::Away(reason) => return Err(reason.to_error()),
                 State::Connecting(decided) => Rc::clone(decided),
             };
             decided.wait().await;
@@ -77,6 +74,20 @@ impl Link {
         if let State::Connecting(decided) = self.0.replace(state) {
             decided.raise();
         }
+    }
+}
+
+/// Nothing was answered within `limit`.
+pub(super) fn unanswered(limit: Duration) -> RedisError {
+    let what = format!("Redis did not answer within {limit:?}");
+    io::Error::new(io::ErrorKind::TimedOut, what).into()
+}
+
+impl Reason {
+    /// What whoever needs the connection is told.
+    pub(super) fn to_error(&self) -> RedisError {
+        let away = Away(self.to_string());
+        io::Error::new(io::ErrorKind::NotConnected, away).into()
     }
 }
 

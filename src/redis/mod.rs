@@ -24,8 +24,8 @@
 //! A [`Redis`] is a [`ConnectionLike`]: the commands of `redis::AsyncCommands` and
 //! `AsyncTypedCommands` are its methods, and `redis::cmd` and `redis::pipe` run on it. What the core's
 //! handlers send meanwhile goes out together, and the answers find who asked, in whatever order those
-//! give up. Commands that wait for others (`BLPOP`, `WAIT`) hold up all of the core, and subscriptions
-//! need a connection of their own: this is for neither.
+//! give up. Commands that wait for others (`BLPOP`, `WAIT`) would hold up all of the core, and
+//! subscriptions need a connection of their own: for both there is [`Redis::dedicated`].
 //!
 //! # What goes wrong
 //! A command has [`Options::command_timeout`] in all, with the wait for a connection that is being
@@ -41,6 +41,8 @@
 //! # TLS
 //! There is none yet: `rediss://` is refused.
 
+mod connect;
+mod dedicated;
 mod keeper;
 mod link;
 mod options;
@@ -52,7 +54,9 @@ use redis::{Cmd, Pipeline, RedisFuture, RedisResult, Value};
 use send_wrapper::SendWrapper;
 use std::fmt;
 use std::rc::Rc;
+use std::time::Duration;
 
+pub use self::dedicated::Dedicated;
 pub use self::options::Options;
 pub use ::redis::{self, AsyncCommands, AsyncTypedCommands};
 
@@ -68,6 +72,15 @@ impl Redis {
     pub fn new(shard: &Shard, options: &Options) -> Redis {
         let keeper = Keeper::start(shard.ring().clone(), shard.time(), options.clone());
         Redis(SendWrapper::new(keeper))
+    }
+
+    /// Another connection to the same server, for the caller alone: for commands that wait, and for
+    /// subscriptions. Each of its commands waits for `limit` at most.
+    ///
+    /// # Errors
+    /// It could not be made within [`Options::connect_timeout`].
+    pub async fn dedicated(&self, limit: Duration) -> RedisResult<Dedicated> {
+        self.0.dedicated(limit).await
     }
 
     /// Whether there is a connection now.

@@ -95,6 +95,14 @@ impl Server {
         self
     }
 
+    /// How long the server serves on when it is told to shut down, with [`Shard::leaving`] announced and 503
+    /// at `/healthz`, before the shutdown begins: a load balancer needs that long to send its requests
+    /// elsewhere. Whoever tells it again ends the delay. Default: 0 s.
+    pub fn shutdown_delay(mut self, delay: Duration) -> Self {
+        self.config.shutdown_delay = delay;
+        self
+    }
+
     /// The limits that every shard keeps. Default: [`Limits::default`]. One that is out of its range
     /// is told when the server is started.
     pub fn limits(mut self, limits: Limits) -> Self {
@@ -102,7 +110,7 @@ impl Server {
         self
     }
 
-    /// How the folders of [`App::files`] are served. Default: [`Policy::default`].
+    /// How the folders of [`App::files`] and [`App::folder`] are served. Default: [`Policy::default`].
     pub fn files(mut self, policy: Policy) -> Self {
         self.config.files = policy;
         self
@@ -218,6 +226,7 @@ impl Server {
             files: config.files,
             access: config.stats,
             shutdown_timeout: config.shutdown_timeout,
+            shutdown_delay: config.shutdown_delay,
             factory,
             inbox,
             reports: reports.clone(),

@@ -13,7 +13,7 @@ use crate::limits::{FRESH_TIMEOUT, Limits, SNAPSHOT_INTERVAL};
 use crate::log;
 use crate::ring::{RingOptions, monotonic_ns};
 use crate::shard::{self, Factory, Order, Post, Report, Setup, next_tick_ns};
-use crate::stats::{ServerInfo, Snapshot, Totals};
+use crate::stats::{Build, ServerInfo, Snapshot, Totals};
 use http::HeaderValue;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -34,6 +34,7 @@ pub(super) struct Plan {
     pub(super) files: Policy,
     pub(super) access: StatsAccess,
     pub(super) shutdown_timeout: Duration,
+    pub(super) shutdown_delay: Duration,
     pub(super) factory: Factory,
     pub(super) inbox: Receiver<Report>,
     pub(super) reports: Sender<Report>,
@@ -51,6 +52,8 @@ pub(super) struct Supervisor {
     spares: Vec<Option<Snapshot>>,
     rounds: BTreeMap<u64, Round>,
     next_round: u64,
+    /// When the shutdown begins, once it was announced.
+    leaving_at: Option<Instant>,
     /// When the shutdown has to be over, once one began.
     draining_until: Option<Instant>,
     failure: Option<Failure>,
@@ -76,6 +79,7 @@ impl Supervisor {
             spares: (0..shards).map(|_| None).collect(),
             rounds: BTreeMap::new(),
             next_round: 0,
+            leaving_at: None,
             draining_until: None,
             failure: None,
             plan,
@@ -104,6 +108,7 @@ impl Supervisor {
         let info = ServerInfo {
             name: env!("CARGO_PKG_NAME"),
             version: env!("CARGO_PKG_VERSION"),
+            build: Build::OWN,
             pid: std::process::id(),
             started_at: SystemTime::now(),
             started_ns,
@@ -186,6 +191,9 @@ impl Supervisor {
                 merge_at = next_merge();
             }
             self.close_rounds(now);
+            if self.leaving_at.is_some_and(|at| now >= at) {
+                self.drain();
+            }
             if self.draining_until.is_some_and(|until| now >= until) {
                 log::shutdown_is_cut_short(self.running);
                 self.abort();
@@ -193,6 +201,7 @@ impl Supervisor {
             }
             let rounds = self.rounds.values().map(|round| round.until);
             let wake_at = rounds
+                .chain(self.leaving_at)
                 .chain(self.draining_until)
                 .fold(merge_at, Instant::min);
             match self
@@ -221,7 +230,7 @@ impl Supervisor {
         match report {
             Report::Snapshot { snapshot, round } => self.take(snapshot, round),
             Report::Fresh { shard, token } => self.open_round(shard, token),
-            Report::Signal | Report::Stop => self.drain(),
+            Report::Signal | Report::Stop => self.leave(),
             Report::Quiet { shard } => {
                 self.quiet[shard] = true;
                 self.part();
@@ -302,8 +311,21 @@ impl Supervisor {
         });
     }
 
+    /// Announces the shutdown, which begins after the delay: at once if there is none, or who was told
+    /// already is told again.
+    fn leave(&mut self) {
+        let delay = self.plan.shutdown_delay;
+        if delay.is_zero() || self.leaving_at.is_some() || self.draining_until.is_some() {
+            return self.drain();
+        }
+        self.leaving_at = Some(Instant::now() + delay);
+        log::shutdown_is_announced(delay);
+        self.send_all(|| Order::Leave);
+    }
+
     /// Begins the shutdown, once.
     fn drain(&mut self) {
+        self.leaving_at = None;
         if self.draining_until.is_none() {
             self.draining_until = Some(Instant::now() + self.plan.shutdown_timeout);
             log::shutdown_begins(self.running);

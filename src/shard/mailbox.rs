@@ -1,6 +1,7 @@
 //! A shard's life from start to end.
 
 use super::lanes::CoreHost;
+use super::leaving::Leaving;
 use super::messages::{Order, Report};
 use super::time::next_tick_ns;
 use super::{Door, Shard, acceptor, lanes, reserved, stats};
@@ -108,11 +109,13 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
         drained: Flag::default(),
         ended: Flag::default(),
         access: setup.access,
+        leaving: Leaving::default(),
         tells_health: Cell::new(false),
         info: setup.info,
         view: Latest::new(setup.view),
         fresh: RefCell::default(),
         written: RefCell::default(),
+        followers: Cell::new(0),
         reports: setup.reports,
         core: Core::new(
             setup.index,
@@ -281,7 +284,9 @@ impl Mailbox {
                 self.spare = spare.or(self.spare.take());
             }
             Order::Fresh { token, view } => stats::deliver(&self.shard, token, view),
+            Order::Leave => self.shard.leaving.announce(),
             Order::Drain => {
+                self.shard.leaving.announce();
                 self.shard.service.draining.raise();
                 self.shard.close();
                 glommio::spawn_local(drain(Rc::clone(&self.shard))).detach();

@@ -24,6 +24,8 @@ pub(crate) enum Order {
     },
     /// The merged statistics that a request waits for.
     Fresh { token: u64, view: Arc<View> },
+    /// A shutdown is to come: serve on, and tell who asks.
+    Leave,
     /// Stop accepting, answer what has come, and end.
     Drain,
     /// No shard has requests left: send nothing more to the others, and end.

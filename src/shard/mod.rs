@@ -11,6 +11,7 @@
 
 mod acceptor;
 mod lanes;
+mod leaving;
 mod mailbox;
 mod messages;
 mod reserved;
@@ -46,6 +47,7 @@ use std::sync::mpsc::Sender;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
+pub use self::leaving::Leaving;
 pub(crate) use self::mailbox::{Factory, Setup, run};
 pub(crate) use self::messages::{Order, Post, Report};
 pub(crate) use self::time::next_tick_ns;
@@ -68,6 +70,8 @@ pub struct Shard {
     life: RefCell<Life>,
     /// How much of what it does in a shutdown is not done.
     closings: Cell<usize>,
+    /// Set when a shutdown begins, or is announced.
+    leaving: Leaving,
     /// Set in a shutdown when idle connections are no longer waited for.
     ending: Cell<bool>,
     /// Raised in a shutdown when the last connection has ended.
@@ -85,6 +89,8 @@ pub struct Shard {
     view: Latest<Arc<View>>,
     fresh: RefCell<stats::Waiting>,
     written: RefCell<stats::Written>,
+    /// How many peers follow its statistics.
+    followers: Cell<usize>,
     reports: Sender<Report>,
 }
 
@@ -124,6 +130,11 @@ impl Shard {
     /// The shard's place among the server's shards, from 0.
     pub fn index(&self) -> usize {
         self.index
+    }
+
+    /// Tells whether the server is about to go, for a route of the app that tells of its health.
+    pub fn leaving(&self) -> Leaving {
+        self.leaving.clone()
     }
 
     /// The number of the CPU that the shard is pinned to.

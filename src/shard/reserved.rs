@@ -35,7 +35,7 @@ pub(super) fn answer(
     }
     let has_health = door == Door::Stats || !shard.tells_health.get();
     if has_health && head.path_octets() == HEALTH.as_bytes() {
-        let health = || Answer::ready(health(shard.is_draining()));
+        let health = || Answer::ready(health(shard.leaving.is_announced()));
         return Some((Whose::HEALTH, read(head, health)));
     }
     let nothing = || Answer::ready(Response::error(StatusCode::NOT_FOUND, ""));
@@ -53,9 +53,9 @@ fn read(head: &RequestHead, answer: impl FnOnce() -> Answer) -> Answer {
     Answer::ready(refusal.with_header(ALLOW, allow))
 }
 
-/// Whether more requests are welcome: no longer once a shutdown has begun.
-fn health(is_draining: bool) -> Response {
-    let (status, word) = match is_draining {
+/// Whether more requests are welcome.
+fn health(is_leaving: bool) -> Response {
+    let (status, word) = match is_leaving {
         false => (StatusCode::OK, "serving\n"),
         true => (StatusCode::SERVICE_UNAVAILABLE, "draining\n"),
     };

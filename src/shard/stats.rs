@@ -6,7 +6,7 @@ use super::messages::Report;
 use crate::app::{Answer, IntoResponse, Response, Sse, SseEvent};
 use crate::http::{RequestHead, preferred_type};
 use crate::latest::Follower;
-use crate::limits::FRESH_TIMEOUT;
+use crate::limits::{FRESH_TIMEOUT, STATS_FOLLOWERS};
 use crate::ring::Deadline;
 use crate::stats::{Format, Selection, View, Window, Writing};
 use bytes::Bytes;
@@ -108,15 +108,21 @@ pub(super) fn answer(shard: &Rc<Shard>, head: &RequestHead) -> Answer {
         Ok(query) => query,
         Err(detail) => return Answer::ready(Response::error(StatusCode::BAD_REQUEST, &detail)),
     };
+    if query.format == Format::Sse {
+        return Answer::ready(match Following::begin(Rc::clone(shard)) {
+            Some(following) => events(following, query),
+            None => {
+                let detail = "Too many follow the statistics of this core.";
+                Response::error(StatusCode::SERVICE_UNAVAILABLE, detail)
+            }
+        });
+    }
     if !query.fresh
         && let Some(body) = shard.written.borrow_mut().find(shard, &query)
     {
         return Answer::ready(response(&query, body));
     }
     let shard = Rc::clone(shard);
-    if query.format == Format::Sse {
-        return Answer::ready(events(shard, query));
-    }
     Answer::pending(async move {
         let view = if query.fresh {
             fresh(&shard).await
@@ -128,12 +134,32 @@ pub(super) fn answer(shard: &Rc<Shard>, head: &RequestHead) -> Answer {
     })
 }
 
+/// Counts one who follows the statistics, for as long as it does.
+struct Following(Rc<Shard>);
+
+impl Following {
+    /// None if there are [`STATS_FOLLOWERS`] already.
+    fn begin(shard: Rc<Shard>) -> Option<Following> {
+        let followers = shard.followers.get();
+        (followers < STATS_FOLLOWERS).then(|| {
+            shard.followers.set(followers + 1);
+            Following(shard)
+        })
+    }
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        self.0.followers.set(self.0.followers.get() - 1);
+    }
+}
+
 /// The views that come, each as an event, until the server shuts down. The next is written when the peer
 /// has taken the last, so that a slow one skips views, and nothing is kept for it.
-fn events(shard: Rc<Shard>, query: Query) -> Response {
+fn events(following: Following, query: Query) -> Response {
     let state = (Follower::default(), query);
     let views = stream::unfold(state, move |(mut follower, mut query)| {
-        let shard = Rc::clone(&shard);
+        let shard = Rc::clone(&following.0);
         async move {
             let is_first = follower.is_new();
             let view = follower.next(&shard.view).await;

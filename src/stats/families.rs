@@ -5,7 +5,7 @@
 //! Everything counts since the start, since that is what a scraper takes differences of.
 
 use super::distribution::Distribution;
-use super::json::{Selection, ServerInfo};
+use super::json::{Build, Selection, ServerInfo};
 use super::series::{KINDS, STAGES, WHOLE};
 use super::surroundings::Surroundings;
 use super::view::{CoreView, View, Window};
@@ -241,7 +241,22 @@ impl<'a> Telling<'a> {
         let view = self.view;
         let figures = view.window(Window::Total);
         match family.values {
-            Values::Build => encoder.number(&[("version", self.server.version)], 1.0),
+            Values::Build => {
+                let Build {
+                    revision,
+                    rustc,
+                    target,
+                    profile,
+                } = self.server.build;
+                let labels = [
+                    ("version", self.server.version),
+                    ("revision", revision),
+                    ("rustc", rustc),
+                    ("target", target),
+                    ("profile", profile),
+                ];
+                encoder.number(&labels, 1.0);
+            }
             Values::StartTime => {
                 let since = self.server.started_at.duration_since(UNIX_EPOCH);
                 encoder.number(&[], since.unwrap_or_default().as_secs_f64());

@@ -21,6 +21,8 @@ pub struct ServerInfo {
     pub name: &'static str,
     /// The program's version.
     pub version: &'static str,
+    /// How it was built.
+    pub build: Build,
     /// The process.
     pub pid: u32,
     /// When it started, by the calendar.
@@ -36,6 +38,33 @@ pub struct ServerInfo {
     pub busy_poll: bool,
     /// Most receive buffers that a core can have.
     pub receive_buffers: u64,
+}
+
+/// How a program was built.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Build {
+    /// What whoever built it calls its source, as the environment variable `CORELANE_REVISION` said
+    /// then; empty if it said nothing.
+    pub revision: &'static str,
+    /// The version of the compiler.
+    pub rustc: &'static str,
+    /// What it was built for, such as `x86_64-unknown-linux-gnu`.
+    pub target: &'static str,
+    /// `release`, or `debug` if it was not optimised.
+    pub profile: &'static str,
+}
+
+impl Build {
+    /// How this was built.
+    pub const OWN: Build = Build {
+        revision: match option_env!("CORELANE_REVISION") {
+            Some(revision) => revision,
+            None => "",
+        },
+        rustc: env!("CORELANE_RUSTC"),
+        target: env!("CORELANE_TARGET"),
+        profile: env!("CORELANE_PROFILE"),
+    };
 }
 
 impl ServerInfo {
@@ -117,6 +146,7 @@ struct Document<'a> {
 struct Server<'a> {
     name: &'a str,
     version: &'a str,
+    build: Build,
     pid: u32,
     started_at: String,
     uptime_seconds: f64,
@@ -278,6 +308,7 @@ impl<'a> Document<'a> {
             server: Server {
                 name: server.name,
                 version: server.version,
+                build: server.build,
                 pid: server.pid,
                 started_at: rfc3339(server.started_at),
                 uptime_seconds: seconds(now_ns.saturating_sub(server.started_ns)),

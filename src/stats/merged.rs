@@ -3,11 +3,15 @@
 
 use super::distribution::{Distribution, LatencySummary};
 use super::hdr::{UNIT, encode};
+use super::scale::BUCKETS;
 use super::view::Window;
+use crate::limits::{LATENCY_DIGITS, LATENCY_MAX_NS};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use flate2::read::ZlibDecoder;
 use hdrhistogram::serialization::{Deserializer, V2DeflateSerializer};
 use serde::Deserialize;
+use std::io::Read as _;
 
 /// What one server told.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,6 +76,7 @@ impl Told {
         let bytes = BASE64_STANDARD
             .decode(latency)
             .map_err(|error| encoding(&error))?;
+        prove_scale(&bytes)?;
         let histogram = Deserializer::new()
             .deserialize(&mut &bytes[..])
             .map_err(|error| encoding(&error))?;
@@ -84,6 +89,27 @@ impl Told {
         })
     }
 }
+
+/// Reads the head of an encoded histogram, which says how much the rest takes: what decodes it believes
+/// that, and would take 4 GiB for 40 bytes.
+fn prove_scale(mut encoded: &[u8]) -> Result<(), Unreadable> {
+    let mut cookie_and_length = [0; 8];
+    let mut head = [[0; 4]; 8];
+    let read = encoded
+        .read_exact(&mut cookie_and_length)
+        .and_then(|()| ZlibDecoder::new(encoded).read_exact(head.as_flattened_mut()));
+    read.map_err(|error| Unreadable::Encoding(error.to_string()))?;
+    let [_, length, _, digits, low @ .., high_high, high_low] = head.map(u32::from_be_bytes);
+    let wide = |[high, low]: [u32; 2]| u64::from(high) << 32 | u64::from(low);
+    let scale = (wide(low), wide([high_high, high_low]), digits);
+    if scale != (1, LATENCY_MAX_NS, u32::from(LATENCY_DIGITS)) || length as usize > ENCODED_BYTES {
+        return Err(Unreadable::Contradiction);
+    }
+    Ok(())
+}
+
+/// Most that the counts of a histogram take: each at most 9 bytes.
+const ENCODED_BYTES: usize = 9 * BUCKETS;
 
 /// All latencies together: percentiles are those that one server would have told that had counted them
 /// all, and so are count, minimum and maximum. The mean is at most 1 ns too low.
@@ -105,7 +131,8 @@ impl Distribution {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::LATENCY_MAX_NS;
+    use flate2::Compression;
+    use flate2::read::ZlibEncoder;
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -159,6 +186,37 @@ mod tests {
         assert_eq!((summary.count, summary.min_ns, summary.max_ns), (2, 5, 700));
         let nothing = read(&document(&Distribution::new())).expect("hdr");
         assert_eq!(nothing.latency.summary(), LatencySummary::default());
+    }
+
+    /// A histogram on the scale that says of itself to be `length` bytes long, and is nothing.
+    fn of_length(length: u32) -> String {
+        let mut head = Vec::new();
+        for word in [0x1c84_9313, length, 0, u32::from(LATENCY_DIGITS), 0, 1] {
+            head.extend(word.to_be_bytes());
+        }
+        head.extend(LATENCY_MAX_NS.to_be_bytes());
+        head.extend(1_f64.to_be_bytes());
+        let mut deflated = ZlibEncoder::new(&head[..], Compression::fast());
+        let mut encoded = vec![0x1c, 0x84, 0x93, 0x14, 0, 0, 0, 255];
+        deflated.read_to_end(&mut encoded).expect("it deflates");
+        BASE64_STANDARD.encode(encoded)
+    }
+
+    #[test]
+    fn how_long_it_says_it_is() {
+        let read = |length| {
+            let mut document = document(&Distribution::new());
+            document["latency"] = of_length(length).into();
+            read(&document).map_err(|error| error.to_string())
+        };
+        assert!(read(0).is_ok());
+        // What is not there is missed, but not before it may be.
+        let missed = read(ENCODED_BYTES as u32).expect_err("an end");
+        assert!(missed.starts_with("a histogram that cannot be decoded"));
+        for length in [ENCODED_BYTES as u32 + 1, u32::MAX] {
+            let refused = read(length).expect_err("too long");
+            assert!(refused.starts_with("a histogram on another scale"));
+        }
     }
 
     #[test]

@@ -102,6 +102,8 @@
 //! - `connections.closed` has every reason a connection can end for, those that never happened
 //!   included.
 //! - `imbalance` is the most of any core over the mean of all.
+//! - `server.build` tells how the program was built; `revision` is what the environment variable
+//!   `CORELANE_REVISION` said then (`CORELANE_REVISION=$(git describe --always)`, say).
 //! - `process`, `kernel` and `log` are as of the last merge; what is not known of them is left out. The counters in
 //!   `kernel` are those of the network namespace since it was made, other programs in it included, and
 //!   `segments` are TCP's: a server alone in its namespace reads loss and full accept queues off them, any other only
@@ -178,7 +180,7 @@ mod windows;
 
 pub use distribution::{Distribution, LatencySummary};
 pub use format::{Format, Writing};
-pub use json::{Selection, ServerInfo};
+pub use json::{Build, Selection, ServerInfo};
 pub use merged::{Told, Unreadable, merge};
 pub use names::{RouteName, SeriesName};
 pub use recorder::Recorder;

@@ -2,13 +2,19 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::{ServerInfo, Surroundings};
+use super::{Build, ServerInfo, Surroundings};
 
 /// A server of 2 cores that started at 0 on the ring's clock.
 pub(super) fn server() -> ServerInfo {
     ServerInfo {
         name: "corelane",
         version: "0.1.0",
+        build: Build {
+            revision: "v0.1.0-3-gabcdef",
+            rustc: "1.95.0",
+            target: "x86_64-unknown-linux-gnu",
+            profile: "release",
+        },
         pid: 42,
         started_at: UNIX_EPOCH + Duration::from_secs(1_000),
         started_ns: 0,

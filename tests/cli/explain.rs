@@ -11,13 +11,18 @@ use std::process::Command;
 use std::time::{Duration, SystemTime};
 use tempfile::TempDir;
 
-const OPTIONS: [&str; 6] = [
+const OPTIONS: [&str; 11] = [
     "--cache-control",
     "*.css=max-age=60",
     "--hide",
     "*.key",
     "--media-type",
     "raw=text/x-raw",
+    "--response-header",
+    "*.css=X-Frame-Options: DENY",
+    "--redirect",
+    "/old/*=/sub/* 308",
+    "--tar",
 ];
 
 fn folder() -> TempDir {
@@ -98,6 +103,13 @@ fn what_is_explained_is_what_is_served() {
             "gzip, by Accept-Encoding",
         ),
         (
+            "GET",
+            "/a.css",
+            &["If-Modified-Since: Sun, 06 Nov 1994 08:49:37 GMT"],
+            304,
+            "x-frame-options: DENY, by *.css",
+        ),
+        (
             "HEAD",
             "/a.css",
             &["Accept-Encoding: br"],
@@ -155,6 +167,7 @@ fn what_is_explained_is_what_is_served() {
             "to the folder with a slash behind it",
         ),
         ("GET", "/bare/", &["Accept: application/json"], 200, "bare"),
+        ("GET", "/bare/?download=tar", &[], 200, "bare, as tar"),
         ("GET", "/c.key", &[], 404, "it is hidden by *.key"),
         ("GET", "/.env", &[], 404, "a name begins with a dot"),
         (
@@ -166,6 +179,13 @@ fn what_is_explained_is_what_is_served() {
         ),
         ("GET", "/none", &["Accept: text/html"], 404, "none: missing"),
         ("GET", "/../x", &[], 404, "no file can have such a name"),
+        (
+            "HEAD",
+            "/old/a%20b?c=d",
+            &[],
+            308,
+            "to /sub/a%20b?c=d, by /old/*=/sub/* 308",
+        ),
         ("POST", "/a.css", &[], 405, "only GET and HEAD are served"),
     ];
     for (method, target, fields, status, why) in table {

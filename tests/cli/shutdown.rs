@@ -156,6 +156,72 @@ fn a_second_signal_ends_it_at_once() {
     );
 }
 
+/// Waits until a new connection is told that the server is to be left.
+fn await_announcement(address: SocketAddr) {
+    wait_until("the shutdown is announced", || {
+        let mut client = Client::connect(address);
+        client.get("/healthz");
+        let response = client.response();
+        let told = (response.status, response.text());
+        assert!([(200, "serving\n"), (503, "draining\n")].contains(&told));
+        response.status == 503
+    });
+}
+
+/// Tells it again, when that is no more the same signal.
+fn signal_again(process: &Process) {
+    // As the README says: what comes within 50 ms is one.
+    std::thread::sleep(Duration::from_millis(50));
+    process.signal("TERM");
+}
+
+#[test]
+fn an_announced_shutdown_is_served_through() {
+    let (process, address) = demo(&["--shutdown-delay", "1h"]);
+    let mut kept = Client::connect(address);
+    kept.assert_alive();
+    process.signal("TERM");
+    await_announcement(address);
+    for client in [&mut kept, &mut Client::connect(address)] {
+        client.get("/late");
+        let response = client.response();
+        assert_eq!((response.text(), response.closes()), ("Hello, late", false));
+        client.assert_alive();
+    }
+    // Who tells it again does not want to wait.
+    let mut active = begin_echo(address);
+    signal_again(&process);
+    kept.assert_closed();
+    active.send("56789");
+    assert_eq!(active.response().text(), "0123456789");
+    let end = process.end();
+    assert_eq!((end.code, end.lines.len()), (Some(0), 0), "{end:?}");
+}
+
+#[test]
+fn an_announced_shutdown_begins_by_itself() {
+    let (process, address) = demo(&["--shutdown-delay", "100ms"]);
+    let mut idle = Client::connect(address);
+    idle.assert_alive();
+    process.signal("TERM");
+    idle.assert_closed();
+    assert_eq!(process.end().code, Some(0));
+}
+
+#[test]
+fn a_third_signal_ends_an_announced_shutdown_at_once() {
+    let (process, address) = demo(&["--shutdown-delay", "1h"]);
+    let mut idle = Client::connect(address);
+    idle.assert_alive();
+    let _active = begin_echo(address);
+    process.signal("TERM");
+    await_announcement(address);
+    signal_again(&process);
+    idle.assert_closed();
+    signal_again(&process);
+    assert_eq!(process.end().code, Some(1));
+}
+
 #[test]
 fn signals_that_come_together_are_one() {
     let (process, address) = demo(&[]);

@@ -10,11 +10,21 @@ use corelane::cores::CoreSelection;
 use corelane::testing::TestClient;
 use corelane::{App, Running, Server, Shard};
 use std::num::NonZeroUsize;
+use std::process::Command;
+use support::process::{self, Process};
 
 /// A server of one core.
 fn serve(factory: impl Fn(&Shard) -> App + Send + Sync + 'static) -> Running {
     let server = Server::bind("127.0.0.1:0").cores(CoreSelection::Count(NonZeroUsize::MIN));
     server.start(factory).expect("it starts")
+}
+
+/// The example `name` as a program of its own, which finds its database by the environment's `variable`;
+/// `None` where it is not built.
+fn example(name: &str, variable: &str, url: &str) -> Option<Process> {
+    let mut command = Command::new(process::example(name)?);
+    command.env(variable, url).args(["--listen", "127.0.0.1:0"]);
+    Some(Process::spawn(&mut command))
 }
 
 fn client(server: &Running) -> TestClient {

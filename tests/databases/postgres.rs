@@ -4,6 +4,7 @@ use crate::support::{Client, database, wait_until};
 use crate::{client, get, serve, until_served};
 use corelane::postgres::tokio_postgres::error::SqlState;
 use corelane::postgres::{Connection, Options, Postgres, sql_state};
+use corelane::testing::TestClient;
 use corelane::{App, Error, Request, Result, Running};
 use http::StatusCode;
 use std::cell::Cell;
@@ -383,6 +384,21 @@ fn a_server_that_is_not_there_yet_or_goes_away() {
         (503, false),
         "{content}"
     );
+}
+
+#[test]
+fn the_example_listens_where_it_is_told() {
+    let Some(postgres) = database::Postgres::start() else {
+        return;
+    };
+    let Some(mut example) = crate::example("notes", "DATABASE_URL", &postgres.url()) else {
+        return;
+    };
+    let mut client = TestClient::connect(example.listening());
+    assert_eq!(get(&mut client, "/notes"), (200, "[]".to_owned()));
+    drop(client);
+    example.signal("TERM");
+    assert_eq!(example.end().code, Some(0));
 }
 
 #[test]

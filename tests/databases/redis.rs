@@ -2,9 +2,12 @@
 
 use crate::support::{Client, database, wait_until};
 use crate::{client, get, serve, until_served};
+use corelane::app::{Sse, SseEvent};
 use corelane::redis::{AsyncCommands, Options, Redis, redis};
+use corelane::testing::TestClient;
 use corelane::{App, Error, Request, Result, Running};
 use futures_lite::future::poll_once;
+use futures_lite::stream;
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
@@ -57,6 +60,42 @@ fn app(connection: Redis) -> App {
             redis(&req).is_connected().to_string()
         })
         .get("/thousands", thousands)
+        .get("/push/{key}", async |req: Request| {
+            let () = redis(&req).rpush(req.param("key"), "pushed").await?;
+            Ok::<_, Error>(())
+        })
+        .get("/pop/{key}", pop)
+        .get("/info", async |req: Request| {
+            let info: String = redis::cmd("INFO").query_async(&mut redis(&req)).await?;
+            Ok::<_, Error>(info)
+        })
+        .get("/publish/{text}", async |req: Request| {
+            let takers: u32 = redis(&req).publish("news", req.param("text")).await?;
+            Ok::<_, Error>(takers.to_string())
+        })
+        .get("/news", news)
+}
+
+/// Waits for an element of the list, on a connection of its own.
+async fn pop(req: Request) -> Result<String> {
+    let limit = req.query_str().and_then(|limit| limit.parse().ok());
+    let limit = Duration::from_millis(limit.unwrap_or(60_000));
+    let mut own = redis(&req).dedicated(limit).await?;
+    let (_, element): (String, String) = own.blpop(req.param("key"), 0.0).await?;
+    let again: Vec<String> = own.lrange(req.param("key"), 0, -1).await?;
+    Ok(format!("{element} {}", again.len()))
+}
+
+/// What is published from now on, as events.
+async fn news(req: Request) -> Result<Sse> {
+    let mut own = redis(&req).dedicated(Duration::from_millis(300)).await?;
+    own.psubscribe("n?ws").await?;
+    let events = stream::try_unfold(own, async |mut own| {
+        let message = own.next_message().await?;
+        let event = SseEvent::data(&message.get_payload::<String>()?);
+        Ok::<_, Error>(Some((event.event(message.get_channel_name()), own)))
+    });
+    Ok(Sse::from_results(events))
 }
 
 /// Ten thousand commands at once, of which every third is given up when it is on its way; tells how
@@ -111,6 +150,87 @@ fn commands_over_tcp_and_over_a_socket() {
         drop(client);
         running.stop().expect("it ends in order");
     }
+}
+
+/// How many connections of the server wait in a command.
+fn blocked(client: &mut TestClient) -> u32 {
+    let info = get(client, "/info").1;
+    let line = info
+        .lines()
+        .find_map(|line| line.strip_prefix("blocked_clients:"));
+    line.expect("INFO tells it").parse().expect("a number")
+}
+
+#[test]
+fn a_command_that_waits_holds_up_nobody_else() {
+    let Some(server) = database::Redis::start() else {
+        return;
+    };
+    let running = served(&server.url(), |_| {});
+    let mut waiting = Client::connect(running.addresses()[0]);
+    waiting.get("/pop/list");
+    let mut client = client(&running);
+    wait_until("it waits", || blocked(&mut client) == 1);
+    assert_eq!(get(&mut client, "/incr/page"), (200, "1".to_owned()));
+    assert_eq!(get(&mut client, "/push/list").0, 204);
+    assert_eq!(waiting.response().text(), "pushed 0");
+    // Its time is the one that it was given.
+    assert_eq!(get(&mut client, "/pop/list?300").0, 503);
+    wait_until("it is closed", || blocked(&mut client) == 0);
+    // So it is when nobody waits for the answer any more.
+    waiting.get("/pop/list");
+    wait_until("it waits", || blocked(&mut client) == 1);
+    drop(waiting);
+    wait_until("it is closed", || blocked(&mut client) == 0);
+}
+
+/// The content ends, and not as if it were all.
+fn assert_broken_off(reader: &mut Client) {
+    while let Ok(event) = reader.chunk() {
+        assert!(!event.is_empty(), "it looks complete");
+    }
+}
+
+#[test]
+fn what_is_published_is_streamed() {
+    let Some(mut server) = database::Redis::start() else {
+        return;
+    };
+    let running = served(&server.url(), |_| {});
+    let mut client = client(&running);
+    let mut readers: Vec<_> = (0..3)
+        .map(|_| {
+            let mut reader = Client::connect(running.addresses()[0]);
+            reader.get("/news");
+            assert_eq!(reader.head_response().status, 200);
+            reader
+        })
+        .collect();
+    for text in ["first", "second"] {
+        assert_eq!(get(&mut client, &format!("/publish/{text}")).1, "3");
+        for reader in &mut readers {
+            let event = reader.chunk().expect("an event");
+            let expected = format!("data: {text}\nevent: news\n\n");
+            assert_eq!(String::from_utf8_lossy(&event), expected);
+        }
+    }
+    // Whoever leaves takes its subscription along.
+    readers.pop();
+    wait_until("it is closed", || {
+        get(&mut client, "/publish/third").1 == "2"
+    });
+    // A server that breaks off breaks the streams off, and so does one that says nothing.
+    server.restart();
+    for reader in &mut readers {
+        assert_broken_off(reader);
+    }
+    assert_eq!(until_served(&mut client, "/incr/page"), "1");
+    let mut reader = Client::connect(running.addresses()[0]);
+    reader.get("/news");
+    assert_eq!(reader.head_response().status, 200);
+    server.signal("STOP");
+    assert_broken_off(&mut reader);
+    server.signal("CONT");
 }
 
 #[test]
@@ -200,4 +320,20 @@ fn the_example_remembers_what_it_read() {
     // What is remembered gets old, and then Redis is asked again: it has lost everything.
     server.restart();
     wait_until("it is forgotten", || get(&mut client, "/a").0 == 404);
+}
+
+#[test]
+fn the_example_listens_where_it_is_told() {
+    let Some(server) = database::Redis::start() else {
+        return;
+    };
+    let Some(mut example) = crate::example("cache", "REDIS_URL", &server.url()) else {
+        return;
+    };
+    let mut client = TestClient::connect(example.listening());
+    // It may still be connecting.
+    wait_until("Redis is asked", || get(&mut client, "/nothing").0 == 404);
+    drop(client);
+    example.signal("TERM");
+    assert_eq!(example.end().code, Some(0));
 }

@@ -1,12 +1,10 @@
 //! A cache of each core in front of Redis: what was read in the last second is not asked for again.
 //!
-//! `REDIS_URL=redis://HOST cargo run --features redis --example cache`
+//! `REDIS_URL=redis://HOST cargo run --features redis --example cache -- --listen 127.0.0.1:8080`
 
 use corelane::redis::{AsyncCommands, Options, Redis};
 use corelane::{App, Request, Result, Server, Shard};
-use std::cell::RefCell;
-use std::collections::HashMap;
-use std::time::Duration;
+use std::{cell::RefCell, collections::HashMap, time::Duration};
 
 /// How old an answer of this core may be, and how many it remembers; how long Redis keeps a value.
 const FRESH: Duration = Duration::from_secs(1);
@@ -18,7 +16,9 @@ type Memory = RefCell<HashMap<String, (Option<String>, Duration)>>;
 
 fn main() -> Result<()> {
     let options = Options::from_env("REDIS_URL")?;
-    Server::bind("127.0.0.1:8080").run(move |shard| app(shard, &options))
+    let mut listen = std::env::args().skip_while(|given| given != "--listen");
+    let address = listen.nth(1).unwrap_or("127.0.0.1:8080".into());
+    Server::bind(address).run(move |shard| app(shard, &options))
 }
 
 /// The application of one core.

@@ -1,10 +1,8 @@
-//! Notes in PostgreSQL, as JSON: made, listed, read, changed and deleted.
-//!
-//! `DATABASE_URL=postgres://USER@HOST/DATABASE cargo run --features postgres --example notes`
+//! Notes in PostgreSQL, as JSON: made, listed, read, changed and deleted. `DATABASE_URL=postgres://USER@HOST/DATABASE
+//! cargo run --features postgres --example notes -- --listen 127.0.0.1:8080`
 
 use corelane::postgres::{Options, Postgres};
-use corelane::{App, Json, Request, Result, Server, Shard};
-use http::StatusCode;
+use corelane::{App, Json, Request, Result, Server, Shard, StatusCode};
 use serde_json::Value;
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS note (id serial8 PRIMARY KEY, text text NOT NULL)";
@@ -16,7 +14,9 @@ const DELETE: &str = "DELETE FROM note WHERE id = $1 RETURNING to_jsonb(note)";
 
 fn main() -> Result<()> {
     let options = Options::from_env("DATABASE_URL")?;
-    Server::bind("127.0.0.1:8080").run(move |shard| app(shard, &options))
+    let mut listen = std::env::args().skip_while(|given| given != "--listen");
+    let address = listen.nth(1).unwrap_or("127.0.0.1:8080".into());
+    Server::bind(address).run(move |shard| app(shard, &options))
 }
 
 /// The application of one core.

@@ -1,10 +1,9 @@
 //! Keeps the files of forms in a folder, each under its name once all of it is on the disk.
 //!
-//! `cargo run --release --features multipart --example upload -- DIR [ADDRESS:PORT]`, and then
-//! `curl -F file=@photo.jpg http://127.0.0.1:8080/`.
+//! `cargo run --features multipart --example upload -- DIR [ADDRESS:PORT]`; `curl -F file=@photo.jpg 127.0.0.1:8080`.
 
 use corelane::glommio::io::BufferedFile;
-use corelane::{App, Error, Request, Result, Server};
+use corelane::{App, Error, Request, Result, Server, StatusCode};
 use std::{io, path::PathBuf};
 use tempfile::NamedTempFile;
 
@@ -30,6 +29,9 @@ async fn upload(mut req: Request) -> Result<String> {
         let Some(name) = part.file_name().and_then(safe) else {
             continue;
         };
+        if folder.join(&name).is_dir() {
+            return Err(Error::new(StatusCode::CONFLICT, "A folder has that name."));
+        }
         // It has a name of its own, and is removed if it stays unfinished. That and the renaming are done
         // on the core, each in microseconds: a thread's answer that nobody waits for would leave files.
         let unfinished = NamedTempFile::new_in(&*folder)?;
@@ -52,7 +54,6 @@ async fn upload(mut req: Request) -> Result<String> {
 /// A name in the folder for what its sender calls `name`, whatever that is.
 fn safe(name: &str) -> Option<String> {
     let last = name.rsplit(['/', '\\']).next()?.trim_start_matches('.');
-    let is_safe = |c: char| c.is_alphanumeric() || "-_.".contains(c);
-    let safe = last.chars().map(|c| if is_safe(c) { c } else { '_' });
-    Some(safe.take(60).collect()).filter(|name: &String| !name.is_empty())
+    let safe = last.replace(|c: char| !c.is_alphanumeric() && !"-_.".contains(c), "_");
+    Some(safe.chars().take(60).collect()).filter(|name: &String| !name.is_empty())
 }

@@ -9,7 +9,9 @@ use corelane::config::raw::RawConfig;
 use corelane::config::{Config, cidr, duration, listen};
 use corelane::cores::{CoreSelection, select};
 use corelane::files::Policy;
+use corelane::files::header_rules::HeaderRule;
 use corelane::files::path::{Located, directory_location, locate};
+use corelane::files::redirects::Redirects;
 use corelane::http::{
     BodyDecoder, BodyLimits, Framing, HeadLimits, HeadParser, HttpDate, Refusal, RequestHead,
     Selection, TargetForm, Validators, Verdict, chunk, last_chunk,
@@ -159,6 +161,50 @@ pub(crate) fn path(input: &[u8]) {
     }
 }
 
+/// Redirects are refused, or lead where the operator says, whatever is asked for. The lines are rules, but
+/// for the last: the path and the query of a request.
+pub(crate) fn redirect(input: &[u8]) {
+    let Ok(text) = std::str::from_utf8(input) else {
+        return;
+    };
+    let (rules, asked) = text.rsplit_once('\n').unwrap_or(("", text));
+    let rules = rules.lines().filter_map(|line| line.parse().ok());
+    let Ok(redirects) = Redirects::new(rules.collect()) else {
+        return;
+    };
+    let (path, query) = match asked.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (asked, None),
+    };
+    let Some(found) = redirects.find(path) else {
+        return;
+    };
+    assert!(matches!(
+        found.rule().status().as_u16(),
+        301 | 302 | 307 | 308
+    ));
+    let location = found.location("", query);
+    assert!(
+        location
+            .bytes()
+            .all(|octet| octet.is_ascii_graphic() && octet != b'\\')
+    );
+    let to = found.rule().as_str().split_once('=').expect("FROM=TO").1;
+    if to.starts_with('/') {
+        assert!(location.starts_with('/') && !location.starts_with("//"));
+        // Whatever can be asked for does not become what cannot.
+        let path = location.split(['?', '#']).next().unwrap_or_default();
+        assert!(locate(path.as_bytes()).is_ok(), "{location}");
+        return;
+    }
+    let authority = |url: &str| {
+        let url: http::Uri = url.parse().expect("a URL");
+        url.authority().expect("a host").clone()
+    };
+    let to = to.split(['*', '?', '#', ' ']).next().unwrap_or_default();
+    assert_eq!(authority(&location), authority(to));
+}
+
 /// A configuration is refused in whole lines, or is the same when it is written down and read
 /// again; so is each kind of value.
 pub(crate) fn config(input: &[u8]) {
@@ -175,6 +221,7 @@ pub(crate) fn config(input: &[u8]) {
         Ok(mut config) => {
             assert!(!config.listen.is_empty());
             assert!(config.shutdown_timeout <= limits::SHUTDOWN_TIMEOUT);
+            assert!(config.shutdown_delay <= limits::SHUTDOWN_TIMEOUT);
             // Any text names a folder, or a file, so there is nothing to check about it.
             config.root = PathBuf::from(".");
             if let Some(log) = &mut config.access_log {
@@ -202,6 +249,11 @@ fn values(text: &str) {
     }
     if let Ok(length) = duration::parse(text, limits::SHUTDOWN_TIMEOUT) {
         assert!(length <= limits::SHUTDOWN_TIMEOUT);
+    }
+    if let Ok(rule) = text.parse::<HeaderRule>() {
+        let value = rule.value().to_str().expect("ASCII");
+        let written = format!("{}={}: {value}", rule.glob().as_str(), rule.name());
+        assert_eq!(written.parse(), Ok(rule));
     }
     if let Ok(selection) = text.parse::<CoreSelection>() {
         assert_eq!(selection.to_string().parse(), Ok(selection.clone()));
@@ -434,12 +486,14 @@ fn write_config(config: &Config) -> String {
         }
         None => String::new(),
     };
-    let timeout: Duration = config.shutdown_timeout;
+    let (timeout, delay): (Duration, Duration) = (config.shutdown_timeout, config.shutdown_delay);
     format!(
         "listen = [\"{listen}\"]\ncores = \"{cores}\"\nshutdown_timeout = \"{}ms\"\n\
+         shutdown_delay = \"{}ms\"\n\
          busy_poll = {busy_poll}\nserver_header = {server}\nlog_level = \"{log_level}\"\n\
          {access_log}[stats]\nenabled = {}\nallow = {allow}\n{}",
         timeout.as_millis(),
+        delay.as_millis(),
         stats.enabled,
         write_limits(&config.limits),
     )

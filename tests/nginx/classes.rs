@@ -142,6 +142,15 @@ pub(crate) const CLASSES: &[Class] = &[
         },
     },
     Class {
+        name: "a rule's field where no range can be met",
+        why: "416 is an error, and errors have none of the file's fields; of nginx's, all but this",
+        is: |_, ours, theirs| {
+            (ours.status, theirs.status) == (416, 416)
+                && ours.rule.is_none()
+                && theirs.rule.is_some()
+        },
+    },
+    Class {
         name: "ranges that are none",
         why: "they are ignored (RFC 9110 §14.2)",
         is: |request, ours, theirs| {

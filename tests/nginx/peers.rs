@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use corelane::files::Policy;
+use corelane::files::redirects::Redirects;
 use corelane::http::ContentCoding;
 use corelane::{App, Running, Server};
 
@@ -26,10 +27,16 @@ pub(crate) struct Corelane {
 impl Corelane {
     pub(crate) fn start(tree: &Tree) -> Self {
         let root = tree.root();
-        let server = Server::bind("127.0.0.1:0").files(Policy {
+        let mut policy = Policy {
             precompressed: vec![ContentCoding::Gzip],
             ..Policy::default()
-        });
+        };
+        let rules = ["/old=/small.txt 301", "/moved/*=/sub/*"];
+        let rules = rules.iter().map(|rule| rule.parse().expect("a rule"));
+        policy.redirects = Redirects::new(rules.collect()).expect("rules");
+        let rule = "*.css=X-Rule: css";
+        policy.response_headers.add(rule).expect("a rule");
+        let server = Server::bind("127.0.0.1:0").files(policy);
         let running = server.start(move |_| App::new().files("/", &root));
         let running = running.expect("the server starts");
         let address = running.addresses()[0];
@@ -112,7 +119,10 @@ fn write_configuration(tree: &Tree, address: SocketAddr) -> PathBuf {
          default_type application/octet-stream;\n\
          charset utf-8;\ncharset_types text/plain text/css;\n\
          gzip_static on;\ngzip_vary on;\nabsolute_redirect off;\n\
-         server {{\nlisten {address};\nroot {root};\nindex index.html;\n}}\n}}\n"
+         server {{\nlisten {address};\nroot {root};\nindex index.html;\n\
+         location = /old {{ return 301 /small.txt$is_args$args; }}\n\
+         location ^~ /moved/ {{ rewrite ^/moved/(.*)$ /sub/$1 redirect; }}\n\
+         location ~ \\.css$ {{ add_header X-Rule css; }}\n}}\n}}\n"
     );
     let path = tree.beside().join("nginx.conf");
     std::fs::write(&path, text).expect("a file");

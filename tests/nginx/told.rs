@@ -15,6 +15,8 @@ pub(crate) struct Told {
     pub(crate) modified: Option<String>,
     pub(crate) location: Option<String>,
     pub(crate) varies: bool,
+    /// The field that a rule gives to style sheets.
+    pub(crate) rule: Option<String>,
     /// The content; of several parts each with its place.
     pub(crate) parts: Vec<(String, Vec<u8>)>,
     /// It is the server's own, and not compared.
@@ -51,6 +53,7 @@ impl Told {
             content_range: owned("content-range"),
             modified: owned("last-modified").filter(|_| response.status < 400),
             location: owned("location"),
+            rule: owned("x-rule"),
             varies: is_content && response.fields.iter().any(varies),
             parts,
             tag: owned("etag"),
@@ -68,6 +71,7 @@ impl PartialEq for Told {
             && self.modified == other.modified
             && self.location == other.location
             && self.varies == other.varies
+            && self.rule == other.rule
             && self.parts == other.parts
     }
 }
@@ -81,7 +85,7 @@ impl fmt::Debug for Told {
             .collect();
         write!(
             f,
-            "{} length {:?}, {:?} {:?}, range {:?}, modified {:?}, location {:?}, varies {}, {parts:?}",
+            "{} length {:?}, {:?} {:?}, range {:?}, modified {:?}, location {:?}, varies {}, rule {:?}, {parts:?}",
             self.status,
             self.length,
             self.media_type,
@@ -90,6 +94,7 @@ impl fmt::Debug for Told {
             self.modified,
             self.location,
             self.varies,
+            self.rule,
         )
     }
 }

@@ -1,12 +1,15 @@
 //! A folder served over sockets: what is in it, byte for byte, and nothing that is not.
 
 mod advisories;
+mod archive;
 mod browser;
 mod listing;
+mod named;
 mod pages;
 mod parts;
 mod policy;
 mod precompressed;
+mod redirects;
 mod remembered;
 mod sources;
 

@@ -7,6 +7,7 @@ use corelane::config::{Config, StatsAccess};
 use corelane::{App, Request, Running, Server, Shard};
 use serde_json::Value;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
@@ -154,6 +155,33 @@ fn a_route_of_the_app_tells_of_its_health_instead() {
     let routes = stats["routes"].as_array().expect("a list");
     let told = routes.iter().find(|route| route["route"] == "/healthz");
     assert_eq!(number(told.expect("a route"), "/count"), 1);
+}
+
+#[test]
+fn an_app_learns_of_an_announced_shutdown() {
+    let server = Server::bind(LOOPBACK).shutdown_delay(Duration::from_millis(500));
+    let own = |shard: &Shard| {
+        let leaving = shard.leaving();
+        App::new().get("/healthz", move |_: Request| {
+            let told = leaving.is_announced().to_string();
+            async { told }
+        })
+    };
+    let running = server.start(own).expect("the server starts");
+    let address = running.addresses()[0];
+    let mut idle = Client::connect(address);
+    idle.get("/healthz");
+    assert_eq!(idle.response().text(), "false");
+    std::thread::scope(|scope| {
+        scope.spawn(|| running.stop().expect("no shard failed"));
+        // The delay is over some time, but not before it was announced.
+        let mut told = false;
+        while !told {
+            idle.get("/healthz");
+            told = idle.response().text() == "true";
+        }
+        idle.assert_closed();
+    });
 }
 
 #[test]

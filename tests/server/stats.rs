@@ -2,11 +2,14 @@
 
 use super::app::{Served, app};
 use super::support::outside::not_run;
-use super::support::{Client, assert_adds_up, fresh_stats, number, scrape};
+use super::support::{Client, assert_adds_up, fresh_stats, number, scrape, wait_until};
 use corelane::config::{Config, StatsAccess, cidr};
+use corelane::cores::CoreSelection;
+use corelane::limits::STATS_FOLLOWERS;
 use corelane::{Request, Server};
 use serde_json::Value;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::num::NonZeroUsize;
 
 #[test]
 fn totals_are_exact() {
@@ -124,7 +127,7 @@ fn the_end_of_a_connection_is_counted_by_its_reason() {
         ("stopped", 0),
     ];
     // A connection counts as closed a little after its peer saw the end.
-    super::support::wait_until("every connection is closed", || {
+    wait_until("every connection is closed", || {
         number(&fresh_stats(served.address), "/connections/active") == 1
     });
     let stats = fresh_stats(served.address);
@@ -279,7 +282,7 @@ fn without_a_fresh_look_it_answers_from_its_own_copy() {
     let served = Served::new();
     Client::connect(served.address).assert_alive();
     let mut client = Client::connect(served.address);
-    super::support::wait_until("the merged statistics reach the shard", || {
+    wait_until("the merged statistics reach the shard", || {
         client.get("/stats");
         let stats = serde_json::from_slice(&client.response().body).expect("JSON");
         assert_adds_up(&stats);
@@ -293,7 +296,7 @@ fn bytes_behind_a_request_whose_handler_waits_hold_no_buffer() {
     let mut client = Client::connect(served.address);
     client.send("GET /never HTTP/1.1\r\nHost: a\r\n\r\nGET /next HTTP/1.1\r\nHost: a\r\n\r\n");
     let mut stats = fresh_stats(served.address);
-    super::support::wait_until("the handler waits", || {
+    wait_until("the handler waits", || {
         stats = fresh_stats(served.address);
         // That one and the one that asks.
         number(&stats, "/requests/in_flight") == 2
@@ -535,6 +538,28 @@ fn a_shutdown_ends_the_events_in_order() {
         while next_event(&mut follower).is_some() {}
         follower.assert_closed();
     });
+}
+
+#[test]
+fn as_many_follow_it_as_a_core_lets() {
+    let server = Server::bind("127.0.0.1:0").cores(CoreSelection::Count(NonZeroUsize::MIN));
+    let served = Served::on(server, app);
+    let follow = || {
+        let mut follower = Client::connect(served.address);
+        follower.get("/stats?format=sse");
+        let head = follower.head_response();
+        (head.status == 200).then_some(follower).ok_or(head.status)
+    };
+    let mut followers: Vec<_> = (0..STATS_FOLLOWERS)
+        .map(|_| follow().expect("a place"))
+        .collect();
+    assert_eq!(follow().err(), Some(503));
+    // Who only asks what it would get takes no place, and who leaves makes one.
+    let mut asking = Client::connect(served.address);
+    asking.send("HEAD /stats?format=sse HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(asking.try_response(true).expect("a response").status, 503);
+    followers.pop();
+    wait_until("there is a place", || follow().is_ok());
 }
 
 #[test]

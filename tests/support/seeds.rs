@@ -95,9 +95,20 @@ pub(crate) const PATHS: &[&[u8]] = &[
 ];
 
 /// Configuration files, and single values of options.
+/// Redirects, a line each, and in the last line what is asked for, without its first slash.
+pub(crate) const REDIRECTS: &[&[u8]] = &[
+    b"/old=/new\nold?a=b",
+    b"/a/*=/*\na/%5Cb/c",
+    b"/a/*=/b/*?c#d\n/a/b/*=/c 308\n/a/b/c=/d\na/b/c/d",
+    b"/a=/b\n/b=/a\na",
+    b"/*=https://example.org:81/x/* 301\na/b//?c",
+    b"/a/*=HTTP://[::1]/*\na/@example.com:1",
+    b"/caf%C3%A9/*=https://example.org?a\ncaf\xc3\xa9/",
+];
+
 pub(crate) const CONFIGS: &[&[u8]] = &[
     b"listen = [\"0.0.0.0:80\", \"[::]:80\"]\ncores = \"0,2-3\"\nroot = \"public\"\n",
-    b"shutdown_timeout = \"1500ms\"\nbusy_poll = true\n[stats]\nenabled = false\nallow = [\"10.0.0.0/8\"]\n",
+    b"shutdown_delay = \"2s\"\nshutdown_timeout = \"1500ms\"\nbusy_poll = true\n[stats]\nenabled = false\nallow = [\"10.0.0.0/8\"]\n",
     b"cores = 2\nlisten = '127.0.0.1:0'\n[stats]\nallow = \"fd00::/8\"\n",
     b"server_header = \"a\"\nlog_level = \"info\"\naccess_log = \"a\"\n[limits]\nhead_timeout = \"5s\"\nbody_bytes = \"10MiB\"\nconnections = 9\n",
     b"cores = \"all\" # every one\nlisten = []\nshutdown_timeout = \"30\"\n",
@@ -107,6 +118,8 @@ pub(crate) const CONFIGS: &[&[u8]] = &[
     b"0-3,8,1022-1023",
     b"24h",
     b"86400001ms",
+    b"[*]=X-A: b=c: \td ",
+    b"/assets/**=Link: </a.css>; rel=preload",
 ];
 
 /// Route templates, a line each, and in the last line the path that is asked for.

@@ -38,8 +38,10 @@ fn routes_that_exclude_each_other_are_both_named() {
         .get("/a/{y}", handler)
         .any("/b", handler)
         .any("/%62", handler)
-        .get("/a/{*z}", handler)
-        .mount("/a", handler);
+        .mount("/a", handler)
+        .mount("/a/", handler)
+        .any("/a/{*z}", handler)
+        .get("/a", handler);
     let at = |distance| at(line + distance);
     assert_eq!(
         problems(app),
@@ -55,9 +57,14 @@ fn routes_that_exclude_each_other_are_both_named() {
                 at(4)
             ),
             format!(
-                "GET /a/{{*z}} {} takes the same requests as GET /a/{{x}} {}",
-                at(6),
-                at(2)
+                "any /a/{{*rest}} {} takes the same requests as any /a/{{*rest}} {}",
+                at(7),
+                at(6)
+            ),
+            format!(
+                "any /a/{{*z}} {} takes the same requests as any /a/{{*rest}} {}",
+                at(8),
+                at(6)
             ),
         ]
     );
@@ -180,11 +187,14 @@ fn routes_that_live_together() {
         .get("/a/b", handler)
         .mount("/a/c", handler)
         .get("/a/c/d", handler)
+        .any("/a/c", handler)
+        .get("/{*rest}", handler)
+        .mount("/", handler)
         .route(Method::from_bytes(b"PURGE").unwrap(), "/{x}", handler)
         .fallback(handler);
     let router = app.build().unwrap();
     let ids: Vec<_> = router.routes().map(|route| route.id.0).collect();
-    assert_eq!(ids, (0..13).collect::<Vec<_>>());
+    assert_eq!(ids, (0..16).collect::<Vec<_>>());
 }
 
 #[test]

@@ -24,13 +24,13 @@ use super::path::{decode_lossy, segment_href};
 use crate::http::preferred_type;
 use crate::stats::rfc3339::rfc3339;
 
-const STYLE: &str = include_str!("style.css");
+const STYLE: &str = concat!(include_str!("../../page.css"), include_str!("style.css"));
 
 /// The value of Content-Security-Policy for the page: its own style, known by its SHA-256, and an empty
 /// icon.
 pub(super) const POLICY: &str = concat!(
     "default-src 'none'; ",
-    "style-src 'sha256-zPaaU0fiasMEsD70h44FhGsF/GaBLfKH9sQrSBmaRLE='; ",
+    "style-src 'sha256-QR4qj+5+xeCGE3kyemdjAn9tduG7FiwWgVPokIWRbO8='; ",
     "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 );
 
@@ -65,6 +65,8 @@ pub(super) struct Writer {
     asked: Asked,
     /// In which order the entries come.
     order: Order,
+    /// Whether the folder can be downloaded.
+    has_archive: bool,
     written_any: bool,
 }
 
@@ -198,11 +200,13 @@ impl Place {
 }
 
 impl Writer {
-    /// Writes what was asked for, the entries in `order`.
-    pub(super) fn new(asked: Asked, order: Order) -> Self {
+    /// Writes what was asked for, the entries in `order`; a page has a link to the folder as an archive, if
+    /// it `has_archive`.
+    pub(super) fn new(asked: Asked, order: Order, has_archive: bool) -> Self {
         Self {
             asked,
             order,
+            has_archive,
             written_any: false,
         }
     }
@@ -297,6 +301,9 @@ impl Writer {
         match all {
             Some(all) => push_summary(all, out),
             None => out.push_str("Not sorted: in the order in which the file system has them"),
+        }
+        if self.has_archive {
+            out.push_str(" · <a href=\"?download=tar\">Download as tar</a>");
         }
         out.push_str("</p></header>\n<main><div class=\"card\"><table>\n<thead><tr>");
         for (key, title) in [

@@ -12,6 +12,7 @@ fn entry(name: &[u8], kind: Kind, length: u64) -> Entry<'_> {
     Entry {
         name,
         kind,
+        is_link: false,
         length,
         modified: 784_111_777,
     }
@@ -19,10 +20,14 @@ fn entry(name: &[u8], kind: Kind, length: u64) -> Entry<'_> {
 
 /// A listing of `entries` as `query` asks for it.
 fn written(query: &str, relative: &CStr, entries: &[Entry<'_>]) -> String {
+    written_by(query, relative, entries, false)
+}
+
+fn written_by(query: &str, relative: &CStr, entries: &[Entry<'_>], has_archive: bool) -> String {
     let asked = asked(query, "*/*").unwrap();
     let mut all = Entries::default();
     entries.iter().for_each(|entry| all.push(entry));
-    let mut writer = Writer::new(asked, asked.order);
+    let mut writer = Writer::new(asked, asked.order, has_archive);
     let mut out = String::new();
     writer.begin(&Place::new("/m%20", relative), Some(&all), &mut out);
     for entry in entries {
@@ -213,5 +218,14 @@ proptest! {
         let text = written("format=json", c".", &[entry(&name, Kind::File, 1)]);
         let value: serde_json::Value = serde_json::from_str(&text).unwrap();
         prop_assert_eq!(value["entries"][0]["href"].as_str(), Some(&*href));
+    }
+}
+
+#[test]
+fn a_page_has_a_link_to_the_archive_if_there_is_one() {
+    let link = "<a href=\"?download=tar\">";
+    for (query, expected) in [("", true), ("sort=none", true), ("format=json", false)] {
+        assert_eq!(written_by(query, c".", &[], true).contains(link), expected);
+        assert!(!written(query, c".", &[]).contains(link));
     }
 }

@@ -60,6 +60,12 @@ fn text(format: Format, selection: &Selection) -> String {
     String::from_utf8(written(format, selection)).expect("UTF-8")
 }
 
+/// What is told of how the program was built.
+const BUILT: &str = concat!(
+    r#"corelane_build_info{version="0.1.0",revision="v0.1.0-3-gabcdef",rustc="1.95.0","#,
+    r#"target="x86_64-unknown-linux-gnu",profile="release"}"#
+);
+
 #[test]
 fn text_for_prometheus() {
     let text = text(Format::Prometheus, &Selection::default());
@@ -67,7 +73,7 @@ fn text_for_prometheus() {
         r#"http_route="/\"a\\b\n",http_request_method="GET",http_response_status_class="2xx""#;
     for line in [
         "# TYPE corelane_build_info gauge".to_owned(),
-        r#"corelane_build_info{version="0.1.0"} 1"#.to_owned(),
+        format!("{BUILT} 1"),
         "process_start_time_seconds 1000".to_owned(),
         "# TYPE http_server_request_duration_seconds histogram".to_owned(),
         format!("http_server_request_duration_seconds_bucket{{{labels},le=\"1e-05\"}} 1"),
@@ -111,7 +117,7 @@ fn open_metrics_differ_in_names_units_and_the_end() {
     let text = text(Format::OpenMetrics, &Selection::default());
     for line in [
         "# TYPE corelane_build info",
-        r#"corelane_build_info{version="0.1.0"} 1"#,
+        &format!("{BUILT} 1"),
         "# UNIT http_server_request_duration_seconds seconds",
         "# TYPE corelane_responses counter",
         r#"corelane_responses_total{http_response_status_code="404"} 1"#,

@@ -83,6 +83,60 @@ fn rules_give_fields() {
 }
 
 #[test]
+fn rules_give_fields_to_what_is_sent_of_files() {
+    let tree = Tree::new();
+    let mut policy = Policy {
+        listing: true,
+        ..Policy::default()
+    };
+    for rule in [
+        "sub/*.css=X-Rule: first",
+        "*.css=x-rule: second",
+        "/**=X-All: all",
+    ] {
+        policy.response_headers.add(rule).expect("a rule");
+    }
+    let served = tree.serve_by(policy);
+    let mut client = Client::connect(served.address);
+    let table: &[(&str, &str, u16, Option<&str>, bool)] = &[
+        ("/sub/b.css", "", 200, Some("first"), true),
+        // Again, from what is remembered.
+        ("/sub/b.css", "", 200, Some("first"), true),
+        (
+            "/sub/b.css",
+            "Range: bytes=0-0\r\n",
+            206,
+            Some("first"),
+            true,
+        ),
+        (
+            "/sub/b.css",
+            "If-None-Match: *\r\n",
+            304,
+            Some("first"),
+            true,
+        ),
+        ("/sub/b.css", "If-Match: \"x\"\r\n", 412, None, false),
+        ("/sub/b.css", "Range: bytes=9999-\r\n", 416, None, false),
+        ("/a.txt", "", 200, None, true),
+        ("/sub", "", 301, None, false),
+        ("/none.css", "", 404, None, false),
+    ];
+    for &(target, fields, status, rule, is_of_file) in table {
+        client.send(format!("GET {target} HTTP/1.1\r\nHost: a\r\n{fields}\r\n"));
+        let response = client.response();
+        let what = format!("{target} {fields}: {response:?}");
+        assert_eq!(response.status, status, "{what}");
+        assert_eq!(response.field("x-rule"), rule, "{what}");
+        assert_eq!(
+            response.field("x-all"),
+            is_of_file.then_some("all"),
+            "{what}"
+        );
+    }
+}
+
+#[test]
 fn sockets_and_pipes_do_not_notice() {
     let tree = Tree::new();
     let _socket = UnixListener::bind(tree.root().join("socket")).expect("a socket");

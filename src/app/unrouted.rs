@@ -1,0 +1,77 @@
+//! What the router itself answers, for requests that have no handler.
+
+use std::rc::Rc;
+
+use http::header::{ALLOW, LOCATION};
+use http::{HeaderValue, Method, StatusCode};
+
+use super::layers::Layers;
+use super::response::Response;
+use super::router::Route;
+
+/// A request that has no handler.
+pub(crate) struct Unrouted {
+    why: Why,
+    /// What is around the answer: what the routes of the path share. `None` if the path has none,
+    /// for what its app has.
+    layers: Option<Rc<Layers>>,
+}
+
+/// Why a request has no handler.
+pub(super) enum Why {
+    NotFound,
+    /// It has a route with a slash more, or less.
+    Moved(HeaderValue),
+    NotImplemented,
+    /// A parameter of the path is not UTF-8.
+    NotText,
+    /// It asks for these methods.
+    Options(HeaderValue),
+    /// Its path has these methods only.
+    MethodNotAllowed(HeaderValue),
+}
+
+impl Unrouted {
+    /// A request with `method` for a path that answers the methods in `allow` with `routes`, none of
+    /// which takes it.
+    pub(super) fn method<'a>(
+        method: &Method,
+        allow: HeaderValue,
+        routes: impl Iterator<Item = &'a Rc<Route>>,
+    ) -> Unrouted {
+        let why = match *method {
+            Method::OPTIONS => Why::Options(allow),
+            _ => Why::MethodNotAllowed(allow),
+        };
+        why.within(Layers::shared(routes.map(|route| &route.layers)))
+    }
+
+    /// The answer, and what is around it: `None` for what its app has.
+    #[cold]
+    pub(super) fn into_response(self) -> (Response, Option<Rc<Layers>>) {
+        (self.why.into_response(), self.layers)
+    }
+}
+
+impl Why {
+    pub(super) fn within(self, layers: Option<Rc<Layers>>) -> Unrouted {
+        Unrouted { why: self, layers }
+    }
+
+    fn into_response(self) -> Response {
+        match self {
+            Why::NotFound => Response::error(StatusCode::NOT_FOUND, ""),
+            // RFC 9110 §15.4.9: 308 keeps the method.
+            Why::Moved(location) => {
+                Response::error(StatusCode::PERMANENT_REDIRECT, "").with_header(LOCATION, location)
+            }
+            Why::NotImplemented => Response::error(StatusCode::NOT_IMPLEMENTED, ""),
+            Why::NotText => Response::error(StatusCode::BAD_REQUEST, "The path is not UTF-8 text."),
+            Why::Options(allow) => Response::new(StatusCode::NO_CONTENT).with_header(ALLOW, allow),
+            // RFC 9110 §15.5.6: 405 carries Allow.
+            Why::MethodNotAllowed(allow) => {
+                Response::error(StatusCode::METHOD_NOT_ALLOWED, "").with_header(ALLOW, allow)
+            }
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! The values of `[files]`, each understood by itself.
+
+use std::ffi::CString;
+
+use http::HeaderValue;
+
+use crate::config::Mistake;
+use crate::files::glob::Glob;
+use crate::files::header_rules::HeaderRuleError;
+use crate::files::path::{self, Located};
+use crate::files::policy::{EntityTags, Symlinks};
+use crate::files::redirects::{Conflict, RedirectError, RedirectRule};
+use crate::files::variants;
+use crate::http::ContentCoding;
+
+pub(super) fn symlinks(text: &str) -> Result<Symlinks, Mistake> {
+    match text {
+        "never" => Ok(Symlinks::Never),
+        "beneath" => Ok(Symlinks::Beneath),
+        "any" => Ok(Symlinks::Any),
+        _ => Err(Mistake::new(
+            format!("'{text}' does not say which symbolic links are followed"),
+            "write never, beneath or any",
+        )),
+    }
+}
+
+pub(super) fn dot_files(text: &str) -> Result<bool, Mistake> {
+    match text {
+        "hide" => Ok(false),
+        "serve" => Ok(true),
+        _ => Err(Mistake::new(
+            format!("'{text}' does not say what becomes of dot-files"),
+            "write hide or serve",
+        )),
+    }
+}
+
+/// `NAME,NAME`.
+pub(super) fn index(text: &str) -> Result<Vec<CString>, Mistake> {
+    let parse = |name: &str| match CString::new(name) {
+        Ok(parsed) if path::is_name(name.as_bytes()) => Ok(parsed),
+        _ => Err(Mistake::new(
+            format!("'{name}' cannot be the name of a file"),
+            "write names without slashes, such as index.html,index.htm",
+        )),
+    };
+    text.split(',').map(|name| parse(name.trim())).collect()
+}
+
+/// A path as it is requested.
+pub(super) fn fallback(text: &str) -> Result<CString, Mistake> {
+    match path::locate(text.as_bytes()) {
+        Ok(Located::File { relative }) => Ok(relative),
+        _ => Err(Mistake::new(
+            format!("'{text}' is not the path of a file below the folder"),
+            "write it as it is requested, such as /index.html",
+        )),
+    }
+}
+
+pub(super) fn switch(text: &str) -> Result<bool, Mistake> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err(Mistake::new(
+            format!("'{text}' is neither on nor off"),
+            "write on or off",
+        )),
+    }
+}
+
+pub(super) fn etag(text: &str) -> Result<EntityTags, Mistake> {
+    match text {
+        "mtime" => Ok(EntityTags::Mtime),
+        "hash" => Ok(EntityTags::Hash),
+        _ => Err(Mistake::new(
+            format!("'{text}' is nothing that entity tags are made of"),
+            "write mtime or hash",
+        )),
+    }
+}
+
+/// Suffixes in order, each once, or `off`.
+pub(super) fn precompressed(text: &str) -> Result<Vec<ContentCoding>, Mistake> {
+    if text == "off" {
+        return Ok(Vec::new());
+    }
+    let mistake = || {
+        Mistake::new(
+            format!("'{text}' does not say which compressed files are served"),
+            "write off, or some of zst, br and gz with commas between them",
+        )
+    };
+    let mut codings = Vec::new();
+    for suffix in text.split(',').map(str::trim) {
+        let coding = variants::coding_of(suffix).ok_or_else(mistake)?;
+        if codings.contains(&coding) {
+            return Err(mistake());
+        }
+        codings.push(coding);
+    }
+    Ok(codings)
+}
+
+pub(super) fn glob(text: &str) -> Result<Glob, Mistake> {
+    text.parse().map_err(|error| {
+        Mistake::new(
+            format!("the glob '{text}' {error}"),
+            "write one such as *.bak, /private or /assets/**",
+        )
+    })
+}
+
+/// `GLOB=VALUE`. A glob has no `=`, but a value may.
+pub(super) fn cache_control(text: &str) -> Result<(Glob, HeaderValue), Mistake> {
+    let (glob, value) = text.split_once('=').ok_or_else(|| {
+        Mistake::new(
+            format!("'{text}' has no ="),
+            "write GLOB=VALUE, such as *.css=max-age=3600",
+        )
+    })?;
+    Ok((self::glob(glob)?, field_value(value)?))
+}
+
+/// `EXTENSION=TYPE`.
+pub(super) fn media_type(text: &str) -> Result<(Box<str>, HeaderValue), Mistake> {
+    let mistake = || {
+        Mistake::new(
+            format!("'{text}' gives no extension a media type"),
+            "write EXTENSION=TYPE, such as md=text/plain;charset=utf-8",
+        )
+    };
+    let (extension, media_type) = text.split_once('=').ok_or_else(mistake)?;
+    let extension = extension.strip_prefix('.').unwrap_or(extension);
+    let is_name = |c: char| c.is_ascii_graphic() && c != '/' && c != '.';
+    let has_slash = media_type.find('/').is_some_and(|slash| slash > 0);
+    if extension.is_empty() || !extension.chars().all(is_name) || !has_slash {
+        return Err(mistake());
+    }
+    let value = field_value(media_type)?;
+    Ok((extension.to_ascii_lowercase().into(), value))
+}
+
+fn field_value(text: &str) -> Result<HeaderValue, Mistake> {
+    let is_padded = text.trim_matches([' ', '\t']).len() != text.len();
+    match HeaderValue::from_str(text) {
+        Ok(value) if !is_padded && !text.is_empty() && text.is_ascii() => Ok(value),
+        _ => Err(Mistake::new(
+            format!("'{text}' cannot be the value of a field"),
+            "write visible ASCII without spaces around it",
+        )),
+    }
+}
+
+/// What is wrong with a rule for a field.
+pub(super) fn header_mistake(text: &str, error: HeaderRuleError) -> Mistake {
+    let mend = match &error {
+        HeaderRuleError::Glob(_) => "write one such as *.html, /about.html or /assets/**",
+        HeaderRuleError::Reserved { instead, .. } => instead,
+        HeaderRuleError::TooLong => "write a shorter one",
+        HeaderRuleError::TooMany => "give fields to more files with one glob",
+        _ => "write GLOB=NAME: VALUE, such as *.html=X-Frame-Options: DENY",
+    };
+    Mistake::new(format!("'{text}' {error}"), mend)
+}
+
+pub(super) fn redirect(text: &str) -> Result<RedirectRule, Mistake> {
+    text.parse().map_err(|error| {
+        let mend = match error {
+            RedirectError::Form => "write FROM=TO, such as /old=/new or '/old/*=/new/* 301'",
+            RedirectError::From => "write a path as it is requested, such as /old or /old/*",
+            RedirectError::To => {
+                "write a path as it is requested, or a URL, such as https://example.org/new"
+            }
+            RedirectError::Star => "end FROM with /*, and TO as well if the rest goes there",
+            RedirectError::Status => "write 301, 302, 307 or 308 at the end, or nothing for 302",
+            RedirectError::TooLong => "write a shorter one",
+        };
+        Mistake::new(format!("'{text}' {error}"), mend)
+    })
+}
+
+/// What is wrong with a redirect beside others.
+pub(super) fn redirect_conflict(text: &str, conflict: Conflict) -> Mistake {
+    let mend = match conflict {
+        Conflict::Twice => "keep one of them",
+        Conflict::Loop => "have one on the way lead elsewhere",
+        Conflict::TooMany => "redirect more paths with one rule, such as /old/*=/new/*",
+    };
+    Mistake::new(format!("'{text}' {conflict}"), mend)
+}

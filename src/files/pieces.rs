@@ -1,0 +1,67 @@
+//! The content of a response that is made while it is sent: a piece when the peer has taken the one
+//! before it, and no further ahead.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+
+use crate::app::{Body, BodyError, BodySource};
+
+/// Makes pieces. It waits for the disk between them, and hands itself back with each.
+pub(super) trait Maker: Sized + 'static {
+    /// Whether all pieces are made.
+    fn is_over(&self) -> bool;
+
+    /// Makes the next piece.
+    ///
+    /// # Errors
+    /// What it is made of cannot be read: the response breaks off.
+    fn make(self) -> impl Future<Output = (Self, io::Result<Bytes>)> + 'static;
+}
+
+type Making<M> = Pin<Box<dyn Future<Output = (M, io::Result<Bytes>)>>>;
+
+/// Pieces as the content of a response.
+struct Pieces<M> {
+    first: Option<Bytes>,
+    /// At hand while no piece is made.
+    maker: Option<M>,
+    making: Option<Making<M>>,
+}
+
+/// The content that begins with `first`, and has behind it what `maker` makes.
+pub(super) fn stream(first: Bytes, maker: impl Maker + Unpin) -> Body {
+    let pieces = Pieces {
+        first: Some(first),
+        maker: Some(maker),
+        making: None,
+    };
+    Body::stream(pieces, None)
+}
+
+impl<M: Maker + Unpin> BodySource for Pieces<M> {
+    fn poll_data(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, BodyError>>> {
+        let pieces = self.get_mut();
+        if let Some(first) = pieces.first.take() {
+            return Poll::Ready(Some(Ok(first)));
+        }
+        if let Some(maker) = pieces.maker.take() {
+            if maker.is_over() {
+                return Poll::Ready(None);
+            }
+            pieces.making = Some(Box::pin(maker.make()));
+        }
+        let Some(making) = &mut pieces.making else {
+            return Poll::Ready(None);
+        };
+        let (maker, piece) = ready!(making.as_mut().poll(cx));
+        pieces.making = None;
+        pieces.maker = Some(maker);
+        Poll::Ready(Some(piece.map_err(BodyError::from)))
+    }
+}

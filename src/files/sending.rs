@@ -1,0 +1,337 @@
+//! Answering with one file: from what the core remembers of it (`cache.rs`), or by opening it, with what
+//! of it is remembered from then on.
+//!
+//! ```text
+//! Wanted ─ remembered and fresh ─────────────────▶ answer
+//!        └ looked at ─ remembered, and the same ─▶ answer
+//!                    └ variants ─open─▶ Representation ─▶ remembered ─▶ answer
+//! ```
+
+use std::cell::Cell;
+use std::ffi::{CStr, CString};
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+
+use http::Method;
+
+use super::answer::{from_kept, from_memory, from_open};
+use super::cache::{Content, Entry, Kept, Key};
+use super::decision::Seen;
+use super::policy::EntityTags;
+use super::refusal::Refusal;
+use super::representation::Representation;
+use super::resolve::{self, Found};
+use super::root::Release;
+use super::service::Served;
+use super::transfer::{Held, is_change};
+use super::variants::{Variant, Variants};
+use super::version::Version;
+use crate::app::{Request, Response};
+use crate::http::ContentCoding;
+use crate::limits::{CACHED_FILE_BYTES, FILE_ATTEMPTS, HASHED_FILE_BYTES};
+
+/// A file that a request is to be answered with.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    /// Whose method, conditions, ranges and preferences count.
+    pub(super) request: &'a Request,
+    /// What the file is remembered by: what leads to it, by whatever decisions, again and again.
+    pub(super) name: &'a [u8],
+}
+
+/// How much of a file is remembered.
+pub(super) enum Remembering {
+    /// All of it.
+    Whole,
+    /// Where it can be read.
+    Open,
+}
+
+impl<'a> Wanted<'a> {
+    /// What `request` asks for below the mount that it came to.
+    pub(super) fn below_mount(request: &'a Request) -> Self {
+        let name = request.rest().as_bytes();
+        Self { request, name }
+    }
+}
+
+impl Served {
+    /// The response from what can be believed without a look, and is in memory.
+    pub(super) fn at_once(
+        &self,
+        release: &Release,
+        wanted: Wanted<'_>,
+        now_ns: u64,
+    ) -> Option<Response> {
+        let file = self.recall(release, wanted, now_ns)?;
+        let entry = self.selected(&file, wanted)?;
+        let kept = entry.kept.as_ref()?;
+        let Content::Whole(content) = &kept.content else {
+            return None;
+        };
+        self.cache.hit();
+        let representation = &kept.representation;
+        Some(from_memory(
+            representation,
+            content,
+            wanted.request,
+            &self.boundaries,
+        ))
+    }
+
+    /// The response from what can be believed without a look.
+    pub(super) async fn remembered(
+        &self,
+        release: &Release,
+        wanted: Wanted<'_>,
+        now_ns: u64,
+    ) -> Option<Response> {
+        let file = self.recall(release, wanted, now_ns)?;
+        self.answer(&file, wanted).await
+    }
+
+    /// The response with the file at `relative`, of which `version` was seen at `now_ns`.
+    pub(super) async fn file(
+        &self,
+        release: &Release,
+        wanted: Wanted<'_>,
+        relative: CString,
+        version: Version,
+        now_ns: u64,
+    ) -> Result<Response, Refusal> {
+        let variants = self.variants(release, relative, version, |_, _| ()).await;
+        let variants = variants.map_err(|error| Refusal::failed(error, wanted.name))?;
+        let file = self.cache.get(self.key(wanted, None));
+        let is_same =
+            |file: &Rc<Entry>| file.release == release.number && file.variants == variants;
+        if let Some(file) = file.filter(is_same) {
+            file.looked_ns.set(now_ns);
+            if let Some(response) = self.answer(&file, wanted).await {
+                return Ok(response);
+            }
+        }
+        self.cache.miss();
+        self.serve(release, variants, Some(now_ns), wanted).await
+    }
+
+    /// The response with the file at `relative`, of which `version` was seen, in place of what is wanted,
+    /// by whose name it is not remembered.
+    pub(super) async fn stand_in(
+        &self,
+        release: &Release,
+        wanted: Wanted<'_>,
+        relative: CString,
+        version: Version,
+    ) -> Result<Response, Refusal> {
+        let variants = self.variants(release, relative, version, |_, _| ()).await;
+        let variants = variants.map_err(|error| Refusal::failed(error, wanted.name))?;
+        self.serve(release, variants, None, wanted).await
+    }
+
+    /// Forgets the file that is wanted, which is not there any more.
+    pub(super) fn forget(&self, wanted: Wanted<'_>) {
+        self.cache.remove(self.key(wanted, None));
+    }
+
+    /// What is remembered of the file that is wanted, if it can be believed.
+    fn recall(&self, release: &Release, wanted: Wanted<'_>, now_ns: u64) -> Option<Rc<Entry>> {
+        let file = self.cache.get(self.key(wanted, None))?;
+        file.is_fresh(release.number, now_ns).then_some(file)
+    }
+
+    /// What is remembered of the variant of `file` that is wanted.
+    fn selected(&self, file: &Rc<Entry>, wanted: Wanted<'_>) -> Option<Rc<Entry>> {
+        let variant = file.variants.choose(wanted.request.head());
+        if variant.coding.is_none() {
+            return Some(Rc::clone(file));
+        }
+        let entry = self.cache.get(self.key(wanted, variant.coding))?;
+        entry.is_variant_of(file, variant).then_some(entry)
+    }
+
+    /// The response from what is remembered of `file`; `None` if nothing is, or it has changed.
+    async fn answer(&self, file: &Rc<Entry>, wanted: Wanted<'_>) -> Option<Response> {
+        let entry = self.selected(file, wanted)?;
+        let kept = entry.kept.as_ref()?;
+        let version = entry.variant.version;
+        let answered = from_kept(kept, version, wanted.request, &self.boundaries).await;
+        let response = answered.ok()?;
+        self.cache.hit();
+        Some(response)
+    }
+
+    fn key<'a>(&self, wanted: Wanted<'a>, coding: Option<ContentCoding>) -> Key<'a> {
+        Key {
+            root: self.number,
+            path: wanted.name,
+            coding,
+        }
+    }
+
+    /// The file at `relative`, of which `version` was seen, with its neighbours; `told` is told what is
+    /// looked at.
+    pub(super) async fn variants(
+        &self,
+        release: &Release,
+        relative: CString,
+        version: Version,
+        mut told: impl FnMut(&CStr, Seen),
+    ) -> io::Result<Variants> {
+        let links = self.policy.symlinks;
+        let mut variants = Variants::new(relative.clone(), version);
+        for coding in self.policy.neighbours(&relative) {
+            let path = variants.path(Some(coding));
+            let seen = resolve::look(&self.ring, release, &path, links).await?;
+            told(&path, seen);
+            variants.saw(Some(coding), seen);
+        }
+        Ok(variants)
+    }
+
+    /// How much of `version` is remembered when `method` asks for it at `now`, or why nothing is.
+    pub(super) fn remembering(
+        &self,
+        method: &Method,
+        version: &Version,
+        now: Duration,
+    ) -> Result<Remembering, &'static str> {
+        if method == Method::HEAD {
+            Err("HEAD reads no file")
+        } else if !self.cache.remembers_any() {
+            Err("there is no memory for files")
+        } else if version.is_racy(now) {
+            Err("the file was changed just now")
+        } else if version.length() <= CACHED_FILE_BYTES as u64 {
+            Ok(Remembering::Whole)
+        } else {
+            Ok(Remembering::Open)
+        }
+    }
+
+    /// Serves one of `variants`, which were looked at at `looked_ns` if they are to be remembered: again
+    /// from the start if it is changed before anything is sent, and another if it is not there any more.
+    async fn serve(
+        &self,
+        release: &Release,
+        mut variants: Variants,
+        looked_ns: Option<u64>,
+        wanted: Wanted<'_>,
+    ) -> Result<Response, Refusal> {
+        for _ in 0..FILE_ATTEMPTS {
+            let links = self.policy.symlinks;
+            let coding = variants.choose(wanted.request.head()).coding;
+            let path = variants.path(coding);
+            let failed = |error| Refusal::failed(error, path.to_bytes());
+            let found = resolve::open(&self.ring, release, &path, links).await;
+            let found = found.map_err(failed)?;
+            let seen = match &found {
+                Ok(found) => Seen::File(found.version),
+                Err(absence) => Seen::Absent(*absence),
+            };
+            let is_served = variants.saw(coding, seen);
+            let found = match found {
+                Ok(found) if is_served => found,
+                Err(absence) if coding.is_none() => return Err(Refusal::absent(absence)),
+                _ => continue,
+            };
+            match self
+                .send(release, found, &variants, looked_ns, wanted)
+                .await
+            {
+                Ok(response) => return Ok(response),
+                Err(error) if is_change(&error) => {}
+                Err(error) => return Err(failed(error)),
+            }
+        }
+        Err(Refusal::Changing)
+    }
+
+    /// Sends what was `found`, the one of `variants` that the request gets.
+    async fn send(
+        &self,
+        release: &Release,
+        found: Found,
+        variants: &Variants,
+        looked_ns: Option<u64>,
+        wanted: Wanted<'_>,
+    ) -> io::Result<Response> {
+        let request = wanted.request;
+        let Found { file, version } = found;
+        let now = self.message_time();
+        let file = Rc::new(file);
+        let held = Held::new(Rc::clone(&file), version);
+        let is_hashed = self.policy.entity_tags == EntityTags::Hash;
+        let (held, tag) = if is_hashed && version.length() <= HASHED_FILE_BYTES {
+            self.tags.make(held, now).await?
+        } else {
+            (held, version.entity_tag(now))
+        };
+        let variant = variants.choose(request.head());
+        let representation = Representation::new(&self.policy, variants, variant, tag, now);
+        let remembering = self.remembering(request.method(), &version, now).ok();
+        let (Some(remembering), Some(looked_ns), true) =
+            (remembering, looked_ns, held.version() == version)
+        else {
+            return from_open(held, &representation, request, &self.boundaries).await;
+        };
+        let (held, content) = match remembering {
+            Remembering::Whole => {
+                let (held, content) = held.read(0, version.length() as usize).await;
+                (held, Content::Whole(content?.into()))
+            }
+            Remembering::Open => (held, Content::Open(file)),
+        };
+        if held.version() != version {
+            return from_open(held, &representation, request, &self.boundaries).await;
+        }
+        let kept = Kept {
+            representation,
+            content,
+        };
+        let entry = self.remember(release, variants, variant, kept, looked_ns, wanted);
+        let kept = entry.kept.as_ref().ok_or(io::ErrorKind::NotFound)?;
+        from_kept(kept, version, request, &self.boundaries).await
+    }
+
+    /// Remembers `kept` of `variant`, the one of `variants` that is wanted, which were looked at at
+    /// `looked_ns`.
+    fn remember(
+        &self,
+        release: &Release,
+        variants: &Variants,
+        variant: Variant,
+        kept: Kept,
+        looked_ns: u64,
+        wanted: Wanted<'_>,
+    ) -> Rc<Entry> {
+        let entry = |variant, kept| Entry {
+            variants: variants.clone(),
+            variant,
+            kept,
+            release: release.number,
+            looked_ns: Cell::new(looked_ns),
+        };
+        if variant.coding.is_some() {
+            let key = self.key(wanted, None);
+            let known = self.cache.get(key);
+            let is_known =
+                |known: &Rc<Entry>| known.release == release.number && known.variants == *variants;
+            if !known.as_ref().is_some_and(is_known) {
+                self.cache.insert(key, entry(variants.plain(), None));
+            }
+        }
+        let key = self.key(wanted, variant.coding);
+        self.cache.insert(key, entry(variant, Some(kept)))
+    }
+
+    /// The time since 1970 at which the response will be dated at the earliest. RFC 9110 §8.8.2.1: no
+    /// file may claim to be younger than its response, whatever its time says.
+    pub(super) fn message_time(&self) -> Duration {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
+        let now = Duration::new(now.tv_sec as u64, now.tv_nsec as u32);
+        // Responses are dated by the ring's clock, which stands still while its tasks run.
+        let behind_ns = self.ring.clock_ns().saturating_sub(self.ring.now_ns());
+        now.saturating_sub(Duration::from_nanos(behind_ns))
+    }
+}
