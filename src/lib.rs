@@ -43,7 +43,7 @@
 //! | [`server`] | configuring, starting and stopping a server |
 //! | [`shard`] | what a core owns, and lends to the function that makes its app |
 //! | [`ring`] | sockets, files, deadlines and wake-ups for handlers that need their own |
-//! | [`files`] | serving a folder |
+//! | [`files`] | serving a folder; its files from handlers: [`app::Folder`] |
 //! | [`net`] | connecting to other servers |
 //! | [`pool`] | a core's connections to another server |
 //! | `postgres`, `redis` | these servers, with the features of their names |

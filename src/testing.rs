@@ -16,7 +16,8 @@
 //! ```
 //!
 //! Handlers run whenever something was delivered or time has passed, until they wait for something
-//! else. Folders ([`App::files`](crate::App::files)) and `/stats` need a core, and are not there.
+//! else. Folders ([`App::files`](crate::App::files),
+//! [`Folder`](crate::app::Folder)) and `/stats` need a core, and are not there.
 //!
 //! A [`Cluster`] has several cores, for apps whose cores have to do with each other.
 //!

@@ -9,6 +9,7 @@ use http::Method;
 
 use super::access::AccessHook;
 use super::added::{Added, Named, Reach, Source, TrailingSlash};
+use super::folder::{Folder, SendNamed};
 use super::handler::Handler;
 use super::layers::Layers;
 use super::life::Life;
@@ -64,6 +65,8 @@ pub struct App {
     pub(super) added: Vec<Added>,
     pub(super) fallbacks: Vec<Added>,
     pub(super) hosts: Vec<HostApp>,
+    /// Those of apps within this one, too.
+    folders: Vec<Folder>,
     pub(super) trailing_slash: Option<TrailingSlash>,
     pub(super) problems: Vec<String>,
     pub(super) layers: Layers,
@@ -171,6 +174,14 @@ impl App {
         )
     }
 
+    /// Has the server open `folder`, of which handlers send files, before it serves anything.
+    ///
+    /// A server that cannot open the folder does not start.
+    pub fn folder(mut self, folder: &Folder) -> App {
+        self.folders.push(folder.clone());
+        self
+    }
+
     /// Adds all routes of `app` below `prefix`, which may have parameters: handlers find them beside
     /// those of their own templates.
     ///
@@ -196,6 +207,7 @@ impl App {
         app.seal();
         self.life.append(&mut app.life);
         self.access_hooks.append(&mut app.access_hooks);
+        self.folders.append(&mut app.folders);
         self.problems.extend(app.problems);
         let misplaced = app.hosts.iter().map(|host| {
             let HostApp {
@@ -246,6 +258,7 @@ impl App {
         let layers = app.seal();
         self.life.append(&mut app.life);
         self.access_hooks.append(&mut app.access_hooks);
+        self.folders.append(&mut app.folders);
         self.problems.append(&mut app.problems);
         let misplaced = app.hosts.iter().map(|inner| {
             format!(
@@ -322,8 +335,9 @@ impl App {
         self
     }
 
-    /// This app with its folders as routes, for each of which `open` gives the handler.
-    pub(crate) fn open_folders<H: Handler, E>(
+    /// This app with its folders as routes, for each of which `open` gives the handler, and with those
+    /// of its handlers open.
+    pub(crate) fn open_folders<H: Handler + SendNamed, E>(
         mut self,
         open: &impl Fn(&Path) -> Result<H, E>,
     ) -> Result<App, E> {
@@ -331,6 +345,9 @@ impl App {
             if let Source::Folder(folder) = &added.source {
                 added.source = Source::Handler(Rc::new(open(folder)?));
             }
+        }
+        for folder in &self.folders {
+            folder.open(open)?;
         }
         let opened = |host: HostApp| {
             let app = host.app.open_folders(open)?;

@@ -60,7 +60,8 @@ pub struct Config {
     /// The program's access log. Default: none. A [`Server`](crate::Server) has none of its own: see
     /// [`App::access_log`](crate::App::access_log).
     pub access_log: Option<AccessLog>,
-    /// How files are served: by `serve`, and below [`App::files`](crate::App::files).
+    /// How files are served: by `serve`, and those of [`App::files`](crate::App::files) and
+    /// [`App::folder`](crate::App::folder).
     pub files: Policy,
 }
 

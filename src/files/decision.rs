@@ -12,7 +12,7 @@ use std::fmt;
 use http::StatusCode;
 
 use super::media;
-use super::path::{Located, PathRefusal, locate};
+use super::path::{Located, PathRefusal, locate, locate_named};
 use super::policy::{Hidden, Policy};
 use super::version::Version;
 
@@ -179,6 +179,20 @@ fn begin_with(policy: &Policy, path: &[u8], is_navigation: bool, is_archive: boo
         return course.index(policy, folder, 0);
     }
     Step::Look(course)
+}
+
+/// Where the file lies that a handler calls `name`: a path below the folder as it is on the disk. It is
+/// served or nothing is, so there is one thing to look at: no page without its extension, no index, no
+/// listing and no fallback.
+///
+/// # Errors
+/// Why nothing there is served, whatever lies there.
+pub fn named(policy: &Policy, name: &[u8]) -> Result<CString, Reason> {
+    let relative = locate_named(name).ok_or(Reason::NoName)?;
+    match policy.hides(relative.to_bytes()) {
+        None => Ok(relative),
+        Some(hidden) => Err(Reason::Hidden(hidden)),
+    }
 }
 
 impl Step {
@@ -589,6 +603,34 @@ mod tests {
             let (decided, looked) = decide_by(&policy, path, true, &names);
             assert_eq!(&decided, decision, "{path}");
             assert_eq!(&looked, looks, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_looked_at_as_it_is_or_not_at_all() {
+        let policy = Policy {
+            hide: vec!["*.key".parse().unwrap()],
+            index: vec![c"index.html".to_owned()],
+            clean_urls: true,
+            fallback: Some(c"app.html".to_owned()),
+            ..Policy::default()
+        };
+        let dot = || Err(Reason::Hidden(Hidden::Dot));
+        let table: &[(&[u8], Result<CString, Reason>)] = &[
+            (b"a/b%41.txt", Ok(c"a/b%41.txt".to_owned())),
+            (b".well-known/x", Ok(c".well-known/x".to_owned())),
+            (b"a/../b", Err(Reason::NoName)),
+            (b"/a", Err(Reason::NoName)),
+            (b"", Err(Reason::NoName)),
+            (b".env", dot()),
+            (b"a/.git/config", dot()),
+            (
+                b"x.key",
+                Err(Reason::Hidden(Hidden::By("*.key".parse().unwrap()))),
+            ),
+        ];
+        for (name, expected) in table {
+            assert_eq!(&named(&policy, name), expected, "{}", name.escape_ascii());
         }
     }
 

@@ -8,7 +8,7 @@
 //! whose responses are made piece by piece (`pieces`); by
 //! `compressed`, which compresses them; by `answer`, which makes a response of what was read of
 //! a file. `sending` puts that together for one file, `refusal` where there is none, and `service` all of it for
-//! what is asked for below a mount.
+//! what is asked for below a mount; `named` sends the files that handlers name.
 
 mod answer;
 mod archive;
@@ -25,6 +25,7 @@ mod joint;
 mod listed;
 mod listing;
 pub mod media;
+mod named;
 pub mod path;
 mod pieces;
 pub mod policy;

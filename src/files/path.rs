@@ -85,6 +85,18 @@ pub fn locate(path: &[u8]) -> Result<Located, PathRefusal> {
     })
 }
 
+/// The path that `name` is, which a program gives: decoded already, and of a file. `None` if no file can
+/// have that name, as for [`locate`].
+pub fn locate_named(name: &[u8]) -> Option<CString> {
+    let is_found =
+        name.len() <= limits::PATH_BYTES && name.split(|&byte| byte == b'/').all(is_name);
+    if is_found {
+        CString::new(name).ok()
+    } else {
+        None
+    }
+}
+
 /// The `Location` for a request whose path, without a last slash, named the folder `relative`: the
 /// same path with the slash, and the query as it came, if there was one.
 ///
@@ -272,6 +284,44 @@ mod tests {
         assert!(locate(path.as_bytes()).is_ok());
         assert!(locate(format!("{path}/").as_bytes()).is_ok());
         assert_eq!(locate(format!("{path}n").as_bytes()), NONE);
+    }
+
+    #[test]
+    fn a_name_is_taken_as_it_is_or_not_at_all() {
+        let table: &[(&[u8], bool)] = &[
+            (b"a", true),
+            (b"a/b.txt", true),
+            (b"a b%41+?#", true),
+            (b"%2e%2e", true),
+            (b"\xff\n\\", true),
+            (b".env", true),
+            (b"...", true),
+            (b"", false),
+            (b".", false),
+            (b"..", false),
+            (b"/", false),
+            (b"/a", false),
+            (b"a/", false),
+            (b"a//b", false),
+            (b"./a", false),
+            (b"a/.", false),
+            (b"a/../b", false),
+            (b"../a", false),
+            (b"a/..", false),
+            (b"a\0", false),
+            (b"a\0/b", false),
+        ];
+        for (name, is_found) in table {
+            let expected = is_found.then(|| CString::new(*name).unwrap());
+            assert_eq!(locate_named(name), expected, "{}", name.escape_ascii());
+        }
+        let name = |bytes: usize| "n".repeat(bytes);
+        assert!(locate_named(name(limits::NAME_BYTES).as_bytes()).is_some());
+        assert!(locate_named(name(limits::NAME_BYTES + 1).as_bytes()).is_none());
+        let path = "n/".repeat(limits::PATH_BYTES / 2) + "n";
+        assert_eq!(path.len(), limits::PATH_BYTES);
+        assert!(locate_named(path.as_bytes()).is_some());
+        assert!(locate_named(format!("{path}n").as_bytes()).is_none());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Why no file is sent, and the response that it becomes.
+//! Why no file is sent, and the response or the error that it becomes.
 
 use std::io;
 
@@ -7,6 +7,12 @@ use rustix::io::Errno;
 
 use super::decision::{Absence, Reason};
 use crate::app::{Error, IntoResponse, Response};
+
+/// What a peer is told of a file that is changed whenever it is read.
+const CHANGING: (StatusCode, &str) = (
+    StatusCode::SERVICE_UNAVAILABLE,
+    "The file is being changed.",
+);
 
 /// Why no file is sent.
 #[derive(Debug)]
@@ -40,6 +46,17 @@ impl Refusal {
         };
         Refusal::Failed(Error::new(status, "").with_source(error))
     }
+
+    /// The error of a handler that meant to send a file.
+    pub(super) fn into_error(self) -> Error {
+        match self {
+            Refusal::Nothing(reason) => {
+                Error::new(reason.status(), "").with_source(reason.to_string())
+            }
+            Refusal::Changing => Error::new(CHANGING.0, CHANGING.1),
+            Refusal::Failed(error) => error,
+        }
+    }
 }
 
 impl IntoResponse for Refusal {
@@ -52,10 +69,7 @@ impl IntoResponse for Refusal {
                 };
                 Response::error(reason.status(), detail)
             }
-            Refusal::Changing => Response::error(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "The file is being changed.",
-            ),
+            Refusal::Changing => Response::error(CHANGING.0, CHANGING.1),
             Refusal::Failed(error) => error.into_response(),
         }
     }

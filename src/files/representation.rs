@@ -8,7 +8,7 @@ use http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, ETAG,
     LAST_MODIFIED, VARY,
 };
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, Method, StatusCode};
 
 use super::policy::Policy;
 use super::variants::{Variant, Variants};
@@ -119,8 +119,13 @@ impl Representation {
         self.length
     }
 
-    /// What the request with `head` gets.
+    /// What the request with `head` gets: by conditions and ranges with GET and HEAD alone (RFC 9110
+    /// §13.2.1, §14.2). With others, whose handler picked the file, it gets the whole, and nothing that
+    /// would be said of what its target is now.
     pub(super) fn answer(&self, head: &RequestHead, boundary: impl FnOnce() -> String) -> Outcome {
+        if !matches!(*head.method(), Method::GET | Method::HEAD) {
+            return Outcome::Whole(self.of_no_target());
+        }
         let entity_tag = self.tag.as_ref().and_then(|tag| tag.to_str().ok());
         let mut validators = Validators {
             entity_tag,
@@ -186,6 +191,16 @@ impl Representation {
                 .map(|(name, value)| (name.clone(), value.clone())),
         );
         fields.append(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        response
+    }
+
+    /// The response with the whole of what is not the representation of the request's target. RFC 9110
+    /// §8.8: its validators would be taken for those of what the request has made.
+    fn of_no_target(&self) -> Response {
+        let mut response = self.response(StatusCode::OK, &self.media_type);
+        for name in [&ETAG, &LAST_MODIFIED, &ACCEPT_RANGES] {
+            response.headers.remove(name);
+        }
         response
     }
 
@@ -261,6 +276,10 @@ mod tests {
     }
 
     fn answer_of(variants: &Variants, fields: &str) -> Outcome {
+        answer_to("GET", variants, fields)
+    }
+
+    fn answer_to(method: &str, variants: &Variants, fields: &str) -> Outcome {
         let mut policy = Policy {
             cache_control: vec![(
                 "*.txt".parse().unwrap(),
@@ -275,7 +294,7 @@ mod tests {
         ] {
             policy.response_headers.add(rule).unwrap();
         }
-        let bytes = format!("GET /a.txt HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
+        let bytes = format!("{method} /a.txt HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
         let parsed = HeadParser::default().parse(bytes.as_bytes(), &HeadLimits::default());
         let (head, _) = parsed.unwrap().unwrap();
         let tag = Some(HeaderValue::from_static(TAG));
@@ -328,6 +347,36 @@ mod tests {
                 assert_eq!(lines(&response), ["content-range: bytes */1000"]);
             }
             other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn other_methods_have_neither_conditions_nor_ranges_nor_validators() {
+        let variants = variants(CHANGED, &[ContentCoding::Gzip]);
+        let said = [
+            "content-type: text/plain; charset=utf-8",
+            "content-encoding: gzip",
+            "cache-control: max-age=5",
+            "x-a: b",
+            "content-security-policy: e",
+            "vary: Accept-Encoding",
+        ];
+        for fields in [
+            "",
+            "Range: bytes=0-9\r\n",
+            "Range: bytes=1000-\r\n",
+            "If-Match: \"x\"\r\n",
+            "If-None-Match: *\r\n",
+            "If-Unmodified-Since: Sun, 06 Nov 1994 08:49:36 GMT\r\n",
+        ] {
+            let fields = format!("Accept-Encoding: gzip\r\n{fields}");
+            match answer_to("POST", &variants, &fields) {
+                Outcome::Whole(response) => {
+                    assert_eq!(response.status, 200, "{fields}");
+                    assert_eq!(lines(&response), said, "{fields}");
+                }
+                other => panic!("{fields}: {other:?}"),
+            }
         }
     }
 

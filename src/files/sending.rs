@@ -34,7 +34,7 @@ use crate::limits::{CACHED_FILE_BYTES, FILE_ATTEMPTS, HASHED_FILE_BYTES};
 /// A file that a request is to be answered with.
 #[derive(Clone, Copy)]
 pub(super) struct Wanted<'a> {
-    /// Whose conditions, ranges and preferences count.
+    /// Whose method, conditions, ranges and preferences count.
     pub(super) request: &'a Request,
     /// What the file is remembered by: what leads to it, by whatever decisions, again and again.
     pub(super) name: &'a [u8],
@@ -200,7 +200,7 @@ impl Served {
         version: &Version,
         now: Duration,
     ) -> Result<Remembering, &'static str> {
-        if method != Method::GET {
+        if method == Method::HEAD {
             Err("HEAD reads no file")
         } else if !self.cache.remembers_any() {
             Err("there is no memory for files")

@@ -1,4 +1,5 @@
-//! Serves the regular files of a folder to GET and HEAD, below where it is mounted.
+//! Serves the regular files of a folder to GET and HEAD, below where it is mounted; `named.rs` sends
+//! those that handlers name.
 //!
 //! ```text
 //! path ─decision─▶ Look ─resolve─▶ Seen … ─▶ File ─sending─▶ whole, part, parts

@@ -110,7 +110,7 @@ impl Server {
         self
     }
 
-    /// How the folders of [`App::files`] are served. Default: [`Policy::default`].
+    /// How the folders of [`App::files`] and [`App::folder`] are served. Default: [`Policy::default`].
     pub fn files(mut self, policy: Policy) -> Self {
         self.config.files = policy;
         self

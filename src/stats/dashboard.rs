@@ -21,7 +21,11 @@ use serde_json::{Value, json};
 use std::vec::IntoIter;
 
 const PAGE: &str = include_str!("dashboard/page.html");
-const STYLE: &str = include_str!("dashboard/style.css");
+/// What all pages look like, and then what this one does.
+const STYLE: &str = concat!(
+    include_str!("../page.css"),
+    include_str!("dashboard/style.css")
+);
 const SCRIPT: &str = include_str!("dashboard/script.js");
 
 /// Where they stand in it.
@@ -32,7 +36,7 @@ const SCRIPT_PLACE: &str = "<script></script>";
 /// and its own server.
 pub(super) const POLICY: &str = concat!(
     "default-src 'none'; ",
-    "style-src 'sha256-qq54aqI+0z+T3POmt2619pIvLSsibfl6+HcpPxsz5cg='; ",
+    "style-src 'sha256-Rq1ANvZG2HEhcljsh6gJSbpYRTmNH+zO2L3BzYogsbg='; ",
     "script-src 'sha256-CiZ/7SElx6ombfuryo6lAPTBTvubkvsAaAatnwHHa98='; ",
     "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; ",
     "require-trusted-types-for 'script'; trusted-types 'none'"

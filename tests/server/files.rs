@@ -6,6 +6,7 @@ mod browser;
 #[cfg(all(feature = "compression-br", feature = "compression-zstd"))]
 mod compressed;
 mod listing;
+mod named;
 mod pages;
 mod parts;
 mod policy;

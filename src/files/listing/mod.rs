@@ -24,13 +24,13 @@ use super::path::{decode_lossy, segment_href};
 use crate::http::preferred_type;
 use crate::stats::rfc3339::rfc3339;
 
-const STYLE: &str = include_str!("style.css");
+const STYLE: &str = concat!(include_str!("../../page.css"), include_str!("style.css"));
 
 /// The value of Content-Security-Policy for the page: its own style, known by its SHA-256, and an empty
 /// icon.
 pub(super) const POLICY: &str = concat!(
     "default-src 'none'; ",
-    "style-src 'sha256-zPaaU0fiasMEsD70h44FhGsF/GaBLfKH9sQrSBmaRLE='; ",
+    "style-src 'sha256-QR4qj+5+xeCGE3kyemdjAn9tduG7FiwWgVPokIWRbO8='; ",
     "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 );
 

@@ -5,7 +5,7 @@ use std::os::unix::fs::FileExt;
 
 /// The strong entity tag of `target`: it is weak for the first moment of a version, so it is asked for
 /// until it is not.
-fn strong_tag(client: &mut Client, target: &str) -> String {
+pub(super) fn strong_tag(client: &mut Client, target: &str) -> String {
     loop {
         let tag = get(client, target).field("etag").expect("a tag").to_owned();
         if !tag.starts_with("W/") {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 /// Asks until the answer is `wanted`; until then it is one of `others`.
-fn until(client: &mut Client, target: &str, wanted: &str, others: &[&str]) {
+pub(super) fn until(client: &mut Client, target: &str, wanted: &str, others: &[&str]) {
     let begun = Instant::now();
     loop {
         let response = get(client, target);
