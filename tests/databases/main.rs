@@ -11,8 +11,7 @@ use corelane::testing::TestClient;
 use corelane::{App, Running, Server, Shard};
 use std::num::NonZeroUsize;
 use std::process::Command;
-use support::outside;
-use support::process::Process;
+use support::process::{self, Process};
 
 /// A server of one core.
 fn serve(factory: impl Fn(&Shard) -> App + Send + Sync + 'static) -> Running {
@@ -23,14 +22,7 @@ fn serve(factory: impl Fn(&Shard) -> App + Send + Sync + 'static) -> Running {
 /// The example `name` as a program of its own, which finds its database by the environment's `variable`;
 /// `None` where it is not built.
 fn example(name: &str, variable: &str, url: &str) -> Option<Process> {
-    let test = std::env::current_exe().expect("a program");
-    let built = test.ancestors().nth(2).expect("a folder").join("examples");
-    let program = built.join(name);
-    if !program.exists() {
-        outside::not_run(&format!("{} is not built", program.display()));
-        return None;
-    }
-    let mut command = Command::new(program);
+    let mut command = Command::new(process::example(name)?);
     command.env(variable, url).args(["--listen", "127.0.0.1:0"]);
     Some(Process::spawn(&mut command))
 }

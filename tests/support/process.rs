@@ -1,6 +1,6 @@
 //! The server as a process: started, listened to on standard error, signalled, and waited for.
 
-use super::PATIENCE;
+use super::{PATIENCE, outside};
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -28,6 +28,16 @@ pub(crate) struct End {
     pub(crate) code: Option<i32>,
     /// What it wrote to standard error and nobody had taken.
     pub(crate) lines: Vec<String>,
+}
+
+/// The example `name` as a program, as it was built last; `None`, and that is said loudly, where it was not.
+/// Cargo builds examples when it runs all tests, and not for one file of them.
+pub(crate) fn example(name: &str) -> Option<PathBuf> {
+    let test = std::env::current_exe().expect("a program");
+    let built = test.ancestors().nth(2).expect("a folder").join("examples");
+    let program = built.join(name);
+    let is_built = program.exists() || outside::not_run(&format!("{program:?} is not built"));
+    is_built.then_some(program)
 }
 
 impl Process {
