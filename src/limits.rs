@@ -430,6 +430,13 @@ pub const FILE_FIELD_BYTES: usize = 8 * 1024;
 /// each takes as long as its glob does.
 pub const FILE_FIELD_RULES: usize = 256;
 
+/// Longest redirect of the files' rules, as it is written, in bytes. Beyond it: refused.
+pub const REDIRECT_BYTES: usize = 4 * 1024;
+
+/// Most redirects of the files' rules. Beyond it: refused. Cost: a request takes as long with one as with
+/// all, but proving them takes up to the square.
+pub const REDIRECTS: usize = 1024;
+
 /// Submission entries of a shard's socket ring. Cost: 68 bytes each, locked.
 pub const RING_ENTRIES: u32 = 1024;
 
@@ -462,6 +469,7 @@ const _: () = assert!(POOL_IDLE.as_nanos() < POOL_LIFETIME.as_nanos());
 const _: () = assert!(2 * CONNECT_TIMEOUT.as_nanos() < POOL_WAIT.as_nanos());
 const _: () = assert!(RECONNECT_PAUSE.as_nanos() < RECONNECT_PAUSE_MAX.as_nanos());
 const _: () = assert!(NAME_BYTES < PATH_BYTES);
+const _: () = assert!(REDIRECT_BYTES < REQUEST_LINE_BYTES);
 const _: () = assert!(LISTING_SLICE_ENTRIES < LISTING_ENTRIES);
 const _: () = assert!(OPEN_FILES < RESERVED_DESCRIPTORS);
 const _: () =

@@ -73,6 +73,7 @@ pub(crate) use life::Life;
 pub use middleware::{Middleware, Next};
 #[cfg(feature = "multipart")]
 pub use multipart::{Multipart, Part};
+pub(crate) use path::normal as normal_path;
 pub use plan::AppError;
 pub use redirect::Redirect;
 pub use request::Request;

@@ -151,6 +151,11 @@ pub(super) struct FilesArgs {
     #[arg(long, value_name = "GLOB=NAME: VALUE")]
     response_header: Vec<String>,
 
+    /// Path that is redirected, and the path or the URL that it leads to, such as /old=/new or
+    /// '/old/*=/new/* 301'; 302 without another status; repeatable
+    #[arg(long, value_name = "FROM=TO[ STATUS]")]
+    redirect: Vec<String>,
+
     /// Media type of an extension, such as md=text/plain, repeatable
     #[arg(long, value_name = "EXT=TYPE")]
     media_type: Vec<String>,
@@ -206,6 +211,7 @@ impl FilesArgs {
             etag: one("--etag", self.etag),
             cache_control: list("--cache-control", self.cache_control),
             response_headers: list("--response-header", self.response_header),
+            redirects: list("--redirect", self.redirect),
             media_types: list("--media-type", self.media_type),
             precompressed: one("--precompressed", self.precompressed),
             compress: one("--compress", self.compress),

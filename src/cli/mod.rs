@@ -229,7 +229,7 @@ mod tests {
             ),
             (
                 "serve --symlinks any --dot-files serve --hide *.bak --hide /x --etag hash \
-                 --cache-control *.css=no-cache --response-header *.css=X-A:b \
+                 --cache-control *.css=no-cache --response-header *.css=X-A:b --redirect /a=/b \
                  --media-type x=text/x --precompressed off --file-cache 0 --tar --compress off",
                 Config {
                     files: crate::files::Policy {
@@ -246,6 +246,10 @@ mod tests {
                             rules.add("*.css=X-A: b").unwrap();
                             rules
                         },
+                        redirects: crate::files::redirects::Redirects::new(vec![
+                            "/a=/b".parse().unwrap(),
+                        ])
+                        .unwrap(),
                         media_types: [("x".into(), http::HeaderValue::from_static("text/x"))]
                             .into(),
                         precompressed: Vec::new(),

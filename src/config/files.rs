@@ -14,6 +14,7 @@ use super::{Mistake, prove, size};
 use crate::failure::Failure;
 use crate::files::header_rules::HeaderRules;
 use crate::files::policy::Policy;
+use crate::files::redirects::Redirects;
 
 /// What was written of it; `None` is what was not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,6 +31,8 @@ pub struct RawFiles {
     pub cache_control: Option<Vec<Written>>,
     /// `response_headers = "GLOB=NAME: VALUE"` or a list of them; `--response-header`.
     pub response_headers: Option<Vec<Written>>,
+    /// `redirects = "FROM=TO STATUS"` or a list of them; `--redirect`.
+    pub redirects: Option<Vec<Written>>,
     /// `media_types = "EXTENSION=TYPE"` or a list of them; `--media-type`.
     pub media_types: Option<Vec<Written>>,
     /// `precompressed = "zst,br,gz"`; `--precompressed`.
@@ -60,6 +63,7 @@ pub(super) struct FilesTable {
     etag: Option<Spanned<String>>,
     cache_control: Option<Spanned<Texts>>,
     response_headers: Option<Spanned<Texts>>,
+    redirects: Option<Spanned<Texts>>,
     media_types: Option<Spanned<Texts>>,
     precompressed: Option<Spanned<String>>,
     compress: Option<Spanned<String>>,
@@ -86,6 +90,7 @@ impl FilesTable {
             etag: one("etag", self.etag),
             cache_control: all("cache_control", self.cache_control),
             response_headers: all("response_headers", self.response_headers),
+            redirects: all("redirects", self.redirects),
             media_types: all("media_types", self.media_types),
             precompressed: one("precompressed", self.precompressed),
             compress: one("compress", self.compress),
@@ -112,6 +117,7 @@ impl RawFiles {
             etag: over.etag.or(self.etag),
             cache_control: over.cache_control.or(self.cache_control),
             response_headers: over.response_headers.or(self.response_headers),
+            redirects: over.redirects.or(self.redirects),
             media_types: over.media_types.or(self.media_types),
             precompressed: over.precompressed.or(self.precompressed),
             compress: over.compress.or(self.compress),
@@ -137,6 +143,7 @@ impl RawFiles {
                 .unwrap_or(default.entity_tags),
             cache_control: list(&self.cache_control, faults, values::cache_control),
             response_headers: header_rules(&self.response_headers, faults),
+            redirects: redirects(&self.redirects, faults),
             media_types: list(&self.media_types, faults, values::media_type)
                 .into_iter()
                 .collect(),
@@ -178,4 +185,23 @@ fn header_rules(written: &Option<Vec<Written>>, faults: &mut Vec<Failure>) -> He
         }
     }
     rules
+}
+
+/// The redirects; all that are none are told, and of conflicts between the others the first.
+fn redirects(written: &Option<Vec<Written>>, faults: &mut Vec<Failure>) -> Redirects {
+    let (mut rules, mut places) = (Vec::new(), Vec::new());
+    for written in written.iter().flatten() {
+        if let Some(rule) = prove(Some(written), faults, values::redirect) {
+            rules.push(rule);
+            places.push(written);
+        }
+    }
+    match Redirects::new(rules) {
+        Ok(redirects) => redirects,
+        Err(error) => {
+            let written = places[error.place];
+            faults.push(written.fault(values::redirect_conflict(&written.text, error.why)));
+            Redirects::default()
+        }
+    }
 }

@@ -23,6 +23,12 @@ impl Files {
             points.push(("method", "only GET and HEAD are served".to_owned()));
             return points;
         }
+        if let Some(found) = served.policy.redirects.find(request.rest()) {
+            let location = found.location(request.before_rest(), request.query_str());
+            let rule = found.rule().as_str();
+            points.push(("redirect", format!("to {location}, by {rule}")));
+            return points;
+        }
         let release = served.root.release(served.ring.now_ns());
         let path = format!("/{}", request.rest());
         let decided = served

@@ -1,6 +1,6 @@
 //! Static files: serving a folder.
 //!
-//! Pure are what a folder is served by (`policy`, with `glob`, `media` and `header_rules`), what its paths mean (`path`),
+//! Pure are what a folder is served by (`policy`, with `glob`, `media`, `header_rules` and `redirects`), what its paths mean (`path`),
 //! what becomes of them (`decision`), what is served in place of a file (`variants`), what tells versions of a
 //! file apart (`version`), how a folder is listed (`entries`, `listing`), and what archives are made of (`tar`);
 //! what a core remembers of files (`cache`) does no I/O either. I/O is done by `root` and `resolve`, which open;
@@ -29,6 +29,7 @@ mod named;
 pub mod path;
 mod pieces;
 pub mod policy;
+pub mod redirects;
 mod refusal;
 mod representation;
 mod resolve;

@@ -105,17 +105,38 @@ pub fn locate_named(name: &[u8]) -> Option<CString> {
 pub fn directory_location(relative: &CStr, query: Option<&[u8]>) -> String {
     let path = relative.to_bytes();
     let mut location = String::with_capacity(path.len() + query.map_or(0, <[u8]>::len) + 3);
-    // `locate` gives no empty segment; the promise above holds for any other caller too.
-    for segment in path.split(|&byte| byte == b'/').filter(|s| !s.is_empty()) {
-        location.push('/');
-        encode_onto(segment, is_pchar, &mut location);
-    }
+    encode_segments_onto(path, &mut location);
     location.push('/');
     if let Some(query) = query {
-        location.push('?');
-        encode_onto(query, is_query_byte, &mut location);
+        query_onto(query, &mut location);
     }
     location
+}
+
+/// Adds the request path of `located`, as [`locate`] takes it. It is visible ASCII, begins with a slash and
+/// has no other before a name.
+pub(super) fn located_onto(located: &Located, out: &mut String) {
+    match located {
+        Located::File { relative } => encode_segments_onto(relative.to_bytes(), out),
+        Located::Directory { relative } => {
+            if relative.as_c_str() != c"." {
+                encode_segments_onto(relative.to_bytes(), out);
+            }
+            out.push('/');
+        }
+    }
+}
+
+/// Adds `query` with its question mark, as it came, but for what is no part of a URI.
+pub(super) fn query_onto(query: &[u8], out: &mut String) {
+    out.push('?');
+    encode_onto(query, is_query_byte, out);
+}
+
+/// Whether `text` is a path, a query or a fragment of a URI as it stands (RFC 3986 §3.3 to §3.5).
+pub(super) fn is_encoded(text: &[u8]) -> bool {
+    let mut decoded = Vec::with_capacity(text.len());
+    text.iter().all(|&byte| is_query_byte(byte)) && decode_onto(text, &mut decoded).is_ok()
 }
 
 /// A link to `name` from the listing of the folder that it lies in, with a slash behind a folder. Its
@@ -166,6 +187,14 @@ fn decode_onto(segment: &[u8], out: &mut Vec<u8>) -> Result<(), PathRefusal> {
 
 fn hex(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).map(|value| value as u8)
+}
+
+/// `locate` gives no empty segment; none is written for any other caller either.
+fn encode_segments_onto(path: &[u8], out: &mut String) {
+    for segment in path.split(|&byte| byte == b'/').filter(|s| !s.is_empty()) {
+        out.push('/');
+        encode_onto(segment, is_pchar, out);
+    }
 }
 
 fn encode_onto(bytes: &[u8], literal: fn(u8) -> bool, out: &mut String) {

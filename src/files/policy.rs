@@ -9,6 +9,7 @@ use http::HeaderValue;
 use super::glob::Glob;
 use super::header_rules::HeaderRules;
 use super::media;
+use super::redirects::Redirects;
 use crate::http::ContentCoding;
 use crate::limits::FILE_CACHE_BYTES;
 
@@ -29,6 +30,8 @@ pub struct Policy {
     pub cache_control: Vec<(Glob, HeaderValue)>,
     /// Other fields of the responses of files. Default: none.
     pub response_headers: HeaderRules,
+    /// Where requests are sent instead, before any file is looked at. Default: none.
+    pub redirects: Redirects,
     /// Media types by extension, in lower case and without its dot, before those of
     /// [`media`]. Default: none.
     pub media_types: BTreeMap<Box<str>, HeaderValue>,
@@ -102,6 +105,7 @@ impl Default for Policy {
             entity_tags: EntityTags::default(),
             cache_control: Vec::new(),
             response_headers: HeaderRules::default(),
+            redirects: Redirects::default(),
             media_types: BTreeMap::new(),
             precompressed: vec![
                 ContentCoding::Zstd,

@@ -6,6 +6,8 @@
 //!                                          └▶ a redirect, a listing, or a refusal
 //! ```
 //!
+//! A redirect that a rule makes (`redirects.rs`) is found before anything else, memory included.
+//!
 //! Where a file has compressed neighbours (`variants.rs`), all of them are looked at, and one is opened.
 //!
 //! A request path is decoded and judged by names first (`decision.rs`), but what keeps a request inside
@@ -116,6 +118,9 @@ impl Handler for Files {
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return Answer::ready(not_allowed(request.method()));
         }
+        if let Some(response) = self.0.redirected(&request) {
+            return Answer::ready(response);
+        }
         let served = Rc::clone(&self.0);
         let now_ns = served.ring.now_ns();
         let release = served.root.release(now_ns);
@@ -214,17 +219,32 @@ impl Served {
         }
     }
 
+    /// Sends to the folder at `relative`, with a slash behind it.
     fn redirect(&self, relative: &CStr, request: &Request) -> Result<Response, Refusal> {
         let query = request.query_str().map(str::as_bytes);
         let location = request.before_rest().to_owned() + &directory_location(relative, query);
+        let response = self.send_to(StatusCode::MOVED_PERMANENTLY, location);
+        response.ok_or(Refusal::Nothing(Reason::NoName))
+    }
+
+    /// The response of the rule that sends `request` elsewhere.
+    fn redirected(&self, request: &Request) -> Option<Response> {
+        let redirects = &self.policy.redirects;
+        if redirects.is_empty() {
+            return None;
+        }
+        let found = redirects.find(request.rest())?;
+        let location = found.location(request.before_rest(), request.query_str());
+        self.send_to(found.rule().status(), location)
+    }
+
+    fn send_to(&self, status: StatusCode, location: String) -> Option<Response> {
         // RFC 9110 §2.3: what is generated can be taken, too.
         if location.len() + AROUND_TARGET_BYTES > self.request_line_bytes {
-            return Ok(Response::error(StatusCode::URI_TOO_LONG, ""));
+            return Some(Response::error(StatusCode::URI_TOO_LONG, ""));
         }
-        let location =
-            HeaderValue::try_from(location).map_err(|_| Refusal::Nothing(Reason::NoName))?;
-        let response = Response::error(StatusCode::MOVED_PERMANENTLY, "");
-        Ok(response.with_header(LOCATION, location))
+        let location = HeaderValue::try_from(location).ok()?;
+        Some(Response::error(status, "").with_header(LOCATION, location))
     }
 
     /// Lists what lies in the folder at `relative`.

@@ -11,7 +11,7 @@ use std::process::Command;
 use std::time::{Duration, SystemTime};
 use tempfile::TempDir;
 
-const OPTIONS: [&str; 9] = [
+const OPTIONS: [&str; 11] = [
     "--cache-control",
     "*.css=max-age=60",
     "--hide",
@@ -20,6 +20,8 @@ const OPTIONS: [&str; 9] = [
     "raw=text/x-raw",
     "--response-header",
     "*.css=X-Frame-Options: DENY",
+    "--redirect",
+    "/old/*=/sub/* 308",
     "--tar",
 ];
 
@@ -177,6 +179,13 @@ fn what_is_explained_is_what_is_served() {
         ),
         ("GET", "/none", &["Accept: text/html"], 404, "none: missing"),
         ("GET", "/../x", &[], 404, "no file can have such a name"),
+        (
+            "HEAD",
+            "/old/a%20b?c=d",
+            &[],
+            308,
+            "to /sub/a%20b?c=d, by /old/*=/sub/* 308",
+        ),
         ("POST", "/a.css", &[], 405, "only GET and HEAD are served"),
     ];
     for (method, target, fields, status, why) in table {

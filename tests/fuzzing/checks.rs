@@ -11,6 +11,7 @@ use corelane::cores::{CoreSelection, select};
 use corelane::files::Policy;
 use corelane::files::header_rules::HeaderRule;
 use corelane::files::path::{Located, directory_location, locate};
+use corelane::files::redirects::Redirects;
 use corelane::http::{
     BodyDecoder, BodyLimits, Framing, HeadLimits, HeadParser, HttpDate, Refusal, RequestHead,
     Selection, TargetForm, Validators, Verdict, chunk, last_chunk,
@@ -158,6 +159,50 @@ pub(crate) fn path(input: &[u8]) {
         let path = location.split('?').next().unwrap_or_default();
         assert_eq!(locate(path.as_bytes()), Ok(Located::Directory { relative }));
     }
+}
+
+/// Redirects are refused, or lead where the operator says, whatever is asked for. The lines are rules, but
+/// for the last: the path and the query of a request.
+pub(crate) fn redirect(input: &[u8]) {
+    let Ok(text) = std::str::from_utf8(input) else {
+        return;
+    };
+    let (rules, asked) = text.rsplit_once('\n').unwrap_or(("", text));
+    let rules = rules.lines().filter_map(|line| line.parse().ok());
+    let Ok(redirects) = Redirects::new(rules.collect()) else {
+        return;
+    };
+    let (path, query) = match asked.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (asked, None),
+    };
+    let Some(found) = redirects.find(path) else {
+        return;
+    };
+    assert!(matches!(
+        found.rule().status().as_u16(),
+        301 | 302 | 307 | 308
+    ));
+    let location = found.location("", query);
+    assert!(
+        location
+            .bytes()
+            .all(|octet| octet.is_ascii_graphic() && octet != b'\\')
+    );
+    let to = found.rule().as_str().split_once('=').expect("FROM=TO").1;
+    if to.starts_with('/') {
+        assert!(location.starts_with('/') && !location.starts_with("//"));
+        // Whatever can be asked for does not become what cannot.
+        let path = location.split(['?', '#']).next().unwrap_or_default();
+        assert!(locate(path.as_bytes()).is_ok(), "{location}");
+        return;
+    }
+    let authority = |url: &str| {
+        let url: http::Uri = url.parse().expect("a URL");
+        url.authority().expect("a host").clone()
+    };
+    let to = to.split(['*', '?', '#', ' ']).next().unwrap_or_default();
+    assert_eq!(authority(&location), authority(to));
 }
 
 /// A configuration is refused in whole lines, or is the same when it is written down and read

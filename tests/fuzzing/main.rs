@@ -37,6 +37,7 @@ const BODY: Target = target("body", checks::body, seeds::BODIES);
 const TARGET: Target = target("target", checks::target, seeds::TARGETS);
 const DATE: Target = target("date", checks::date, seeds::DATES);
 const PATH: Target = target("path", checks::path, seeds::PATHS);
+const REDIRECT: Target = target("redirect", checks::redirect, seeds::REDIRECTS);
 const CONFIG: Target = target("config", checks::config, seeds::CONFIGS);
 const ROUTE: Target = target("route", checks::route, seeds::ROUTES);
 const CONNECTION: Target = target("connection", conversation::connection, seeds::CONNECTIONS);
@@ -95,6 +96,11 @@ fn file_paths() {
 }
 
 #[test]
+fn redirects() {
+    fuzz(REDIRECT);
+}
+
+#[test]
 fn configurations() {
     fuzz(CONFIG);
 }
@@ -132,6 +138,7 @@ fn every_target_has_seeds_and_a_program() {
         TARGET,
         DATE,
         PATH,
+        REDIRECT,
         CONFIG,
         ROUTE,
         CONNECTION,

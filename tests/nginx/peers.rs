@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use corelane::files::Policy;
+use corelane::files::redirects::Redirects;
 use corelane::http::ContentCoding;
 use corelane::{App, Running, Server};
 
@@ -30,6 +31,9 @@ impl Corelane {
             precompressed: vec![ContentCoding::Gzip],
             ..Policy::default()
         };
+        let rules = ["/old=/small.txt 301", "/moved/*=/sub/*"];
+        let rules = rules.iter().map(|rule| rule.parse().expect("a rule"));
+        policy.redirects = Redirects::new(rules.collect()).expect("rules");
         let rule = "*.css=X-Rule: css";
         policy.response_headers.add(rule).expect("a rule");
         let server = Server::bind("127.0.0.1:0").files(policy);
@@ -116,6 +120,8 @@ fn write_configuration(tree: &Tree, address: SocketAddr) -> PathBuf {
          charset utf-8;\ncharset_types text/plain text/css;\n\
          gzip_static on;\ngzip_vary on;\nabsolute_redirect off;\n\
          server {{\nlisten {address};\nroot {root};\nindex index.html;\n\
+         location = /old {{ return 301 /small.txt$is_args$args; }}\n\
+         location ^~ /moved/ {{ rewrite ^/moved/(.*)$ /sub/$1 redirect; }}\n\
          location ~ \\.css$ {{ add_header X-Rule css; }}\n}}\n}}\n"
     );
     let path = tree.beside().join("nginx.conf");

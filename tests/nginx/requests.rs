@@ -42,6 +42,13 @@ const PATHS: &[&str] = &[
     "/small.txt/",
     "/small.txt/x",
     "/none/none",
+    "/old",
+    "/old?a=b&c",
+    "/old/",
+    "/moved",
+    "/moved/",
+    "/moved/a.css",
+    "/moved/a%20b/?c",
 ];
 
 /// Paths written in odd ways.

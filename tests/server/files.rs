@@ -11,6 +11,7 @@ mod pages;
 mod parts;
 mod policy;
 mod precompressed;
+mod redirects;
 mod remembered;
 mod sources;
 

@@ -95,6 +95,17 @@ pub(crate) const PATHS: &[&[u8]] = &[
 ];
 
 /// Configuration files, and single values of options.
+/// Redirects, a line each, and in the last line what is asked for, without its first slash.
+pub(crate) const REDIRECTS: &[&[u8]] = &[
+    b"/old=/new\nold?a=b",
+    b"/a/*=/*\na/%5Cb/c",
+    b"/a/*=/b/*?c#d\n/a/b/*=/c 308\n/a/b/c=/d\na/b/c/d",
+    b"/a=/b\n/b=/a\na",
+    b"/*=https://example.org:81/x/* 301\na/b//?c",
+    b"/a/*=HTTP://[::1]/*\na/@example.com:1",
+    b"/caf%C3%A9/*=https://example.org?a\ncaf\xc3\xa9/",
+];
+
 pub(crate) const CONFIGS: &[&[u8]] = &[
     b"listen = [\"0.0.0.0:80\", \"[::]:80\"]\ncores = \"0,2-3\"\nroot = \"public\"\n",
     b"shutdown_delay = \"2s\"\nshutdown_timeout = \"1500ms\"\nbusy_poll = true\n[stats]\nenabled = false\nallow = [\"10.0.0.0/8\"]\n",

@@ -37,6 +37,7 @@ fn everything_written_is_taken() {
         tar = true
         cache = "1MiB"
         response_headers = ["*.html=X-A: b=c", "/**=X-B: d"]
+        redirects = ["/old=/new", "/a/*=https://example.org/* 301"]
         media_types = [".MD=text/plain", "log=text/plain;charset=utf-8"]
     "#;
     let value = HeaderValue::from_static;
@@ -57,6 +58,11 @@ fn everything_written_is_taken() {
             (glob("*.html"), value("no-cache")),
         ],
         response_headers,
+        redirects: Redirects::new(vec![
+            "/old=/new".parse().unwrap(),
+            "/a/*=https://example.org/* 301".parse().unwrap(),
+        ])
+        .unwrap(),
         media_types: [
             ("md".into(), value("text/plain")),
             ("log".into(), value("text/plain;charset=utf-8")),
@@ -116,6 +122,18 @@ fn what_is_wrong_is_told_with_its_place() {
              cache-control, which is the server's; give it a rule of its own",
         ),
         (
+            "redirects = '/a'",
+            "c.toml:2:13: files.redirects: '/a' has no =; write FROM=TO, such as",
+        ),
+        (
+            "redirects = ['/a=/b', '/b=/c?d', '/c=/a 301']",
+            "c.toml:2:14: files.redirects: '/a=/b' leads back to itself; have one on",
+        ),
+        (
+            "redirects = ['/a=/b', '/a=/c']",
+            "c.toml:2:23: files.redirects: '/a=/c' is about a path that another rule",
+        ),
+        (
             "media_types = 'md'",
             "c.toml:2:15: files.media_types: 'md' gives",
         ),
@@ -168,6 +186,18 @@ fn what_is_wrong_is_told_with_its_place() {
         assert_eq!(faults.len(), 1, "{faults:?}");
         assert!(faults[0].starts_with(start), "{text}: {faults:?}");
     }
+}
+
+/// A rule that is none makes no gap among the others.
+#[test]
+fn redirects_are_proved_one_by_one_and_together() {
+    let faults = files("redirects = ['/a', '/b=/c', '/d=/e 9', '/b=/f']").unwrap_err();
+    let told: Vec<_> = faults.iter().map(|fault| &fault[..12]).collect();
+    assert_eq!(
+        told,
+        ["c.toml:2:14:", "c.toml:2:29:", "c.toml:2:40:"],
+        "{faults:?}"
+    );
 }
 
 #[test]

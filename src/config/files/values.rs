@@ -10,6 +10,7 @@ use crate::files::glob::Glob;
 use crate::files::header_rules::HeaderRuleError;
 use crate::files::path::{self, Located};
 use crate::files::policy::{EntityTags, Symlinks};
+use crate::files::redirects::{Conflict, RedirectError, RedirectRule};
 use crate::files::variants;
 use crate::http::ContentCoding;
 
@@ -220,4 +221,30 @@ pub(super) fn header_mistake(text: &str, error: HeaderRuleError) -> Mistake {
         _ => "write GLOB=NAME: VALUE, such as *.html=X-Frame-Options: DENY",
     };
     Mistake::new(format!("'{text}' {error}"), mend)
+}
+
+pub(super) fn redirect(text: &str) -> Result<RedirectRule, Mistake> {
+    text.parse().map_err(|error| {
+        let mend = match error {
+            RedirectError::Form => "write FROM=TO, such as /old=/new or '/old/*=/new/* 301'",
+            RedirectError::From => "write a path as it is requested, such as /old or /old/*",
+            RedirectError::To => {
+                "write a path as it is requested, or a URL, such as https://example.org/new"
+            }
+            RedirectError::Star => "end FROM with /*, and TO as well if the rest goes there",
+            RedirectError::Status => "write 301, 302, 307 or 308 at the end, or nothing for 302",
+            RedirectError::TooLong => "write a shorter one",
+        };
+        Mistake::new(format!("'{text}' {error}"), mend)
+    })
+}
+
+/// What is wrong with a redirect beside others.
+pub(super) fn redirect_conflict(text: &str, conflict: Conflict) -> Mistake {
+    let mend = match conflict {
+        Conflict::Twice => "keep one of them",
+        Conflict::Loop => "have one on the way lead elsewhere",
+        Conflict::TooMany => "redirect more paths with one rule, such as /old/*=/new/*",
+    };
+    Mistake::new(format!("'{text}' {conflict}"), mend)
 }
