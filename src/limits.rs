@@ -479,7 +479,8 @@ const _: () = assert!(RING_BUFFERS.is_power_of_two() && RING_BUFFERS <= 1 << 15)
 const _: () = assert!(RING_ENTRIES <= RING_COMPLETIONS);
 const _: () = assert!(FILE_PIECE_BYTES > INLINE_BODY_BYTES);
 const _: () = assert!(
-    CODING_SLICE_BYTES % FILE_CODING_BYTES == 0 && FILE_PIECE_BYTES % CODING_SLICE_BYTES == 0
+    CODING_SLICE_BYTES.is_multiple_of(FILE_CODING_BYTES)
+        && FILE_PIECE_BYTES.is_multiple_of(CODING_SLICE_BYTES)
 );
 const _: () = assert!(READER_PIECE_BYTES > INLINE_BODY_BYTES);
 const _: () = assert!(INLINE_BODY_BYTES < GATHER_BYTES);
