@@ -1,7 +1,7 @@
 //! What a core remembers of files is never old, and never a mixture.
 
-use super::super::support::{PATIENCE, scrape};
 use super::super::support::client::Broken;
+use super::super::support::{PATIENCE, scrape};
 use super::*;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
