@@ -15,7 +15,6 @@ use super::error::{Error, Result};
 use super::extensions::Extensions;
 use super::headers::Headers;
 use super::layers::Layers;
-use super::params::Params;
 use super::path;
 use super::router::Route;
 use super::urls::{UrlError, Urls};
@@ -39,8 +38,8 @@ pub struct Request {
 /// What few requests have.
 #[derive(Debug)]
 struct Rare {
-    /// Where the route's parameters lie, if it has any.
-    located: Option<Located>,
+    /// The path in normal form, where that differs from the head's.
+    normal_path: Option<Box<str>>,
     /// The most that [`Request::bytes`] accepts, in bytes.
     body_limit: u64,
     /// What followed the content, once that was taken in one piece.
@@ -49,33 +48,10 @@ struct Rare {
     extensions: Extensions,
 }
 
-/// Where the parameters of a route lie in a request's path.
-#[derive(Debug)]
-pub(super) struct Located {
-    pub(super) params: Params,
-    /// The path in normal form, where that differs from the head's.
-    pub(super) normal_path: Option<Box<str>>,
-}
-
-impl Located {
-    /// The parameters `params` in `path`, the normal form of a request's path.
-    #[inline]
-    pub(super) fn new(params: Params, path: Cow<'_, str>) -> Located {
-        let normal_path = match path {
-            Cow::Borrowed(_) => None,
-            Cow::Owned(path) => Some(path.into_boxed_str()),
-        };
-        Located {
-            params,
-            normal_path,
-        }
-    }
-}
-
 impl Default for Rare {
     fn default() -> Rare {
         Rare {
-            located: None,
+            normal_path: None,
             body_limit: BODY_BYTES,
             trailers: None,
             extensions: Extensions::default(),
@@ -382,19 +358,22 @@ impl Request {
         self.body = body;
     }
 
-    /// Remembers what the router found.
+    /// Remembers what the router found, and the path in normal form where that differs from the head's.
     #[inline]
-    pub(super) fn set_route(&mut self, route: Rc<Route>, located: Option<Located>) {
+    pub(super) fn set_route(&mut self, route: Rc<Route>, normal_path: Option<Box<str>>) {
         self.route = Some(route);
-        if self.rare.is_some() || located.is_some() {
-            self.rare.get_or_insert_default().located = located;
+        if self.rare.is_some() || normal_path.is_some() {
+            self.rare.get_or_insert_default().normal_path = normal_path;
         }
     }
 
     /// The value at `index` of the route's parameters, as it stands in the path.
     fn parameter(&self, index: usize) -> Option<&str> {
-        let located = self.rare.as_ref()?.located.as_ref()?;
-        let path = located.normal_path.as_deref().unwrap_or(self.head.path());
-        located.params.get(path, index)
+        let normal_path = self
+            .rare
+            .as_ref()
+            .and_then(|rare| rare.normal_path.as_deref());
+        let path = normal_path.unwrap_or_else(|| self.head.path());
+        self.route.as_ref()?.places().values(path).nth(index)
     }
 }

@@ -14,8 +14,9 @@ use super::handler::{Answer, Handler};
 use super::hosts::Hosts;
 use super::layers::Layers;
 use super::methods::allow_value;
+use super::params::Places;
 use super::path;
-use super::request::{Located, Request};
+use super::request::Request;
 use super::response::Response;
 use super::site::Site;
 use super::unrouted::{Unrouted, Why};
@@ -73,6 +74,8 @@ pub(crate) struct Route {
     pub(super) name: Option<Box<str>>,
     /// The names of its parameters.
     pub(super) names: Vec<Box<str>>,
+    /// Where they lie in its paths.
+    pub(super) places: Places,
     pub(super) reach: Reach,
     /// Whether a path that differs in its last slash is redirected to it.
     pub(super) redirects: bool,
@@ -223,17 +226,21 @@ impl Router {
             return Ok(route);
         }
         let path = path::normal(request.path());
-        let Some((route, params)) = site.find(request.method(), &path)? else {
+        let found = match &path {
+            Cow::Borrowed(path) => site.find_by_parameters(request.method(), path)?,
+            Cow::Owned(path) => site.find(request.method(), path)?,
+        };
+        let Some(route) = found else {
             return self.find_elsewhere(site, request);
         };
         if let Cow::Owned(path) = &path
             && !route.reach.takes_octets()
-            && !params.values(path).all(path::is_text)
+            && !route.places.values(path).all(path::is_text)
         {
             return Err(Why::NotText.within(Some(Rc::clone(&route.layers))));
         }
-        let located = Located::new(params, path);
-        request.set_route(Rc::clone(route), Some(located));
+        let normal_path = path::if_other(path);
+        request.set_route(Rc::clone(route), normal_path);
         Ok(route)
     }
 
@@ -361,7 +368,12 @@ impl Route {
         self.names.len()
     }
 
-    /// The place of the parameter `name`.
+    /// Where its parameters lie in its paths.
+    pub(super) fn places(&self) -> &Places {
+        &self.places
+    }
+
+    /// The number of the parameter `name`.
     pub(crate) fn parameter(&self, name: &str) -> Option<usize> {
         self.names.iter().position(|other| **other == *name)
     }
