@@ -244,8 +244,9 @@ impl Request {
         }
     }
 
-    /// What follows the prefix of a [mount](super::App::mount): empty for the prefix itself, else
-    /// without its leading slash.
+    /// What follows the prefix of a [mount](super::App::mount), or of the app whose
+    /// [fallback](super::App::fallback) answers: empty for the prefix itself, else without its leading
+    /// slash.
     ///
     /// It is still percent-encoded where text would be ambiguous: `%2F`, `%25`, and octets that
     /// are not UTF-8. Everything else is decoded. Dot segments are left as they are.
