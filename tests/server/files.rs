@@ -3,6 +3,7 @@
 mod advisories;
 mod archive;
 mod browser;
+mod error_pages;
 mod listing;
 mod named;
 mod pages;
