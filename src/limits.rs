@@ -294,7 +294,7 @@ pub const LATENCY_DIGITS: u8 = 2;
 pub const RATE_INTERVAL_NS: u64 = 900_000_000;
 
 /// Most routes, each with one method, whose latencies a core tells apart. Beyond it: they are counted
-/// together, as `_other`. Cost: see [`Recorder`](crate::stats::Recorder), at most 390 KiB each.
+/// together, as `_other`. Cost: see [`Recorder`](crate::stats::Recorder), at most 95 KiB each.
 pub const STATS_ROWS: usize = 64;
 
 /// Most connections to the statistics' own address on each core. Beyond it: they wait to be accepted. Cost: a
