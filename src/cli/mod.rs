@@ -229,8 +229,8 @@ mod tests {
             ),
             (
                 "serve --symlinks any --dot-files serve --hide *.bak --hide /x --etag hash \
-                 --cache-control *.css=no-cache --response-header *.css=X-A:b --redirect /a=/b --error-page 404=/e \
-                 --media-type x=text/x --precompressed off --file-cache 0 --tar",
+                 --cache-control *.css=no-cache --response-header *.css=X-A:b --redirect /a=/b \
+                 --error-page 404=/e --media-type x=text/x --precompressed off --file-cache 0 --tar --compress off",
                 Config {
                     files: crate::files::Policy {
                         symlinks: crate::files::policy::Symlinks::Any,
@@ -258,6 +258,7 @@ mod tests {
                         media_types: [("x".into(), http::HeaderValue::from_static("text/x"))]
                             .into(),
                         precompressed: Vec::new(),
+                        compress: Vec::new(),
                         index: vec![c"index.html".to_owned()],
                         clean_urls: false,
                         fallback: None,

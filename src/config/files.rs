@@ -40,6 +40,8 @@ pub struct RawFiles {
     pub media_types: Option<Vec<Written>>,
     /// `precompressed = "zst,br,gz"`; `--precompressed`.
     pub precompressed: Option<Written>,
+    /// `compress = "zstd,br:6"`; `--compress`.
+    pub compress: Option<Written>,
     /// `index = "NAME,NAME"` or a list of such; `--index`.
     pub index: Option<Vec<Written>>,
     /// `clean_urls = true`; `--clean-urls`.
@@ -68,6 +70,7 @@ pub(super) struct FilesTable {
     error_pages: Option<Spanned<Texts>>,
     media_types: Option<Spanned<Texts>>,
     precompressed: Option<Spanned<String>>,
+    compress: Option<Spanned<String>>,
     index: Option<Spanned<Texts>>,
     clean_urls: Option<bool>,
     fallback: Option<Spanned<String>>,
@@ -95,6 +98,7 @@ impl FilesTable {
             error_pages: all("error_pages", self.error_pages),
             media_types: all("media_types", self.media_types),
             precompressed: one("precompressed", self.precompressed),
+            compress: one("compress", self.compress),
             index: all("index", self.index),
             clean_urls: self.clean_urls,
             fallback: one("fallback", self.fallback),
@@ -122,6 +126,7 @@ impl RawFiles {
             error_pages: over.error_pages.or(self.error_pages),
             media_types: over.media_types.or(self.media_types),
             precompressed: over.precompressed.or(self.precompressed),
+            compress: over.compress.or(self.compress),
             index: over.index.or(self.index),
             clean_urls: over.clean_urls.or(self.clean_urls),
             fallback: over.fallback.or(self.fallback),
@@ -151,6 +156,8 @@ impl RawFiles {
                 .collect(),
             precompressed: prove(self.precompressed.as_ref(), faults, values::precompressed)
                 .unwrap_or(default.precompressed),
+            compress: prove(self.compress.as_ref(), faults, values::compress)
+                .unwrap_or(default.compress),
             index: match &self.index {
                 Some(_) => list(&self.index, faults, values::index).concat(),
                 None => default.index,
