@@ -10,7 +10,7 @@ use std::str::FromStr;
 use bytes::Bytes;
 use http::{Method, StatusCode, Version};
 
-use super::body::Body;
+use super::body::{Body, BodyError};
 use super::error::{Error, Result};
 use super::extensions::Extensions;
 use super::headers::Headers;
@@ -311,10 +311,17 @@ impl Request {
         &self.body
     }
 
-    /// The content, to read it piece by piece.
+    /// The content, to read it piece by piece, or to put another in its place.
+    /// [`Request::take_body`] takes it out.
     #[inline]
     pub fn body_mut(&mut self) -> &mut Body {
         &mut self.body
+    }
+
+    /// Takes the content out. Whoever asks for it from then on is told so
+    /// ([`BodyError::Taken`]), which no other way of taking it leaves behind.
+    pub fn take_body(&mut self) -> Body {
+        std::mem::replace(&mut self.body, Body::broken(BodyError::Taken))
     }
 
     /// The content alone.
@@ -339,15 +346,21 @@ impl Request {
         rare.map_or(BODY_BYTES, |rare| rare.body_limit)
     }
 
-    /// All of the content. It is kept, so asking again gives the same.
+    /// All of the content. It is kept, so asking again gives the same: the content, or why there is
+    /// none. Where the limit was too low, or the future was dropped before it was done, what had come
+    /// is kept, too, and whoever asks again waits for the rest only.
     ///
     /// # Errors
-    /// 413 if it is larger than the limit, 400 if it is malformed, 408 if it comes too slowly.
+    /// 413 if it is larger than the limit, 400 if it is malformed, 408 if it comes too slowly; 500 if
+    /// some of it was taken before ([`BodyError::Taken`]), which is a mistake
+    /// in the program.
     pub async fn bytes(&mut self) -> Result<Bytes> {
         let rare = self.rare.as_ref();
         let limit = rare.map_or(BODY_BYTES, |rare| rare.body_limit);
-        let bytes = self.body.take(limit).await?;
-        if let Body::Ended(trailers) = std::mem::replace(&mut self.body, Body::Bytes(bytes.clone()))
+        let bytes = self.body.gather(limit).await?;
+        let read = std::mem::replace(&mut self.body, Body::Bytes(bytes.clone()));
+        if let Body::Ended(end) = read
+            && let Some(trailers) = end.into_trailers()
         {
             self.rare.get_or_insert_default().trailers = Some(trailers);
         }
