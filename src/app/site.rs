@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use http::{HeaderValue, Method};
 
+use super::added::Reach;
 use super::kind::{self, Kind};
 use super::layers::Layers;
 use super::methods::Methods;
@@ -79,8 +80,23 @@ impl Site {
         Some((HeaderValue::try_from(location).ok()?, route))
     }
 
-    /// The fallback for `request`, which learns of it.
-    pub(super) fn find_fallback(&self, request: &mut Request) -> Option<&Route> {
+    /// What answers `request`, whose path's routes take other methods: a catch-all, else `unrouted`.
+    #[cold]
+    pub(super) fn catch(
+        &self,
+        request: &mut Request,
+        unrouted: Unrouted,
+    ) -> Result<&Route, Unrouted> {
+        let caught = self.find_fallback(request, |reach| reach == Reach::CatchAll);
+        caught.ok_or(unrouted)
+    }
+
+    /// The fallback for `request`, which learns of it, if its reach is one that `serves`.
+    pub(super) fn find_fallback(
+        &self,
+        request: &mut Request,
+        serves: impl Fn(Reach) -> bool,
+    ) -> Option<&Route> {
         for Fallback { prefix, route } in &self.fallbacks {
             let located = match prefix {
                 None => None,
@@ -95,6 +111,9 @@ impl Site {
                     Some(Located::new(params, path))
                 }
             };
+            if !serves(route.reach) {
+                return None;
+            }
             request.set_route(Rc::clone(route), located);
             return Some(route);
         }
