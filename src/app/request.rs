@@ -14,7 +14,7 @@ use super::body::{Body, BodyError};
 use super::error::{Error, Result};
 use super::extensions::Extensions;
 use super::headers::Headers;
-use super::layers::Layers;
+use super::layers::{Layers, Refused};
 use super::params::Params;
 use super::path;
 use super::router::Route;
@@ -103,9 +103,40 @@ impl Request {
     }
 
     /// The path as received, percent-encoded; `*` where the request is about the whole server.
+    ///
+    /// **One route has many such paths**: `/%61dmin` leads where `/admin` does. What decides by the path,
+    /// as a guard does, looks at [`Request::normal_path`] or at [`Request::route`], or better is
+    /// [wrapped](super::App::wrap) around an app of its own, which is [nested](super::App::nest) at the
+    /// prefix.
     #[inline]
     pub fn path(&self) -> &str {
         self.head.path()
+    }
+
+    /// The path in the form in which routes match it: one text for all ways to write it.
+    ///
+    /// It is percent-decoded, but for what would then be ambiguous: `%2F` and `%25` stay as they are, as
+    /// do octets that are not UTF-8, all with digits in upper case. So `/%61dmin` is `/admin`, and
+    /// `/a%2fb` is `/a%2Fb`, which is one segment. Dot segments and empty ones are left as they are, as
+    /// the routes leave them. Controls are decoded, too: it is nothing to print as it is.
+    ///
+    /// ```
+    /// use corelane::app::Next;
+    /// use corelane::{Error, Request, Response, Result};
+    /// use http::StatusCode;
+    ///
+    /// /// Where an app of its own for `/admin`, with middleware of its own, is not what is wanted.
+    /// async fn guard(req: Request, next: Next) -> Result<Response> {
+    ///     let path = req.normal_path();
+    ///     if path == "/admin" || path.starts_with("/admin/") {
+    ///         return Err(Error::new(StatusCode::FORBIDDEN, "Not from here."));
+    ///     }
+    ///     drop(path);
+    ///     Ok(next.run(req).await)
+    /// }
+    /// ```
+    pub fn normal_path(&self) -> Cow<'_, str> {
+        path::normal(self.path())
     }
 
     /// The request target as received (RFC 9112 §3.2).
@@ -264,7 +295,10 @@ impl Request {
     ) -> Result<String, UrlError> {
         match &self.route {
             Some(route) => route.urls().write_with_query(name, parameters, query),
-            None => Urls::default().write_with_query(name, parameters, query),
+            None => match self.extension::<Refused>() {
+                Some(refused) => refused.urls.write_with_query(name, parameters, query),
+                None => Urls::default().write_with_query(name, parameters, query),
+            },
         }
     }
 
