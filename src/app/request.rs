@@ -10,11 +10,11 @@ use std::str::FromStr;
 use bytes::Bytes;
 use http::{Method, StatusCode, Version};
 
-use super::body::Body;
+use super::body::{Body, BodyError};
 use super::error::{Error, Result};
 use super::extensions::Extensions;
 use super::headers::Headers;
-use super::layers::Layers;
+use super::layers::{Layers, Refused};
 use super::path;
 use super::router::Route;
 use super::urls::{UrlError, Urls};
@@ -79,9 +79,40 @@ impl Request {
     }
 
     /// The path as received, percent-encoded; `*` where the request is about the whole server.
+    ///
+    /// **One route has many such paths**: `/%61dmin` leads where `/admin` does. What decides by the path,
+    /// as a guard does, looks at [`Request::normal_path`] or at [`Request::route`], or better is
+    /// [wrapped](super::App::wrap) around an app of its own, which is [nested](super::App::nest) at the
+    /// prefix.
     #[inline]
     pub fn path(&self) -> &str {
         self.head.path()
+    }
+
+    /// The path in the form in which routes match it: one text for all ways to write it.
+    ///
+    /// It is percent-decoded, but for what would then be ambiguous: `%2F` and `%25` stay as they are, as
+    /// do octets that are not UTF-8, all with digits in upper case. So `/%61dmin` is `/admin`, and
+    /// `/a%2fb` is `/a%2Fb`, which is one segment. Dot segments and empty ones are left as they are, as
+    /// the routes leave them. Controls are decoded, too: it is nothing to print as it is.
+    ///
+    /// ```
+    /// use corelane::app::Next;
+    /// use corelane::{Error, Request, Response, Result};
+    /// use http::StatusCode;
+    ///
+    /// /// Where an app of its own for `/admin`, with middleware of its own, is not what is wanted.
+    /// async fn guard(req: Request, next: Next) -> Result<Response> {
+    ///     let path = req.normal_path();
+    ///     if path == "/admin" || path.starts_with("/admin/") {
+    ///         return Err(Error::new(StatusCode::FORBIDDEN, "Not from here."));
+    ///     }
+    ///     drop(path);
+    ///     Ok(next.run(req).await)
+    /// }
+    /// ```
+    pub fn normal_path(&self) -> Cow<'_, str> {
+        path::normal(self.path())
     }
 
     /// The request target as received (RFC 9112 §3.2).
@@ -240,7 +271,10 @@ impl Request {
     ) -> Result<String, UrlError> {
         match &self.route {
             Some(route) => route.urls().write_with_query(name, parameters, query),
-            None => Urls::default().write_with_query(name, parameters, query),
+            None => match self.extension::<Refused>() {
+                Some(refused) => refused.urls.write_with_query(name, parameters, query),
+                None => Urls::default().write_with_query(name, parameters, query),
+            },
         }
     }
 
@@ -288,10 +322,17 @@ impl Request {
         &self.body
     }
 
-    /// The content, to read it piece by piece.
+    /// The content, to read it piece by piece, or to put another in its place.
+    /// [`Request::take_body`] takes it out.
     #[inline]
     pub fn body_mut(&mut self) -> &mut Body {
         &mut self.body
+    }
+
+    /// Takes the content out. Whoever asks for it from then on is told so
+    /// ([`BodyError::Taken`]), which no other way of taking it leaves behind.
+    pub fn take_body(&mut self) -> Body {
+        std::mem::replace(&mut self.body, Body::broken(BodyError::Taken))
     }
 
     /// The content alone.
@@ -316,15 +357,21 @@ impl Request {
         rare.map_or(BODY_BYTES, |rare| rare.body_limit)
     }
 
-    /// All of the content. It is kept, so asking again gives the same.
+    /// All of the content. It is kept, so asking again gives the same: the content, or why there is
+    /// none. Where the limit was too low, or the future was dropped before it was done, what had come
+    /// is kept, too, and whoever asks again waits for the rest only.
     ///
     /// # Errors
-    /// 413 if it is larger than the limit, 400 if it is malformed, 408 if it comes too slowly.
+    /// 413 if it is larger than the limit, 400 if it is malformed, 408 if it comes too slowly; 500 if
+    /// some of it was taken before ([`BodyError::Taken`]), which is a mistake
+    /// in the program.
     pub async fn bytes(&mut self) -> Result<Bytes> {
         let rare = self.rare.as_ref();
         let limit = rare.map_or(BODY_BYTES, |rare| rare.body_limit);
-        let bytes = self.body.take(limit).await?;
-        if let Body::Ended(trailers) = std::mem::replace(&mut self.body, Body::Bytes(bytes.clone()))
+        let bytes = self.body.gather(limit).await?;
+        let read = std::mem::replace(&mut self.body, Body::Bytes(bytes.clone()));
+        if let Body::Ended(end) = read
+            && let Some(trailers) = end.into_trailers()
         {
             self.rare.get_or_insert_default().trailers = Some(trailers);
         }

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use http::{HeaderValue, Method};
 
+use super::added::Reach;
 use super::kind::{self, Kind};
 use super::layers::Layers;
 use super::methods::Methods;
@@ -90,12 +91,30 @@ impl Site {
         Some((HeaderValue::try_from(location).ok()?, route))
     }
 
-    /// The fallback for `request`, which learns of it.
-    pub(super) fn find_fallback(&self, request: &mut Request) -> Option<&Route> {
+    /// What answers `request`, whose path's routes take other methods: a catch-all, else `unrouted`.
+    #[cold]
+    pub(super) fn catch(
+        &self,
+        request: &mut Request,
+        unrouted: Unrouted,
+    ) -> Result<&Route, Unrouted> {
+        let caught = self.find_fallback(request, |reach| reach == Reach::CatchAll);
+        caught.ok_or(unrouted)
+    }
+
+    /// The fallback for `request`, which learns of it, if its reach is one that `serves`.
+    pub(super) fn find_fallback(
+        &self,
+        request: &mut Request,
+        serves: impl Fn(Reach) -> bool,
+    ) -> Option<&Route> {
         for Fallback { prefix, route } in &self.fallbacks {
             let path = path::normal(request.path());
             if prefix.as_ref().is_some_and(|paths| !is_below(paths, &path)) {
                 continue;
+            }
+            if !serves(route.reach) {
+                return None;
             }
             let normal_path = path::if_other(path);
             request.set_route(Rc::clone(route), normal_path);
