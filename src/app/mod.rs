@@ -55,11 +55,12 @@ mod unrouted;
 mod upgrade;
 mod urls;
 mod waiters;
+mod whole;
 
 pub(crate) use access::AccessFacts;
 pub use access::{Access, AccessFormat, Ended};
 pub use added::TrailingSlash;
-pub use body::{Body, BodyError, BodySource, SendFile};
+pub use body::{Body, BodyEnd, BodyError, BodySource, SendFile};
 pub use builder::App;
 pub use cookies::{Cookie, CookieError, SameSite};
 pub use error::{Blame, Error, Result};
