@@ -202,7 +202,8 @@ impl Shard {
             let line_bytes = self.service.limits().head.request_line_bytes;
             Ok::<_, Failure>(files.request_line_bytes(line_bytes))
         })?;
-        app.timed_by(self.time())
+        self.service
+            .equip(app, self.time())
             .build()
             .map_err(|error| Failure::operator(error.to_string(), "change the routes"))
     }
