@@ -83,8 +83,7 @@ pub struct Shard {
     /// Raised at the shard's very end.
     ended: Flag,
     access: StatsAccess,
-    /// Whether the app has a route of its own for the health of the server.
-    tells_health: Cell<bool>,
+    taken: Cell<reserved::Taken>,
     info: ServerInfo,
     view: Latest<Arc<View>>,
     fresh: RefCell<stats::Waiting>,
