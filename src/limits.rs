@@ -294,7 +294,7 @@ pub const LATENCY_DIGITS: u8 = 2;
 pub const RATE_INTERVAL_NS: u64 = 900_000_000;
 
 /// Most routes, each with one method, whose latencies a core tells apart. Beyond it: they are counted
-/// together, as `_other`. Cost: see [`Recorder`](crate::stats::Recorder), at most 390 KiB each.
+/// together, as `_other`. Cost: see [`Recorder`](crate::stats::Recorder), at most 95 KiB each.
 pub const STATS_ROWS: usize = 64;
 
 /// Most connections to the statistics' own address on each core. Beyond it: they wait to be accepted. Cost: a
@@ -358,6 +358,19 @@ pub const HASHED_FILE_BYTES: u64 = 256 * 1024 * 1024;
 /// Entity tags made of content that a core keeps for each folder. Beyond it: all are made anew when they
 /// are asked for. Cost: about 80 bytes each.
 pub const FILE_TAGS: usize = 16 * 1024;
+
+/// Largest file that is compressed when it is asked for, in bytes, where that is on. Cost: as much memory
+/// for what comes of it, and an encoder, while it is made.
+pub const COMPRESSED_FILE_BYTES: u64 = 4 * 1024 * 1024;
+
+/// Bytes of a file that are compressed at a time, before the core's other tasks get their turn. Cost: some
+/// hundred microseconds at the default levels; every [`CODING_SLICE_BYTES`] what an encoder has held back
+/// comes on top.
+pub const FILE_CODING_BYTES: usize = 8 * 1024;
+
+/// Most files of a folder being served that a core compresses at the same time. Beyond it: they are sent
+/// as they are. Cost: what [`COMPRESSED_FILE_BYTES`] says, each.
+pub const COMPRESSIONS: usize = 8;
 
 /// Bytes of files that a core remembers. Default: 64 MiB. Cost: that much memory, as files are asked for.
 pub const FILE_CACHE_BYTES: u64 = 64 * 1024 * 1024;
@@ -465,6 +478,10 @@ const _: () = assert!(PART_BYTES <= BODY_BYTES && PART_HEAD_BYTES as u64 <= PART
 const _: () = assert!(RING_BUFFERS.is_power_of_two() && RING_BUFFERS <= 1 << 15);
 const _: () = assert!(RING_ENTRIES <= RING_COMPLETIONS);
 const _: () = assert!(FILE_PIECE_BYTES > INLINE_BODY_BYTES);
+const _: () = assert!(
+    CODING_SLICE_BYTES.is_multiple_of(FILE_CODING_BYTES)
+        && FILE_PIECE_BYTES.is_multiple_of(CODING_SLICE_BYTES)
+);
 const _: () = assert!(READER_PIECE_BYTES > INLINE_BODY_BYTES);
 const _: () = assert!(INLINE_BODY_BYTES < GATHER_BYTES);
 const _: () = assert!(ACCEPT_CALM.as_nanos() > ACCEPT_PAUSE.as_nanos());

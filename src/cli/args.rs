@@ -165,6 +165,11 @@ pub(super) struct FilesArgs {
     #[arg(long, value_name = "SUFFIXES|off")]
     precompressed: Option<String>,
 
+    /// Compress files for peers that accept it, where there is no neighbour: on, off, or codings with
+    /// levels, best first, such as zstd,br:5,gzip [default: off]
+    #[arg(long, value_name = "CODINGS|on|off")]
+    compress: Option<String>,
+
     /// What a folder serves for itself, the first that is there, repeatable [default: index.html]
     #[arg(long, value_name = "NAME[,NAME]…")]
     index: Vec<String>,
@@ -209,6 +214,7 @@ impl FilesArgs {
             redirects: list("--redirect", self.redirect),
             media_types: list("--media-type", self.media_type),
             precompressed: one("--precompressed", self.precompressed),
+            compress: one("--compress", self.compress),
             index: list("--index", self.index),
             clean_urls: self.clean_urls.then_some(true),
             fallback: one("--fallback", self.fallback),

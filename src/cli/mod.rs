@@ -230,7 +230,7 @@ mod tests {
             (
                 "serve --symlinks any --dot-files serve --hide *.bak --hide /x --etag hash \
                  --cache-control *.css=no-cache --response-header *.css=X-A:b --redirect /a=/b \
-                 --media-type x=text/x --precompressed off --file-cache 0 --tar",
+                 --media-type x=text/x --precompressed off --file-cache 0 --tar --compress off",
                 Config {
                     files: crate::files::Policy {
                         symlinks: crate::files::policy::Symlinks::Any,
@@ -253,6 +253,7 @@ mod tests {
                         media_types: [("x".into(), http::HeaderValue::from_static("text/x"))]
                             .into(),
                         precompressed: Vec::new(),
+                        compress: Vec::new(),
                         index: vec![c"index.html".to_owned()],
                         clean_urls: false,
                         fallback: None,

@@ -25,6 +25,11 @@ impl Levels {
         }
     }
 
+    /// That of `coding`.
+    pub(crate) fn of(&self, coding: ContentCoding) -> u8 {
+        self.0[coding as usize]
+    }
+
     /// Sets that of `coding`.
     pub(crate) fn set(&mut self, coding: ContentCoding, level: u8) {
         self.0[coding as usize] = level;

@@ -37,6 +37,8 @@ pub struct RawFiles {
     pub media_types: Option<Vec<Written>>,
     /// `precompressed = "zst,br,gz"`; `--precompressed`.
     pub precompressed: Option<Written>,
+    /// `compress = "zstd,br:6"`; `--compress`.
+    pub compress: Option<Written>,
     /// `index = "NAME,NAME"` or a list of such; `--index`.
     pub index: Option<Vec<Written>>,
     /// `clean_urls = true`; `--clean-urls`.
@@ -64,6 +66,7 @@ pub(super) struct FilesTable {
     redirects: Option<Spanned<Texts>>,
     media_types: Option<Spanned<Texts>>,
     precompressed: Option<Spanned<String>>,
+    compress: Option<Spanned<String>>,
     index: Option<Spanned<Texts>>,
     clean_urls: Option<bool>,
     fallback: Option<Spanned<String>>,
@@ -90,6 +93,7 @@ impl FilesTable {
             redirects: all("redirects", self.redirects),
             media_types: all("media_types", self.media_types),
             precompressed: one("precompressed", self.precompressed),
+            compress: one("compress", self.compress),
             index: all("index", self.index),
             clean_urls: self.clean_urls,
             fallback: one("fallback", self.fallback),
@@ -116,6 +120,7 @@ impl RawFiles {
             redirects: over.redirects.or(self.redirects),
             media_types: over.media_types.or(self.media_types),
             precompressed: over.precompressed.or(self.precompressed),
+            compress: over.compress.or(self.compress),
             index: over.index.or(self.index),
             clean_urls: over.clean_urls.or(self.clean_urls),
             fallback: over.fallback.or(self.fallback),
@@ -144,6 +149,8 @@ impl RawFiles {
                 .collect(),
             precompressed: prove(self.precompressed.as_ref(), faults, values::precompressed)
                 .unwrap_or(default.precompressed),
+            compress: prove(self.compress.as_ref(), faults, values::compress)
+                .unwrap_or(default.compress),
             index: match &self.index {
                 Some(_) => list(&self.index, faults, values::index).concat(),
                 None => default.index,

@@ -80,7 +80,8 @@ pub(super) struct Entry {
     pub(super) variants: Variants,
     /// Which of them this is.
     pub(super) variant: Variant,
-    /// What is sent of it; `None` while nobody has asked for the file itself.
+    /// What is sent of it; `None` while nobody has asked for the file itself, and of a variant that would be
+    /// no smaller than its file.
     pub(super) kept: Option<Kept>,
     /// The release of its root that it was found in.
     pub(super) release: u64,
@@ -112,11 +113,16 @@ impl Entry {
         self.release == release && u128::from(age_ns) < FILE_FRESHNESS.as_nanos()
     }
 
-    /// Whether this is the `variant` of the file that `file` tells of.
-    pub(super) fn is_variant_of(&self, file: &Entry, variant: Variant) -> bool {
-        self.release == file.release
+    /// Whether this is the `variant` of the file that `variants` tells of, in `release`.
+    pub(super) fn is_variant_of(
+        &self,
+        release: u64,
+        variants: &Variants,
+        variant: Variant,
+    ) -> bool {
+        self.release == release
             && self.variant == variant
-            && self.variants.relative() == file.variants.relative()
+            && self.variants.relative() == variants.relative()
     }
 
     fn bytes(&self) -> usize {
@@ -316,6 +322,7 @@ mod tests {
         let variant = Variant {
             coding: None,
             version,
+            is_made: false,
         };
         let now = Duration::ZERO;
         let representation = Representation::new(&Policy::default(), &variants, variant, None, now);
@@ -381,21 +388,21 @@ mod tests {
         assert_eq!(cache.figures().bytes, 5000);
         let file = cache.get(key("a")).unwrap();
         let mut variant = entry(3000);
-        assert!(variant.is_variant_of(&file, variant.variant));
+        assert!(variant.is_variant_of(file.release, &file.variants, variant.variant));
         // Of another version, another path, another release.
         let version = Version::made(2, 1, Duration::ZERO);
         let other = Variant {
             version,
             ..variant.variant
         };
-        assert!(!variant.is_variant_of(&file, other));
+        assert!(!variant.is_variant_of(file.release, &file.variants, other));
         variant.variants = Variants::new(c"b".to_owned(), version);
-        assert!(!variant.is_variant_of(&file, variant.variant));
+        assert!(!variant.is_variant_of(file.release, &file.variants, variant.variant));
         let moved = Entry {
             release: 1,
             ..entry(3000)
         };
-        assert!(!moved.is_variant_of(&file, moved.variant));
+        assert!(!moved.is_variant_of(file.release, &file.variants, moved.variant));
         cache.remove(key("a"));
         assert!(cache.get(gzip).is_some());
         cache.insert(key("b"), entry(4000));

@@ -36,12 +36,12 @@ impl Files {
                 points.push(look(path, seen));
             })
             .await;
-        let (relative, version, is_asked_for) = match decided {
-            Ok(Decision::File { relative, version }) => (relative, version, true),
+        let (relative, version) = match decided {
+            Ok(Decision::File { relative, version }) => (relative, version),
             Ok(Decision::Fallback { relative, version }) => {
                 let why = "nothing else is there for a page that is asked for";
                 points.push(("fallback", why.to_owned()));
-                (relative, version, false)
+                (relative, version)
             }
             Ok(Decision::Folder { .. }) => {
                 points.push((
@@ -81,10 +81,14 @@ impl Files {
         };
         let relative = variants.relative().to_bytes();
         let variant = variants.choose(request.head());
-        points.push(("file", shown(&variants.path(variant.coding))));
+        points.push(("file", shown(&variants.path(variant.neighbour()))));
         points.push((
             "coding",
             match (variant.coding, variants.is_negotiated()) {
+                (Some(coding), _) if variant.is_made => format!(
+                    "{}, by Accept-Encoding; made of the file if that makes it smaller",
+                    coding.name()
+                ),
                 (Some(coding), _) => format!("{}, by Accept-Encoding", coding.name()),
                 (None, true) => "none, by Accept-Encoding".to_owned(),
                 (None, false) => "none: there is no other variant".to_owned(),
@@ -117,7 +121,7 @@ impl Files {
         points.push((
             "memory",
             match served.remembering(request.method(), &variant.version, now) {
-                _ if !is_asked_for => "not remembered: any path could be asked for".to_owned(),
+                Ok(_) if variant.is_made => "a core remembers what is made of it whole".to_owned(),
                 Ok(Remembering::Whole) => "a core remembers it whole".to_owned(),
                 Ok(Remembering::Open) => "a core keeps it open".to_owned(),
                 Err(why) => format!("not remembered: {why}"),

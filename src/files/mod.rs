@@ -5,13 +5,16 @@
 //! file apart (`version`), how a folder is listed (`entries`, `listing`), and what archives are made of (`tar`);
 //! what a core remembers of files (`cache`) does no I/O either. I/O is done by `root` and `resolve`, which open;
 //! by `transfer` and `tags`, which read files, and `folder`, which reads folders, for `listed` and `archive`,
-//! whose responses are made piece by piece (`pieces`); by `answer`, which makes a response of what was read of
+//! whose responses are made piece by piece (`pieces`); by
+//! `compressed`, which compresses them; by `answer`, which makes a response of what was read of
 //! a file. `sending` puts that together for one file, `refusal` where there is none, and `service` all of it for
 //! what is asked for below a mount; `named` sends the files that handlers name.
 
 mod answer;
 mod archive;
 pub(crate) mod cache;
+#[cfg_attr(not(feature = "compression"), path = "compressed/none.rs")]
+pub(crate) mod compressed;
 pub mod decision;
 mod entries;
 pub(crate) mod explain;

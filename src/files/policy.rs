@@ -38,6 +38,10 @@ pub struct Policy {
     /// The codings whose [neighbours](super::variants) are served in place of a file, best first.
     /// Default: zstd, br, gzip.
     pub precompressed: Vec<ContentCoding>,
+    /// The codings in which files are compressed for those who accept them, best first, each with a level,
+    /// where there is no neighbour in the coding: see [`variants`](super::variants). What there is no encoder for
+    /// (features `compression`, `compression-br`, `compression-zstd`) is left out. Default: none.
+    pub compress: Vec<(ContentCoding, u8)>,
     /// Names of what a folder serves when it is asked for itself: the first that is there counts.
     /// Default: `index.html`.
     pub index: Vec<CString>,
@@ -108,6 +112,7 @@ impl Default for Policy {
                 ContentCoding::Brotli,
                 ContentCoding::Gzip,
             ],
+            compress: Vec::new(),
             index: vec![c"index.html".to_owned()],
             clean_urls: false,
             fallback: None,

@@ -72,7 +72,9 @@ impl Representation {
         now: Duration,
     ) -> Self {
         let relative = variants.relative().to_bytes();
-        let Variant { coding, version } = variant;
+        let Variant {
+            coding, version, ..
+        } = variant;
         let is_negotiated = variants.is_negotiated();
         let tag = match coding {
             Some(coding) => tag.and_then(|tag| coded_tag(&tag, coding)),
@@ -105,6 +107,11 @@ impl Representation {
             modified,
             is_dated_strongly: !is_negotiated && version.is_dated_strongly(now),
         }
+    }
+
+    /// This, of so many bytes, where the variant is made and has another length than its file.
+    pub(super) fn of_length(self, length: u64) -> Self {
+        Self { length, ..self }
     }
 
     /// Bytes of all of it.

@@ -40,6 +40,16 @@ pub(super) struct Wanted<'a> {
     pub(super) name: &'a [u8],
 }
 
+/// A file that is about to be served, in one of its variants.
+#[derive(Clone, Copy)]
+struct Sought<'a> {
+    release: &'a Release,
+    variants: &'a Variants,
+    /// When they were looked at.
+    looked_ns: u64,
+    wanted: Wanted<'a>,
+}
+
 /// How much of a file is remembered.
 pub(super) enum Remembering {
     /// All of it.
@@ -112,21 +122,7 @@ impl Served {
             }
         }
         self.cache.miss();
-        self.serve(release, variants, Some(now_ns), wanted).await
-    }
-
-    /// The response with the file at `relative`, of which `version` was seen, in place of what is wanted,
-    /// by whose name it is not remembered.
-    pub(super) async fn stand_in(
-        &self,
-        release: &Release,
-        wanted: Wanted<'_>,
-        relative: CString,
-        version: Version,
-    ) -> Result<Response, Refusal> {
-        let variants = self.variants(release, relative, version, |_, _| ()).await;
-        let variants = variants.map_err(|error| Refusal::failed(error, wanted.name))?;
-        self.serve(release, variants, None, wanted).await
+        self.serve(release, variants, now_ns, wanted).await
     }
 
     /// Forgets the file that is wanted, which is not there any more.
@@ -147,7 +143,12 @@ impl Served {
             return Some(Rc::clone(file));
         }
         let entry = self.cache.get(self.key(wanted, variant.coding))?;
-        entry.is_variant_of(file, variant).then_some(entry)
+        if !entry.is_variant_of(file.release, &file.variants, variant) {
+            return None;
+        }
+        // Nothing is kept of a variant that would be no smaller than its file.
+        let is_futile = variant.is_made && entry.kept.is_none();
+        Some(if is_futile { Rc::clone(file) } else { entry })
     }
 
     /// The response from what is remembered of `file`; `None` if nothing is, or it has changed.
@@ -186,6 +187,9 @@ impl Served {
             told(&path, seen);
             variants.saw(Some(coding), seen);
         }
+        for coding in self.policy.compresses(&relative) {
+            variants.offer(coding);
+        }
         Ok(variants)
     }
 
@@ -209,18 +213,17 @@ impl Served {
         }
     }
 
-    /// Serves one of `variants`, which were looked at at `looked_ns` if they are to be remembered: again
-    /// from the start if it is changed before anything is sent, and another if it is not there any more.
+    /// Serves one of `variants`, which were looked at at `looked_ns`: again from the start if it is changed before anything is sent, and another if it is not there any more.
     async fn serve(
         &self,
         release: &Release,
         mut variants: Variants,
-        looked_ns: Option<u64>,
+        looked_ns: u64,
         wanted: Wanted<'_>,
     ) -> Result<Response, Refusal> {
         for _ in 0..FILE_ATTEMPTS {
             let links = self.policy.symlinks;
-            let coding = variants.choose(wanted.request.head()).coding;
+            let coding = variants.choose(wanted.request.head()).neighbour();
             let path = variants.path(coding);
             let failed = |error| Refusal::failed(error, path.to_bytes());
             let found = resolve::open(&self.ring, release, &path, links).await;
@@ -235,10 +238,13 @@ impl Served {
                 Err(absence) if coding.is_none() => return Err(Refusal::absent(absence)),
                 _ => continue,
             };
-            match self
-                .send(release, found, &variants, looked_ns, wanted)
-                .await
-            {
+            let sought = Sought {
+                release,
+                variants: &variants,
+                looked_ns,
+                wanted,
+            };
+            match self.send(found, sought).await {
                 Ok(response) => return Ok(response),
                 Err(error) if is_change(&error) => {}
                 Err(error) => return Err(failed(error)),
@@ -247,32 +253,32 @@ impl Served {
         Err(Refusal::Changing)
     }
 
-    /// Sends what was `found`, the one of `variants` that the request gets.
-    async fn send(
-        &self,
-        release: &Release,
-        found: Found,
-        variants: &Variants,
-        looked_ns: Option<u64>,
-        wanted: Wanted<'_>,
-    ) -> io::Result<Response> {
+    /// Sends what was `found`, the one of the variants that the request gets.
+    async fn send(&self, found: Found, sought: Sought<'_>) -> io::Result<Response> {
+        let Sought {
+            variants, wanted, ..
+        } = sought;
         let request = wanted.request;
         let Found { file, version } = found;
         let now = self.message_time();
         let file = Rc::new(file);
         let held = Held::new(Rc::clone(&file), version);
+        let mut variant = variants.choose(request.head());
+        if variant.is_made {
+            if let Some(response) = self.compressed(held.clone(), variant, sought, now).await? {
+                return Ok(response);
+            }
+            variant = variants.plain();
+        }
         let is_hashed = self.policy.entity_tags == EntityTags::Hash;
         let (held, tag) = if is_hashed && version.length() <= HASHED_FILE_BYTES {
             self.tags.make(held, now).await?
         } else {
             (held, version.entity_tag(now))
         };
-        let variant = variants.choose(request.head());
         let representation = Representation::new(&self.policy, variants, variant, tag, now);
         let remembering = self.remembering(request.method(), &version, now).ok();
-        let (Some(remembering), Some(looked_ns), true) =
-            (remembering, looked_ns, held.version() == version)
-        else {
+        let (Some(remembering), true) = (remembering, held.version() == version) else {
             return from_open(held, &representation, request, &self.boundaries).await;
         };
         let (held, content) = match remembering {
@@ -289,22 +295,69 @@ impl Served {
             representation,
             content,
         };
-        let entry = self.remember(release, variants, variant, kept, looked_ns, wanted);
+        let entry = self.remember(sought, variant, Some(kept));
         let kept = entry.kept.as_ref().ok_or(io::ErrorKind::NotFound)?;
         from_kept(kept, version, request, &self.boundaries).await
     }
 
-    /// Remembers `kept` of `variant`, the one of `variants` that is wanted, which were looked at at
-    /// `looked_ns`.
-    fn remember(
+    /// Sends `variant`, which is made of the file that is held; `None` if the file itself is sent in its
+    /// place.
+    async fn compressed(
         &self,
-        release: &Release,
-        variants: &Variants,
+        held: Held,
         variant: Variant,
-        kept: Kept,
-        looked_ns: u64,
-        wanted: Wanted<'_>,
-    ) -> Rc<Entry> {
+        sought: Sought<'_>,
+        now: Duration,
+    ) -> io::Result<Option<Response>> {
+        let Sought {
+            release,
+            variants,
+            wanted,
+            ..
+        } = sought;
+        let Some(coding) = variant.coding else {
+            return Ok(None);
+        };
+        let known = self.cache.get(self.key(wanted, Some(coding)));
+        let is_futile = |known: &Rc<Entry>| {
+            known.kept.is_none() && known.is_variant_of(release.number, variants, variant)
+        };
+        if known.as_ref().is_some_and(is_futile) {
+            return Ok(None);
+        }
+        let Some(made) = self.compressor.compress(held, coding).await? else {
+            return Ok(None);
+        };
+        let is_kept =
+            made.is_settled && self.cache.remembers_any() && !variant.version.is_racy(now);
+        let Some(content) = made.content else {
+            if is_kept {
+                self.remember(sought, variant, None);
+            }
+            return Ok(None);
+        };
+        let representation = Representation::new(&self.policy, variants, variant, made.tag, now);
+        let representation = representation.of_length(content.len() as u64);
+        let response = from_memory(&representation, &content, wanted.request, &self.boundaries);
+        if is_kept {
+            let content = Content::Whole(content);
+            let kept = Kept {
+                representation,
+                content,
+            };
+            self.remember(sought, variant, Some(kept));
+        }
+        Ok(Some(response))
+    }
+
+    /// Remembers what is kept of `variant`, one of those that are sought.
+    fn remember(&self, sought: Sought<'_>, variant: Variant, kept: Option<Kept>) -> Rc<Entry> {
+        let Sought {
+            release,
+            variants,
+            looked_ns,
+            wanted,
+        } = sought;
         let entry = |variant, kept| Entry {
             variants: variants.clone(),
             variant,
@@ -322,7 +375,7 @@ impl Served {
             }
         }
         let key = self.key(wanted, variant.coding);
-        self.cache.insert(key, entry(variant, Some(kept)))
+        self.cache.insert(key, entry(variant, kept))
     }
 
     /// The time since 1970 at which the response will be dated at the earliest. RFC 9110 §8.8.2.1: no

@@ -22,6 +22,7 @@
 use super::answer::Boundaries;
 use super::archive;
 use super::cache::Cache;
+use super::compressed::Compressor;
 use super::decision::{self, Decision, Reason, Seen, Step};
 use super::folder::Folder;
 use super::listed;
@@ -62,6 +63,7 @@ pub(super) struct Served {
     request_line_bytes: usize,
     pub(super) boundaries: Boundaries,
     pub(super) tags: Tags,
+    pub(super) compressor: Compressor,
     pub(super) cache: Rc<Cache>,
     /// Which of the core's folders it is, for the cache.
     pub(super) number: usize,
@@ -87,12 +89,13 @@ impl Files {
         Ok(Self(Rc::new(Served {
             ring: ring.clone(),
             root: Root::open(folder.as_ref(), ring.clock_ns())?,
-            policy: Rc::new(policy),
             listings: listed::Memory::default(),
             archives: archive::Running::default(),
             request_line_bytes: REQUEST_LINE_BYTES,
             boundaries: Boundaries::default(),
             tags: Tags::default(),
+            compressor: Compressor::new(&policy),
+            policy: Rc::new(policy),
             number: cache.number_root(),
             cache: Rc::clone(cache),
         })))
@@ -165,7 +168,14 @@ impl Served {
             }
             Decision::Fallback { relative, version } => {
                 self.forget(wanted);
-                let mut response = self.stand_in(release, wanted, relative, version).await?;
+                // No path can have a NUL, so it is remembered by no other's name.
+                let name = [b"\0", relative.to_bytes()].concat();
+                let fallback = Wanted {
+                    name: &name,
+                    ..wanted
+                };
+                let served = self.file(release, fallback, relative, version, now_ns);
+                let mut response = served.await?;
                 // Whoever wants no page gets a 404, which says so as well.
                 let accept = HeaderValue::from_static("accept");
                 response.headers.append(VARY, accept);

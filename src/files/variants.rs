@@ -14,6 +14,10 @@
 //! - a glob hides it;
 //! - the file is not there: what a path leads to would depend on what the peer can decode.
 //!
+//! Where a policy says so, the server makes a variant itself, in a coding in which there is no neighbour
+//! (`compressed.rs`). It does so for files of [`COMPRESS_FROM_BYTES`] to [`COMPRESSED_FILE_BYTES`] whose media type
+//! says that it is worth it, and whose Cache-Control does not forbid it (`no-transform`).
+//!
 //! Neighbours are not looked for where the media type says that the file is compressed as it is: an
 //! image, a video, an archive. What is of no known type may have some.
 //!
@@ -22,13 +26,18 @@
 
 use std::ffi::{CStr, CString};
 
+use http::HeaderValue;
 use http::header::ACCEPT_ENCODING;
 
+use super::compressed::can_encode;
 use super::decision::Seen;
 use super::media;
 use super::policy::Policy;
 use super::version::Version;
-use crate::http::{AcceptedCodings, CodingChoice, ContentCoding, RequestHead, is_compressible};
+use crate::http::{
+    AcceptedCodings, CodingChoice, ContentCoding, RequestHead, is_compressible, members,
+};
+use crate::limits::{COMPRESS_FROM_BYTES, COMPRESSED_FILE_BYTES};
 
 /// A file, and those of its neighbours that are served in its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +45,8 @@ pub struct Variants {
     relative: CString,
     version: Version,
     neighbours: Vec<(ContentCoding, Version)>,
+    /// The codings in which a variant can be made, best first.
+    made: Vec<ContentCoding>,
 }
 
 /// One variant of a file.
@@ -43,8 +54,17 @@ pub struct Variants {
 pub struct Variant {
     /// The coding of its content; `None` for the file itself.
     pub coding: Option<ContentCoding>,
-    /// What was seen of it.
+    /// What was seen of it; of one that is made, of the file itself.
     pub version: Version,
+    /// Whether the server makes it.
+    pub is_made: bool,
+}
+
+impl Variant {
+    /// The coding of the neighbour that it is; `None` for the file itself, and for what is made of it.
+    pub fn neighbour(&self) -> Option<ContentCoding> {
+        self.coding.filter(|_| !self.is_made)
+    }
 }
 
 /// The coding of neighbours that end in `suffix`, which has no dot.
@@ -66,12 +86,9 @@ fn suffix_of(coding: ContentCoding) -> Option<&'static str> {
 impl Policy {
     /// The codings in which the file at `relative` may have neighbours, best first.
     pub fn neighbours(&self, relative: &CStr) -> impl Iterator<Item = ContentCoding> {
-        let may_have_some = !self.precompressed.is_empty() && {
-            let media_type = self.media_type(relative.to_bytes());
-            let media_type = media_type.to_str().unwrap_or_default();
-            let media_type = media_type.split(';').next().unwrap_or_default().trim();
-            media_type == media::UNKNOWN || is_compressible(media_type)
-        };
+        let is_known_for =
+            |media_type: &str| media_type == media::UNKNOWN || is_compressible(media_type);
+        let may_have_some = !self.precompressed.is_empty() && self.has_type(relative, is_known_for);
         let codings = self.precompressed.iter().copied();
         codings.filter(move |&coding| {
             may_have_some && {
@@ -80,6 +97,34 @@ impl Policy {
             }
         })
     }
+}
+
+impl Policy {
+    /// The codings in which variants of the file at `relative` may be made, best first.
+    pub fn compresses(&self, relative: &CStr) -> impl Iterator<Item = ContentCoding> {
+        let forbids = |value: &HeaderValue| {
+            let mut members = members(value.as_bytes());
+            members.any(|member| member.eq_ignore_ascii_case(b"no-transform"))
+        };
+        let is_worth_it = !self.compress.is_empty()
+            && self.has_type(relative, is_compressible)
+            && !self
+                .cache_control(relative.to_bytes())
+                .is_some_and(|(_, value)| forbids(value));
+        let codings = self.compress.iter().map(|&(coding, _)| coding);
+        codings.filter(move |&coding| is_worth_it && can_encode(coding))
+    }
+
+    fn has_type(&self, relative: &CStr, is_it: impl Fn(&str) -> bool) -> bool {
+        let media_type = self.media_type(relative.to_bytes());
+        let media_type = media_type.to_str().unwrap_or_default();
+        is_it(media_type.split(';').next().unwrap_or_default().trim())
+    }
+}
+
+/// Whether a file of so many bytes is compressed.
+fn is_fit(length: u64) -> bool {
+    (COMPRESS_FROM_BYTES as u64..=COMPRESSED_FILE_BYTES).contains(&length)
 }
 
 /// The path of the neighbour in `coding` of the file at `relative`.
@@ -95,6 +140,7 @@ impl Variants {
             relative,
             version,
             neighbours: Vec::new(),
+            made: Vec::new(),
         }
     }
 
@@ -118,6 +164,7 @@ impl Variants {
                     self.version = version;
                     let is_as_new = |(_, other): &(_, Version)| other.is_as_new_as(&version);
                     self.neighbours.retain(is_as_new);
+                    self.made.retain(|_| is_fit(version.length()));
                     true
                 }
                 _ => false,
@@ -141,9 +188,16 @@ impl Variants {
         seen.is_some()
     }
 
+    /// Takes note that a variant in `coding` can be made, if the file is of a fit size.
+    pub fn offer(&mut self, coding: ContentCoding) {
+        if is_fit(self.version.length()) && !self.made.contains(&coding) {
+            self.made.push(coding);
+        }
+    }
+
     /// Whether requests for the file get different variants.
     pub fn is_negotiated(&self) -> bool {
-        !self.neighbours.is_empty()
+        !self.neighbours.is_empty() || !self.made.is_empty()
     }
 
     /// The file itself.
@@ -151,6 +205,7 @@ impl Variants {
         Variant {
             coding: None,
             version: self.version,
+            is_made: false,
         }
     }
 
@@ -158,7 +213,7 @@ impl Variants {
     /// file as it is either, gets that nevertheless (RFC 9110 §12.1).
     pub fn choose(&self, head: &RequestHead) -> Variant {
         let plain = self.plain();
-        if self.neighbours.is_empty() {
+        if !self.is_negotiated() {
             return plain;
         }
         let accepted = AcceptedCodings::of(head.field_values(ACCEPT_ENCODING.as_str()));
@@ -168,19 +223,32 @@ impl Variants {
         };
         let mut neighbours = self.neighbours.iter();
         let chosen = neighbours.find(|(other, _)| *other == coding);
-        chosen.map_or(plain, |&(coding, version)| Variant {
-            coding: Some(coding),
-            version,
-        })
+        match chosen {
+            Some(&(_, version)) => Variant {
+                coding: Some(coding),
+                version,
+                is_made: false,
+            },
+            None => Variant {
+                coding: Some(coding),
+                is_made: true,
+                ..plain
+            },
+        }
     }
 
-    /// The codings that there are, best first, and how many.
+    /// The codings that there are, best first, and how many: neighbours cost nothing, so they go first.
     fn offered(&self) -> ([ContentCoding; ContentCoding::ALL.len()], usize) {
         let mut offered = ContentCoding::ALL;
-        for (place, (coding, _)) in offered.iter_mut().zip(&self.neighbours) {
-            *place = *coding;
+        let mut count = 0;
+        let neighbours = self.neighbours.iter().map(|&(coding, _)| coding);
+        for coding in neighbours.chain(self.made.iter().copied()) {
+            if !offered[..count].contains(&coding) {
+                offered[count] = coding;
+                count += 1;
+            }
         }
-        (offered, self.neighbours.len())
+        (offered, count)
     }
 }
 
@@ -209,7 +277,7 @@ mod tests {
     fn neighbours_are_looked_for_where_there_may_be_some() {
         let policy = Policy {
             hide: vec!["/hidden.css.gz".parse().unwrap()],
-            media_types: [("raw".into(), http::HeaderValue::from_static("Text/X; a=b"))].into(),
+            media_types: [("raw".into(), HeaderValue::from_static("Text/X; a=b"))].into(),
             ..Policy::default()
         };
         let all: &[ContentCoding] = &[Zstd, Brotli, Gzip];

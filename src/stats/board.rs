@@ -1,7 +1,7 @@
 //! All distributions of one span of time: of each core and of each series. It knows them by number alone.
 
 use super::distribution::{Distribution, Packed};
-use super::recent::{Block, Exact};
+use super::recent::Exact;
 use super::series::{KINDS, WHOLE};
 use std::sync::Arc;
 
@@ -75,25 +75,22 @@ impl Board {
         Arc::make_mut(shared)
     }
 
-    /// Adds what a snapshot says of some latencies of the `core`th core and, if they are of a series, of
-    /// that.
+    /// Adds latencies of the `core`th core and, if they are of a series, of that.
     pub(super) fn add_requests(
         &mut self,
         slots: Slots,
         (core, series, kind): (usize, usize, usize),
-        blocks: &[Block],
-        exact: &Exact,
+        latencies: &Distribution,
     ) {
-        let of_series = slots.series(series, kind);
-        self.slot(of_series.0).add_recent(blocks, exact);
+        self.slot(slots.series(series, kind).0).add(latencies);
         if kind == WHOLE {
-            self.slot(slots.core(core).0).add_recent(blocks, exact);
+            self.slot(slots.core(core).0).add(latencies);
         }
     }
 
-    /// Adds what a snapshot says of the turns of the `core`th core.
-    pub(super) fn add_lag(&mut self, slots: Slots, core: usize, blocks: &[Block], exact: &Exact) {
-        self.slot(slots.lag(core).0).add_recent(blocks, exact);
+    /// Adds turns of the `core`th core.
+    pub(super) fn add_lag(&mut self, slots: Slots, core: usize, turns: &Distribution) {
+        self.slot(slots.lag(core).0).add(turns);
     }
 
     /// Adds all of another span.

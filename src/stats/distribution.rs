@@ -3,10 +3,9 @@
 
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
-use std::mem;
 
-use super::recent::{Block, Exact};
-use super::scale::{BAND, BLOCK, highest_of, index_of};
+use super::recent::{Exact, Taken};
+use super::scale::{BAND, highest_of, index_of};
 use crate::limits::{LATENCY_DIGITS, LATENCY_MAX_NS};
 
 /// Latencies, in nanoseconds.
@@ -41,15 +40,16 @@ impl Distribution {
         }
     }
 
-    /// Adds what a snapshot says of some latencies.
-    pub(super) fn add_recent(&mut self, blocks: &[Block], exact: &Exact) {
-        let counted = blocks.iter().flat_map(|block| {
-            let first = usize::from(block.at) * BLOCK;
-            let counts = block.counts.iter().enumerate();
-            counts.map(move |(place, count)| ((first + place) as u16, u64::from(*count)))
-        });
-        self.merge(counted.filter(|(_, count)| *count > 0), u64::wrapping_add);
-        self.exact.add(exact);
+    /// Becomes what a snapshot says of some latencies, in the memory that it has.
+    pub(super) fn set(&mut self, taken: Taken<'_>) {
+        self.places.clear();
+        self.counts.clear();
+        for (place, count) in taken.counted() {
+            self.places.push(place);
+            self.counts.push(count);
+        }
+        self.count = self.counts.iter().sum();
+        self.exact = *taken.exact;
     }
 
     /// Adds the latencies of `other`.
@@ -83,28 +83,48 @@ impl Distribution {
         others: impl Iterator<Item = (u16, u64)>,
         change: impl Fn(u64, u64) -> u64,
     ) {
-        let (places, counts) = (mem::take(&mut self.places), mem::take(&mut self.counts));
-        let mut own = places.into_iter().zip(counts).peekable();
-        let mut others = others.peekable();
-        self.count = 0;
-        loop {
-            let next = match (own.peek(), others.peek()) {
-                (None, None) => break,
-                (Some((place, _)), Some((other, _))) => *place.min(other),
-                (Some((place, _)), None) | (None, Some((place, _))) => *place,
+        let mut missing = Vec::new();
+        let (mut at, mut is_any_empty) = (0, false);
+        for (place, by) in others {
+            let before = self.places[at..].iter().take_while(|own| **own < place);
+            at += before.count();
+            let Some(count) = self.counts.get_mut(at).filter(|_| self.places[at] == place) else {
+                missing.push((place, change(0, by)));
+                continue;
             };
-            let count = own.next_if(|(place, _)| *place == next);
-            let by = others.next_if(|(place, _)| *place == next);
-            let of = |counted: Option<(u16, u64)>| counted.map_or(0, |(_, count)| count);
-            let count = change(of(count), of(by));
-            if count > 0 {
-                self.places.push(next);
-                self.counts.push(count);
-                self.count += count;
-            }
+            let changed = change(*count, by);
+            self.count = self.count.wrapping_sub(*count).wrapping_add(changed);
+            is_any_empty |= changed == 0;
+            *count = changed;
         }
-        self.places.shrink_to_fit();
-        self.counts.shrink_to_fit();
+        if is_any_empty {
+            let counts = self.counts.iter();
+            let mut is_filled = counts.map(|count| *count > 0);
+            self.places.retain(|_| is_filled.next() == Some(true));
+            self.counts.retain(|count| *count > 0);
+            self.places.shrink_to_fit();
+            self.counts.shrink_to_fit();
+        }
+        self.insert(&missing);
+    }
+
+    /// Adds buckets that it does not have, which ascend, from the last on: each of its own moves once.
+    fn insert(&mut self, missing: &[(u16, u64)]) {
+        let mut own = self.places.len();
+        self.places.reserve_exact(missing.len());
+        self.counts.reserve_exact(missing.len());
+        self.places.resize(own + missing.len(), 0);
+        self.counts.resize(own + missing.len(), 0);
+        for (left, (place, count)) in missing.iter().enumerate().rev() {
+            while own > 0 && self.places[own - 1] > *place {
+                own -= 1;
+                self.places[own + left + 1] = self.places[own];
+                self.counts[own + left + 1] = self.counts[own];
+            }
+            self.places[own + left] = *place;
+            self.counts[own + left] = *count;
+            self.count += count;
+        }
     }
 
     /// The buckets that are not empty, by their number on the scale.
@@ -275,11 +295,13 @@ impl Distribution {
     #[cfg(test)]
     pub(super) fn of(values: &[u64]) -> Distribution {
         let mut recent = super::recent::Recent::new();
-        values.iter().for_each(|ns| recent.record(*ns));
-        let mut blocks = Vec::new();
-        let exact = recent.take(&mut blocks);
+        values.iter().for_each(|ns| recent.record([*ns]));
+        let (mut blocks, mut carries) = (Vec::new(), Vec::new());
+        let mut parts = Vec::new();
+        recent.take(&mut blocks, &mut carries, |_, part| parts.push(part));
         let mut distribution = Distribution::new();
-        distribution.add_recent(&blocks, &exact);
+        let taken = Taken::split_off(&parts[0], &mut &blocks[..], &mut &carries[..]);
+        distribution.set(taken);
         distribution
     }
 }

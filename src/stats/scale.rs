@@ -9,11 +9,8 @@ use crate::limits::{LATENCY_DIGITS, LATENCY_MAX_NS};
 /// Buckets of a histogram.
 pub(super) const BUCKETS: usize = index_of(LATENCY_MAX_NS) / HALF * HALF + HALF;
 
-/// Buckets of a block, the unit in which histograms have memory.
+/// Buckets of a block, the unit in which what was counted leaves a core.
 pub(super) const BLOCK: usize = 64;
-
-/// Blocks of a histogram.
-pub(super) const BLOCKS: usize = BUCKETS / BLOCK;
 
 /// Buckets of a band, in which latencies are drawn: a quarter of a power of two.
 pub(super) const BAND: usize = 32;
@@ -42,7 +39,7 @@ pub(super) const fn highest_of(index: usize) -> u64 {
 
 // 128 parts of a power of two are what two digits need, and no fewer.
 const _: () = assert!(LATENCY_DIGITS == 2);
-const _: () = assert!(BUCKETS.is_multiple_of(BLOCK) && BLOCKS <= u64::BITS as usize);
+const _: () = assert!(BUCKETS.is_multiple_of(BLOCK) && BUCKETS / BLOCK <= u64::BITS as usize);
 const _: () = assert!(HALF.is_multiple_of(BAND));
 
 #[cfg(test)]

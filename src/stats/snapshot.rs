@@ -1,6 +1,6 @@
 //! What leaves a core: its counters, and the latencies since its last snapshot. It interprets nothing.
 
-use super::recent::{Block, Exact, Recent};
+use super::recent::{Block, Carry, Part, Recent, Taken};
 use super::series::{MethodIndex, Series, Whose};
 use super::status::StatusCounts;
 
@@ -15,18 +15,10 @@ pub struct Snapshot {
     pub(super) file_cache: Option<FileCache>,
     pub(super) counters: Counters,
     pub(super) stalls: Vec<Stall>,
-    parts: Vec<Part>,
+    parts: Vec<(Of, Part)>,
     /// The counters of all parts, in their order.
     blocks: Vec<Block>,
-}
-
-/// Latencies of one kind in a snapshot.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Part {
-    of: Of,
-    exact: Exact,
-    /// How many blocks are its.
-    blocks: u32,
+    carries: Vec<Carry>,
 }
 
 /// What latencies are of.
@@ -94,6 +86,7 @@ impl Snapshot {
             stalls: Vec::new(),
             parts: Vec::new(),
             blocks: Vec::new(),
+            carries: Vec::new(),
         }
     }
 
@@ -112,34 +105,34 @@ impl Snapshot {
         self.stalls.clear();
         self.parts.clear();
         self.blocks.clear();
+        self.carries.clear();
     }
 
-    /// Takes the latencies that there are.
-    pub(super) fn take(&mut self, of: Of, recent: &mut Recent) {
+    /// Takes the latencies that there are; those of each kind are `of` that.
+    pub(super) fn take<const KINDS: usize>(
+        &mut self,
+        recent: &mut Recent<KINDS>,
+        of: impl Fn(u8) -> Of,
+    ) {
         if recent.is_empty() {
             return;
         }
-        let before = self.blocks.len();
-        let exact = recent.take(&mut self.blocks);
-        self.parts.push(Part {
-            of,
-            exact,
-            blocks: (self.blocks.len() - before) as u32,
+        recent.take(&mut self.blocks, &mut self.carries, |kind, part| {
+            self.parts.push((of(kind as u8), part));
         });
     }
 
     #[cfg(test)]
-    pub(super) fn memory(&self) -> (*const Part, *const Block) {
+    pub(super) fn memory(&self) -> (*const (Of, Part), *const Block) {
         (self.parts.as_ptr(), self.blocks.as_ptr())
     }
 
     /// The latencies of each kind.
-    pub(super) fn parts(&self) -> impl Iterator<Item = (Of, &[Block], &Exact)> {
-        let mut rest = &self.blocks[..];
-        self.parts.iter().map(move |part| {
-            let (blocks, after) = rest.split_at(part.blocks as usize);
-            rest = after;
-            (part.of, blocks, &part.exact)
+    pub(super) fn parts(&self) -> impl Iterator<Item = (Of, Taken<'_>)> {
+        let (mut blocks, mut carries) = (&self.blocks[..], &self.carries[..]);
+        self.parts.iter().map(move |(of, part)| {
+            let taken = Taken::split_off(part, &mut blocks, &mut carries);
+            (*of, taken)
         })
     }
 }

@@ -33,6 +33,8 @@ pub struct Totals {
     seconds: Seconds,
     surroundings: Surroundings,
     stalls: VecDeque<StallView>,
+    /// What is added at the moment, and the memory for it afterwards.
+    added: Distribution,
 }
 
 /// One core: its newest snapshot, and its rate.
@@ -68,6 +70,7 @@ impl Totals {
             seconds: Seconds::default(),
             surroundings: Surroundings::default(),
             stalls: VecDeque::new(),
+            added: Distribution::new(),
         };
         totals.moving = totals.moving();
         totals
@@ -95,19 +98,20 @@ impl Totals {
         let Some(core) = self.place(snapshot.core) else {
             return snapshot;
         };
-        for (of, blocks, exact) in snapshot.parts() {
-            let second = self.windows.second();
+        for (of, taken) in snapshot.parts() {
+            self.added.set(taken);
+            let boards = [&mut self.total, self.windows.second()];
             match of {
                 Of::Series(series, kind) => {
                     let series = self.names.series(core, series);
                     let of = (core, series, usize::from(kind));
-                    for board in [&mut self.total, second] {
-                        board.add_requests(self.slots, of, blocks, exact);
+                    for board in boards {
+                        board.add_requests(self.slots, of, &self.added);
                     }
                 }
                 Of::Lag => {
-                    for board in [&mut self.total, second] {
-                        board.add_lag(self.slots, core, blocks, exact);
+                    for board in boards {
+                        board.add_lag(self.slots, core, &self.added);
                     }
                 }
             }

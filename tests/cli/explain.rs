@@ -11,7 +11,7 @@ use std::process::Command;
 use std::time::{Duration, SystemTime};
 use tempfile::TempDir;
 
-const OPTIONS: [&str; 11] = [
+const OPTIONS: [&str; 13] = [
     "--cache-control",
     "*.css=max-age=60",
     "--hide",
@@ -23,6 +23,8 @@ const OPTIONS: [&str; 11] = [
     "--redirect",
     "/old/*=/sub/* 308",
     "--tar",
+    "--compress",
+    "gzip",
 ];
 
 fn folder() -> TempDir {
@@ -33,6 +35,7 @@ fn folder() -> TempDir {
         ("a.css.gz", "gz"),
         ("b.raw", "raw"),
         ("c.key", "key"),
+        ("large.css", &"large ".repeat(1000)),
         (".env", "env"),
         ("sub/index.html", "index"),
         ("bare/x.png", "x"),
@@ -150,6 +153,13 @@ fn what_is_explained_is_what_is_served() {
             &["Range: bytes=16-"],
             416,
             "a.css.zst: missing",
+        ),
+        (
+            "GET",
+            "/large.css",
+            &["Accept-Encoding: gzip"],
+            200,
+            "gzip, by Accept-Encoding; made of the file if that makes it smaller",
         ),
         ("GET", "/b.raw", &[], 200, "text/x-raw, by a rule"),
         (

@@ -10,6 +10,9 @@ pub(crate) struct Class {
     pub(crate) why: &'static str,
     /// Whether a difference between ours and theirs is of it.
     pub(crate) is: fn(&Request, &Told, &Told) -> bool,
+    /// The value of Accept-Encoding with which nginx has to answer as ours did, where the difference is but
+    /// in which variant is chosen.
+    pub(crate) chosen: Option<&'static str>,
 }
 
 /// Whether the path, without its query, is one of these.
@@ -21,6 +24,11 @@ fn is_at(request: &Request, paths: &[&str]) -> bool {
 /// Whether a file was found.
 fn is_of_file(told: &Told) -> bool {
     matches!(told.status, 200 | 206 | 304 | 412 | 416)
+}
+
+/// Whether an answer with content says that another coding would get another.
+fn varies_by_coding(told: &Told) -> bool {
+    told.varies == matches!(told.status, 200 | 206)
 }
 
 /// Whether the answer is about the file at `path` itself, which does not vary.
@@ -44,11 +52,13 @@ pub(crate) const CLASSES: &[Class] = &[
             let path = request.target.replace("%2e", ".").replace("%2f", "/");
             ours.status == 404 && path.split('/').any(|name| matches!(name, "." | ".."))
         },
+        chosen: None,
     },
     Class {
         name: "empty segments",
         why: "a file has one path, and nothing merges slashes (RFC 3986 §3.3)",
         is: |request, ours, _| ours.status == 404 && request.target.contains("//"),
+        chosen: None,
     },
     Class {
         name: "encoded slashes",
@@ -56,16 +66,19 @@ pub(crate) const CLASSES: &[Class] = &[
         is: |request, ours, _| {
             ours.status == 404 && is_at(request, &["/sub%2fa.css", "/sub%2Fa.css"])
         },
+        chosen: None,
     },
     Class {
         name: "dot-files",
         why: "they are hidden unless they are asked to be served",
         is: |request, ours, _| ours.status == 404 && is_at(request, &["/.env"]),
+        chosen: None,
     },
     Class {
         name: "links out of the root",
         why: "they are not followed unless they are asked to be",
         is: |request, ours, _| ours.status == 404 && is_at(request, &["/outside.txt"]),
+        chosen: None,
     },
     Class {
         name: "folders without an index",
@@ -73,6 +86,7 @@ pub(crate) const CLASSES: &[Class] = &[
         is: |request, ours, theirs| {
             (ours.status, theirs.status) == (404, 403) && is_at(request, &["/bare/"])
         },
+        chosen: None,
     },
     Class {
         name: "a neighbour without its file",
@@ -80,21 +94,25 @@ pub(crate) const CLASSES: &[Class] = &[
         is: |request, ours, _| {
             ours.status == 404 && is_at(request, &["/alone.css"]) && accepts_gzip(request)
         },
+        chosen: None,
     },
     Class {
         name: "a neighbour older than its file",
         why: "whoever changed the file did not compress it again",
         is: |request, ours, _| is_served_plain_at(request, ours, "/stale.css"),
+        chosen: Some(""),
     },
     Class {
         name: "an empty neighbour",
         why: "it is no gzip",
         is: |request, ours, _| is_served_plain_at(request, ours, "/hollow.css"),
+        chosen: Some(""),
     },
     Class {
         name: "a neighbour of what is compressed already",
         why: "it is not looked for",
         is: |request, ours, _| is_served_plain_at(request, ours, "/photo.png"),
+        chosen: Some(""),
     },
     Class {
         name: "If-Unmodified-Since that is no date",
@@ -103,6 +121,7 @@ pub(crate) const CLASSES: &[Class] = &[
             let is_no_date = request.field("If-Unmodified-Since") == Some("yesterday");
             is_no_date && ours.status != 412 && theirs.status == 412
         },
+        chosen: None,
     },
     Class {
         name: "If-Unmodified-Since beside If-Match",
@@ -112,6 +131,7 @@ pub(crate) const CLASSES: &[Class] = &[
             let has_both = fields.iter().all(|name| request.field(name).is_some());
             has_both && ours.status != 412 && theirs.status == 412
         },
+        chosen: None,
     },
     Class {
         name: "If-Modified-Since beside If-None-Match",
@@ -121,6 +141,7 @@ pub(crate) const CLASSES: &[Class] = &[
             let has_both = fields.iter().all(|name| request.field(name).is_some());
             has_both && (ours.status == 304) != (theirs.status == 304)
         },
+        chosen: None,
     },
     Class {
         name: "If-Modified-Since after the last change",
@@ -130,6 +151,7 @@ pub(crate) const CLASSES: &[Class] = &[
                 && ours.status == 304
                 && theirs.status != 304
         },
+        chosen: None,
     },
     Class {
         name: "ranges of HEAD",
@@ -140,6 +162,7 @@ pub(crate) const CLASSES: &[Class] = &[
                 && ours.status == 200
                 && matches!(theirs.status, 206 | 416)
         },
+        chosen: None,
     },
     Class {
         name: "a rule's field where no range can be met",
@@ -149,6 +172,7 @@ pub(crate) const CLASSES: &[Class] = &[
                 && ours.rule.is_none()
                 && theirs.rule.is_some()
         },
+        chosen: None,
     },
     Class {
         name: "ranges that are none",
@@ -157,6 +181,7 @@ pub(crate) const CLASSES: &[Class] = &[
             matches!(range(request), "bytes=9-5" | "bytes=a-b" | "bytes=")
                 && (ours.status, theirs.status) == (200, 416)
         },
+        chosen: None,
     },
     Class {
         name: "an empty member of a list of ranges",
@@ -164,6 +189,7 @@ pub(crate) const CLASSES: &[Class] = &[
         is: |request, ours, theirs| {
             range(request) == "bytes=0-1," && (ours.status, theirs.status) == (206, 416)
         },
+        chosen: None,
     },
     Class {
         name: "numbers beyond 64 bits",
@@ -173,6 +199,7 @@ pub(crate) const CLASSES: &[Class] = &[
                 && matches!(ours.status, 200 | 206)
                 && theirs.status == 416
         },
+        chosen: None,
     },
     Class {
         name: "several ranges that lie close together",
@@ -183,6 +210,7 @@ pub(crate) const CLASSES: &[Class] = &[
                 && ours.parts.len() < theirs.parts.len()
                 && request.method == "GET"
         },
+        chosen: None,
     },
     Class {
         name: "several ranges that come to more than the file",
@@ -190,6 +218,7 @@ pub(crate) const CLASSES: &[Class] = &[
         is: |request, ours, theirs| {
             range(request).contains(',') && (ours.status, theirs.status) == (206, 200)
         },
+        chosen: None,
     },
     Class {
         name: "ranges of an empty file",
@@ -199,6 +228,7 @@ pub(crate) const CLASSES: &[Class] = &[
                 && !range(request).is_empty()
                 && (ours.status, theirs.status) == (416, 200)
         },
+        chosen: None,
     },
     Class {
         name: "ranges of coded content",
@@ -211,6 +241,7 @@ pub(crate) const CLASSES: &[Class] = &[
                 && theirs.status == 200
                 && theirs.coding.is_some()
         },
+        chosen: None,
     },
     Class {
         name: "no coding with a greater weight than gzip",
@@ -219,8 +250,10 @@ pub(crate) const CLASSES: &[Class] = &[
             is_at(request, &["/coded.css"])
                 && request.codings == "gzip;q=0.5, identity"
                 && is_of_file(ours)
+                && varies_by_coding(ours)
                 && ours.coding.is_none()
         },
+        chosen: Some(""),
     },
     Class {
         name: "a wildcard for codings",
@@ -229,8 +262,10 @@ pub(crate) const CLASSES: &[Class] = &[
             is_at(request, &["/coded.css"])
                 && request.codings == "*"
                 && is_of_file(ours)
+                && varies_by_coding(ours)
                 && theirs.coding.is_none()
         },
+        chosen: Some("gzip"),
     },
     Class {
         name: "If-Range with a date that all variants have",
@@ -241,5 +276,6 @@ pub(crate) const CLASSES: &[Class] = &[
                 && ours.status == 200
                 && theirs.status != 200
         },
+        chosen: None,
     },
 ];

@@ -3,6 +3,8 @@
 mod advisories;
 mod archive;
 mod browser;
+#[cfg(all(feature = "compression-br", feature = "compression-zstd"))]
+mod compressed;
 mod listing;
 mod named;
 mod pages;

@@ -29,6 +29,7 @@ fn everything_written_is_taken() {
         etag = "hash"
         cache_control = ["/assets/**=public, max-age=31536000, immutable", "*.html=no-cache"]
         precompressed = "br, gz"
+        compress = "off"
         index = ["index.html, index.htm", "default.htm"]
         clean_urls = true
         fallback = "/app/a%20b.html"
@@ -68,6 +69,7 @@ fn everything_written_is_taken() {
         ]
         .into(),
         precompressed: vec![ContentCoding::Brotli, ContentCoding::Gzip],
+        compress: Vec::new(),
         index: [c"index.html", c"index.htm", c"default.htm"]
             .map(CStr::to_owned)
             .into(),
@@ -208,4 +210,41 @@ fn rules_for_fields_have_a_most() {
     let faults = files(&list(FILE_FIELD_RULES + 1)).unwrap_err();
     assert_eq!(faults.len(), 1);
     assert!(faults[0].contains("is one rule more than"), "{faults:?}");
+}
+
+#[test]
+#[cfg(all(feature = "compression-br", feature = "compression-zstd"))]
+fn codings_have_levels() {
+    use ContentCoding::{Brotli, Gzip, Zstd};
+    let table: &[(&str, &[(ContentCoding, u8)])] = &[
+        ("on", &[(Zstd, 3), (Brotli, 4), (Gzip, 5)]),
+        ("off", &[]),
+        ("gzip", &[(Gzip, 5)]),
+        (
+            "br:11, zstd:19,gzip:1",
+            &[(Brotli, 11), (Zstd, 19), (Gzip, 1)],
+        ),
+    ];
+    for (text, expected) in table {
+        let policy = files(&format!("compress = '{text}'")).unwrap();
+        assert_eq!(policy.compress, *expected, "{text}");
+    }
+    for (text, start) in [
+        ("gz", "'gz' does not say in what"),
+        ("gzip,gzip", "'gzip,gzip' does not say"),
+        ("deflate", "'deflate' does not say"),
+        ("", "'' does not say"),
+        (
+            "gzip:0",
+            "'gzip:0' has no level of gzip; write one from 1 to 9",
+        ),
+        ("zstd:20", "'zstd:20' has no level"),
+        ("br:12", "'br:12' has no level"),
+        ("br:x", "'br:x' has no level"),
+    ] {
+        let faults = files(&format!("compress = '{text}'")).unwrap_err();
+        let start = format!("c.toml:2:12: files.compress: {start}");
+        assert_eq!(faults.len(), 1, "{faults:?}");
+        assert!(faults[0].starts_with(&start), "{text}: {faults:?}");
+    }
 }

@@ -5,6 +5,7 @@ use std::ffi::CString;
 use http::HeaderValue;
 
 use crate::config::Mistake;
+use crate::files::compressed;
 use crate::files::glob::Glob;
 use crate::files::header_rules::HeaderRuleError;
 use crate::files::path::{self, Located};
@@ -99,6 +100,63 @@ pub(super) fn precompressed(text: &str) -> Result<Vec<ContentCoding>, Mistake> {
             return Err(mistake());
         }
         codings.push(coding);
+    }
+    Ok(codings)
+}
+
+/// `CODING[:LEVEL]` in order, each once; or `on`, or `off`.
+pub(super) fn compress(text: &str) -> Result<Vec<(ContentCoding, u8)>, Mistake> {
+    /// What is made small at the default levels, the smallest first.
+    const ALL: [ContentCoding; 3] = [
+        ContentCoding::Zstd,
+        ContentCoding::Brotli,
+        ContentCoding::Gzip,
+    ];
+    if text == "off" {
+        return Ok(Vec::new());
+    }
+    let has_any = ALL
+        .into_iter()
+        .any(|coding| compressed::levels(coding).is_some());
+    if !has_any {
+        return Err(Mistake::new(
+            "this program was built without encoders".to_owned(),
+            "write off, or build it with the feature compression",
+        ));
+    }
+    let with_level = |coding| Some((coding, compressed::levels(coding)?.1));
+    if text == "on" {
+        return Ok(ALL.into_iter().filter_map(with_level).collect());
+    }
+    let mut codings: Vec<(ContentCoding, u8)> = Vec::new();
+    for part in text.split(',').map(str::trim) {
+        let (name, level) = match part.split_once(':') {
+            Some((name, level)) => (name, Some(level)),
+            None => (part, None),
+        };
+        let coding = ALL.into_iter().find(|coding| coding.name() == name);
+        let is_new = |coding: &ContentCoding| codings.iter().all(|(other, _)| other != coding);
+        let (coding, (range, default)) = coding
+            .filter(is_new)
+            .and_then(|coding| Some((coding, compressed::levels(coding)?)))
+            .ok_or_else(|| {
+                Mistake::new(
+                    format!("'{text}' does not say in what files are compressed"),
+                    "write on, off, or some of zstd, br and gzip with commas between them",
+                )
+            })?;
+        let level = match level {
+            Some(level) => level.parse().ok().filter(|level| range.contains(level)),
+            None => Some(default),
+        };
+        let level = level.ok_or_else(|| {
+            let (first, last) = range.into_inner();
+            Mistake::new(
+                format!("'{part}' has no level of {name}"),
+                format!("write one from {first} to {last}, such as {name}:{default}"),
+            )
+        })?;
+        codings.push((coding, level));
     }
     Ok(codings)
 }

@@ -61,12 +61,10 @@ const STALL_NS: u64 = STALL.as_nanos() as u64;
 
 /// The latencies of each kind in a snapshot, and how many they are.
 fn parts(snapshot: &Snapshot) -> Vec<(Of, u64)> {
-    let count = |blocks: &[super::super::recent::Block]| {
-        let counts = blocks.iter().flat_map(|block| block.counts);
-        counts.map(u64::from).sum()
-    };
     let parts = snapshot.parts();
-    parts.map(|(of, blocks, _)| (of, count(blocks))).collect()
+    parts
+        .map(|(of, taken)| (of, taken.counted().map(|(_, count)| count).sum()))
+        .collect()
 }
 
 /// The whole latencies among them: of whom, of which class, how many.

@@ -23,14 +23,14 @@ impl Tree {
 }
 
 /// Asks for `target` with these field lines.
-fn ask(client: &mut Client, method: &str, target: &str, fields: &str) -> Response {
+pub(super) fn ask(client: &mut Client, method: &str, target: &str, fields: &str) -> Response {
     client.send(format!(
         "{method} {target} HTTP/1.1\r\nHost: a\r\n{fields}\r\n"
     ));
     client.try_response(method == "HEAD").expect("a response")
 }
 
-fn accepting(client: &mut Client, target: &str, codings: &str) -> Response {
+pub(super) fn accepting(client: &mut Client, target: &str, codings: &str) -> Response {
     ask(
         client,
         "GET",

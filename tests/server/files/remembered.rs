@@ -1,7 +1,7 @@
 //! What a core remembers of files is never old, and never a mixture.
 
-use super::super::support::PATIENCE;
 use super::super::support::client::Broken;
+use super::super::support::{PATIENCE, scrape};
 use super::*;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -25,8 +25,7 @@ pub(super) fn until(client: &mut Client, target: &str, wanted: &str, others: &[&
 
 /// The sum over the cores of a figure of their memory of files.
 pub(super) fn figure(client: &mut Client, name: &str) -> u64 {
-    let stats = get(client, "/stats?fresh=1");
-    let stats: serde_json::Value = serde_json::from_slice(&stats.body).expect("JSON");
+    let stats = scrape(client);
     let cores = stats["cores"].as_array().expect("cores");
     let figures = cores.iter().map(|core| &core["file_cache"][name]);
     figures
