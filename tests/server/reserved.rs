@@ -166,8 +166,8 @@ fn a_route_of_the_app_for_statistics_is_the_apps() {
     };
     let served = Served::with(own);
     assert_eq!(get(served.address, "/metrics").text(), "mine");
-    let told = get(served.address, "/stats?format=prometheus").text();
-    assert!(told.starts_with("# HELP "), "{told}");
+    let told = get(served.address, "/stats?format=prometheus");
+    assert!(told.text().starts_with("# HELP "), "{}", told.text());
     drop(served);
     // Where they are apart there are both.
     let running = with_stats_apart(own);
