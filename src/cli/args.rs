@@ -156,6 +156,10 @@ pub(super) struct FilesArgs {
     #[arg(long, value_name = "FROM=TO[ STATUS]")]
     redirect: Vec<String>,
 
+    /// File to send as the content of an error, 400, 404, 500 or 503, such as 404=/404.html, repeatable
+    #[arg(long, value_name = "STATUS=/PATH")]
+    error_page: Vec<String>,
+
     /// Media type of an extension, such as md=text/plain, repeatable
     #[arg(long, value_name = "EXT=TYPE")]
     media_type: Vec<String>,
@@ -212,6 +216,7 @@ impl FilesArgs {
             cache_control: list("--cache-control", self.cache_control),
             response_headers: list("--response-header", self.response_header),
             redirects: list("--redirect", self.redirect),
+            error_pages: list("--error-page", self.error_page),
             media_types: list("--media-type", self.media_type),
             precompressed: one("--precompressed", self.precompressed),
             compress: one("--compress", self.compress),

@@ -230,7 +230,7 @@ mod tests {
             (
                 "serve --symlinks any --dot-files serve --hide *.bak --hide /x --etag hash \
                  --cache-control *.css=no-cache --response-header *.css=X-A:b --redirect /a=/b \
-                 --media-type x=text/x --precompressed off --file-cache 0 --tar --compress off",
+                 --error-page 404=/e --media-type x=text/x --precompressed off --file-cache 0 --tar --compress off",
                 Config {
                     files: crate::files::Policy {
                         symlinks: crate::files::policy::Symlinks::Any,
@@ -250,6 +250,11 @@ mod tests {
                             "/a=/b".parse().unwrap(),
                         ])
                         .unwrap(),
+                        error_pages: {
+                            let mut pages = crate::files::error_pages::ErrorPages::default();
+                            pages.add("404=/e").unwrap();
+                            pages
+                        },
                         media_types: [("x".into(), http::HeaderValue::from_static("text/x"))]
                             .into(),
                         precompressed: Vec::new(),

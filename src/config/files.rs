@@ -12,6 +12,7 @@ use toml::Spanned;
 use super::raw::{File, Switch, Text, Texts, Written};
 use super::{Mistake, prove, size};
 use crate::failure::Failure;
+use crate::files::error_pages::ErrorPages;
 use crate::files::header_rules::HeaderRules;
 use crate::files::policy::Policy;
 use crate::files::redirects::Redirects;
@@ -33,6 +34,8 @@ pub struct RawFiles {
     pub response_headers: Option<Vec<Written>>,
     /// `redirects = "FROM=TO STATUS"` or a list of them; `--redirect`.
     pub redirects: Option<Vec<Written>>,
+    /// `error_pages = "STATUS=/PATH"` or a list of them; `--error-page`.
+    pub error_pages: Option<Vec<Written>>,
     /// `media_types = "EXTENSION=TYPE"` or a list of them; `--media-type`.
     pub media_types: Option<Vec<Written>>,
     /// `precompressed = "zst,br,gz"`; `--precompressed`.
@@ -64,6 +67,7 @@ pub(super) struct FilesTable {
     cache_control: Option<Spanned<Texts>>,
     response_headers: Option<Spanned<Texts>>,
     redirects: Option<Spanned<Texts>>,
+    error_pages: Option<Spanned<Texts>>,
     media_types: Option<Spanned<Texts>>,
     precompressed: Option<Spanned<String>>,
     compress: Option<Spanned<String>>,
@@ -91,6 +95,7 @@ impl FilesTable {
             cache_control: all("cache_control", self.cache_control),
             response_headers: all("response_headers", self.response_headers),
             redirects: all("redirects", self.redirects),
+            error_pages: all("error_pages", self.error_pages),
             media_types: all("media_types", self.media_types),
             precompressed: one("precompressed", self.precompressed),
             compress: one("compress", self.compress),
@@ -118,6 +123,7 @@ impl RawFiles {
             cache_control: over.cache_control.or(self.cache_control),
             response_headers: over.response_headers.or(self.response_headers),
             redirects: over.redirects.or(self.redirects),
+            error_pages: over.error_pages.or(self.error_pages),
             media_types: over.media_types.or(self.media_types),
             precompressed: over.precompressed.or(self.precompressed),
             compress: over.compress.or(self.compress),
@@ -144,6 +150,7 @@ impl RawFiles {
             cache_control: list(&self.cache_control, faults, values::cache_control),
             response_headers: header_rules(&self.response_headers, faults),
             redirects: redirects(&self.redirects, faults),
+            error_pages: error_pages(&self.error_pages, faults),
             media_types: list(&self.media_types, faults, values::media_type)
                 .into_iter()
                 .collect(),
@@ -185,6 +192,16 @@ fn header_rules(written: &Option<Vec<Written>>, faults: &mut Vec<Failure>) -> He
         }
     }
     rules
+}
+
+fn error_pages(written: &Option<Vec<Written>>, faults: &mut Vec<Failure>) -> ErrorPages {
+    let mut pages = ErrorPages::default();
+    for written in written.iter().flatten() {
+        if let Err(error) = pages.add(&written.text) {
+            faults.push(written.fault(values::error_page_mistake(&written.text, error)));
+        }
+    }
+    pages
 }
 
 /// The redirects; all that are none are told, and of conflicts between the others the first.

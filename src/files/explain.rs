@@ -2,6 +2,7 @@
 //! takes, by the same functions; what it adds is words.
 
 use std::ffi::CStr;
+use std::io;
 
 use http::Method;
 
@@ -60,6 +61,10 @@ impl Files {
             }
             Ok(Decision::Refuse(reason)) => {
                 points.push(("refused", reason.to_string()));
+                if let Some(page) = served.error_page(reason.status(), request) {
+                    let seen = served.look_at_page(&release, page).await;
+                    points.push(error_page(page, seen));
+                }
                 return points;
             }
             Err(error) => {
@@ -129,6 +134,16 @@ impl Files {
         ));
         points
     }
+}
+
+/// What comes of the page of an error.
+fn error_page(page: &CStr, seen: io::Result<Seen>) -> Point {
+    let page = shown(page);
+    let what = match seen {
+        Ok(Seen::File(_)) => page,
+        _ => format!("none: {page} cannot be read, and the error is written without it"),
+    };
+    ("error page", what)
 }
 
 fn look(path: &CStr, seen: Seen) -> Point {

@@ -1,6 +1,6 @@
 //! Static files: serving a folder.
 //!
-//! Pure are what a folder is served by (`policy`, with `glob`, `media`, `header_rules` and `redirects`), what its paths mean (`path`),
+//! Pure are what a folder is served by (`policy`, with `glob`, `media`, `header_rules`, `redirects` and `error_pages`), what its paths mean (`path`),
 //! what becomes of them (`decision`), what is served in place of a file (`variants`), what tells versions of a
 //! file apart (`version`), how a folder is listed (`entries`, `listing`), and what archives are made of (`tar`);
 //! what a core remembers of files (`cache`) does no I/O either. I/O is done by `root` and `resolve`, which open;
@@ -17,6 +17,7 @@ pub(crate) mod cache;
 pub(crate) mod compressed;
 pub mod decision;
 mod entries;
+pub mod error_pages;
 pub(crate) mod explain;
 mod folder;
 pub mod glob;
@@ -26,6 +27,7 @@ mod listed;
 mod listing;
 pub mod media;
 mod named;
+mod pages;
 pub mod path;
 mod pieces;
 pub mod policy;

@@ -6,6 +6,7 @@ use std::ffi::CString;
 
 use http::HeaderValue;
 
+use super::error_pages::ErrorPages;
 use super::glob::Glob;
 use super::header_rules::HeaderRules;
 use super::media;
@@ -32,6 +33,8 @@ pub struct Policy {
     pub response_headers: HeaderRules,
     /// Where requests are sent instead, before any file is looked at. Default: none.
     pub redirects: Redirects,
+    /// Files that are the content of errors. Default: none.
+    pub error_pages: ErrorPages,
     /// Media types by extension, in lower case and without its dot, before those of
     /// [`media`]. Default: none.
     pub media_types: BTreeMap<Box<str>, HeaderValue>,
@@ -106,6 +109,7 @@ impl Default for Policy {
             cache_control: Vec::new(),
             response_headers: HeaderRules::default(),
             redirects: Redirects::default(),
+            error_pages: ErrorPages::default(),
             media_types: BTreeMap::new(),
             precompressed: vec![
                 ContentCoding::Zstd,

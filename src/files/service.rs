@@ -27,6 +27,7 @@ use super::decision::{self, Decision, Reason, Seen, Step};
 use super::folder::Folder;
 use super::listed;
 use super::listing::{Asked, Place};
+use super::pages;
 use super::path::directory_location;
 use super::policy::Policy;
 use super::refusal::Refusal;
@@ -34,7 +35,7 @@ use super::resolve;
 use super::root::{Release, Root};
 use super::sending::Wanted;
 use super::tags::Tags;
-use crate::app::{Answer, Handler, IntoResponse, Request, Response};
+use crate::app::{Answer, Handler, Request, Response};
 use crate::http::names_type;
 use crate::limits::REQUEST_LINE_BYTES;
 use crate::ring::Ring;
@@ -67,6 +68,8 @@ pub(super) struct Served {
     pub(super) cache: Rc<Cache>,
     /// Which of the core's folders it is, for the cache.
     pub(super) number: usize,
+    /// What the pages of errors are read for, if there are any.
+    pub(super) plain_request: Option<Request>,
 }
 
 impl Files {
@@ -89,6 +92,10 @@ impl Files {
         Ok(Self(Rc::new(Served {
             ring: ring.clone(),
             root: Root::open(folder.as_ref(), ring.clock_ns())?,
+            plain_request: match policy.error_pages.is_empty() {
+                true => None,
+                false => pages::plain_request(),
+            },
             listings: listed::Memory::default(),
             archives: archive::Running::default(),
             request_line_bytes: REQUEST_LINE_BYTES,
@@ -131,8 +138,10 @@ impl Handler for Files {
             return Answer::ready(response);
         }
         Answer::pending(async move {
-            let responded = served.respond(&release, &request).await;
-            responded.unwrap_or_else(Refusal::into_response)
+            match served.respond(&release, &request).await {
+                Ok(response) => response,
+                Err(refusal) => served.refuse(&release, refusal, &request).await,
+            }
         })
     }
 

@@ -11,7 +11,7 @@ use std::process::Command;
 use std::time::{Duration, SystemTime};
 use tempfile::TempDir;
 
-const OPTIONS: [&str; 13] = [
+const OPTIONS: [&str; 17] = [
     "--cache-control",
     "*.css=max-age=60",
     "--hide",
@@ -22,6 +22,10 @@ const OPTIONS: [&str; 13] = [
     "*.css=X-Frame-Options: DENY",
     "--redirect",
     "/old/*=/sub/* 308",
+    "--error-page",
+    "404=/sub/index.html",
+    "--error-page",
+    "400=/none.html",
     "--tar",
     "--compress",
     "gzip",
@@ -188,6 +192,22 @@ fn what_is_explained_is_what_is_served() {
             "out: a symbolic link leads out of the root",
         ),
         ("GET", "/none", &["Accept: text/html"], 404, "none: missing"),
+        ("GET", "/none", &["Range: bytes=0-0"], 404, "sub/index.html"),
+        ("HEAD", "/none", &[], 404, "sub/index.html"),
+        (
+            "GET",
+            "/none",
+            &["Accept: application/json"],
+            404,
+            "none: missing",
+        ),
+        (
+            "GET",
+            "/%00",
+            &[],
+            400,
+            "none: none.html cannot be read, and the error is written without it",
+        ),
         ("GET", "/../x", &[], 404, "no file can have such a name"),
         (
             "HEAD",

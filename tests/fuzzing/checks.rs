@@ -9,6 +9,7 @@ use corelane::config::raw::RawConfig;
 use corelane::config::{Config, cidr, duration, listen};
 use corelane::cores::{CoreSelection, select};
 use corelane::files::Policy;
+use corelane::files::error_pages::{ErrorPageError, ErrorPages};
 use corelane::files::header_rules::HeaderRule;
 use corelane::files::path::{Located, directory_location, locate};
 use corelane::files::redirects::Redirects;
@@ -249,6 +250,10 @@ fn values(text: &str) {
     }
     if let Ok(length) = duration::parse(text, limits::SHUTDOWN_TIMEOUT) {
         assert!(length <= limits::SHUTDOWN_TIMEOUT);
+    }
+    let mut pages = ErrorPages::default();
+    if pages.add(text).is_ok() {
+        assert_eq!(pages.add(text), Err(ErrorPageError::Twice));
     }
     if let Ok(rule) = text.parse::<HeaderRule>() {
         let value = rule.value().to_str().expect("ASCII");

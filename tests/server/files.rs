@@ -5,6 +5,7 @@ mod archive;
 mod browser;
 #[cfg(all(feature = "compression-br", feature = "compression-zstd"))]
 mod compressed;
+mod error_pages;
 mod listing;
 mod named;
 mod pages;

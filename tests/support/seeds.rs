@@ -119,6 +119,7 @@ pub(crate) const CONFIGS: &[&[u8]] = &[
     b"24h",
     b"86400001ms",
     b"[*]=X-A: b=c: \td ",
+    b"404=/errors/a%20b.html",
     b"/assets/**=Link: </a.css>; rel=preload",
 ];
 

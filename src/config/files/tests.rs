@@ -38,6 +38,7 @@ fn everything_written_is_taken() {
         cache = "1MiB"
         response_headers = ["*.html=X-A: b=c", "/**=X-B: d"]
         redirects = ["/old=/new", "/a/*=https://example.org/* 301"]
+        error_pages = ["404=/404.html", "503=/busy.html"]
         media_types = [".MD=text/plain", "log=text/plain;charset=utf-8"]
     "#;
     let value = HeaderValue::from_static;
@@ -45,6 +46,9 @@ fn everything_written_is_taken() {
     let mut response_headers = HeaderRules::default();
     response_headers.add("*.html=X-A: b=c").unwrap();
     response_headers.add("/**=X-B: d").unwrap();
+    let mut error_pages = ErrorPages::default();
+    error_pages.add("404=/404.html").unwrap();
+    error_pages.add("503=/busy.html").unwrap();
     let expected = Policy {
         symlinks: Symlinks::Never,
         dot_files: true,
@@ -63,6 +67,7 @@ fn everything_written_is_taken() {
             "/a/*=https://example.org/* 301".parse().unwrap(),
         ])
         .unwrap(),
+        error_pages,
         media_types: [
             ("md".into(), value("text/plain")),
             ("log".into(), value("text/plain;charset=utf-8")),
@@ -132,6 +137,23 @@ fn what_is_wrong_is_told_with_its_place() {
         (
             "redirects = ['/a=/b', '/a=/c']",
             "c.toml:2:23: files.redirects: '/a=/c' is about a path that another rule",
+        ),
+        (
+            "error_pages = '/404.html'",
+            "c.toml:2:15: files.error_pages: '/404.html' is not of the form",
+        ),
+        (
+            "error_pages = ['404=/a', '403=/b']",
+            "c.toml:2:26: files.error_pages: '403=/b' has a status that no file is refused \
+             with; write 400, 404, 500 or 503",
+        ),
+        (
+            "error_pages = ['404=/a', '404=/b']",
+            "c.toml:2:26: files.error_pages: '404=/b' is about a status that has a page",
+        ),
+        (
+            "error_pages = '404=/a/'",
+            "c.toml:2:15: files.error_pages: '404=/a/' does not name a file",
         ),
         (
             "media_types = 'md'",

@@ -6,6 +6,7 @@ use http::HeaderValue;
 
 use crate::config::Mistake;
 use crate::files::compressed;
+use crate::files::error_pages::ErrorPageError;
 use crate::files::glob::Glob;
 use crate::files::header_rules::HeaderRuleError;
 use crate::files::path::{self, Located};
@@ -247,4 +248,15 @@ pub(super) fn redirect_conflict(text: &str, conflict: Conflict) -> Mistake {
         Conflict::TooMany => "redirect more paths with one rule, such as /old/*=/new/*",
     };
     Mistake::new(format!("'{text}' {conflict}"), mend)
+}
+
+/// What is wrong with the page of an error.
+pub(super) fn error_page_mistake(text: &str, error: ErrorPageError) -> Mistake {
+    let mend = match error {
+        ErrorPageError::Form => "write one such as 404=/404.html",
+        ErrorPageError::Status => "write 400, 404, 500 or 503",
+        ErrorPageError::Path => "write the path as it is requested, such as /404.html",
+        ErrorPageError::Twice => "keep one of them",
+    };
+    Mistake::new(format!("'{text}' {error}"), mend)
 }
