@@ -46,8 +46,8 @@ pub const CHUNK_EXCESS_BYTES: usize = 16 * 1024;
 /// Longest trailer section of a chunked body, in bytes.
 pub const TRAILER_BYTES: usize = 8 * 1024;
 
-/// Most parameters (`{name}`) in one route. Beyond it: the app does not build. Cost: 8 bytes of each
-/// request apiece.
+/// Most parameters (`{name}`) in one route. Beyond it: the app does not build. Cost: whoever
+/// asks for the last one's value looks past all others in the path.
 pub const ROUTE_PARAMETERS: usize = 8;
 
 /// Most routes in one app. Beyond it: the app does not build. Cost: none before a route exists.

@@ -57,6 +57,8 @@ pub(super) enum Reach {
     Mount,
     /// The same, as far as nothing else takes them.
     Fallback,
+    /// The same, and of the paths that routes take the methods that they do not.
+    CatchAll,
 }
 
 /// What becomes of a request whose path has a route only with a slash more, or less, at its end.
@@ -80,7 +82,7 @@ impl Added {
     ) -> Added {
         let path = match reach {
             Reach::Template => path,
-            Reach::Mount | Reach::Fallback => path.trim_end_matches('/'),
+            Reach::Mount | Reach::Fallback | Reach::CatchAll => path.trim_end_matches('/'),
         };
         Added {
             method,
@@ -117,8 +119,8 @@ impl Added {
         match reach {
             Reach::Template => path.clone(),
             Reach::Mount => format!("{path}/{{*rest}}"),
-            Reach::Fallback if path.is_empty() => "(fallback)".to_owned(),
-            Reach::Fallback => format!("{path}/(fallback)"),
+            Reach::Fallback | Reach::CatchAll if path.is_empty() => "(fallback)".to_owned(),
+            Reach::Fallback | Reach::CatchAll => format!("{path}/(fallback)"),
         }
     }
 

@@ -1,4 +1,5 @@
-//! The content of a message, in both directions: none, in memory, or streamed from a source.
+//! The content of a message, in both directions: none, in memory, or streamed from a source. It is
+//! read here piece by piece; as a whole it is in `whole.rs`.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,10 +13,6 @@ use bytes::Bytes;
 
 use super::headers::Headers;
 use crate::http::Refusal;
-
-/// The most that [`Body::collect`] reserves before any of the content has arrived, in bytes:
-/// a declared length alone costs its peer nothing.
-const COLLECT_RESERVE_BYTES: u64 = 16 * 1024;
 
 /// The content of a request or a response.
 #[derive(Default)]
@@ -31,9 +28,28 @@ pub enum Body {
         source: Pin<Box<dyn BodySource>>,
         /// The sum of the pieces still to come, in bytes, if known: it becomes Content-Length.
         length: Option<u64>,
+        /// Whether a piece was taken: what is to come is not the whole.
+        is_begun: bool,
     },
-    /// Streamed content that has ended, and the trailer fields behind it.
-    Ended(Box<Headers>),
+    /// Content of which nothing is to come any more.
+    Ended(BodyEnd),
+}
+
+/// How content ended that was read, or given away.
+#[derive(Debug, Default)]
+pub struct BodyEnd {
+    /// What followed it, if anything did.
+    trailers: Option<Box<Headers>>,
+    lack: Option<Lack>,
+}
+
+/// Why nothing is not the whole content.
+#[derive(Debug)]
+enum Lack {
+    /// Pieces of it were taken.
+    Taken,
+    /// It broke off.
+    Failed(Box<BodyError>),
 }
 
 /// Something that yields content piece by piece: a connection, a file, a generator.
@@ -72,6 +88,15 @@ pub trait BodySource {
     /// said before each poll from then on.
     fn stop(self: Pin<&mut Self>) {}
 
+    /// Takes `pieces` back, which it gave away last, to give them away again: the whole was asked for,
+    /// and whoever asked did not wait for it.
+    ///
+    /// # Errors
+    /// They are the error where it has no place for them, as is so unless a source says otherwise.
+    fn take_back(self: Pin<&mut Self>, pieces: Bytes) -> Result<(), Bytes> {
+        Err(pieces)
+    }
+
     /// The trailer fields (RFC 9110 §6.5), asked for once, when the content has ended.
     ///
     /// Those of a request are what its peer sent, without fields that may not stand there. Of those
@@ -97,6 +122,10 @@ pub enum BodyError {
     /// The peer sent its content too slowly.
     #[error("the content did not arrive in time")]
     TimedOut,
+    /// All of it was asked for, and some was taken before, piece by piece or with the body. It is the
+    /// handler's failure.
+    #[error("all of the content was asked for, of which some was taken before")]
+    Taken,
     /// Reading from the source failed. It is the handler's failure, and answered with 500; with 503 if it
     /// is [`io::ErrorKind::ResourceBusy`], for the source can be read later.
     #[error("reading the content failed")]
@@ -109,6 +138,7 @@ impl Body {
         Body::Stream {
             source: Box::pin(source),
             length,
+            is_begun: false,
         }
     }
 
@@ -129,7 +159,19 @@ impl Body {
     /// The trailer fields, once the content has been read to its end and if there are any.
     pub fn trailers(&self) -> Option<&Headers> {
         match self {
-            Body::Ended(trailers) => Some(trailers),
+            Body::Ended(ended) => ended.trailers.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Why what is to come is not the whole content, if it is not.
+    pub(super) fn lack(&self) -> Option<BodyError> {
+        match self {
+            Body::Stream { is_begun: true, .. } => Some(BodyError::Taken),
+            Body::Ended(ended) => match ended.lack.as_ref()? {
+                Lack::Taken => Some(BodyError::Taken),
+                Lack::Failed(error) => Some(error.again()),
+            },
             _ => None,
         }
     }
@@ -137,7 +179,10 @@ impl Body {
     /// [`Body::trailers`] for a source that hands them on: the body is empty then.
     pub(super) fn take_trailers(&mut self) -> Headers {
         match std::mem::take(self) {
-            Body::Ended(trailers) => *trailers,
+            Body::Ended(BodyEnd {
+                trailers: Some(trailers),
+                ..
+            }) => *trailers,
             _ => Headers::new(),
         }
     }
@@ -152,7 +197,30 @@ impl Body {
 
     /// [`Body::next`] for code that polls.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
-        let Body::Stream { source, length } = self else {
+        let piece = ready!(self.poll_piece(cx));
+        if piece
+            .as_ref()
+            .is_some_and(|piece| piece.as_ref().is_ok_and(|bytes| !bytes.is_empty()))
+        {
+            match self {
+                Body::Stream { is_begun, .. } => *is_begun = true,
+                _ => *self = Body::Ended(BodyEnd::new(None, Some(Lack::Taken))),
+            }
+        }
+        Poll::Ready(piece)
+    }
+
+    /// [`Body::poll_next`] for whoever keeps the pieces together: none is missing from the whole then.
+    pub(super) fn poll_piece(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, BodyError>>> {
+        let Body::Stream {
+            source,
+            length,
+            is_begun,
+        } = self
+        else {
             return Poll::Ready(match self {
                 Body::Bytes(bytes) => {
                     let bytes = std::mem::take(bytes);
@@ -168,13 +236,15 @@ impl Body {
                 *length = length.map(|length| length.saturating_sub(bytes.len() as u64));
             }
             // Neither an error nor the end is polled past, and the source's resources go now.
-            Some(Err(_)) => *self = Body::Empty,
+            Some(Err(error)) => {
+                let lack = Lack::Failed(Box::new(error.again()));
+                *self = Body::Ended(BodyEnd::new(None, Some(lack)));
+            }
             None => {
                 let trailers = source.as_mut().take_trailers();
-                *self = match trailers.is_empty() {
-                    true => Body::Empty,
-                    false => Body::Ended(Box::new(trailers)),
-                };
+                let trailers = (!trailers.is_empty()).then(|| Box::new(trailers));
+                let lack = is_begun.then_some(Lack::Taken);
+                *self = Body::Ended(BodyEnd::new(trailers, lack));
             }
         }
         Poll::Ready(piece)
@@ -192,7 +262,7 @@ impl Body {
         &mut self,
         send: &mut SendFile<'_>,
     ) -> Option<Result<(), BodyError>> {
-        let Body::Stream { source, length } = self else {
+        let Body::Stream { source, length, .. } = self else {
             return None;
         };
         let left = length.as_mut()?;
@@ -203,48 +273,32 @@ impl Body {
             sent
         })
     }
+}
 
-    /// All of the content, if it is at most `limit` bytes.
-    ///
-    /// A single piece is passed on without copying it.
-    ///
-    /// # Errors
-    /// [`Refusal::BODY_TOO_LARGE`] beyond the limit, before anything is read if the length is
-    /// known; otherwise the error of the source.
-    pub async fn collect(mut self, limit: u64) -> Result<Bytes, BodyError> {
-        self.take(limit).await
+impl BodyEnd {
+    fn new(trailers: Option<Box<Headers>>, lack: Option<Lack>) -> BodyEnd {
+        BodyEnd { trailers, lack }
     }
 
-    /// [`Body::collect`] that leaves the trailers behind.
-    pub(super) async fn take(&mut self, limit: u64) -> Result<Bytes, BodyError> {
-        let declared = self.length();
-        if declared.is_some_and(|length| length > limit) {
-            return Err(BodyError::Refused(Refusal::BODY_TOO_LARGE));
+    /// Its trailers, if it has any.
+    pub(super) fn into_trailers(self) -> Option<Box<Headers>> {
+        self.trailers
+    }
+}
+
+impl BodyError {
+    /// The same error once more, for another who asks.
+    pub(super) fn again(&self) -> BodyError {
+        match self {
+            BodyError::Refused(refusal) => BodyError::Refused(*refusal),
+            BodyError::Disconnected => BodyError::Disconnected,
+            BodyError::TimedOut => BodyError::TimedOut,
+            BodyError::Taken => BodyError::Taken,
+            BodyError::Io(error) => BodyError::Io(match error.raw_os_error() {
+                Some(code) => io::Error::from_raw_os_error(code),
+                None => io::Error::new(error.kind(), error.to_string()),
+            }),
         }
-        let Some(first) = self.next().await.transpose()? else {
-            return Ok(Bytes::new());
-        };
-        let mut whole = Vec::new();
-        let mut last = first;
-        loop {
-            if whole.len() as u64 + last.len() as u64 > limit {
-                return Err(BodyError::Refused(Refusal::BODY_TOO_LARGE));
-            }
-            let Some(next) = self.next().await.transpose()? else {
-                break;
-            };
-            if whole.is_empty() {
-                let reserve = declared.unwrap_or(0).min(COLLECT_RESERVE_BYTES) as usize;
-                whole.reserve(reserve.max(last.len() + next.len()));
-            }
-            whole.extend_from_slice(&last);
-            last = next;
-        }
-        if whole.is_empty() {
-            return Ok(last);
-        }
-        whole.extend_from_slice(&last);
-        Ok(whole.into())
     }
 }
 
@@ -338,66 +392,6 @@ mod tests {
         Body::stream(Pieces(pieces.into()), None)
     }
 
-    /// Each body of five bytes that there is, and the smaller ones.
-    fn bodies() -> Vec<(Body, &'static str)> {
-        vec![
-            (Body::Empty, ""),
-            (Body::from(""), ""),
-            (stream(&[], None), ""),
-            (stream(&[""], Some(0)), ""),
-            (Body::from("hello"), "hello"),
-            (stream(&["hello"], None), "hello"),
-            (stream(&["hello"], Some(5)), "hello"),
-            (stream(&["he", "", "llo"], None), "hello"),
-            (stream(&["h", "e", "l", "l", "o"], Some(5)), "hello"),
-            (stream(&["", "hello", ""], None), "hello"),
-        ]
-    }
-
-    #[test]
-    fn all_pieces_are_collected() {
-        for (body, expected) in bodies() {
-            let name = format!("{body:?}");
-            let collected = block_on(body.collect(1000)).unwrap();
-            assert_eq!(collected, expected, "{name}");
-        }
-    }
-
-    #[test]
-    fn content_is_collected_up_to_the_limit() {
-        for (body, content) in bodies() {
-            let name = format!("{body:?}");
-            let collected = block_on(body.collect(content.len() as u64)).unwrap();
-            assert_eq!(collected, content, "{name}");
-        }
-        for (body, _) in bodies()
-            .into_iter()
-            .filter(|(_, content)| content.len() == 5)
-        {
-            let name = format!("{body:?}");
-            let refused = block_on(body.collect(4)).unwrap_err();
-            assert!(
-                matches!(refused, BodyError::Refused(Refusal::BODY_TOO_LARGE)),
-                "{name}: {refused:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_declared_length_beyond_the_limit_is_refused_before_reading() {
-        struct Untouched;
-        impl BodySource for Untouched {
-            fn poll_data(
-                self: Pin<&mut Self>,
-                _: &mut Context<'_>,
-            ) -> Poll<Option<Result<Bytes, BodyError>>> {
-                panic!("the source was polled");
-            }
-        }
-        let body = Body::stream(Untouched, Some(11));
-        assert!(block_on(body.collect(10)).is_err());
-    }
-
     #[test]
     fn the_length_counts_down_and_the_end_is_final() {
         let mut body = stream(&["ab", "c"], Some(3));
@@ -419,7 +413,5 @@ mod tests {
         assert!(block_on(body.next()).unwrap().is_ok());
         assert!(block_on(body.next()).unwrap().is_err());
         assert!(block_on(body.next()).is_none());
-        let collected = block_on(broken(BodyError::TimedOut).collect(100));
-        assert!(matches!(collected, Err(BodyError::TimedOut)));
     }
 }

@@ -360,14 +360,36 @@ impl App {
 
     /// Answers every request whose path has no route with `handler`, instead of 404.
     ///
-    /// A path that has routes, but none for the method, is still answered with 405.
+    /// A path that has routes, but none for the method, is still answered with 405. With
+    /// [`App::catch_all`] it is not.
     #[track_caller]
-    pub fn fallback(mut self, handler: impl Handler) -> App {
-        let source = Source::of(handler);
-        let fallback = Added::new(None, "", Reach::Fallback, source, Location::caller());
-        self.fallbacks.push(fallback);
-        self.last = Last::Nameless;
-        self
+    pub fn fallback(self, handler: impl Handler) -> App {
+        self.fall_back(Reach::Fallback, handler)
+    }
+
+    /// Answers every request that no route takes with `handler`, instead of 404 and 405: an
+    /// [`App::fallback`] that also has the methods that the routes of a path do not take, OPTIONS among
+    /// them.
+    ///
+    /// So the methods of one path may be answered by different handlers, as when routes move here one by
+    /// one from a [service](super::tower). What else the path takes is then the handler's to know, and no
+    /// Allow is made. HEAD goes to the route for GET, if there is one. An app nested in this one that has
+    /// a fallback decides for its paths itself.
+    ///
+    /// ```
+    /// use corelane::testing::TestClient;
+    /// use corelane::{App, Request};
+    ///
+    /// let app = App::new()
+    ///     .get("/notes", async |_: Request| "the notes")
+    ///     .catch_all(async |req: Request| format!("{} to all others", req.method()));
+    /// let mut client = TestClient::new(app);
+    /// assert_eq!(client.get("/notes").send().text(), "the notes");
+    /// assert_eq!(client.post("/notes").send().text(), "POST to all others");
+    /// ```
+    #[track_caller]
+    pub fn catch_all(self, handler: impl Handler) -> App {
+        self.fall_back(Reach::CatchAll, handler)
     }
 
     /// The router of this app.
@@ -379,6 +401,15 @@ impl App {
     pub fn build(mut self) -> Result<Router, AppError> {
         let layers = self.seal();
         plan::prove(&self, layers)
+    }
+
+    #[track_caller]
+    fn fall_back(mut self, reach: Reach, handler: impl Handler) -> App {
+        let source = Source::of(handler);
+        let fallback = Added::new(None, "", reach, source, Location::caller());
+        self.fallbacks.push(fallback);
+        self.last = Last::Nameless;
+        self
     }
 
     #[track_caller]

@@ -2,21 +2,26 @@
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
+use std::net::Ipv6Addr;
 
 /// What each host leads to. A name is found in any case, with any port, and with the final dot
-/// of an absolute name.
+/// of an absolute name; an IPv6 address however it is written.
 pub(super) struct Hosts<T> {
     /// By the name in lower case, sorted by [`order`].
     exact: Vec<(Box<str>, T)>,
     /// By the domain above the names, likewise.
     below: Vec<(Box<str>, T)>,
+    /// IPv6 addresses, few.
+    addresses: Vec<(Ipv6Addr, T)>,
 }
 
 /// A host as it is given to an app.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Pattern {
-    /// A name or an address, in lower case.
+    /// A name or an IPv4 address, in lower case.
     Exact(Box<str>),
+    /// An IPv6 address.
+    Address(Ipv6Addr),
     /// All names below this one.
     Below(Box<str>),
 }
@@ -29,10 +34,15 @@ impl Pattern {
         if !name.is_ascii() {
             return Err("a host is ASCII: an international name is written as `xn--…`".into());
         }
-        let is_address = name.starts_with('[') && name.ends_with(']') && below.is_none();
+        if below.is_none() && name.starts_with('[') {
+            return match address(&name) {
+                Some(address) => Ok(Pattern::Address(address)),
+                None => Err("what stands in brackets is an IPv6 address, as in `[::1]`".into()),
+            };
+        }
         let in_name = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
         let is_name = name.chars().all(in_name) && name.split('.').all(|label| !label.is_empty());
-        if !is_address && !is_name {
+        if !is_name {
             return Err(
                 "a host is a name without port, as in `example.org` or `*.example.org`".into(),
             );
@@ -49,6 +59,7 @@ impl<T> Hosts<T> {
         Hosts {
             exact: Vec::new(),
             below: Vec::new(),
+            addresses: Vec::new(),
         }
     }
 
@@ -57,6 +68,7 @@ impl<T> Hosts<T> {
         let (list, name) = match pattern {
             Pattern::Exact(name) => (&mut self.exact, name),
             Pattern::Below(name) => (&mut self.below, name),
+            Pattern::Address(address) => return self.addresses.push((address, value)),
         };
         let place = list.partition_point(|(other, _)| order(other, &name).is_lt());
         list.insert(place, (name, value));
@@ -66,6 +78,13 @@ impl<T> Hosts<T> {
     /// it, of which the nearest does.
     pub(super) fn find(&self, host: &str) -> Option<&T> {
         let name = without_port(host);
+        if name.starts_with('[') {
+            let asked = address(name)?;
+            let mut all = self.addresses.iter();
+            return all
+                .find(|(address, _)| *address == asked)
+                .map(|(_, value)| value);
+        }
         let name = name.strip_suffix('.').unwrap_or(name);
         let domains = name.match_indices('.').map(|(dot, _)| &name[dot + 1..]);
         find(&self.exact, name).or_else(|| {
@@ -85,6 +104,12 @@ fn order(lower: &str, name: &str) -> Ordering {
     let octets = name.bytes().map(|octet| octet.to_ascii_lowercase());
     let lengths = lower.len().cmp(&name.len());
     lengths.then_with(|| lower.bytes().cmp(octets))
+}
+
+/// The address in the brackets of `name` (RFC 3986 §3.2.2), however it is written; one with a zone is
+/// none that a peer could ask for.
+fn address(name: &str) -> Option<Ipv6Addr> {
+    name.strip_prefix('[')?.strip_suffix(']')?.parse().ok()
 }
 
 /// RFC 3986 §3.2.2: a colon within brackets is the address's own.
@@ -108,7 +133,8 @@ mod tests {
             "*.b.example.org",
             "www.example.org",
             "127.0.0.1",
-            "[::1]",
+            "[0:0::1]",
+            "[2001:DB8::A]",
         ] {
             hosts.insert(Pattern::parse(written).unwrap(), written);
         }
@@ -125,8 +151,18 @@ mod tests {
             ("a.b.example.org", Some("*.b.example.org")),
             ("a.c.b.example.org", Some("*.b.example.org")),
             ("127.0.0.1:80", Some("127.0.0.1")),
-            ("[::1]", Some("[::1]")),
-            ("[::1]:80", Some("[::1]")),
+            ("[::1]", Some("[0:0::1]")),
+            ("[::1]:80", Some("[0:0::1]")),
+            ("[0:0:0:0:0:0:0:1]", Some("[0:0::1]")),
+            ("[0000:0::0001]:", Some("[0:0::1]")),
+            ("[::0.0.0.1]:80", Some("[0:0::1]")),
+            ("[2001:db8:0:0:0:0:0:a]", Some("[2001:DB8::A]")),
+            ("[2001:0DB8::a]:8080", Some("[2001:DB8::A]")),
+            ("[::1%251]", None),
+            ("[::1]x", None),
+            ("[", None),
+            ("[]", None),
+            ("::1", None),
             ("[::2]:80", None),
             ("example.com", None),
             ("badexample.org", None),
@@ -142,8 +178,27 @@ mod tests {
     #[test]
     fn hosts_that_cannot_be() {
         for written in [
-            "", "*", "*.", "a:80", "a/b", "*.*.a", "a.*", ".a", "a.", "a..b", "é.org", "*.[::1]",
+            "",
+            "*",
+            "*.",
+            "a:80",
+            "a/b",
+            "*.*.a",
+            "a.*",
+            ".a",
+            "a.",
+            "a..b",
+            "é.org",
+            "*.[::1]",
             "http://a",
+            "[",
+            "[]",
+            "[::1",
+            "[::1]:80",
+            "[::1%25lo]",
+            "[anything]",
+            "[v1.a]",
+            "[127.0.0.1]",
         ] {
             assert!(Pattern::parse(written).is_err(), "{written}");
         }

@@ -14,6 +14,7 @@ use super::middleware::{End, Middleware, Next};
 use super::request::Request;
 use super::response::Response;
 use super::time::Time;
+use super::urls::Urls;
 
 /// What a route has from its app, and from the apps around that one.
 #[derive(Clone, Default)]
@@ -25,6 +26,12 @@ pub(super) struct Layers {
     pub(super) body_limit: Option<u64>,
     /// Whether handlers run to their end though their peer leaves.
     pub(super) finishes: bool,
+}
+
+/// What a request has that was refused: other requests find it by their routes.
+pub(super) struct Refused {
+    layers: Rc<Layers>,
+    pub(super) urls: Rc<Urls>,
 }
 
 impl Layers {
@@ -82,10 +89,18 @@ impl Layers {
         Next::new(Rc::clone(self), End::Handler(Rc::clone(handler))).run(request)
     }
 
-    /// Begins to answer `request`, which has no route, with `response` within these layers.
-    pub(super) fn refuse(self: &Rc<Self>, mut request: Request, response: Response) -> Answer {
-        // It has no route to find the state of the app by.
-        request.extensions().insert(Rc::clone(self));
+    /// Begins to answer `request`, which has no route, with `response` within these layers, in a router
+    /// with `urls`.
+    pub(super) fn refuse(
+        self: &Rc<Self>,
+        mut request: Request,
+        response: Response,
+        urls: &Rc<Urls>,
+    ) -> Answer {
+        request.extensions().insert(Refused {
+            layers: Rc::clone(self),
+            urls: Rc::clone(urls),
+        });
         Next::new(Rc::clone(self), End::Refused(Box::new(response))).run(request)
     }
 }
@@ -158,6 +173,10 @@ impl App {
     ///   a limit whose answer they see;
     /// - the 500 of a panic of middleware itself;
     /// - the error in place of a streamed response whose content failed before any of it was sent.
+    ///
+    /// A guard for some paths is best put around an app that has only these, and is nested. One that asks
+    /// [`Request::path`] does not see all that leads to a route: `/%61dmin` is `/admin` as well, and
+    /// [`Request::normal_path`] says so.
     ///
     /// An error response has no content yet here: it gets it when it is sent.
     ///
@@ -285,7 +304,7 @@ impl Request {
     pub fn try_state<T: 'static>(&self) -> Option<Rc<T>> {
         match self.layers() {
             Some(layers) => layers.state(),
-            None => self.extension::<Rc<Layers>>()?.state(),
+            None => self.extension::<Refused>()?.layers.state(),
         }
     }
 

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use http::{HeaderValue, Method};
 
 use super::kind::{self, Kind};
-use super::params::Params;
+use super::params::Places;
 use super::router::Route;
 use super::unrouted::Unrouted;
 
@@ -40,31 +40,31 @@ impl Methods {
         }
     }
 
-    /// The route for `method` where the parameters have the values that `params` has in `path`.
+    /// The route for `method` where the parameters have the values that lie at `places` in `path`.
     #[inline]
     pub(super) fn choose(
         &self,
         method: &Method,
         path: &str,
-        params: &Params,
+        places: &Places,
     ) -> Option<&Rc<Route>> {
         // Those without kinds are the last, so there are no others.
         if self.kinds.is_empty() {
             return self.find(method);
         }
-        self.choose_by_kind(method, path, params)
+        self.choose_by_kind(method, path, places)
     }
 
     #[inline(never)]
-    fn choose_by_kind(&self, method: &Method, path: &str, params: &Params) -> Option<&Rc<Route>> {
-        let mut accepting = self.accepting(path, params);
+    fn choose_by_kind(&self, method: &Method, path: &str, places: &Places) -> Option<&Rc<Route>> {
+        let mut accepting = self.accepting(path, places);
         accepting.find_map(|methods| methods.find(method))
     }
 
     /// These and the others, as far as they take the values.
-    fn accepting(&self, path: &str, params: &Params) -> impl Iterator<Item = &Methods> {
+    fn accepting(&self, path: &str, places: &Places) -> impl Iterator<Item = &Methods> {
         let all = std::iter::successors(Some(self), |methods| methods.others.as_deref());
-        all.filter(|methods| kind::all_accept(&methods.kinds, params.values(path)))
+        all.filter(|methods| kind::all_accept(&methods.kinds, places.values(path)))
     }
 
     /// Why no handler takes `method`.
@@ -79,10 +79,10 @@ impl Methods {
     pub(super) fn unrouted_among(
         &self,
         path: &str,
-        params: &Params,
+        places: &Places,
         method: &Method,
     ) -> Option<Unrouted> {
-        let mut accepting = self.accepting(path, params).peekable();
+        let mut accepting = self.accepting(path, places).peekable();
         accepting.peek()?;
         let entries: Vec<_> = accepting.flat_map(|methods| &methods.routes).collect();
         let allow = allow_value(entries.iter().map(|(method, _)| method));

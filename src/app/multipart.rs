@@ -94,7 +94,7 @@ impl Request {
         Ok(Multipart {
             parser: multer::Multipart::new(Fed(Arc::clone(&feed)), boundary),
             part: None,
-            body: std::mem::take(self.body_mut()),
+            body: self.take_body(),
             feed,
             parts: 0,
             part_limit: PART_BYTES,

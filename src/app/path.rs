@@ -18,6 +18,15 @@ pub(crate) fn normal(path: &str) -> Cow<'_, str> {
     }
 }
 
+/// What [`normal`] made of a path; `None` where that is the path itself.
+#[inline]
+pub(crate) fn if_other(normal: Cow<'_, str>) -> Option<Box<str>> {
+    match normal {
+        Cow::Borrowed(_) => None,
+        Cow::Owned(path) => Some(path.into_boxed_str()),
+    }
+}
+
 /// Whether a part of a path in normal form stands for text.
 pub(crate) fn is_text(part: &str) -> bool {
     percent_encoding::percent_decode_str(part)

@@ -5,7 +5,7 @@
 //! it allocates to remember that; and literal text goes before parameters anyway. Where one tree
 //! cannot hold all templates there are several, the more specific first ([`super::precedence`]).
 
-use super::params::{Params, Places};
+use super::params::Places;
 use super::template::Template;
 
 /// What each path template leads to.
@@ -69,24 +69,23 @@ impl<T> Paths<T> {
         place.ok().map(|place| &self.literals[place].1)
     }
 
-    /// What `path`, in normal form, leads to, and where its parameters lie in it; the most specific
-    /// first, but of each tree one alone.
+    /// What `path`, in normal form, leads to by its parameters, and where they lie in it; the most
+    /// specific first, but of each tree one alone.
     #[inline]
-    pub(super) fn find<'a>(&'a self, path: &str) -> impl Iterator<Item = (&'a T, Params)> {
-        let literal = self.find_literal(path.as_bytes());
-        let in_trees = self.trees.iter().filter_map(move |tree| {
+    pub(super) fn find_by_parameters<'a>(
+        &'a self,
+        path: &str,
+    ) -> impl Iterator<Item = (&'a T, &'a Places)> {
+        self.trees.iter().filter_map(move |tree| {
             let found = tree.at(path).ok()?;
             let (places, value) = found.value;
-            let params = places.locate(path);
             debug_assert!(
-                params
+                places
                     .values(path)
                     .eq(found.params.iter().map(|(_, value)| value))
             );
-            Some((value, params))
-        });
-        let literal = literal.map(|value| (value, Params::default()));
-        literal.into_iter().chain(in_trees)
+            Some((value, places))
+        })
     }
 }
 

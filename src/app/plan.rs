@@ -10,6 +10,7 @@ use super::hosts::{Hosts, Pattern};
 use super::kind::Kind;
 use super::layers::Layers;
 use super::methods::{Methods, allow_value};
+use super::params::Places;
 use super::paths::Paths;
 use super::precedence::{Barriers, Precedence};
 use super::router::{Route, RouteId, Router};
@@ -201,6 +202,7 @@ impl Plan {
             name: added.name.as_ref().map(|named| named.name.as_str().into()),
             // The places of a mount share their parameters, but for the last of the first.
             names: templates[0].names.clone(),
+            places: Places::of(&templates[0].parts),
             reach: added.reach,
             redirects: redirects(added, policy),
             body_limit: handler.body_limit().or(added.layers.body_limit),

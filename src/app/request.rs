@@ -10,12 +10,11 @@ use std::str::FromStr;
 use bytes::Bytes;
 use http::{Method, StatusCode, Version};
 
-use super::body::Body;
+use super::body::{Body, BodyError};
 use super::error::{Error, Result};
 use super::extensions::Extensions;
 use super::headers::Headers;
-use super::layers::Layers;
-use super::params::Params;
+use super::layers::{Layers, Refused};
 use super::path;
 use super::router::Route;
 use super::urls::{UrlError, Urls};
@@ -39,8 +38,8 @@ pub struct Request {
 /// What few requests have.
 #[derive(Debug)]
 struct Rare {
-    /// Where the route's parameters lie, if it has any.
-    located: Option<Located>,
+    /// The path in normal form, where that differs from the head's.
+    normal_path: Option<Box<str>>,
     /// The most that [`Request::bytes`] accepts, in bytes.
     body_limit: u64,
     /// What followed the content, once that was taken in one piece.
@@ -49,33 +48,10 @@ struct Rare {
     extensions: Extensions,
 }
 
-/// Where the parameters of a route lie in a request's path.
-#[derive(Debug)]
-pub(super) struct Located {
-    pub(super) params: Params,
-    /// The path in normal form, where that differs from the head's.
-    pub(super) normal_path: Option<Box<str>>,
-}
-
-impl Located {
-    /// The parameters `params` in `path`, the normal form of a request's path.
-    #[inline]
-    pub(super) fn new(params: Params, path: Cow<'_, str>) -> Located {
-        let normal_path = match path {
-            Cow::Borrowed(_) => None,
-            Cow::Owned(path) => Some(path.into_boxed_str()),
-        };
-        Located {
-            params,
-            normal_path,
-        }
-    }
-}
-
 impl Default for Rare {
     fn default() -> Rare {
         Rare {
-            located: None,
+            normal_path: None,
             body_limit: BODY_BYTES,
             trailers: None,
             extensions: Extensions::default(),
@@ -103,9 +79,40 @@ impl Request {
     }
 
     /// The path as received, percent-encoded; `*` where the request is about the whole server.
+    ///
+    /// **One route has many such paths**: `/%61dmin` leads where `/admin` does. What decides by the path,
+    /// as a guard does, looks at [`Request::normal_path`] or at [`Request::route`], or better is
+    /// [wrapped](super::App::wrap) around an app of its own, which is [nested](super::App::nest) at the
+    /// prefix.
     #[inline]
     pub fn path(&self) -> &str {
         self.head.path()
+    }
+
+    /// The path in the form in which routes match it: one text for all ways to write it.
+    ///
+    /// It is percent-decoded, but for what would then be ambiguous: `%2F` and `%25` stay as they are, as
+    /// do octets that are not UTF-8, all with digits in upper case. So `/%61dmin` is `/admin`, and
+    /// `/a%2fb` is `/a%2Fb`, which is one segment. Dot segments and empty ones are left as they are, as
+    /// the routes leave them. Controls are decoded, too: it is nothing to print as it is.
+    ///
+    /// ```
+    /// use corelane::app::Next;
+    /// use corelane::{Error, Request, Response, Result};
+    /// use http::StatusCode;
+    ///
+    /// /// Where an app of its own for `/admin`, with middleware of its own, is not what is wanted.
+    /// async fn guard(req: Request, next: Next) -> Result<Response> {
+    ///     let path = req.normal_path();
+    ///     if path == "/admin" || path.starts_with("/admin/") {
+    ///         return Err(Error::new(StatusCode::FORBIDDEN, "Not from here."));
+    ///     }
+    ///     drop(path);
+    ///     Ok(next.run(req).await)
+    /// }
+    /// ```
+    pub fn normal_path(&self) -> Cow<'_, str> {
+        path::normal(self.path())
     }
 
     /// The request target as received (RFC 9112 §3.2).
@@ -264,12 +271,16 @@ impl Request {
     ) -> Result<String, UrlError> {
         match &self.route {
             Some(route) => route.urls().write_with_query(name, parameters, query),
-            None => Urls::default().write_with_query(name, parameters, query),
+            None => match self.extension::<Refused>() {
+                Some(refused) => refused.urls.write_with_query(name, parameters, query),
+                None => Urls::default().write_with_query(name, parameters, query),
+            },
         }
     }
 
-    /// What follows the prefix of a [mount](super::App::mount): empty for the prefix itself, else
-    /// without its leading slash.
+    /// What follows the prefix of a [mount](super::App::mount), or of the app whose
+    /// [fallback](super::App::fallback) answers: empty for the prefix itself, else without its leading
+    /// slash.
     ///
     /// It is still percent-encoded where text would be ambiguous: `%2F`, `%25`, and octets that
     /// are not UTF-8. Everything else is decoded. Dot segments are left as they are.
@@ -316,10 +327,17 @@ impl Request {
         &self.body
     }
 
-    /// The content, to read it piece by piece.
+    /// The content, to read it piece by piece, or to put another in its place.
+    /// [`Request::take_body`] takes it out.
     #[inline]
     pub fn body_mut(&mut self) -> &mut Body {
         &mut self.body
+    }
+
+    /// Takes the content out. Whoever asks for it from then on is told so
+    /// ([`BodyError::Taken`]), which no other way of taking it leaves behind.
+    pub fn take_body(&mut self) -> Body {
+        std::mem::replace(&mut self.body, Body::broken(BodyError::Taken))
     }
 
     /// The content alone.
@@ -344,15 +362,21 @@ impl Request {
         rare.map_or(BODY_BYTES, |rare| rare.body_limit)
     }
 
-    /// All of the content. It is kept, so asking again gives the same.
+    /// All of the content. It is kept, so asking again gives the same: the content, or why there is
+    /// none. Where the limit was too low, or the future was dropped before it was done, what had come
+    /// is kept, too, and whoever asks again waits for the rest only.
     ///
     /// # Errors
-    /// 413 if it is larger than the limit, 400 if it is malformed, 408 if it comes too slowly.
+    /// 413 if it is larger than the limit, 400 if it is malformed, 408 if it comes too slowly; 500 if
+    /// some of it was taken before ([`BodyError::Taken`]), which is a mistake
+    /// in the program.
     pub async fn bytes(&mut self) -> Result<Bytes> {
         let rare = self.rare.as_ref();
         let limit = rare.map_or(BODY_BYTES, |rare| rare.body_limit);
-        let bytes = self.body.take(limit).await?;
-        if let Body::Ended(trailers) = std::mem::replace(&mut self.body, Body::Bytes(bytes.clone()))
+        let bytes = self.body.gather(limit).await?;
+        let read = std::mem::replace(&mut self.body, Body::Bytes(bytes.clone()));
+        if let Body::Ended(end) = read
+            && let Some(trailers) = end.into_trailers()
         {
             self.rare.get_or_insert_default().trailers = Some(trailers);
         }
@@ -387,19 +411,22 @@ impl Request {
         self.body = body;
     }
 
-    /// Remembers what the router found.
+    /// Remembers what the router found, and the path in normal form where that differs from the head's.
     #[inline]
-    pub(super) fn set_route(&mut self, route: Rc<Route>, located: Option<Located>) {
+    pub(super) fn set_route(&mut self, route: Rc<Route>, normal_path: Option<Box<str>>) {
         self.route = Some(route);
-        if self.rare.is_some() || located.is_some() {
-            self.rare.get_or_insert_default().located = located;
+        if self.rare.is_some() || normal_path.is_some() {
+            self.rare.get_or_insert_default().normal_path = normal_path;
         }
     }
 
     /// The value at `index` of the route's parameters, as it stands in the path.
     fn parameter(&self, index: usize) -> Option<&str> {
-        let located = self.rare.as_ref()?.located.as_ref()?;
-        let path = located.normal_path.as_deref().unwrap_or(self.head.path());
-        located.params.get(path, index)
+        let normal_path = self
+            .rare
+            .as_ref()
+            .and_then(|rare| rare.normal_path.as_deref());
+        let path = normal_path.unwrap_or_else(|| self.head.path());
+        self.route.as_ref()?.places().values(path).nth(index)
     }
 }

@@ -14,8 +14,9 @@ use super::handler::{Answer, Handler};
 use super::hosts::Hosts;
 use super::layers::Layers;
 use super::methods::allow_value;
+use super::params::Places;
 use super::path;
-use super::request::{Located, Request};
+use super::request::Request;
 use super::response::Response;
 use super::site::Site;
 use super::unrouted::{Unrouted, Why};
@@ -73,6 +74,8 @@ pub(crate) struct Route {
     pub(super) name: Option<Box<str>>,
     /// The names of its parameters.
     pub(super) names: Vec<Box<str>>,
+    /// Where they lie in its paths.
+    pub(super) places: Places,
     pub(super) reach: Reach,
     /// Whether a path that differs in its last slash is redirected to it.
     pub(super) redirects: bool,
@@ -163,7 +166,10 @@ impl Router {
     /// The path of the route called `name` ([`App::name`](super::App::name)) with these values of
     /// its parameters, percent-encoded. Of a `{*rest}` slashes are kept.
     ///
-    /// It is the path alone: a link to another host has scheme and host before it.
+    /// It is the path alone: a link to another host has scheme and host before it. Nor does it go back
+    /// through the routes: beside `/users/{name}` a route `/users/me` takes the path for the name `me`,
+    /// as does one of a kind, such as `/users/{id:u64}`. Where names are chosen by others, let no route
+    /// stand beside the parameter.
     ///
     /// ```
     /// use corelane::app::{App, Request};
@@ -176,8 +182,9 @@ impl Router {
     /// ```
     ///
     /// # Errors
-    /// A name that no route has, a parameter without a value or of a name that the route does not
-    /// have, a value that would not lead back to the route.
+    /// A name that no route has; a parameter without a value or of a name that the route does not have; a
+    /// value that the route's template does not take, because it is empty or of another kind; a path that
+    /// clients would take for another ([`UrlError::LeadsElsewhere`]).
     pub fn url_for(
         &self,
         name: &str,
@@ -217,23 +224,31 @@ impl Router {
             Some(hosts) => self.site_of(hosts, request),
         };
         if let Some(methods) = site.paths.find_literal(request.head().path_octets()) {
-            let route = methods.find(request.method());
-            let route = route.ok_or_else(|| methods.unrouted(request.method()))?;
+            let Some(route) = methods.find(request.method()) else {
+                let unrouted = methods.unrouted(request.method());
+                return site.catch(request, unrouted);
+            };
             request.set_route(Rc::clone(route), None);
             return Ok(route);
         }
         let path = path::normal(request.path());
-        let Some((route, params)) = site.find(request.method(), &path)? else {
-            return self.find_elsewhere(site, request);
+        let found = match &path {
+            Cow::Borrowed(path) => site.find_by_parameters(request.method(), path),
+            Cow::Owned(path) => site.find(request.method(), path),
+        };
+        let route = match found {
+            Ok(Some(route)) => route,
+            Ok(None) => return self.find_elsewhere(site, request),
+            Err(unrouted) => return site.catch(request, unrouted),
         };
         if let Cow::Owned(path) = &path
             && !route.reach.takes_octets()
-            && !params.values(path).all(path::is_text)
+            && !route.places.values(path).all(path::is_text)
         {
             return Err(Why::NotText.within(Some(Rc::clone(&route.layers))));
         }
-        let located = Located::new(params, path);
-        request.set_route(Rc::clone(route), Some(located));
+        let normal_path = path::if_other(path);
+        request.set_route(Rc::clone(route), normal_path);
         Ok(route)
     }
 
@@ -255,7 +270,7 @@ impl Router {
         };
         match layers.chain.is_empty() {
             true => Answer::ready(response),
-            false => layers.refuse(request, response),
+            false => layers.refuse(request, response, &self.urls),
         }
     }
 
@@ -278,7 +293,7 @@ impl Router {
         if let Some((location, route)) = site.moved(request) {
             return Err(Why::Moved(location).within(Some(Rc::clone(&route.layers))));
         }
-        if let Some(route) = site.find_fallback(request) {
+        if let Some(route) = site.find_fallback(request, |_| true) {
             return Ok(route);
         }
         // RFC 9110 §9.1: 501 for a method that no resource here has, else the path is at fault.
@@ -294,7 +309,7 @@ impl Router {
         // A fallback would have answered, were the path below its prefix.
         let has = |route: &Rc<Route>| match &route.method {
             Some(other) => other == method,
-            None => route.reach != Reach::Fallback,
+            None => !matches!(route.reach, Reach::Fallback | Reach::CatchAll),
         };
         COMMON.contains(method) || self.routes.iter().any(has)
     }
@@ -361,7 +376,12 @@ impl Route {
         self.names.len()
     }
 
-    /// The place of the parameter `name`.
+    /// Where its parameters lie in its paths.
+    pub(super) fn places(&self) -> &Places {
+        &self.places
+    }
+
+    /// The number of the parameter `name`.
     pub(crate) fn parameter(&self, name: &str) -> Option<usize> {
         self.names.iter().position(|other| **other == *name)
     }

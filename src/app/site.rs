@@ -4,13 +4,14 @@ use std::rc::Rc;
 
 use http::{HeaderValue, Method};
 
+use super::added::Reach;
 use super::kind::{self, Kind};
 use super::layers::Layers;
 use super::methods::Methods;
-use super::params::Params;
+use super::params::Places;
 use super::path;
 use super::paths::Paths;
-use super::request::{Located, Request};
+use super::request::Request;
 use super::router::Route;
 use super::unrouted::Unrouted;
 
@@ -33,19 +34,30 @@ pub(super) struct Fallback {
 }
 
 impl Site {
-    /// The route for `method` on `path`, in normal form, and where its parameters lie; `None` if no
-    /// template takes the path. The most specific that does has it for all methods.
+    /// The route for `method` on `path`, in normal form; `None` if no template takes the path. The
+    /// most specific that does has it for all methods.
+    pub(super) fn find(&self, method: &Method, path: &str) -> Result<Option<&Rc<Route>>, Unrouted> {
+        match self.paths.find_literal(path.as_bytes()) {
+            Some(methods) => match methods.find(method) {
+                Some(route) => Ok(Some(route)),
+                None => Err(methods.unrouted(method)),
+            },
+            None => self.find_by_parameters(method, path),
+        }
+    }
+
+    /// [`Site::find`] for a path that is no route's literally.
     #[inline]
-    pub(super) fn find(
+    pub(super) fn find_by_parameters(
         &self,
         method: &Method,
         path: &str,
-    ) -> Result<Option<(&Rc<Route>, Params)>, Unrouted> {
-        for (methods, params) in self.paths.find(path) {
-            if let Some(route) = methods.choose(method, path, &params) {
-                return Ok(Some((route, params)));
+    ) -> Result<Option<&Rc<Route>>, Unrouted> {
+        for (methods, places) in self.paths.find_by_parameters(path) {
+            if let Some(route) = methods.choose(method, path, places) {
+                return Ok(Some(route));
             }
-            if let Some(unrouted) = methods.unrouted_among(path, &params, method) {
+            if let Some(unrouted) = methods.unrouted_among(path, places, method) {
                 return Err(unrouted);
             }
         }
@@ -68,7 +80,7 @@ impl Site {
             return None;
         }
         let normal = path::normal(&other);
-        let (route, _) = self.find(request.method(), &normal).ok()??;
+        let route = self.find(request.method(), &normal).ok()??;
         if !route.redirects {
             return None;
         }
@@ -79,25 +91,43 @@ impl Site {
         Some((HeaderValue::try_from(location).ok()?, route))
     }
 
-    /// The fallback for `request`, which learns of it.
-    pub(super) fn find_fallback(&self, request: &mut Request) -> Option<&Route> {
+    /// What answers `request`, whose path's routes take other methods: a catch-all, else `unrouted`.
+    #[cold]
+    pub(super) fn catch(
+        &self,
+        request: &mut Request,
+        unrouted: Unrouted,
+    ) -> Result<&Route, Unrouted> {
+        let caught = self.find_fallback(request, |reach| reach == Reach::CatchAll);
+        caught.ok_or(unrouted)
+    }
+
+    /// The fallback for `request`, which learns of it, if its reach is one that `serves`.
+    pub(super) fn find_fallback(
+        &self,
+        request: &mut Request,
+        serves: impl Fn(Reach) -> bool,
+    ) -> Option<&Route> {
         for Fallback { prefix, route } in &self.fallbacks {
-            let located = match prefix {
-                None => None,
-                Some(paths) => {
-                    let path = path::normal(request.path());
-                    let Some((kinds, params)) = paths.find(&path).next() else {
-                        continue;
-                    };
-                    if !kind::all_accept(kinds, params.values(&path)) {
-                        continue;
-                    }
-                    Some(Located::new(params, path))
-                }
-            };
-            request.set_route(Rc::clone(route), located);
+            let path = path::normal(request.path());
+            if prefix.as_ref().is_some_and(|paths| !is_below(paths, &path)) {
+                continue;
+            }
+            if !serves(route.reach) {
+                return None;
+            }
+            let normal_path = path::if_other(path);
+            request.set_route(Rc::clone(route), normal_path);
             return Some(route);
         }
         None
     }
+}
+
+/// Whether `path`, in normal form, is among `paths`, and its parameters are of the kinds there.
+fn is_below(paths: &Paths<Vec<Kind>>, path: &str) -> bool {
+    let takes =
+        |(kinds, places): (&Vec<Kind>, &Places)| kind::all_accept(kinds, places.values(path));
+    paths.find_literal(path.as_bytes()).is_some()
+        || paths.find_by_parameters(path).next().is_some_and(takes)
 }

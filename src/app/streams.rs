@@ -249,7 +249,11 @@ impl AsyncBufRead for BodyReader {
         while reader.piece.is_empty() {
             match ready!(reader.body.poll_next(cx)) {
                 Some(piece) => reader.piece = piece?,
-                None => break,
+                // What broke off has no end.
+                None => match reader.body.lack() {
+                    None | Some(BodyError::Taken) => break,
+                    Some(error) => return Poll::Ready(Err(error.into())),
+                },
             }
         }
         Poll::Ready(Ok(&reader.piece))
@@ -284,6 +288,7 @@ impl From<BodyError> for io::Error {
             BodyError::Refused(_) => io::ErrorKind::InvalidData,
             BodyError::Disconnected => io::ErrorKind::UnexpectedEof,
             BodyError::TimedOut => io::ErrorKind::TimedOut,
+            BodyError::Taken => io::ErrorKind::Other,
         };
         io::Error::new(kind, error)
     }

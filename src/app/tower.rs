@@ -16,7 +16,7 @@
 //!
 //! /// What a core serves: in place of `axum::serve(listener, routes()).await`.
 //! fn app() -> App {
-//!     App::new().fallback(Tower::new(routes()))
+//!     App::new().catch_all(Tower::new(routes()))
 //! }
 //!
 //! # fn main() -> corelane::Result<()> {
@@ -25,8 +25,9 @@
 //! # }
 //! ```
 //!
-//! The fallback takes what no other route does, so routes move one by one: those of the
-//! [`App`](super::App) are asked first. [`App::mount`](super::App::mount) has a service below a prefix, and with
+//! [`App::catch_all`](super::App::catch_all) takes what no other route does, so routes move one by one, a
+//! method of a path at a time: those of the [`App`](super::App) are asked first. ([`App::fallback`](super::App::fallback) takes
+//! paths as a whole: where one method has moved, the others are answered 405.) [`App::mount`](super::App::mount) has a service below a prefix, and with
 //! [`Tower::strip_prefix`] it sees the paths that are behind it; `App::get` and the others have it
 //! on one path. Middleware of the app goes around services as around other handlers, and a service
 //! has layers of its own as before. It is made once on each core by whoever makes the app, and

@@ -59,7 +59,7 @@ pub enum UrlError {
         /// The name that it does not have.
         parameter: String,
     },
-    /// The value is empty, or not of the parameter's kind: the path would not lead to the route.
+    /// The value is empty, or not of the parameter's kind: the route would not take the path.
     #[error(
         "the value for the parameter `{parameter}` of the route `{route}` is none that it takes"
     )]

@@ -61,10 +61,15 @@ impl RequestHead {
     /// resource of this server (asterisk-form and authority-form).
     #[inline]
     pub fn path(&self) -> &str {
-        let path = self.text(self.0.path);
-        if !path.is_empty() {
-            return path;
+        match self.text(self.0.path) {
+            "" => self.unwritten_path(),
+            path => path,
         }
+    }
+
+    /// The path where the target has none.
+    #[cold]
+    fn unwritten_path(&self) -> &'static str {
         // RFC 9110 §4.2.3: an empty path means `/`; §9.3.7 and RFC 9112 §3.2.4: except that an
         // OPTIONS without path and query is about the server.
         let is_about_server = self.0.method == Method::OPTIONS && self.query().is_none();
@@ -75,11 +80,13 @@ impl RequestHead {
         }
     }
 
-    /// The path's octets as received, for comparing: empty where [`Self::path`] says what stands
-    /// for it.
+    /// The octets of [`Self::path`], for comparing.
     #[inline]
     pub fn path_octets(&self) -> &[u8] {
-        self.octets(self.0.path)
+        match self.octets(self.0.path) {
+            [] => self.unwritten_path().as_bytes(),
+            path => path,
+        }
     }
 
     /// What follows the first `?` of the target, still percent-encoded; may be empty.

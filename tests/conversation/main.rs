@@ -31,6 +31,7 @@ mod trailers;
 mod upgrade;
 #[cfg(feature = "websocket")]
 mod websocket;
+mod whole;
 
 use corelane::testing::Conversation;
 use corelane::{App, Limits, Request};

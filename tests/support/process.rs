@@ -96,6 +96,27 @@ impl Process {
         1024 * kib.expect("Rss").parse::<u64>().expect("a number")
     }
 
+    /// The memory that its threads made but the first, in bytes, as far as it is resident: not what is
+    /// of files, nor the first thread's heap. With the supervisor on the first thread, what is left is the
+    /// shards', without the statistics of the last minute, which grow for a minute.
+    pub(crate) fn bytes_of_shards(&self) -> u64 {
+        let maps = fs::read_to_string(format!("/proc/{}/smaps", self.id())).expect("its memory");
+        let (mut kib, mut is_heap) = (0, false);
+        for line in maps.lines() {
+            let mut words = line.split_ascii_whitespace();
+            match words.next() {
+                Some("Anonymous:") if !is_heap => {
+                    let number = words.next().expect("a number");
+                    kib += number.parse::<u64>().expect("a number");
+                }
+                // A line without a name is the first of the next mapping.
+                Some(name) if !name.ends_with(':') => is_heap = line.ends_with("[heap]"),
+                _ => {}
+            }
+        }
+        1024 * kib
+    }
+
     /// The threads that serve, one for each core.
     pub(crate) fn shards(&self) -> Vec<PathBuf> {
         let tasks = fs::read_dir(format!("/proc/{}/task", self.id())).expect("its threads");

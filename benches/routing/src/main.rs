@@ -2,9 +2,12 @@
 //! and behind a route with three parameters among a hundred.
 //!
 //! Server and client are this process. The client has 64 connections, gives each its requests and
-//! then takes all answers; what is compared is the CPU time of the server's thread alone.
+//! then takes all answers; what is compared is the CPU time of the server's thread alone. With
+//! `routing --only APP REQUESTS` there are no sockets: app number APP, from 0, answers that many
+//! pipelined requests in memory, for a profiler that counts instructions.
 
 use corelane::cores::CoreSelection;
+use corelane::testing::Conversation;
 use corelane::{App, Request, Server};
 use std::error::Error;
 use std::io::{ErrorKind, Read as _, Write as _};
@@ -86,6 +89,26 @@ fn shard_ns() -> Result<u64> {
     Err("there is no shard".into())
 }
 
+/// How many requests are in one write where they are pipelined.
+const PIPELINED: usize = 16;
+
+/// Has `app` answer `requests` requests in memory.
+fn answer(app: fn() -> App, requests: usize) -> Result<()> {
+    let mut peer = Conversation::new(app()).map_err(|error| error.to_string())?;
+    let delivery = request().repeat(PIPELINED);
+    for _ in 0..requests / PIPELINED {
+        peer.deliver(delivery.as_bytes());
+        if !peer.take_sent().ends_with(b"\r\n\r\nHello, World!") {
+            return Err("the app answers something else".into());
+        }
+    }
+    Ok(())
+}
+
+fn request() -> String {
+    format!("GET {PATH} HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n")
+}
+
 struct Client {
     connections: Vec<TcpStream>,
     requests: Vec<u8>,
@@ -96,7 +119,7 @@ struct Client {
 
 impl Client {
     fn connect(address: SocketAddr, pipelined: usize) -> Result<Client> {
-        let request = format!("GET {PATH} HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n");
+        let request = request();
         let mut connections = Vec::new();
         for _ in 0..CONNECTIONS {
             let connection = TcpStream::connect(address)?;
@@ -147,10 +170,18 @@ fn median(mut values: Vec<f64>) -> f64 {
 }
 
 fn main() -> Result<()> {
-    let mut given = env::args().skip(1).map(|argument| argument.parse::<u64>());
+    let mut given = env::args().skip(1).peekable();
+    if given.next_if_eq("--only").is_some() {
+        let mut given = given.map(|argument| argument.parse::<usize>());
+        let (app, requests) = (given.next().transpose()?, given.next().transpose()?);
+        let app = app.and_then(|number| APPS.get(number));
+        let (_, app) = app.ok_or("usage: routing --only APP REQUESTS")?;
+        return answer(*app, requests.unwrap_or(100_000));
+    }
+    let mut given = given.map(|argument| argument.parse::<u64>());
     let rounds = given.next().transpose()?.unwrap_or(9);
     let seconds = given.next().transpose()?.unwrap_or(2);
-    for pipelined in [1, 16] {
+    for pipelined in [1, PIPELINED] {
         // Alternating, so that what else the machine does meets all of them.
         let mut measured = [const { Vec::new() }; APPS.len()];
         for _ in 0..rounds {

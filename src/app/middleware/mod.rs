@@ -17,6 +17,22 @@
 //!
 //! With the feature `compression` there are `Compression` of responses and `Decompression` of
 //! requests, too.
+//!
+//! What is for some paths only goes around an app of its own, and sees nothing else:
+//!
+//! ```
+//! use corelane::App;
+//! use corelane::app::middleware::BasicAuth;
+//!
+//! let admin = App::new()
+//!     .wrap(BasicAuth::new("admin").user("ada", "the secret"))
+//!     .get("/users", async |_| "Everybody");
+//! let app = App::new().nest("/admin", admin).get("/", async |_| "Hello");
+//! ```
+//!
+//! Middleware that looks at the path itself asks [`Request::normal_path`] or [`Request::route`]:
+//! [`Request::path`] is as the peer wrote it, `/%61dmin` for `/admin` if it likes, and the route is found
+//! all the same.
 
 mod basic_auth;
 #[cfg(feature = "compression")]

@@ -179,13 +179,21 @@ impl Future for Spanned<Answer> {
             fail(span, status.as_str());
         }
         response.tell_in(span);
-        if let Body::Stream { source, length } = response.body {
-            let source = Box::pin(Spanned {
-                span: span.clone(),
-                inside: Some(source),
-            });
-            response.body = Body::Stream { source, length };
-        }
+        response.body = match response.body {
+            Body::Stream {
+                source,
+                length,
+                is_begun,
+            } => Body::Stream {
+                source: Box::pin(Spanned {
+                    span: span.clone(),
+                    inside: Some(source),
+                }),
+                length,
+                is_begun,
+            },
+            body => body,
+        };
         Poll::Ready(response)
     }
 }

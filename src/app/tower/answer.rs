@@ -225,6 +225,7 @@ where
         return response.with_body(Body::Stream {
             source: outgoing,
             length,
+            is_begun: false,
         });
     }
     if let Poll::Ready(piece) = outgoing.as_mut().poll_piece(cx) {
@@ -239,6 +240,7 @@ where
     response.with_body(Body::Stream {
         source: outgoing,
         length,
+        is_begun: false,
     })
 }
 

@@ -95,7 +95,10 @@ impl RequestBody {
         match body {
             Body::Empty => (memory(Bytes::new(), trailers), None),
             Body::Bytes(content) => (memory(content, trailers), None),
-            Body::Ended(trailers) => (memory(Bytes::new(), Some(&trailers)), None),
+            Body::Ended(ended) => {
+                let trailers = ended.into_trailers();
+                (memory(Bytes::new(), trailers.as_deref()), None)
+            }
             body @ Body::Stream { .. } => {
                 let feed = Arc::new(Mutex::new(Feed::default()));
                 let reader = RequestBody {
@@ -277,10 +280,10 @@ impl BodyError {
     /// The same error, if it is the peer's and not that of a source.
     fn of_peer(&self) -> Option<BodyError> {
         match self {
-            BodyError::Refused(refusal) => Some(BodyError::Refused(*refusal)),
-            BodyError::Disconnected => Some(BodyError::Disconnected),
-            BodyError::TimedOut => Some(BodyError::TimedOut),
-            BodyError::Io(_) => None,
+            BodyError::Refused(_) | BodyError::Disconnected | BodyError::TimedOut => {
+                Some(self.again())
+            }
+            BodyError::Taken | BodyError::Io(_) => None,
         }
     }
 }

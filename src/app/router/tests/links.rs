@@ -1,7 +1,9 @@
 //! The other ways between paths and routes: redirects to what differs in its last slash, names.
 
+use http::StatusCode;
+
 use super::*;
-use crate::app::TrailingSlash;
+use crate::app::{Next, TrailingSlash};
 
 #[test]
 fn slashes_at_the_end() {
@@ -99,4 +101,104 @@ fn named_routes() {
         block_on(elsewhere.body.collect(100)).unwrap(),
         "/v2/7/a%20b"
     );
+}
+
+#[test]
+fn a_written_path_is_the_most_specific_route_s() {
+    let router = App::new()
+        .get("/users/{a}", parameters)
+        .name("user")
+        .get("/users/me", named("me"))
+        .build()
+        .unwrap();
+    for (name, content) in [("you", "Some(\"you\") None you"), ("me", "me")] {
+        let path = router.url_for("user", &[("a", &name)]).unwrap();
+        check(&router, &[("GET", &path, 200, None, content)]);
+    }
+}
+
+#[test]
+fn requests_without_a_route_have_links_too() {
+    async fn link(request: Request, next: Next) -> String {
+        let url = request.url_with_query("note", &[("id", &7)], &[("a", &1)]);
+        let url = url.unwrap_or_else(|error| error.to_string());
+        format!("{} {url}", next.run(request).await.status.as_u16())
+    }
+    let router = App::new()
+        .wrap(link)
+        .get("/notes/{id}", parameters)
+        .name("note")
+        .get("/slash", named("slash"))
+        .trailing_slash(TrailingSlash::Redirect)
+        .host("h", App::new().get("/h", named("h")))
+        .build()
+        .unwrap();
+    let cases = [
+        ("GET", "http://other/", "404 /notes/7?a=1"),
+        ("POST", "http://other/notes/1", "405 /notes/7?a=1"),
+        ("OPTIONS", "http://other/notes/1", "204 /notes/7?a=1"),
+        ("GET", "http://other/slash/", "308 /notes/7?a=1"),
+        ("GET", "http://other/notes/%FF", "400 /notes/7?a=1"),
+        ("GET", "http://other/notes/1", "200 /notes/7?a=1"),
+        ("OPTIONS", "*", "204 /notes/7?a=1"),
+        ("GET", "/x", "404 /notes/7?a=1"),
+        ("GET", "/h", "200 /notes/7?a=1"),
+    ];
+    for (method, target, content) in cases {
+        check(&router, &[(method, target, 200, None, content)]);
+    }
+}
+
+#[test]
+fn guards_see_the_paths_that_routes_match() {
+    async fn guard(request: Request, next: Next) -> Response {
+        match request.normal_path().starts_with("/admin") {
+            true => Response::error(StatusCode::FORBIDDEN, ""),
+            false => next.run(request).await,
+        }
+    }
+    const NO: &str = "403 Forbidden\n";
+    let router = App::new()
+        .wrap(guard)
+        .get("/admin/{a}", named("admin"))
+        .get("/{a}", parameters)
+        .build()
+        .unwrap();
+    let cases = [
+        ("GET", "/admin/users", 403, None, NO),
+        ("GET", "/%61dmin/users", 403, None, NO),
+        ("GET", "/%61%64%6d%69%6E/users?x", 403, None, NO),
+        ("GET", "/adm%69n", 403, None, NO),
+        // Another segment, and so it is for the routes.
+        (
+            "GET",
+            "/%2Fadmin%2fusers",
+            200,
+            None,
+            "Some(\"/admin/users\") None %2Fadmin%2Fusers",
+        ),
+        (
+            "GET",
+            "/%2561dmin",
+            200,
+            None,
+            "Some(\"%61dmin\") None %2561dmin",
+        ),
+        (
+            "GET",
+            "/%FFadmin",
+            400,
+            None,
+            "400 Bad Request: The path is not UTF-8 text.\n",
+        ),
+    ];
+    check(&router, &cases);
+    let normal = |target| {
+        request("GET", target, "", Body::Empty)
+            .normal_path()
+            .into_owned()
+    };
+    assert_eq!(normal("/a%2fb/%ff/%C3%A9?%61"), "/a%2Fb/%FF/é");
+    assert_eq!(normal("/a/%2e%2E//b"), "/a/..//b");
+    assert_eq!(request("OPTIONS", "*", "", Body::Empty).normal_path(), "*");
 }

@@ -96,6 +96,22 @@ fn nested_apps() {
 }
 
 #[test]
+fn the_rest_of_a_fallback_is_what_follows_its_prefix() {
+    let nested = App::new().fallback(parameters);
+    let router = App::new().nest("/x/{a}", nested).fallback(parameters);
+    check(
+        &router.build().unwrap(),
+        &[
+            ("GET", "/x/1/y/%62", 200, None, "Some(\"1\") None y/b"),
+            ("GET", "/x/1/", 200, None, "Some(\"1\") None "),
+            ("GET", "/x/%31", 200, None, "Some(\"1\") None "),
+            ("GET", "/y/%62", 200, None, "None None y/b"),
+            ("GET", "/", 200, None, "None None "),
+        ],
+    );
+}
+
+#[test]
 fn a_nested_fallback_says_nothing_of_other_paths() {
     let router = App::new().nest("/a", App::new().fallback(named("a")));
     check(
