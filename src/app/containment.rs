@@ -36,23 +36,31 @@ impl Asked {
         Some(self.route.as_ref()?.info())
     }
 
-    /// The response instead of one that panicked with `payload`. The operator is told why; the peer
-    /// learns that it was not at fault.
+    /// Does `work` of the handler, whose panic is told.
     ///
     /// # Panics
-    /// With `payload` if there is nobody to tell.
+    /// If the work does and there is nobody to tell.
+    pub(super) fn contain<T>(&self, work: impl FnOnce() -> T) -> Result<T, Panicked> {
+        catch_unwind(AssertUnwindSafe(work)).map_err(|payload| self.tell(payload))
+    }
+
     #[cold]
-    fn panicked(&self, payload: Box<dyn Any + Send>) -> Response {
+    fn tell(&self, payload: Box<dyn Any + Send>) -> Panicked {
         let Some(witnessing) = self.layers.state::<Witnessing>() else {
             resume_unwind(payload);
         };
         witnessing.0.panicked(&*payload, self);
-        Response::error(StatusCode::INTERNAL_SERVER_ERROR, "")
+        Panicked
     }
+}
 
-    /// Does `work` of the handler; a panic in it is told, and is the response.
-    pub(super) fn contain<T>(&self, work: impl FnOnce() -> T) -> Result<T, Response> {
-        catch_unwind(AssertUnwindSafe(work)).map_err(|payload| self.panicked(payload))
+/// A handler panicked, and that was told.
+pub(super) struct Panicked;
+
+impl Panicked {
+    /// What is answered: the peer learns that it was not at fault.
+    pub(super) fn response(self) -> Response {
+        Response::error(StatusCode::INTERNAL_SERVER_ERROR, "")
     }
 }
 
@@ -66,6 +74,6 @@ pub(super) fn call(layers: Rc<Layers>, handler: &dyn Handler, request: Request) 
     };
     match asked.contain(|| handler.call(request)) {
         Ok(answer) => answer.contained(asked),
-        Err(response) => Answer::ready(response),
+        Err(panicked) => Answer::ready(panicked.response()),
     }
 }

@@ -170,6 +170,15 @@ impl Answer {
         Answer(State::Pending(Box::pin(future)))
     }
 
+    /// Drops what is left of a contained handler that panicked, which may panic as well.
+    #[cold]
+    fn let_go(&mut self) {
+        let left = std::mem::replace(&mut self.0, State::Ready(None));
+        if let State::Contained(future, asked) = left {
+            let _ = asked.contain(|| drop(future));
+        }
+    }
+
     /// This answer to what was `asked`, but a panic on its way becomes a response.
     pub(super) fn contained(self, asked: Asked) -> Answer {
         Answer(match self.0 {
@@ -191,14 +200,9 @@ impl Future for Answer {
             State::Contained(future, asked) => {
                 match asked.contain(|| future.as_mut().poll_response(cx)) {
                     Ok(polled) => polled,
-                    Err(response) => {
-                        // What is left of it may panic as well.
-                        let State::Contained(future, asked) =
-                            std::mem::replace(&mut self.0, State::Ready(None))
-                        else {
-                            return Poll::Ready(response);
-                        };
-                        Poll::Ready(asked.contain(|| drop(future)).err().unwrap_or(response))
+                    Err(panicked) => {
+                        self.let_go();
+                        Poll::Ready(panicked.response())
                     }
                 }
             }
