@@ -166,14 +166,14 @@ fn a_route_of_the_app_for_statistics_is_the_apps() {
     };
     let served = Served::with(own);
     assert_eq!(get(served.address, "/metrics").text(), "mine");
-    let told = get(served.address, "/stats?format=prometheus").text();
-    assert!(told.starts_with("# HELP "), "{told}");
+    let told = get(served.address, "/stats?format=prometheus");
+    assert!(told.text().starts_with("# TYPE "), "{}", told.text());
     drop(served);
     // Where they are apart there are both.
     let running = with_stats_apart(own);
     let stats = running.stats_address().expect("an address");
     assert_eq!(get(running.addresses()[0], "/metrics").text(), "mine");
-    assert!(get(stats, "/metrics").text().starts_with("# HELP "));
+    assert!(get(stats, "/metrics").text().starts_with("# TYPE "));
     running.stop().expect("no shard failed");
     let served = Served::with(|shard| app(shard).post("/stats", async |_: Request| "mine"));
     assert_eq!(get(served.address, "/stats").status, 405);
