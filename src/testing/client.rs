@@ -341,19 +341,17 @@ impl TestClient {
     #[track_caller]
     pub fn another(&self) -> TestClient {
         match &self.way {
-            Way::Memory(conversation) => TestClient {
-                way: Way::Memory(Box::new(conversation.reconnect())),
-                received: BytesMut::new(),
-                is_over: false,
-                cookies: Some(Jar::default()),
-            },
+            Way::Memory(conversation) => TestClient::of(conversation.reconnect()),
             Way::Socket(address, _) => TestClient::connect(*address),
         }
     }
 
     fn reconnect(&mut self) -> io::Result<()> {
         match &mut self.way {
-            Way::Memory(conversation) => **conversation = conversation.reconnect(),
+            Way::Memory(conversation) => {
+                **conversation = conversation.reconnect();
+                conversation.be_read();
+            }
             Way::Socket(address, stream) => *stream = open(*address)?,
         }
         self.received.clear();
