@@ -21,8 +21,10 @@
 //!
 //! A [`Cluster`] has several cores, for apps whose cores have to do with each other.
 //!
-//! A [`TestClient`] speaks HTTP for the test: over a conversation, or to a server by its address.
+//! A [`TestClient`] speaks HTTP for the test: over a conversation, or to a server by its address. What is
+//! streamed without an end, such as server-sent events, it reads piece by piece ([`TestStream`]).
 
+mod budget;
 mod client;
 mod clock;
 mod cluster;
@@ -32,6 +34,7 @@ mod cores;
 mod line;
 mod request;
 mod response;
+mod stream;
 #[cfg(feature = "websocket")]
 mod websocket;
 
@@ -40,5 +43,6 @@ pub use self::cluster::Cluster;
 pub use self::conversation::Conversation;
 pub use self::request::RequestBuilder;
 pub use self::response::TestResponse;
+pub use self::stream::TestStream;
 #[cfg(feature = "websocket")]
 pub use self::websocket::TestWebSocket;

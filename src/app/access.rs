@@ -5,6 +5,7 @@ mod line;
 
 pub use self::line::AccessFormat;
 
+use std::cell::RefCell;
 use std::fmt;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -106,7 +107,8 @@ impl<'a> Access<'a> {
         self.0.status
     }
 
-    /// The value of `X-Request-Id` in the response, which [`RequestId`] puts there.
+    /// The value of `X-Request-Id` in the response, which [`RequestId`] puts there; where it did not see
+    /// the response, or there was none, the id that it gave to the request.
     ///
     /// [`RequestId`]: super::middleware::RequestId
     pub fn request_id(&self) -> Option<&str> {
@@ -147,6 +149,23 @@ impl<'a> Access<'a> {
             access: self,
             format,
         }
+    }
+}
+
+/// The id of the request that is being answered, from [`RequestId`] to the connection, which takes it
+/// before another request is.
+///
+/// [`RequestId`]: super::middleware::RequestId
+#[derive(Debug, Default)]
+pub(crate) struct RequestIds(RefCell<Option<HeaderValue>>);
+
+impl RequestIds {
+    pub(super) fn note(&self, id: &HeaderValue) {
+        self.0.replace(Some(id.clone()));
+    }
+
+    pub(crate) fn take(&self) -> Option<HeaderValue> {
+        self.0.take()
     }
 }
 

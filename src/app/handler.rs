@@ -5,6 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use super::containment::Asked;
 use super::into_response::IntoResponse;
 use super::request::Request;
 use super::response::Response;
@@ -149,6 +150,8 @@ pub struct Answer(State);
 enum State {
     Ready(Option<Response>),
     Pending(Pin<Box<dyn Respond>>),
+    /// The same, of a handler whose panic ends here.
+    Contained(Pin<Box<dyn Respond>>, Asked),
 }
 
 impl Answer {
@@ -166,6 +169,23 @@ impl Answer {
     {
         Answer(State::Pending(Box::pin(future)))
     }
+
+    /// Drops what is left of a contained handler that panicked, which may panic as well.
+    #[cold]
+    fn let_go(&mut self) {
+        let left = std::mem::replace(&mut self.0, State::Ready(None));
+        if let State::Contained(future, asked) = left {
+            let _ = asked.contain(|| drop(future));
+        }
+    }
+
+    /// This answer to what was `asked`, but a panic on its way becomes a response.
+    pub(super) fn contained(self, asked: Asked) -> Answer {
+        Answer(match self.0 {
+            State::Pending(future) => State::Contained(future, asked),
+            other => other,
+        })
+    }
 }
 
 impl Future for Answer {
@@ -177,6 +197,15 @@ impl Future for Answer {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Response> {
         match &mut self.0 {
             State::Pending(future) => future.as_mut().poll_response(cx),
+            State::Contained(future, asked) => {
+                match asked.contain(|| future.as_mut().poll_response(cx)) {
+                    Ok(polled) => polled,
+                    Err(panicked) => {
+                        self.let_go();
+                        Poll::Ready(panicked.response())
+                    }
+                }
+            }
             State::Ready(response) => {
                 let response = response.take();
                 Poll::Ready(response.expect("an answer is not polled after it was ready"))
@@ -189,7 +218,7 @@ impl fmt::Debug for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             State::Ready(response) => f.debug_tuple("Ready").field(response).finish(),
-            State::Pending(_) => f.write_str("Pending"),
+            State::Pending(_) | State::Contained(..) => f.write_str("Pending"),
         }
     }
 }

@@ -6,7 +6,9 @@ use std::fmt;
 use std::panic::Location;
 use std::rc::Rc;
 
+use super::access::RequestIds;
 use super::builder::App;
+use super::containment::{Witness, Witnessing};
 use super::handler::{Answer, Handler};
 use super::middleware::{End, Middleware, Next};
 use super::request::Request;
@@ -76,7 +78,7 @@ impl Layers {
         self.states.is_empty() && self.chain.is_empty() && is_default
     }
 
-    fn state<T: 'static>(&self) -> Option<Rc<T>> {
+    pub(super) fn state<T: 'static>(&self) -> Option<Rc<T>> {
         let id = TypeId::of::<T>();
         let (_, value) = self.states.iter().find(|(other, _)| *other == id)?;
         Rc::clone(value).downcast().ok()
@@ -159,9 +161,18 @@ impl App {
     /// without a [`Request::route`] shows. Those for a path that has routes (OPTIONS, 405, 308 to the
     /// path with a slash more or less) pass through what is around these routes, in nested apps, too;
     /// where several apps have routes for one path, through what all of them are within. A path
-    /// without routes is answered by the outermost app, or that of the host. `/stats` does not pass,
-    /// nor does a request that is refused before there is a handler: one that is malformed, or
-    /// declares too much content.
+    /// without routes is answered by the outermost app, or that of the host. A handler's panic is the
+    /// 500 that it is answered with, and passes like any response.
+    ///
+    /// What does not pass:
+    /// - `/stats`, and `/healthz` where the server answers it;
+    /// - a request that is refused before there is a handler: one that is malformed, or declares too much
+    ///   content;
+    /// - the 503 of [`Limits::handler_timeout`](crate::Limits::handler_timeout), which gives up the
+    ///   middleware with the handler. [`Timeout`](super::middleware::Timeout) within other middleware is
+    ///   a limit whose answer they see;
+    /// - the 500 of a panic of middleware itself;
+    /// - the error in place of a streamed response whose content failed before any of it was sent.
     ///
     /// A guard for some paths is best put around an app that has only these, and is nested. One that asks
     /// [`Request::path`] does not see all that leads to a route: `/%61dmin` is `/admin` as well, and
@@ -217,6 +228,22 @@ impl App {
             self.layers
                 .states
                 .push((TypeId::of::<Time>(), Rc::new(time)));
+        }
+        self
+    }
+
+    /// Tells `witness` of the panics of handlers that middleware is around, and has the ids of requests
+    /// noted in `ids` if there is an access log to want them.
+    pub(crate) fn witnessed_by(
+        mut self,
+        witness: impl Witness + 'static,
+        ids: &Rc<RequestIds>,
+    ) -> App {
+        let witnessing: Rc<dyn Any> = Rc::new(Witnessing(Box::new(witness)));
+        let states = &mut self.layers.states;
+        states.push((TypeId::of::<Witnessing>(), witnessing));
+        if !self.access_hooks.is_empty() {
+            states.push((TypeId::of::<RequestIds>(), Rc::clone(ids) as Rc<dyn Any>));
         }
         self
     }

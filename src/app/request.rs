@@ -311,6 +311,11 @@ impl Request {
         &mut self.rare.get_or_insert_default().extensions
     }
 
+    /// The route that the request matched.
+    pub(super) fn matched(&self) -> Option<&Rc<Route>> {
+        self.route.as_ref()
+    }
+
     /// What the app of its route has for all routes.
     pub(super) fn layers(&self) -> Option<&Layers> {
         self.route.as_deref().map(Route::layers)

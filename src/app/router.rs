@@ -352,7 +352,7 @@ impl Route {
         self.id
     }
 
-    fn info(&self) -> RouteInfo<'_> {
+    pub(super) fn info(&self) -> RouteInfo<'_> {
         RouteInfo {
             id: self.id,
             method: self.method.as_ref(),

@@ -70,7 +70,8 @@ pub struct Config {
 pub struct StatsAccess {
     /// Whether there is a `/stats` at all. Default: yes.
     pub enabled: bool,
-    /// Networks that may read it, beside loopback addresses, which always may. Default: none.
+    /// Networks that may read it, beside loopback addresses, which may unless their request came through
+    /// a proxy. Default: none.
     pub allow: Vec<Cidr>,
     /// An address of its own, where there is nothing else, and without which it is on all others. Who may
     /// read it there is the same. Default: none.
@@ -80,10 +81,26 @@ pub struct StatsAccess {
 impl StatsAccess {
     /// Whether `peer` may read `/stats`. An IPv4 peer on an IPv6 socket (`::ffff:a.b.c.d`) counts
     /// as the IPv4 address that it is.
-    pub fn admits(&self, peer: IpAddr) -> bool {
+    ///
+    /// `is_forwarded` says that a proxy sent the request for somebody else, by the fields of
+    /// [`StatsAccess::FORWARDED`]. One on this machine is a loopback peer, but those whom it speaks for
+    /// are not: it is admitted where its network is named in `allow`.
+    pub fn admits(&self, peer: IpAddr, is_forwarded: bool) -> bool {
         let peer = peer.to_canonical();
-        self.enabled && (peer.is_loopback() || self.allow.iter().any(|cidr| cidr.contains(peer)))
+        let is_here = peer.is_loopback() && !is_forwarded;
+        self.enabled && (is_here || self.allow.iter().any(|cidr| cidr.contains(peer)))
     }
+
+    /// The fields by which a proxy says that it sends a request for somebody else: those of RFC 7239 and
+    /// RFC 9110 §7.6.3, and those that are older than these or in wider use.
+    pub const FORWARDED: [&str; 6] = [
+        "forwarded",
+        "via",
+        "x-forwarded-for",
+        "x-forwarded-host",
+        "x-forwarded-proto",
+        "x-real-ip",
+    ];
 }
 
 impl Default for StatsAccess {

@@ -264,24 +264,29 @@ fn stats_admits_loopback_and_the_networks_named() {
         enabled: false,
         ..open(&["0.0.0.0/0"])
     };
+    // Who, and whether it is admitted, itself and for others.
     let table = [
-        (open(&[]), "127.0.0.1", true),
-        (open(&[]), "127.9.9.9", true),
-        (open(&[]), "::1", true),
-        (open(&[]), "::ffff:127.0.0.1", true),
-        (open(&[]), "10.0.0.1", false),
-        (open(&[]), "::", false),
-        (open(&["10.0.0.0/8"]), "10.255.0.1", true),
-        (open(&["10.0.0.0/8"]), "::ffff:10.0.0.1", true),
-        (open(&["10.0.0.0/8"]), "11.0.0.1", false),
-        (open(&["10.0.0.0/8"]), "::1", true),
-        (open(&["0.0.0.0/0"]), "2001:db8::1", false),
-        (open(&["::/0"]), "2001:db8::1", true),
-        (open(&["::/0"]), "::ffff:10.0.0.1", false),
-        (off, "127.0.0.1", false),
+        (open(&[]), "127.0.0.1", true, false),
+        (open(&[]), "127.9.9.9", true, false),
+        (open(&[]), "::1", true, false),
+        (open(&[]), "::ffff:127.0.0.1", true, false),
+        (open(&[]), "10.0.0.1", false, false),
+        (open(&[]), "::", false, false),
+        (open(&["10.0.0.0/8"]), "10.255.0.1", true, true),
+        (open(&["10.0.0.0/8"]), "::ffff:10.0.0.1", true, true),
+        (open(&["10.0.0.0/8"]), "11.0.0.1", false, false),
+        (open(&["10.0.0.0/8"]), "::1", true, false),
+        (open(&["127.0.0.0/8"]), "127.0.0.1", true, true),
+        (open(&["127.0.0.0/8"]), "::ffff:127.0.0.1", true, true),
+        (open(&["127.0.0.0/8"]), "::1", true, false),
+        (open(&["0.0.0.0/0"]), "2001:db8::1", false, false),
+        (open(&["::/0"]), "2001:db8::1", true, true),
+        (open(&["::/0"]), "::ffff:10.0.0.1", false, false),
+        (off, "127.0.0.1", false, false),
     ];
-    for (access, peer, expected) in table {
-        let admitted = access.admits(peer.parse().unwrap());
-        assert_eq!(admitted, expected, "{peer} {access:?}");
+    for (access, peer, itself, for_others) in table {
+        let address = peer.parse().unwrap();
+        let admitted = [false, true].map(|is_forwarded| access.admits(address, is_forwarded));
+        assert_eq!(admitted, [itself, for_others], "{peer} {access:?}");
     }
 }

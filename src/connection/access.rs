@@ -66,12 +66,23 @@ impl<H: Host> Visit<'_, H> {
         }
     }
 
+    /// The request that is served was polled, and may have its id.
+    #[inline]
+    pub(super) fn note_id(&mut self) {
+        if let Some(pending) = self.work.pending.last_mut()
+            && let Some(id) = self.host.service().ids.take()
+        {
+            pending.request_id = Some(id);
+        }
+    }
+
     /// The request that is served is to be answered by `response`.
     #[inline]
     pub(super) fn note_response(&mut self, response: &Response) {
         if let Some(pending) = self.work.pending.last_mut() {
             pending.status = Some(response.status);
-            pending.request_id = response.headers.get(&X_REQUEST_ID).cloned();
+            let shown = response.headers.get(&X_REQUEST_ID);
+            pending.request_id = shown.cloned().or(pending.request_id.take());
         }
     }
 

@@ -80,6 +80,7 @@ impl<H: Host> Visit<'_, H> {
             };
             let begun = self.begin_answer(&mut asked, head, cx);
             self.note_route(asked.route);
+            self.note_id();
             let mut response = match begun {
                 Ok(Begun::Answered(response)) => {
                     asked.record.times.handled_ns =
@@ -189,6 +190,7 @@ impl<H: Host> Visit<'_, H> {
                 let poll = AssertUnwindSafe(|| Pin::new(&mut answer).poll(cx));
                 let polled = catch_unwind(poll);
                 self.held_since(asked, since_ns);
+                self.note_id();
                 match polled {
                     Ok(Poll::Ready(response)) => Poll::Ready(Awaited::Response(response)),
                     Ok(Poll::Pending) if self.wire.is_inviting() => {

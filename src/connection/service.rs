@@ -1,8 +1,9 @@
 //! What all connections of a core share: the routes, the statistics, the Date of the second, the
 //! limits, and buffers that are not in use.
 
+use super::tell::Telling;
 use super::visit::Work;
-use crate::app::Router;
+use crate::app::{App, RequestIds, Router, Time};
 use crate::flag::Flag;
 use crate::http::{HttpDate, Preamble};
 use crate::limits::{Limits, SPARE_WORK};
@@ -10,6 +11,7 @@ use crate::log::Log;
 use crate::stats::Recorder;
 use http::HeaderValue;
 use std::cell::{OnceCell, Ref, RefCell, RefMut};
+use std::rc::Rc;
 use std::time::Duration;
 
 /// What the connections of one core have in common. It knows nothing of sockets.
@@ -22,7 +24,9 @@ pub(crate) struct Service {
     pub(super) is_timed: bool,
     limits: Limits,
     /// What is told of the connections.
-    pub(crate) log: Log,
+    pub(crate) log: Rc<Log>,
+    /// The id of the request that is being answered.
+    pub(super) ids: Rc<RequestIds>,
     /// The value of the Server field.
     server: Option<HeaderValue>,
     preamble: RefCell<CachedPreamble>,
@@ -51,13 +55,20 @@ impl Service {
             router: OnceCell::new(),
             is_timed: recorder.is_on(),
             recorder: RefCell::new(recorder),
-            log,
+            log: Rc::new(log),
+            ids: Rc::default(),
             limits,
             server,
             preamble: RefCell::new(CachedPreamble::outdated()),
             work: RefCell::default(),
             draining: Flag::default(),
         }
+    }
+
+    /// `app` with what its handlers and middleware need of whatever serves it, whose time is `time`.
+    pub(crate) fn equip(&self, app: App, time: Time) -> App {
+        let telling = Telling::new(Rc::clone(&self.log), time.clone());
+        app.timed_by(time).witnessed_by(telling, &self.ids)
     }
 
     /// Gives it its routes, once.

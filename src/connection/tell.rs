@@ -6,12 +6,37 @@ use super::service::Service;
 use super::transport::{Host, Transport};
 use super::visit::Visit;
 use super::wire::Wire;
-use crate::app::{Error, Response};
+use crate::app::{self, Error, Response, Time, Witness};
 use crate::http::{Event, Refusal, State};
-use crate::log::{About, Cause};
+use crate::log::{About, Cause, Log};
 use http::StatusCode;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+
+/// Tells the log of panics that end within the app.
+pub(super) struct Telling {
+    log: Rc<Log>,
+    time: Time,
+}
+
+impl Telling {
+    /// `time` is that of the transports.
+    pub(super) fn new(log: Rc<Log>, time: Time) -> Self {
+        Self { log, time }
+    }
+}
+
+impl Witness for Telling {
+    fn panicked(&self, payload: &(dyn Any + Send), asked: &app::Asked) {
+        let now_ns = u64::try_from(self.time.now().as_nanos()).unwrap_or(u64::MAX);
+        self.log.panicked(payload, now_ns, || About {
+            peer: Some(asked.peer),
+            is_head: asked.is_head,
+            route: asked.route(),
+        });
+    }
+}
 
 impl<T: Transport> Wire<T> {
     /// A message of the peer is refused, its head or its body.

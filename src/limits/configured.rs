@@ -73,8 +73,9 @@ pub struct Limits {
     pub write_rate_bytes: u64,
     /// Longest time that a handler is waited for: until it has its response, and for each piece of
     /// one that is streamed. The time that its peer takes to send the request's content does not
-    /// count. Beyond: 503, or the response breaks off. It passes as late as
-    /// [`Time`](crate::app::Time) may. Default: `None`, no such limit.
+    /// count. Beyond: 503, or the response breaks off. Middleware around the handler is given up with it
+    /// and does not see the 503: [`Timeout`](crate::app::middleware::Timeout) is a limit whose answer it
+    /// does. It passes as late as [`Time`](crate::app::Time) may. Default: `None`, no such limit.
     pub handler_timeout: Option<Duration>,
     /// Longest time that a connection is read after its last response. Beyond: closed. Default:
     /// [`LINGER_TIMEOUT`].

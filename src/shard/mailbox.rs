@@ -3,8 +3,9 @@
 use super::lanes::CoreHost;
 use super::leaving::Leaving;
 use super::messages::{Order, Report};
+use super::reserved::Taken;
 use super::time::next_tick_ns;
-use super::{Door, Shard, acceptor, lanes, reserved, stats};
+use super::{Door, Shard, acceptor, lanes, stats};
 use crate::app::App;
 use crate::between::{Core, Exchange};
 use crate::config::StatsAccess;
@@ -110,7 +111,7 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
         ended: Flag::default(),
         access: setup.access,
         leaving: Leaving::default(),
-        tells_health: Cell::new(false),
+        taken: Cell::default(),
         info: setup.info,
         view: Latest::new(setup.view),
         fresh: RefCell::default(),
@@ -136,10 +137,7 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
         .map(|route| RouteName::new(route.host, route.template))
         .collect();
     shard.recorder().know_routes(routes.len());
-    let tells_health = router
-        .routes()
-        .any(|route| route.template == reserved::HEALTH);
-    shard.tells_health.set(tells_health);
+    shard.taken.set(Taken::by(&router));
     shard.service.route_by(router);
     observe_turns(&shard);
     for work in std::mem::take(&mut life.start) {

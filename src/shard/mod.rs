@@ -83,8 +83,7 @@ pub struct Shard {
     /// Raised at the shard's very end.
     ended: Flag,
     access: StatsAccess,
-    /// Whether the app has a route of its own for the health of the server.
-    tells_health: Cell<bool>,
+    taken: Cell<reserved::Taken>,
     info: ServerInfo,
     view: Latest<Arc<View>>,
     fresh: RefCell<stats::Waiting>,
@@ -202,7 +201,8 @@ impl Shard {
             let line_bytes = self.service.limits().head.request_line_bytes;
             Ok::<_, Failure>(files.request_line_bytes(line_bytes))
         })?;
-        app.timed_by(self.time())
+        self.service
+            .equip(app, self.time())
             .build()
             .map_err(|error| Failure::operator(error.to_string(), "change the routes"))
     }

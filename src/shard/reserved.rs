@@ -3,7 +3,7 @@
 //!
 //! | | at the service's addresses | at the statistics' own, if they have one |
 //! |---|---|---|
-//! | `/stats`, `/metrics` | for those admitted, unless they have an address of their own | for those admitted |
+//! | `/stats`, `/metrics` | for those admitted, unless they have an address of their own, or the app has a route of that name | for those admitted |
 //! | `/healthz` | for all, unless the app has a route of that name | for all |
 //! | anything else | the app's | nothing |
 //!
@@ -11,7 +11,7 @@
 //! route of the app.
 
 use super::{Door, Shard, stats};
-use crate::app::{Answer, IntoResponse, Response};
+use crate::app::{Answer, IntoResponse, Response, Router};
 use crate::http::RequestHead;
 use crate::stats::Whose;
 use http::header::{ALLOW, CACHE_CONTROL};
@@ -19,8 +19,31 @@ use http::{HeaderValue, Method, StatusCode};
 use std::net::SocketAddr;
 use std::rc::Rc;
 
+/// Where statistics are found, and where scrapers look for them.
+const STATS: &str = "/stats";
+pub(super) const METRICS: &str = "/metrics";
 /// Where the health of the server is told.
-pub(super) const HEALTH: &str = "/healthz";
+const HEALTH: &str = "/healthz";
+
+/// Of which of these paths the app has a route of its own. One with a parameter in it, a fallback or a
+/// folder is none: it would have anything.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Taken {
+    stats: bool,
+    metrics: bool,
+    health: bool,
+}
+
+impl Taken {
+    pub(super) fn by(router: &Router) -> Taken {
+        let has = |path| router.routes().any(|route| route.template == path);
+        Taken {
+            stats: has(STATS),
+            metrics: has(METRICS),
+            health: has(HEALTH),
+        }
+    }
+}
 
 /// The answer of the server itself, and whose it is, if it has one.
 pub(super) fn answer(
@@ -29,12 +52,18 @@ pub(super) fn answer(
     peer: SocketAddr,
     door: Door,
 ) -> Option<(Whose, Answer)> {
+    let path = head.path_octets();
+    let taken = match door {
+        Door::Service => shard.taken.get(),
+        Door::Stats => Taken::default(),
+    };
+    let is_stats =
+        path == STATS.as_bytes() && !taken.stats || path == METRICS.as_bytes() && !taken.metrics;
     let has_stats = door == Door::Stats || shard.access.listen.is_none();
-    if has_stats && stats::is_asked(shard, head, peer) {
+    if is_stats && has_stats && stats::are_for(shard, head, peer) {
         return Some((Whose::STATS, read(head, || stats::answer(shard, head))));
     }
-    let has_health = door == Door::Stats || !shard.tells_health.get();
-    if has_health && head.path_octets() == HEALTH.as_bytes() {
+    if path == HEALTH.as_bytes() && !taken.health {
         let health = || Answer::ready(health(shard.leaving.is_announced()));
         return Some((Whose::HEALTH, read(head, health)));
     }

@@ -4,6 +4,7 @@
 use super::Shard;
 use super::messages::Report;
 use crate::app::{Answer, IntoResponse, Response, Sse, SseEvent};
+use crate::config::StatsAccess;
 use crate::http::{RequestHead, preferred_type};
 use crate::latest::Follower;
 use crate::limits::{FRESH_TIMEOUT, STATS_FOLLOWERS};
@@ -22,10 +23,8 @@ use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
-/// Where statistics are found, and where scrapers look for them.
-const PATHS: [&[u8]; 2] = [PATH, METRICS];
-const PATH: &[u8] = b"/stats";
-const METRICS: &[u8] = b"/metrics";
+/// Where scrapers look for the statistics.
+const METRICS: &[u8] = super::reserved::METRICS.as_bytes();
 
 /// The media types that ask for each format, in the order of [`Format::ALL`].
 const OFFERS: [&[&str]; Format::ALL.len()] = [
@@ -96,9 +95,11 @@ struct Query {
     selection: Selection,
 }
 
-/// Whether the request is for the statistics and may have them.
-pub(super) fn is_asked(shard: &Shard, head: &RequestHead, peer: SocketAddr) -> bool {
-    PATHS.contains(&head.path_octets()) && shard.access.admits(peer.ip())
+/// Whether the request is one that may have the statistics.
+pub(super) fn are_for(shard: &Shard, head: &RequestHead, peer: SocketAddr) -> bool {
+    let mut fields = StatsAccess::FORWARDED.iter();
+    let is_forwarded = fields.any(|name| head.field(name).is_some());
+    shard.access.admits(peer.ip(), is_forwarded)
 }
 
 /// Answers a request for the statistics that is to be read.

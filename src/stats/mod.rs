@@ -62,6 +62,10 @@
 //!
 //! # Asking
 //!
+//! A peer on loopback may, and those in networks that are named: see
+//! [`StatsAccess`](crate::config::StatsAccess), also for proxies. A route of the app for `/stats` or
+//! `/metrics` itself takes its place at the service's addresses.
+//!
 //! `/stats` takes these in its query; `/metrics` is the same for scrapers:
 //!
 //! | parameter | |

@@ -1,15 +1,17 @@
 //! A client for tests: one connection, one request at a time, in memory or over a socket. It is
 //! strict where a test wants to know, and no client for anything else.
 
+use super::budget::Budget;
 use super::cookies::Jar;
-use super::response::{TestResponse, read};
+use super::response::{Content, TestResponse, ended, read_head};
 use super::{Conversation, RequestBuilder};
 use crate::app::{App, AppError};
 use crate::limits::Limits;
+use bytes::{Bytes, BytesMut};
 use http::Method;
 use http::header::SET_COOKIE;
 use std::io::{self, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::{Duration, SystemTime};
 
 /// How long a server at an address may be silent before the test fails.
@@ -46,6 +48,10 @@ const SILENCE: Duration = Duration::from_secs(30);
 /// client lets their time pass. What waits for something else (a file, a socket, a glommio timer)
 /// needs a core, and a server.
 ///
+/// A response is read to its end, within bounds that only an endless one meets: 64 MiB, and in memory
+/// a day of its time or 100,000 waits, over a socket 5 minutes. Server-sent events and the like are
+/// read piece by piece: [`RequestBuilder::send_streaming`].
+///
 /// Cookies are kept and sent back as browsers do it (RFC 6265bis §5), each for its host and path and
 /// until it expires, in the time of the conversation; `Secure` ones, too, as to `localhost`. What the
 /// test says itself in a Cookie field goes instead.
@@ -53,7 +59,7 @@ const SILENCE: Duration = Duration::from_secs(30);
 pub struct TestClient {
     way: Way,
     /// What was received and belongs to no response yet.
-    pub(super) received: Vec<u8>,
+    pub(super) received: BytesMut,
     /// The server has said that nothing more is answered on this connection.
     is_over: bool,
     /// `None` if none are kept.
@@ -97,10 +103,11 @@ impl TestClient {
         Ok(TestClient::of(Conversation::with_limits(app, limits)?))
     }
 
-    pub(super) fn of(conversation: Conversation) -> TestClient {
+    pub(super) fn of(mut conversation: Conversation) -> TestClient {
+        conversation.be_read();
         TestClient {
             way: Way::Memory(Box::new(conversation)),
-            received: Vec::new(),
+            received: BytesMut::new(),
             is_over: false,
             cookies: Some(Jar::default()),
         }
@@ -119,7 +126,7 @@ impl TestClient {
         match connected {
             Ok((address, stream)) => TestClient {
                 way: Way::Socket(address, stream),
-                received: Vec::new(),
+                received: BytesMut::new(),
                 is_over: false,
                 cookies: Some(Jar::default()),
             },
@@ -200,22 +207,82 @@ impl TestClient {
     }
 
     fn attempt(&mut self, message: &[u8], is_head: bool) -> io::Result<TestResponse> {
+        let mut budget = self.budget();
+        let (mut response, mut content) = self.begin(message, is_head, &mut budget)?;
+        while let Some(piece) = self.next_piece(&mut content, &mut budget)? {
+            response.content.extend_from_slice(&piece);
+        }
+        content.finish(&mut response);
+        Ok(response)
+    }
+
+    /// Sends `message` and reads the head of the response to it. Without its content the client cannot
+    /// go on, but with another connection.
+    pub(super) fn begin(
+        &mut self,
+        message: &[u8],
+        is_head: bool,
+        budget: &mut Budget,
+    ) -> io::Result<(TestResponse, Content)> {
         if self.is_over {
             self.reconnect()?;
         }
+        self.is_over = true;
         self.deliver(message)?;
-        let mut is_whole = false;
         loop {
-            if let Some((response, taken, is_last)) = read(&self.received, is_head, is_whole)? {
-                self.received.drain(..taken);
-                self.is_over = is_last;
-                return Ok(response);
+            if let Some((response, taken)) = read_head(&self.received)? {
+                let _ = self.received.split_to(taken);
+                let content = Content::of(&response, is_head)?;
+                return Ok((response, content));
             }
-            if is_whole {
-                let what = "the connection ended before the response did";
-                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, what));
+            if !self.receive(budget)? {
+                return Err(ended());
             }
-            is_whole = !self.receive()?;
+        }
+    }
+
+    /// The next piece of `content`; `None` at its end, which it has seen then.
+    pub(super) fn next_piece(
+        &mut self,
+        content: &mut Content,
+        budget: &mut Budget,
+    ) -> io::Result<Option<Bytes>> {
+        while !content.is_whole() {
+            if self.received.is_empty() {
+                if !self.receive(budget)? {
+                    content.end()?;
+                }
+                continue;
+            }
+            let piece = content.take(&mut self.received)?;
+            if !piece.is_empty() {
+                return Ok(Some(piece));
+            }
+        }
+        self.go_on_behind(content);
+        Ok(None)
+    }
+
+    /// `content`, which is whole, was the last that was to come.
+    pub(super) fn go_on_behind(&mut self, content: &Content) {
+        self.is_over = content.is_last();
+    }
+
+    /// Closes the connection in the middle of a response.
+    pub(super) fn leave(&mut self) {
+        self.is_over = true;
+        match &mut self.way {
+            Way::Memory(conversation) => conversation.close(),
+            // One that is gone is left.
+            Way::Socket(_, stream) => drop(stream.shutdown(Shutdown::Both)),
+        }
+    }
+
+    /// What a wait that begins now may come to.
+    pub(super) fn budget(&self) -> Budget {
+        match &self.way {
+            Way::Memory(conversation) => Budget::in_memory(conversation.now()),
+            Way::Socket(..) => Budget::over_a_socket(),
         }
     }
 
@@ -227,18 +294,23 @@ impl TestClient {
         Ok(())
     }
 
-    /// Receives more of a response; whether there was any, or the connection has ended.
-    pub(super) fn receive(&mut self) -> io::Result<bool> {
+    /// Receives more of a response within `budget`; whether there was any, or the connection has ended.
+    pub(super) fn receive(&mut self, budget: &mut Budget) -> io::Result<bool> {
         match &mut self.way {
             Way::Memory(conversation) => loop {
                 let sent = conversation.take_sent();
                 if !sent.is_empty() {
+                    budget.received(sent.len())?;
                     self.received.extend_from_slice(&sent);
                     return Ok(true);
                 }
                 if conversation.is_shut() {
                     return Ok(false);
                 }
+                if conversation.make_room() {
+                    continue;
+                }
+                budget.waits(conversation.now())?;
                 if !conversation.pass_next() {
                     let what = "the handler waits for something that does not come in memory";
                     return Err(io::Error::new(io::ErrorKind::TimedOut, what));
@@ -253,6 +325,7 @@ impl TestClient {
                         outcome => break outcome?,
                     }
                 };
+                budget.received(bytes)?;
                 self.received.extend_from_slice(&buffer[..bytes]);
                 Ok(bytes > 0)
             }
@@ -268,19 +341,17 @@ impl TestClient {
     #[track_caller]
     pub fn another(&self) -> TestClient {
         match &self.way {
-            Way::Memory(conversation) => TestClient {
-                way: Way::Memory(Box::new(conversation.reconnect())),
-                received: Vec::new(),
-                is_over: false,
-                cookies: Some(Jar::default()),
-            },
+            Way::Memory(conversation) => TestClient::of(conversation.reconnect()),
             Way::Socket(address, _) => TestClient::connect(*address),
         }
     }
 
     fn reconnect(&mut self) -> io::Result<()> {
         match &mut self.way {
-            Way::Memory(conversation) => **conversation = conversation.reconnect(),
+            Way::Memory(conversation) => {
+                **conversation = conversation.reconnect();
+                conversation.be_read();
+            }
             Way::Socket(address, stream) => *stream = open(*address)?,
         }
         self.received.clear();

@@ -13,6 +13,9 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+/// The room that a client makes at a time, in bytes.
+const READ_BYTES: usize = 1 << 20;
+
 /// One connection to an app.
 pub struct Conversation {
     cores: Rc<Cores>,
@@ -21,6 +24,8 @@ pub struct Conversation {
     line: Rc<RefCell<Line>>,
     serving: Pin<Box<dyn Future<Output = CloseReason>>>,
     ended: Option<CloseReason>,
+    /// Whether the peer's room is a client's to make.
+    is_read: bool,
 }
 
 impl Conversation {
@@ -66,6 +71,7 @@ impl Conversation {
             line,
             serving: Box::pin(async move { connection::serve(&host, served).await }),
             ended: None,
+            is_read: false,
         };
         conversation.run();
         conversation
@@ -118,8 +124,25 @@ impl Conversation {
 
     /// How many more bytes the peer takes before the app has to wait; without limit at first.
     pub fn set_room(&mut self, bytes: usize) {
+        self.is_read = false;
         self.line.borrow_mut().room = bytes;
         self.run();
+    }
+
+    /// A client reads what is sent, and makes room as it does: a response without an end would otherwise
+    /// be made without one.
+    pub(super) fn be_read(&mut self) {
+        self.is_read = true;
+        self.line.borrow_mut().room = READ_BYTES;
+    }
+
+    /// Makes room for more, if it is the client's to make; whether anything was sent then.
+    pub(super) fn make_room(&mut self) -> bool {
+        if self.is_read {
+            self.line.borrow_mut().room = READ_BYTES;
+            self.run();
+        }
+        !self.line.borrow().sent.is_empty()
     }
 
     /// The server begins to shut down, on all its cores: responses from here on end the connection, and
@@ -155,6 +178,11 @@ impl Conversation {
     /// Requests that have begun, and whose response is not sent whole.
     pub fn in_flight(&self) -> u64 {
         self.bench.service().recorder().in_flight()
+    }
+
+    /// The time that has passed.
+    pub(super) fn now(&self) -> Duration {
+        Duration::from_nanos(self.cores.clock.now_ns())
     }
 
     /// The wall clock of the core.

@@ -71,7 +71,8 @@ impl Cores {
             let life = app.take_life();
             let recorder = Recorder::new(index, CloseReason::NAMES);
             let service = Service::new(recorder, Log::new(index), limits, None);
-            service.route_by(app.timed_by(Time::new(clock.clone())).build()?);
+            let time = Time::new(clock.clone());
+            service.route_by(service.equip(app, time).build()?);
             benches.push(Rc::new(Bench {
                 service,
                 clock: clock.clone(),

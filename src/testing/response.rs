@@ -1,6 +1,7 @@
 //! A response to a test's client, and how it is read.
 
 use crate::http::{BodyDecoder, BodyLimits, Framing};
+use bytes::{Bytes, BytesMut};
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde::de::DeserializeOwned;
 use std::fmt;
@@ -9,12 +10,16 @@ use std::io;
 /// The most fields that a response may have.
 const FIELDS: usize = 100;
 
+/// The longest head of a response, with those of interim ones before it.
+const HEAD_BYTES: usize = 1 << 20;
+
 /// A response, whole.
 #[derive(Clone)]
 pub struct TestResponse {
     status: StatusCode,
     fields: Vec<(HeaderName, HeaderValue)>,
-    content: Vec<u8>,
+    pub(super) content: Vec<u8>,
+    trailers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl TestResponse {
@@ -25,14 +30,23 @@ impl TestResponse {
 
     /// The first field called `name`, in any case, if it is there and is ASCII text.
     pub fn header(&self, name: impl AsRef<str>) -> Option<&str> {
-        let name = name.as_ref();
-        let is_name = |(other, _): &&(HeaderName, _)| other.as_str().eq_ignore_ascii_case(name);
-        self.fields.iter().find(is_name)?.1.to_str().ok()
+        text_of(&self.fields, name.as_ref())
     }
 
     /// All fields, in the order received.
     pub fn headers(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
         self.fields.iter().map(|(name, value)| (name, value))
+    }
+
+    /// The first field called `name`, in any case, behind chunked content (RFC 9112 §7.1.2), if it is
+    /// there and is ASCII text.
+    pub fn trailer(&self, name: impl AsRef<str>) -> Option<&str> {
+        text_of(&self.trailers, name.as_ref())
+    }
+
+    /// All fields behind the content, in the order received.
+    pub fn trailers(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
+        self.trailers.iter().map(|(name, value)| (name, value))
     }
 
     /// The content.
@@ -65,35 +79,36 @@ impl TestResponse {
     }
 }
 
+fn text_of<'a>(fields: &'a [(HeaderName, HeaderValue)], name: &str) -> Option<&'a str> {
+    let is_name = |(other, _): &&(HeaderName, _)| other.as_str().eq_ignore_ascii_case(name);
+    fields.iter().find(is_name)?.1.to_str().ok()
+}
+
 impl fmt::Debug for TestResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TestResponse")
             .field("status", &self.status)
             .field("fields", &self.fields)
             .field("content", &String::from_utf8_lossy(&self.content))
+            .field("trailers", &self.trailers)
             .finish()
     }
 }
 
-/// The response at the front of `bytes`, how many of them it takes, and whether it is the last of
-/// its connection; `None` if more is needed. `is_whole` says that no more will come.
-pub(super) fn read(
-    bytes: &[u8],
-    is_head: bool,
-    is_whole: bool,
-) -> io::Result<Option<(TestResponse, usize, bool)>> {
+/// The head of the response at the front of `bytes`, behind those of interim ones, and how many of them
+/// all of these take; `None` if more is needed.
+pub(super) fn read_head(bytes: &[u8]) -> io::Result<Option<(TestResponse, usize)>> {
     let mut fields = [httparse::EMPTY_HEADER; FIELDS];
     let mut head = httparse::Response::new(&mut fields);
     let taken = match head.parse(bytes).map_err(malformed)? {
         httparse::Status::Complete(taken) => taken,
-        httparse::Status::Partial => return Ok(None),
+        httparse::Status::Partial if bytes.len() <= HEAD_BYTES => return Ok(None),
+        httparse::Status::Partial => return Err(malformed("the head does not end")),
     };
     let status = StatusCode::from_u16(head.code.unwrap_or(0)).map_err(malformed)?;
-    let rest = &bytes[taken..];
-    let is_switched = status == StatusCode::SWITCHING_PROTOCOLS;
-    if status.is_informational() && !is_switched {
-        let final_one = read(rest, is_head, is_whole)?;
-        return Ok(final_one.map(|(response, more, is_last)| (response, taken + more, is_last)));
+    if status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS {
+        let final_one = read_head(&bytes[taken..])?;
+        return Ok(final_one.map(|(response, more)| (response, taken + more)));
     }
     let mut fields = Vec::new();
     for field in &*head.headers {
@@ -103,35 +118,92 @@ pub(super) fn read(
             HeaderValue::from_bytes(field.value).map_err(malformed)?,
         ));
     }
-    let mut response = TestResponse {
+    let response = TestResponse {
         status,
         fields,
         content: Vec::new(),
+        trailers: Vec::new(),
     };
-    // What follows a switch is no HTTP.
-    let is_last = is_switched || response.header("connection") == Some("close");
-    let has_none = is_head || matches!(status.as_u16(), 101 | 204 | 304);
-    let framing = match response.header("content-length").map(str::parse) {
-        _ if has_none => Framing::None,
-        _ if response.header("transfer-encoding") == Some("chunked") => Framing::Chunked,
-        Some(length) => Framing::Length(length.map_err(malformed)?),
-        // RFC 9112 §6.3: it ends with the connection.
-        None if !is_whole => return Ok(None),
-        None => Framing::Length(rest.len() as u64),
-    };
-    let limits = BodyLimits::default().with_content_bytes(u64::MAX);
-    let mut decoder = BodyDecoder::new(framing, &limits).map_err(malformed)?;
-    let mut at = 0;
-    while !decoder.is_complete() {
-        let input = &rest[at..];
-        if input.is_empty() {
-            return Ok(None);
-        }
-        let decoded = decoder.decode(input).map_err(malformed)?;
-        response.content.extend_from_slice(&input[decoded.data]);
-        at += decoded.consumed;
+    Ok(Some((response, taken)))
+}
+
+/// The content of a response while it is read.
+pub(super) struct Content {
+    /// `None` where it ends with the connection (RFC 9112 §6.3).
+    decoder: Option<BodyDecoder>,
+    is_whole: bool,
+    is_last: bool,
+}
+
+impl Content {
+    /// The content behind the head of `response`.
+    pub(super) fn of(response: &TestResponse, is_head: bool) -> io::Result<Content> {
+        let status = response.status.as_u16();
+        let has_none = is_head || matches!(status, 101 | 204 | 304);
+        let framing = match response.header("content-length").map(str::parse) {
+            _ if has_none => Some(Framing::None),
+            _ if response.header("transfer-encoding") == Some("chunked") => Some(Framing::Chunked),
+            Some(length) => Some(Framing::Length(length.map_err(malformed)?)),
+            None => None,
+        };
+        let limits = BodyLimits::default().with_content_bytes(u64::MAX);
+        let decoder = framing.map(|framing| BodyDecoder::new(framing, &limits));
+        // What follows a switch is no HTTP.
+        let is_last = status == 101 || response.header("connection") == Some("close");
+        let is_last = is_last || framing.is_none();
+        Ok(Content {
+            decoder: decoder.transpose().map_err(malformed)?,
+            is_whole: false,
+            is_last,
+        })
     }
-    Ok(Some((response, taken + at, is_last || is_whole)))
+
+    pub(super) fn is_whole(&self) -> bool {
+        let is_complete = self.decoder.as_ref().is_some_and(BodyDecoder::is_complete);
+        self.is_whole || is_complete
+    }
+
+    /// Whether nothing more is answered on its connection.
+    pub(super) fn is_last(&self) -> bool {
+        self.is_last
+    }
+
+    /// Takes what comes next from `received`, which is not empty, and so is what there is of it, unless
+    /// it was no content.
+    pub(super) fn take(&mut self, received: &mut BytesMut) -> io::Result<Bytes> {
+        let Some(decoder) = &mut self.decoder else {
+            return Ok(received.split().freeze());
+        };
+        let decoded = decoder.decode(received).map_err(malformed)?;
+        let taken = received.split_to(decoded.consumed).freeze();
+        Ok(taken.slice(decoded.data))
+    }
+
+    /// The connection has ended.
+    pub(super) fn end(&mut self) -> io::Result<()> {
+        self.is_whole = self.decoder.is_none();
+        match self.is_whole() {
+            true => Ok(()),
+            false => Err(ended()),
+        }
+    }
+
+    /// Gives `response` the fields that came behind the content.
+    pub(super) fn finish(&mut self, response: &mut TestResponse) {
+        if let Some(decoder) = self
+            .decoder
+            .as_mut()
+            .filter(|decoder| decoder.is_complete())
+        {
+            response.trailers.append(&mut decoder.take_trailers());
+        }
+    }
+}
+
+/// The connection ended within a response.
+pub(super) fn ended() -> io::Error {
+    let what = "the connection ended before the response did";
+    io::Error::new(io::ErrorKind::UnexpectedEof, what)
 }
 
 fn malformed(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
@@ -141,6 +213,54 @@ fn malformed(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The response in `bytes`, how many of them it takes, and whether it is the last of its connection;
+    /// `None` if more is needed. `is_whole` says that no more will come.
+    fn read(
+        bytes: &[u8],
+        is_head: bool,
+        is_whole: bool,
+    ) -> io::Result<Option<(TestResponse, usize, bool)>> {
+        let Some((mut response, taken)) = read_head(bytes)? else {
+            return Ok(None);
+        };
+        let mut content = Content::of(&response, is_head)?;
+        let mut rest = BytesMut::from(&bytes[taken..]);
+        while !content.is_whole() {
+            if !rest.is_empty() {
+                let piece = content.take(&mut rest)?;
+                response.content.extend_from_slice(&piece);
+            } else if !is_whole || content.end().is_err() {
+                return Ok(None);
+            }
+        }
+        content.finish(&mut response);
+        Ok(Some((
+            response,
+            bytes.len() - rest.len(),
+            content.is_last(),
+        )))
+    }
+
+    #[test]
+    fn trailers_are_kept() {
+        let message = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\
+            1\r\na\r\n0\r\nDigest: x\r\nB: 1\r\nB: 2\r\n\r\n";
+        let (response, ..) = read(message, false, false).unwrap().unwrap();
+        assert_eq!(response.text(), "a");
+        assert_eq!(response.trailer("digest"), Some("x"));
+        assert_eq!(response.trailers().count(), 3);
+        assert_eq!(response.header("digest"), None);
+    }
+
+    #[test]
+    fn a_head_that_does_not_end_is_refused() {
+        let head = format!("HTTP/1.1 200 OK\r\nA: {}", "a".repeat(HEAD_BYTES - 20));
+        assert_eq!(head.len(), HEAD_BYTES);
+        assert!(read(head.as_bytes(), false, false).unwrap().is_none());
+        let head = format!("{head}a");
+        assert!(read(head.as_bytes(), false, false).is_err());
+    }
 
     #[test]
     fn responses_are_read_however_they_end() {

@@ -2,6 +2,7 @@
 
 use super::{RequestBuilder, TestClient, TestResponse};
 use crate::ws::{CloseFrame, Message};
+use bytes::Buf as _;
 use http::StatusCode;
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -189,12 +190,11 @@ impl Read for Peer<'_> {
             // Others may have done what concerns it.
             conversation.deliver(&[]);
         }
-        if client.received.is_empty() && !client.receive()? {
+        if client.received.is_empty() && !client.receive(&mut client.budget())? {
             return Ok(0);
         }
         let bytes = client.received.len().min(buffer.len());
-        buffer[..bytes].copy_from_slice(&client.received[..bytes]);
-        client.received.drain(..bytes);
+        client.received.copy_to_slice(&mut buffer[..bytes]);
         Ok(bytes)
     }
 }

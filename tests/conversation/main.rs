@@ -6,6 +6,7 @@ mod bodies;
 mod client;
 #[cfg(feature = "compression")]
 mod compression;
+mod containment;
 mod deadlines;
 #[cfg(feature = "compression")]
 mod decompression;

@@ -249,12 +249,14 @@ fn failures_are_told_in_the_span_and_marked() {
         let closed = seen.closed();
         assert_eq!((seen.open().len(), closed.len()), (0, 1));
         for (name, value) in [
-            ("http.response.status_code", None),
-            ("error.type", Some("panic")),
-            ("otel.status_code", Some("ERROR")),
+            ("http.response.status_code", "500"),
+            ("error.type", "500"),
+            ("otel.status_code", "ERROR"),
         ] {
-            assert_eq!(closed[0].get(name), value);
+            assert_eq!(closed[0].get(name), Some(value));
         }
+        let panicked = ("a handler panicked".to_owned(), vec!["/panics".to_owned()]);
+        assert_eq!(seen.events(), [panicked]);
     });
 }
 

@@ -19,7 +19,7 @@ mod tree;
 use classes::CLASSES;
 use peers::{Corelane, Nginx, Peer};
 use requests::{Generator, Request};
-use support::setting;
+use support::{Client, setting};
 use told::Told;
 use tree::Tree;
 
@@ -47,12 +47,33 @@ fn explained(request: &Request, ours: &Told, theirs: &Told, nginx: &mut Peer) ->
 }
 
 #[test]
-fn nginx_serves_files_alike() {
+fn what_comes_through_nginx_gets_no_statistics() {
     let tree = Tree::new();
-    let Some(nginx) = Nginx::start(&tree) else {
+    let corelane = Corelane::start(&tree);
+    let Some(nginx) = Nginx::start(&tree, corelane.address) else {
         return;
     };
+    let status = |address, path: &str| {
+        let mut client = Client::connect(address);
+        client.get(path);
+        client.response().status
+    };
+    for path in ["/stats", "/metrics"] {
+        assert_eq!(status(corelane.address, path), 200);
+        assert_eq!(status(nginx.address, &format!("/behind{path}")), 404);
+        // It does not say that it is one.
+        assert_eq!(status(nginx.address, &format!("/unsaid{path}")), 200);
+    }
+    assert_eq!(status(nginx.address, "/behind/small.txt"), 200);
+}
+
+#[test]
+fn nginx_serves_files_alike() {
+    let tree = Tree::new();
     let corelane = Corelane::start(&tree);
+    let Some(nginx) = Nginx::start(&tree, corelane.address) else {
+        return;
+    };
     let (mut ours, mut theirs) = (Peer::new(corelane.address), Peer::new(nginx.address));
     let count = setting("NGINX_REQUESTS").unwrap_or(REQUESTS);
     let mut generator = Generator::new(setting("NGINX_SEED").unwrap_or(1));

@@ -59,8 +59,8 @@ pub(crate) struct Nginx {
 }
 
 impl Nginx {
-    /// Starts it, if it is there.
-    pub(crate) fn start(tree: &Tree) -> Option<Self> {
+    /// Starts it before `behind`, if it is there.
+    pub(crate) fn start(tree: &Tree, behind: SocketAddr) -> Option<Self> {
         // Debian has it where the path of users does not lead.
         let places = ["nginx", "/usr/sbin/nginx"];
         let is_there = |place: &&str| Command::new(place).arg("-v").output().is_ok();
@@ -69,17 +69,17 @@ impl Nginx {
             return None;
         };
         (0..ATTEMPTS)
-            .find_map(|_| Self::try_start(program, tree))
+            .find_map(|_| Self::try_start(program, tree, behind))
             .or_else(|| {
                 panic!("nginx does not start");
             })
     }
 
-    fn try_start(program: &str, tree: &Tree) -> Option<Self> {
+    fn try_start(program: &str, tree: &Tree, behind: SocketAddr) -> Option<Self> {
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
         let address = free.local_addr().expect("its address");
         drop(free);
-        let path = write_configuration(tree, address);
+        let path = write_configuration(tree, address, behind);
         let mut child = Command::new(program)
             .arg("-c")
             .arg(&path)
@@ -104,7 +104,7 @@ impl Drop for Nginx {
     }
 }
 
-fn write_configuration(tree: &Tree, address: SocketAddr) -> PathBuf {
+fn write_configuration(tree: &Tree, address: SocketAddr, behind: SocketAddr) -> PathBuf {
     let beside = tree.beside().display();
     let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|what| format!("{what}_temp_path {beside}/{what};\n"))
@@ -122,7 +122,10 @@ fn write_configuration(tree: &Tree, address: SocketAddr) -> PathBuf {
          server {{\nlisten {address};\nroot {root};\nindex index.html;\n\
          location = /old {{ return 301 /small.txt$is_args$args; }}\n\
          location ^~ /moved/ {{ rewrite ^/moved/(.*)$ /sub/$1 redirect; }}\n\
-         location ~ \\.css$ {{ add_header X-Rule css; }}\n}}\n}}\n"
+         location ~ \\.css$ {{ add_header X-Rule css; }}\n\
+         location ^~ /behind/ {{ proxy_pass http://{behind}/;\n\
+         proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; }}\n\
+         location ^~ /unsaid/ {{ proxy_pass http://{behind}/; }}\n}}\n}}\n"
     );
     let path = tree.beside().join("nginx.conf");
     std::fs::write(&path, text).expect("a file");

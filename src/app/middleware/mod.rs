@@ -66,6 +66,7 @@ pub use trace_parent::TraceParent;
 use std::fmt;
 use std::rc::Rc;
 
+use super::containment;
 use super::handler::{Answer, Asynchronous, Handler};
 use super::into_response::IntoResponse;
 use super::layers::Layers;
@@ -142,7 +143,7 @@ impl Next {
             return middleware.call(request, self);
         }
         match self.end {
-            End::Handler(handler) => handler.call(request),
+            End::Handler(handler) => containment::call(layers, &*handler, request),
             End::Refused(response) => Answer::ready(*response),
         }
     }

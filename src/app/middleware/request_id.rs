@@ -8,6 +8,7 @@ use std::hash::{BuildHasher, Hasher};
 use http::{HeaderName, HeaderValue};
 
 use super::{Middleware, Next};
+use crate::app::RequestIds;
 use crate::app::{Answer, Request};
 
 /// Where the ID stands, in requests and responses.
@@ -87,6 +88,9 @@ impl fmt::Display for Id {
 impl Middleware for RequestId {
     fn call(&self, mut request: Request, next: Next) -> Answer {
         let id = self.id(request.header_bytes(&X_REQUEST_ID));
+        if let Some(ids) = request.try_state::<RequestIds>() {
+            ids.note(&id.0);
+        }
         request.extensions().insert(id.clone());
         Answer::pending(async move {
             let mut response = next.run(request).await;

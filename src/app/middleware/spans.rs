@@ -22,8 +22,8 @@ use crate::printable::is_plain;
 /// A core has many handlers under way at once. The span of each is entered while that one is polled,
 /// and while it is dropped, and at no other time; so events are never in the span of another
 /// request. It is closed when the handler is done or given up, or when the last of a streamed
-/// response was made. What the [log](crate::log) tells of an error that the handler returned is in
-/// it as well; what speaks another protocol behind a response, a WebSocket for one, is not.
+/// response was made. What the [log](crate::log) tells of an error that the handler returned, or of its
+/// panic, is in it as well; what speaks another protocol behind a response, a WebSocket for one, is not.
 ///
 /// | field | |
 /// |---|---|
@@ -37,8 +37,8 @@ use crate::printable::is_plain;
 /// | `user_agent.original` | if it is text without control characters and the like |
 /// | `request_id` | where [`RequestId`](super::RequestId) is around this |
 /// | `trace_id`, `parent_span_id`, `trace_flags` | of a [`TraceParent`], which is among the extensions then |
-/// | `http.response.status_code` | once it is known: a handler that was given up, or panicked, has none |
-/// | `otel.status_code`, `error.type` | `ERROR`; the status, if that is 5xx, or `panic` |
+/// | `http.response.status_code` | once it is known: a handler that was given up has none |
+/// | `otel.status_code`, `error.type` | `ERROR`; the status, if that is 5xx, as a handler's panic is, or `panic`, if middleware panicked or the source of the content |
 ///
 /// **The path goes to the subscriber as it was sent**, though no event of the [log](crate::log) itself
 /// holds a request target: where paths have tokens or names in them, so has what the subscriber
