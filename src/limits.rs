@@ -375,8 +375,15 @@ pub const COMPRESSED_FILE_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Bytes of a file that are compressed at a time, before the core's other tasks get their turn. Cost: some
 /// hundred microseconds at the default levels; every [`CODING_SLICE_BYTES`] what an encoder has held back
-/// comes on top.
+/// comes on top. Above the default levels both are half as much.
 pub const FILE_CODING_BYTES: usize = 8 * 1024;
+
+/// Highest level of brotli at which files are compressed when they are asked for. Beyond it: refused. A
+/// block of the encoder takes so long then that the core's other requests wait for it.
+pub const FILE_BROTLI_LEVEL: u8 = 6;
+
+/// Highest level of zstd, as [`FILE_BROTLI_LEVEL`] is of brotli.
+pub const FILE_ZSTD_LEVEL: u8 = 9;
 
 /// Most files of a folder being served that a core compresses at the same time. Beyond it: they are sent
 /// as they are. Cost: what [`COMPRESSED_FILE_BYTES`] says, each.

@@ -147,6 +147,13 @@ impl App {
         self.add(None, prefix, Reach::Mount, Source::of(handler))
     }
 
+    /// Does what [`App::mount`] does, for the methods that [`App::files`] takes.
+    #[track_caller]
+    pub(crate) fn mount_to_read(self, prefix: &str, handler: impl Handler) -> App {
+        let source = Source::of(handler);
+        self.add(Some(Method::GET), prefix, Reach::Mount, source)
+    }
+
     /// Serves the files of `folder` below `prefix` to GET and HEAD; `/` for everything that has
     /// no other route. It is a [mount](App::mount): a route such as `/{name}` has the paths of files that
     /// lie in the folder itself.

@@ -170,7 +170,8 @@ pub(super) struct FilesArgs {
     precompressed: Option<String>,
 
     /// Compress files for peers that accept it, where there is no neighbour: on, off, or codings with
-    /// levels, best first, such as zstd,br:5,gzip [default: off]
+    /// levels, best first, such as zstd,br:5,gzip; at most br:6, zstd:9 and gzip:9, and what is to be
+    /// smaller is compressed beforehand [default: off]
     #[arg(long, value_name = "CODINGS|on|off")]
     compress: Option<String>,
 

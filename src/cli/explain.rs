@@ -6,6 +6,7 @@ use std::io::{self, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 
+use http::Method;
 use serde_json::json;
 
 use super::args::AskedArgs;
@@ -18,6 +19,7 @@ use crate::http::{HeadParser, RequestHead};
 use crate::limits::Limits;
 use crate::preflight;
 use crate::ring::{self, Ring, RingOptions};
+use crate::shard::reserved;
 
 /// Explains the answer to `asked`, on standard output.
 ///
@@ -94,6 +96,13 @@ async fn explain(
     config: &Config,
     head: RequestHead,
 ) -> Result<(Vec<Point>, Response), Failure> {
+    let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    if let Some((what, response)) = reserved::explained(&config.stats, &head, peer) {
+        return Ok((
+            vec![("server", format!("answers itself: {what}"))],
+            response,
+        ));
+    }
     let policy: Policy = config.files.clone();
     let files = Files::open(ring, &config.root, policy).map_err(|error| {
         let what = format!(
@@ -109,12 +118,16 @@ async fn explain(
         told: Rc::clone(&told),
     };
     let router = App::new()
-        .mount("/", explaining)
+        .mount_to_read("/", explaining)
         .build()
         .map_err(|error| Failure::run(error.to_string(), "report it"))?;
-    let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let is_read = matches!(*head.method(), Method::GET | Method::HEAD);
     let response = router.respond(Request::new(head, Body::Empty, peer)).await;
-    Ok((told.take(), response))
+    let mut points = told.take();
+    if !is_read {
+        points.push(("method", "only GET and HEAD are served".to_owned()));
+    }
+    Ok((points, response))
 }
 
 /// The fields of `response`, with its length.

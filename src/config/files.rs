@@ -139,7 +139,7 @@ impl RawFiles {
     /// The policy; what is wrong is added to `faults`.
     pub(super) fn prove(&self, faults: &mut Vec<Failure>) -> Policy {
         let default = Policy::default();
-        Policy {
+        let policy = Policy {
             symlinks: prove(self.symlinks.as_ref(), faults, values::symlinks)
                 .unwrap_or(default.symlinks),
             dot_files: prove(self.dot_files.as_ref(), faults, values::dot_files)
@@ -169,7 +169,17 @@ impl RawFiles {
             tar: self.tar.unwrap_or(default.tar),
             cache_bytes: prove(self.cache.as_ref(), faults, size::parse)
                 .unwrap_or(default.cache_bytes),
+        };
+        if let (Some(written), 0, false) = (
+            &self.compress,
+            policy.cache_bytes,
+            policy.compress.is_empty(),
+        ) {
+            let what = "there is no memory for files, and what is made of them could not be kept";
+            let mend = "give the memory for files (--file-cache) a size, or write off";
+            faults.push(written.fault(Mistake::new(what, mend)));
         }
+        policy
     }
 }
 

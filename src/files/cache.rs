@@ -7,6 +7,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::ffi::CStr;
 use std::rc::Rc;
 
 use bytes::Bytes;
@@ -21,6 +22,11 @@ use crate::stats::FileCache;
 
 /// What an entry costs beside its content, in bytes, about.
 const ENTRY_BYTES: usize = 1024;
+
+/// What the entry of the file at `relative` costs beside its content, in bytes, about.
+fn entry_bytes(relative: &CStr) -> usize {
+    ENTRY_BYTES + 2 * relative.count_bytes()
+}
 
 /// The files that a core remembers.
 #[derive(Debug)]
@@ -81,7 +87,7 @@ pub(super) struct Entry {
     /// Which of them this is.
     pub(super) variant: Variant,
     /// What is sent of it; `None` while nobody has asked for the file itself, and of a variant that would be
-    /// no smaller than its file.
+    /// no smaller than its file, or that there is no room for.
     pub(super) kept: Option<Kept>,
     /// The release of its root that it was found in.
     pub(super) release: u64,
@@ -130,7 +136,7 @@ impl Entry {
             Some(Content::Whole(bytes)) => bytes.len(),
             _ => 0,
         };
-        ENTRY_BYTES + 2 * self.variants.relative().count_bytes() + content
+        entry_bytes(self.variants.relative()) + content
     }
 
     fn content(&self) -> Option<&Content> {
@@ -163,6 +169,12 @@ impl Cache {
     /// Whether there is room for anything.
     pub(super) fn remembers_any(&self) -> bool {
         self.capacity > 0
+    }
+
+    /// Bytes that what is made of the file at `relative` may have to be remembered beside the file.
+    pub(super) fn room(&self, relative: &CStr) -> usize {
+        let entries = 2 * entry_bytes(relative);
+        self.capacity.saturating_sub(entries)
     }
 
     /// What is remembered for `key`, which then was used last.
@@ -407,6 +419,25 @@ mod tests {
         assert!(cache.get(gzip).is_some());
         cache.insert(key("b"), entry(4000));
         assert!(cache.get(gzip).is_none());
+    }
+
+    #[test]
+    fn there_is_room_for_what_is_made_beside_its_file() {
+        let cache = Cache::new(6000);
+        cache.number_root();
+        let room = cache.room(c"a");
+        assert_eq!(room, 6000 - 2 * (ENTRY_BYTES + 2));
+        let gzip = Key {
+            coding: Some(ContentCoding::Gzip),
+            ..key("a")
+        };
+        for (more, is_kept) in [(0, true), (1, false)] {
+            cache.insert(key("a"), entry(ENTRY_BYTES + 2));
+            cache.insert(gzip, entry(ENTRY_BYTES + 2 + room + more));
+            assert_eq!(cache.get(key("a")).is_some(), is_kept);
+        }
+        assert_eq!(Cache::new(2 * ENTRY_BYTES).room(c"a"), 0);
+        assert_eq!(Cache::new(0).room(c"a"), 0);
     }
 
     #[test]

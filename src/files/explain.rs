@@ -4,8 +4,6 @@
 use std::ffi::CStr;
 use std::io;
 
-use http::Method;
-
 use super::decision::{Absence, Decision, Seen};
 use super::sending::Remembering;
 use super::service::Files;
@@ -15,15 +13,11 @@ use crate::app::Request;
 pub(crate) type Point = (&'static str, String);
 
 impl Files {
-    /// What decides about `request`, in the order in which it does. What the response then is, calling
+    /// What decides about `request`, which is to read something, in the order in which it does. What the response then is, calling
     /// the handler tells.
     pub(crate) async fn explain(&self, request: &Request) -> Vec<Point> {
         let served = &self.0;
         let mut points = Vec::new();
-        if !matches!(*request.method(), Method::GET | Method::HEAD) {
-            points.push(("method", "only GET and HEAD are served".to_owned()));
-            return points;
-        }
         if let Some(found) = served.policy.redirects.find(request.rest()) {
             let location = found.location(request.before_rest(), request.query_str());
             let rule = found.rule().as_str();
@@ -126,7 +120,13 @@ impl Files {
         points.push((
             "memory",
             match served.remembering(request.method(), &variant.version, now) {
-                Ok(_) if variant.is_made => "a core remembers what is made of it whole".to_owned(),
+                Ok(_) if variant.is_made => {
+                    let room_bytes = served.cache.room(variants.relative());
+                    format!(
+                        "a core remembers what is made of it, if that has at most {room_bytes} bytes; \
+                         else the file is sent as it is"
+                    )
+                }
                 Ok(Remembering::Whole) => "a core remembers it whole".to_owned(),
                 Ok(Remembering::Open) => "a core keeps it open".to_owned(),
                 Err(why) => format!("not remembered: {why}"),

@@ -146,7 +146,7 @@ impl Served {
         if !entry.is_variant_of(file.release, &file.variants, variant) {
             return None;
         }
-        // Nothing is kept of a variant that would be no smaller than its file.
+        // Nothing is kept of a variant that would be no smaller than its file, or too large to be kept.
         let is_futile = variant.is_made && entry.kept.is_none();
         Some(if is_futile { Rc::clone(file) } else { entry })
     }
@@ -187,8 +187,10 @@ impl Served {
             told(&path, seen);
             variants.saw(Some(coding), seen);
         }
-        for coding in self.policy.compresses(&relative) {
-            variants.offer(coding);
+        if self.cache.room(&relative) > 0 {
+            for coding in self.policy.compresses(&relative) {
+                variants.offer(coding);
+            }
         }
         Ok(variants)
     }
@@ -325,11 +327,12 @@ impl Served {
         if known.as_ref().is_some_and(is_futile) {
             return Ok(None);
         }
-        let Some(made) = self.compressor.compress(held, coding).await? else {
+        let room_bytes = self.cache.room(variants.relative());
+        let making = self.compressor.compress(held, coding, room_bytes);
+        let Some(made) = making.await? else {
             return Ok(None);
         };
-        let is_kept =
-            made.is_settled && self.cache.remembers_any() && !variant.version.is_racy(now);
+        let is_kept = made.is_settled && !variant.version.is_racy(now);
         let Some(content) = made.content else {
             if is_kept {
                 self.remember(sought, variant, None);

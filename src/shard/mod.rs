@@ -14,7 +14,7 @@ mod lanes;
 mod leaving;
 mod mailbox;
 mod messages;
-mod reserved;
+pub(crate) mod reserved;
 mod socket;
 mod stats;
 mod time;

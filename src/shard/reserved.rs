@@ -12,6 +12,7 @@
 
 use super::{Door, Shard, stats};
 use crate::app::{Answer, IntoResponse, Response, Router};
+use crate::config::StatsAccess;
 use crate::http::RequestHead;
 use crate::stats::Whose;
 use http::header::{ALLOW, CACHE_CONTROL};
@@ -34,6 +35,12 @@ pub(super) struct Taken {
     health: bool,
 }
 
+/// What the server answers with itself.
+enum Own {
+    Statistics,
+    Health,
+}
+
 impl Taken {
     pub(super) fn by(router: &Router) -> Taken {
         let has = |path| router.routes().any(|route| route.template == path);
@@ -52,34 +59,71 @@ pub(super) fn answer(
     peer: SocketAddr,
     door: Door,
 ) -> Option<(Whose, Answer)> {
-    let path = head.path_octets();
     let taken = match door {
         Door::Service => shard.taken.get(),
         Door::Stats => Taken::default(),
     };
-    let is_stats =
-        path == STATS.as_bytes() && !taken.stats || path == METRICS.as_bytes() && !taken.metrics;
-    let has_stats = door == Door::Stats || shard.access.listen.is_none();
-    if is_stats && has_stats && stats::are_for(shard, head, peer) {
-        return Some((Whose::STATS, read(head, || stats::answer(shard, head))));
-    }
-    if path == HEALTH.as_bytes() && !taken.health {
-        let health = || Answer::ready(health(shard.leaving.is_announced()));
-        return Some((Whose::HEALTH, read(head, health)));
-    }
-    let nothing = || Answer::ready(Response::error(StatusCode::NOT_FOUND, ""));
-    (door == Door::Stats).then(|| (Whose::UNMATCHED, nothing()))
+    let Some(own) = own(&shard.access, head, peer, door, taken) else {
+        let nothing = || Answer::ready(Response::error(StatusCode::NOT_FOUND, ""));
+        return (door == Door::Stats).then(|| (Whose::UNMATCHED, nothing()));
+    };
+    let whose = match own {
+        Own::Statistics => Whose::STATS,
+        Own::Health => Whose::HEALTH,
+    };
+    let answer = match (not_read(head), own) {
+        (Some(refusal), _) => Answer::ready(refusal),
+        (None, Own::Statistics) => stats::answer(shard, head),
+        (None, Own::Health) => Answer::ready(health(shard.leaving.is_announced())),
+    };
+    Some((whose, answer))
 }
 
-/// Answers a request for something that can only be read.
-fn read(head: &RequestHead, answer: impl FnOnce() -> Answer) -> Answer {
+/// What there is of the server's own for the request, if there is anything.
+fn own(
+    access: &StatsAccess,
+    head: &RequestHead,
+    peer: SocketAddr,
+    door: Door,
+    taken: Taken,
+) -> Option<Own> {
+    let path = head.path_octets();
+    let is_stats =
+        path == STATS.as_bytes() && !taken.stats || path == METRICS.as_bytes() && !taken.metrics;
+    let has_stats = door == Door::Stats || access.listen.is_none();
+    if is_stats && has_stats && stats::are_for(access, head, peer) {
+        return Some(Own::Statistics);
+    }
+    (path == HEALTH.as_bytes() && !taken.health).then_some(Own::Health)
+}
+
+/// What the server answers itself, at the service's addresses and while it serves on, where the app has
+/// no route of that name: what it is, and the response, that of statistics without what they are then.
+pub(crate) fn explained(
+    access: &StatsAccess,
+    head: &RequestHead,
+    peer: SocketAddr,
+) -> Option<(&'static str, Response)> {
+    let own = own(access, head, peer, Door::Service, Taken::default())?;
+    let (what, response) = match own {
+        Own::Statistics => (
+            "its statistics, for those admitted, such as peers on this machine",
+            Response::new(StatusCode::OK),
+        ),
+        Own::Health => ("whether it serves, for all", health(false)),
+    };
+    Some((what, not_read(head).unwrap_or(response)))
+}
+
+/// The response to a request that is not to read what can only be read.
+fn not_read(head: &RequestHead) -> Option<Response> {
     let refusal = match *head.method() {
-        Method::GET | Method::HEAD => return answer(),
+        Method::GET | Method::HEAD => return None,
         Method::OPTIONS => Response::new(StatusCode::NO_CONTENT),
         _ => Response::error(StatusCode::METHOD_NOT_ALLOWED, ""),
     };
     let allow = HeaderValue::from_static("GET, HEAD, OPTIONS");
-    Answer::ready(refusal.with_header(ALLOW, allow))
+    Some(refusal.with_header(ALLOW, allow))
 }
 
 /// Whether more requests are welcome.

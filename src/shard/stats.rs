@@ -96,10 +96,10 @@ struct Query {
 }
 
 /// Whether the request is one that may have the statistics.
-pub(super) fn are_for(shard: &Shard, head: &RequestHead, peer: SocketAddr) -> bool {
+pub(super) fn are_for(access: &StatsAccess, head: &RequestHead, peer: SocketAddr) -> bool {
     let mut fields = StatsAccess::FORWARDED.iter();
     let is_forwarded = fields.any(|name| head.field(name).is_some());
-    shard.access.admits(peer.ip(), is_forwarded)
+    access.admits(peer.ip(), is_forwarded)
 }
 
 /// Answers a request for the statistics that is to be read.

@@ -217,6 +217,11 @@ fn what_is_explained_is_what_is_served() {
             "to /sub/a%20b?c=d, by /old/*=/sub/* 308",
         ),
         ("POST", "/a.css", &[], 405, "only GET and HEAD are served"),
+        ("OPTIONS", "*", &[], 204, "only GET and HEAD are served"),
+        ("GET", "/healthz", &[], 200, "whether it serves, for all"),
+        ("POST", "/healthz", &[], 405, "whether it serves, for all"),
+        ("OPTIONS", "/metrics", &[], 204, "its statistics"),
+        ("GET", "/stats", &["Via: 1.1 x"], 404, "stats: missing"),
     ];
     for (method, target, fields, status, why) in table {
         let told = explained(folder.path(), method, target, fields);
@@ -283,5 +288,24 @@ fn what_is_no_request_is_refused() {
             .arg(folder.path());
         let output = command.output().expect("it runs");
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {output:?}");
+    }
+}
+
+#[test]
+fn statistics_are_explained_where_they_are() {
+    let folder = folder();
+    let table: &[(&[&str], u64)] = &[
+        (&[], 200),
+        (&["--no-stats"], 404),
+        (&["--stats-listen", "127.0.0.1:9"], 404),
+    ];
+    for (options, status) in table {
+        for target in ["/stats", "/metrics"] {
+            let mut command = Command::new(CORELANE);
+            command.arg("explain").arg(target).arg(folder.path());
+            command.args(*options).arg("--json");
+            let told: Value = serde_json::from_str(&outside::run(&mut command)).expect("JSON");
+            assert_eq!(told["status"], *status, "{options:?} {target}: {told}");
+        }
     }
 }

@@ -242,10 +242,7 @@ fn codings_have_levels() {
         ("on", &[(Zstd, 3), (Brotli, 4), (Gzip, 5)]),
         ("off", &[]),
         ("gzip", &[(Gzip, 5)]),
-        (
-            "br:11, zstd:19,gzip:1",
-            &[(Brotli, 11), (Zstd, 19), (Gzip, 1)],
-        ),
+        ("br:6, zstd:9,gzip:1", &[(Brotli, 6), (Zstd, 9), (Gzip, 1)]),
     ];
     for (text, expected) in table {
         let policy = files(&format!("compress = '{text}'")).unwrap();
@@ -258,15 +255,30 @@ fn codings_have_levels() {
         ("", "'' does not say"),
         (
             "gzip:0",
-            "'gzip:0' has no level of gzip; write one from 1 to 9",
+            "'gzip:0' has no level of gzip for files that are asked for; write one from 1 to 9",
         ),
-        ("zstd:20", "'zstd:20' has no level"),
-        ("br:12", "'br:12' has no level"),
+        ("gzip:10", "'gzip:10' has no level"),
+        ("zstd:10", "'zstd:10' has no level"),
+        ("br:7", "'br:7' has no level"),
         ("br:x", "'br:x' has no level"),
     ] {
         let faults = files(&format!("compress = '{text}'")).unwrap_err();
         let start = format!("c.toml:2:12: files.compress: {start}");
         assert_eq!(faults.len(), 1, "{faults:?}");
         assert!(faults[0].starts_with(&start), "{text}: {faults:?}");
+    }
+}
+
+#[test]
+#[cfg(feature = "compression")]
+fn what_is_made_of_files_needs_memory_for_it() {
+    let faults = files("compress = 'gzip'\ncache = 0").unwrap_err();
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    assert!(faults[0].contains("files.compress: there is no memory for files"));
+    for text in [
+        "compress = 'off'\ncache = 0",
+        "compress = 'gzip'\ncache = '1KiB'",
+    ] {
+        assert!(files(text).is_ok(), "{text}");
     }
 }

@@ -153,8 +153,11 @@ pub(super) fn compress(text: &str) -> Result<Vec<(ContentCoding, u8)>, Mistake> 
         let level = level.ok_or_else(|| {
             let (first, last) = range.into_inner();
             Mistake::new(
-                format!("'{part}' has no level of {name}"),
-                format!("write one from {first} to {last}, such as {name}:{default}"),
+                format!("'{part}' has no level of {name} for files that are asked for"),
+                format!(
+                    "write one from {first} to {last}, such as {name}:{default}; what is to be smaller \
+                     is compressed beforehand, and served as a neighbour (--precompressed)"
+                ),
             )
         })?;
         codings.push((coding, level));

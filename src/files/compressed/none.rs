@@ -38,7 +38,12 @@ impl Compressor {
     }
 
     /// Nothing.
-    pub(super) async fn compress(&self, _: Held, _: ContentCoding) -> io::Result<Option<Made>> {
+    pub(super) async fn compress(
+        &self,
+        _: Held,
+        _: ContentCoding,
+        _: usize,
+    ) -> io::Result<Option<Made>> {
         Ok(None)
     }
 }
