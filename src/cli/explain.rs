@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::failure::Failure;
 use crate::files::explain::Point;
 use crate::files::{Files, Policy};
-use crate::http::{HeadParser, RequestHead};
+use crate::http::{ErrorForm, HeadParser, RequestHead};
 use crate::limits::Limits;
 use crate::preflight;
 use crate::ring::{self, Ring, RingOptions};
@@ -97,7 +97,8 @@ async fn explain(
     head: RequestHead,
 ) -> Result<(Vec<Point>, Response), Failure> {
     let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    if let Some((what, response)) = reserved::explained(&config.stats, &head, peer) {
+    if let Some((what, mut response)) = reserved::explained(&config.stats, &head, peer) {
+        response.explain(|| Some(ErrorForm::preferred(head.field_values("accept"))));
         return Ok((
             vec![("server", format!("answers itself: {what}"))],
             response,

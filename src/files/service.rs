@@ -146,8 +146,9 @@ impl Handler for Files {
         })
     }
 
-    /// It waits for the disk alone, and not for long: a peer that closes its side behind its request
-    /// still gets its file.
+    /// It waits for the disk, and where files are compressed for what the core makes of one of at most
+    /// [`COMPRESSED_FILE_BYTES`](crate::limits::COMPRESSED_FILE_BYTES): a peer that closes its side
+    /// behind its request still gets its file.
     fn finishes_after_disconnect(&self) -> bool {
         true
     }

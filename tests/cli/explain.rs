@@ -218,9 +218,27 @@ fn what_is_explained_is_what_is_served() {
         ),
         ("POST", "/a.css", &[], 405, "only GET and HEAD are served"),
         ("OPTIONS", "*", &[], 204, "only GET and HEAD are served"),
-        ("GET", "/healthz", &[], 200, "whether it serves, for all"),
-        ("POST", "/healthz", &[], 405, "whether it serves, for all"),
-        ("OPTIONS", "/metrics", &[], 204, "its statistics"),
+        (
+            "GET",
+            "/healthz",
+            &[],
+            200,
+            "answers itself: whether it serves, for all",
+        ),
+        (
+            "POST",
+            "/healthz",
+            &[],
+            405,
+            "answers itself: whether it serves, for all",
+        ),
+        (
+            "OPTIONS",
+            "/metrics",
+            &[],
+            204,
+            "answers itself: its statistics, for those admitted, such as peers on this machine",
+        ),
         ("GET", "/stats", &["Via: 1.1 x"], 404, "stats: missing"),
     ];
     for (method, target, fields, status, why) in table {
