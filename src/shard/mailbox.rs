@@ -15,7 +15,9 @@ use crate::files::Policy;
 use crate::flag::Flag;
 use crate::http::CloseReason;
 use crate::latest::Latest;
-use crate::limits::{ARCHIVE_FOLDERS, DRAIN_GRACE, END_GRACE, Limits, RESERVED_CONNECTIONS, STATS_CONNECTIONS};
+use crate::limits::{
+    ARCHIVE_FOLDERS, DRAIN_GRACE, END_GRACE, Limits, RESERVED_CONNECTIONS, STATS_CONNECTIONS,
+};
 use crate::log::{self, Log};
 use crate::permits::Permits;
 use crate::preflight;

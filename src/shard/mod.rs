@@ -196,7 +196,13 @@ impl Shard {
             preflight::folder(path)?;
             let capacity = usize::try_from(policy.cache_bytes).unwrap_or(usize::MAX);
             let cache = self.files.get_or_init(|| Rc::new(Cache::new(capacity)));
-            let files = Files::sharing(&self.ring, path, policy.clone(), cache, &self.archive_folders);
+            let files = Files::sharing(
+                &self.ring,
+                path,
+                policy.clone(),
+                cache,
+                &self.archive_folders,
+            );
             let files = files.map_err(|error| {
                 let what = format!("the folder {} cannot be opened: {error}", path.display());
                 Failure::operator(what, "make it readable for this user, or name another")

@@ -338,7 +338,11 @@ fn folders_lie_within_each_other_up_to_a_most() {
     fs::create_dir(tree.root().join(inner(ARCHIVE_DEPTH + 1))).expect("a folder");
     let refused = get(&mut client, "/d/?download=tar");
     assert_eq!(refused.status, 404);
-    assert!(refused.text().contains("within each other"), "{}", refused.text());
+    assert!(
+        refused.text().contains("within each other"),
+        "{}",
+        refused.text()
+    );
     assert_eq!(get(&mut client, "/d/d/?download=tar").status, 200);
 }
 
@@ -366,7 +370,8 @@ fn archives_are_on_their_way_up_to_a_most() {
 fn folders_are_open_for_all_archives_of_a_core_up_to_a_most() {
     let tree = Tree::new();
     // An archive of one of them holds as many folders as it names while the file is not read.
-    let folders = |target: usize| format!("/{}?download=tar", "d/".repeat(ARCHIVE_DEPTH - target + 1));
+    let folders =
+        |target: usize| format!("/{}?download=tar", "d/".repeat(ARCHIVE_DEPTH - target + 1));
     let deep = tree.root().join("d/".repeat(ARCHIVE_DEPTH));
     fs::create_dir_all(&deep).expect("folders");
     sparse(&deep.join("file"), MUCH);
