@@ -74,6 +74,7 @@ mod latest;
 pub mod limits;
 pub mod log;
 pub mod net;
+mod permits;
 pub mod pool;
 #[cfg(feature = "postgres")]
 pub mod postgres;

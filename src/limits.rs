@@ -139,7 +139,7 @@ pub const FILE_SAMPLE_BYTES: usize = 1024;
 pub const FILE_ATTEMPTS: usize = 5;
 
 /// Bytes read at a time from a reader that is the content of a response. Cost: that much memory for
-/// each piece that the peer has not taken.
+/// each such response, and each piece that the peer has not taken.
 pub const READER_PIECE_BYTES: usize = 32 * 1024;
 
 /// Content that is coded, or decoded, at a time, in bytes, before the other tasks of the core get their
@@ -149,6 +149,16 @@ pub const CODING_SLICE_BYTES: usize = 32 * 1024;
 /// Least content of a response that is compressed, in bytes: less than that fits into one packet
 /// anyway.
 pub const COMPRESS_FROM_BYTES: usize = 1024;
+
+/// Responses, beyond those so short that they are compressed at once, for which one `Compression` has
+/// encoders on a core at the same time, unless its app says otherwise. Beyond it: sent without a coding.
+/// Cost: 0.4 to 1.6 MB each at the default levels, as long as the peer takes to read.
+pub const ENCODERS: usize = 128;
+
+/// Requests for which one `Decompression` has decoders on a core at the same time, unless its app says
+/// otherwise. Beyond it: 503. Cost: up to 0.2 MB each, and what was decoded last, up to the window of its
+/// coding, as long as the peer takes to send.
+pub const DECODERS: usize = 128;
 
 /// Encoders of each coding that a core keeps for the next response. Cost: up to 1.8 MB each.
 pub const SPARE_ENCODERS: usize = 4;
@@ -476,6 +486,7 @@ const _: () =
     assert!(INLINE_BODY_BYTES <= CACHED_FILE_BYTES && FILE_SAMPLE_BYTES < INLINE_BODY_BYTES);
 const _: () = assert!(PART_BYTES <= BODY_BYTES && PART_HEAD_BYTES as u64 <= PART_BYTES);
 const _: () = assert!(RING_BUFFERS.is_power_of_two() && RING_BUFFERS <= 1 << 15);
+const _: () = assert!(SPARE_ENCODERS <= ENCODERS);
 const _: () = assert!(RING_ENTRIES <= RING_COMPLETIONS);
 const _: () = assert!(FILE_PIECE_BYTES > INLINE_BODY_BYTES);
 const _: () = assert!(

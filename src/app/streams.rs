@@ -16,6 +16,10 @@ use super::headers::Headers;
 use super::response::Response;
 use crate::limits::READER_PIECE_BYTES;
 
+/// What of a reader is copied out of its buffer, which is used again then, up to this many bytes: a piece
+/// does not keep room that it does not need.
+const SHORT_BYTES: usize = READER_PIECE_BYTES / 2;
+
 impl Body {
     /// Content that `stream` yields, of a length that is not known before.
     ///
@@ -58,7 +62,11 @@ impl Body {
     /// It is read [`READER_PIECE_BYTES`] at a time, when the connection has room for more. A reader
     /// that ends before `length` has the content break off, as does one that fails.
     pub fn from_reader(reader: impl AsyncRead + 'static, length: Option<u64>) -> Body {
-        Body::stream(Read(Box::pin(reader)), length)
+        let read = Read {
+            reader: Box::pin(reader),
+            buffer: Vec::new(),
+        };
+        Body::stream(read, length)
     }
 
     /// This content with the trailer fields that `trailers` makes when it has ended (RFC 9110
@@ -153,21 +161,33 @@ where
 }
 
 /// A reader whose content is read piece by piece.
-struct Read<R>(Pin<Box<R>>);
+struct Read<R> {
+    reader: Pin<Box<R>>,
+    /// What is read into, if it has been made: kept while the reader has nothing, and behind pieces that are
+    /// short.
+    buffer: Vec<u8>,
+}
 
 impl<R: AsyncRead> BodySource for Read<R> {
     fn poll_data(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, BodyError>>> {
-        // Made for each piece, so that one who waits holds none.
-        let mut piece = vec![0; READER_PIECE_BYTES];
-        let read = match ready!(self.0.as_mut().poll_read(cx, &mut piece)) {
-            Ok(read) => read,
-            Err(error) => return Poll::Ready(Some(Err(BodyError::from(error)))),
+        let Read { reader, buffer } = &mut *self;
+        buffer.resize(READER_PIECE_BYTES, 0);
+        let piece = match ready!(reader.as_mut().poll_read(cx, buffer)) {
+            Ok(0) => None,
+            Ok(read @ ..SHORT_BYTES) => Some(Ok(Bytes::copy_from_slice(&buffer[..read]))),
+            Ok(read) => {
+                buffer.truncate(read);
+                return Poll::Ready(Some(Ok(std::mem::take(buffer).into())));
+            }
+            Err(error) => Some(Err(BodyError::from(error))),
         };
-        piece.truncate(read);
-        Poll::Ready((read > 0).then(|| Ok(piece.into())))
+        if !matches!(piece, Some(Ok(_))) {
+            *buffer = Vec::new();
+        }
+        Poll::Ready(piece)
     }
 }
 
@@ -296,7 +316,10 @@ impl From<BodyError> for io::Error {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
     use std::collections::VecDeque;
+    use std::rc::Rc;
+    use std::task::Waker;
 
     use futures_lite::future::block_on;
     use futures_lite::io::Cursor;
@@ -344,6 +367,52 @@ mod tests {
             assert!(seen == content, "{bytes}");
             assert_eq!(pieces, bytes.div_ceil(READER_PIECE_BYTES));
         }
+    }
+
+    /// Has nothing at every second poll, writes where nothing was written yet in the buffer, and tells how
+    /// much of that it found.
+    struct Marks {
+        polls: usize,
+        found: Rc<Cell<usize>>,
+    }
+
+    impl AsyncRead for Marks {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            buffer: &mut [u8],
+        ) -> Poll<io::Result<usize>> {
+            let place = &mut buffer[self.polls];
+            self.found
+                .set(self.found.get() + usize::from(*place == b'x'));
+            buffer.fill(b'x');
+            self.polls += 1;
+            match self.polls % 2 {
+                1 => Poll::Pending,
+                _ => Poll::Ready(Ok(self.polls)),
+            }
+        }
+    }
+
+    #[test]
+    fn a_buffer_is_made_once_for_what_comes_bit_by_bit() {
+        let found = Rc::new(Cell::new(0));
+        let marks = Marks {
+            polls: 0,
+            found: Rc::clone(&found),
+        };
+        let mut body = Body::from_reader(marks, None);
+        let mut cx = Context::from_waker(Waker::noop());
+        for polls in 1..=10 {
+            let piece = body.poll_next(&mut cx).map(|piece| piece.unwrap().unwrap());
+            let expected = (polls % 2 == 0).then(|| vec![b'x'; polls]);
+            assert_eq!(expected.is_none(), piece.is_pending());
+            if let Poll::Ready(piece) = piece {
+                assert_eq!(Some(Vec::from(piece)), expected);
+            }
+        }
+        // All but the first poll got what the one before had left.
+        assert_eq!(found.get(), 9);
     }
 
     #[test]

@@ -18,7 +18,7 @@ mod tests;
 #[cfg(feature = "compression-zstd")]
 mod zstd;
 
-pub(crate) use spares::{Levels, Spares};
+pub(crate) use spares::{Levels, Loan, Spares};
 
 use std::io;
 

@@ -1,12 +1,15 @@
-//! The encoders of a core: at which levels they work, and those that wait for the next stream.
+//! The encoders of a core: at which levels they work, how many are lent, and those that wait for the
+//! next stream.
 
 use std::cell::RefCell;
 use std::io;
 use std::ops::RangeInclusive;
+use std::rc::Rc;
 
-use super::{Encode, encoder};
+use super::{Encode, Step, encoder};
 use crate::http::ContentCoding;
-use crate::limits::SPARE_ENCODERS;
+use crate::limits::{ENCODERS, SPARE_ENCODERS};
+use crate::permits::{Permit, Permits};
 
 const CODINGS: usize = ContentCoding::ALL.len();
 
@@ -47,9 +50,9 @@ impl Default for Levels {
 }
 
 /// Encoders without a stream, all of the same levels.
-#[derive(Default)]
 pub(crate) struct Spares {
     levels: Levels,
+    permits: Permits,
     waiting: [RefCell<Vec<Box<dyn Encode>>>; CODINGS],
 }
 
@@ -58,11 +61,29 @@ impl Spares {
     pub(crate) fn new(levels: Levels) -> Spares {
         Spares {
             levels,
+            permits: Permits::new(ENCODERS),
             waiting: Default::default(),
         }
     }
 
-    /// An encoder for `coding`: one that waits, or a new one.
+    /// Lends at most `encoders` at a time, instead of [`ENCODERS`].
+    pub(crate) fn lending(mut self, encoders: usize) -> Spares {
+        self.permits = Permits::new(encoders);
+        self
+    }
+
+    /// Lends an encoder for `coding` to a stream that may last; `None` if as many are lent as may be.
+    pub(crate) fn lend(self: &Rc<Self>, coding: ContentCoding) -> Option<Loan> {
+        let permit = self.permits.take()?;
+        Some(Loan {
+            spares: Rc::clone(self),
+            coding,
+            encoder: None,
+            _permit: permit,
+        })
+    }
+
+    /// An encoder for `coding`: one that waits, or a new one. It is not counted among those that are lent.
     ///
     /// # Errors
     /// There is no memory for it, or no such encoder.
@@ -85,5 +106,47 @@ impl Spares {
     #[cfg(test)]
     pub(super) fn waiting(&self, coding: ContentCoding) -> usize {
         self.waiting[coding as usize].borrow().len()
+    }
+}
+
+impl Default for Spares {
+    fn default() -> Spares {
+        Spares::new(Levels::default())
+    }
+}
+
+/// An encoder on loan for one stream. It is taken when there is something to encode, and given back when
+/// this is dropped.
+pub(crate) struct Loan {
+    spares: Rc<Spares>,
+    coding: ContentCoding,
+    encoder: Option<Box<dyn Encode>>,
+    _permit: Permit,
+}
+
+impl Loan {
+    /// Does what [`Encode::encode`] does.
+    ///
+    /// # Errors
+    /// Those of that, and of [`Spares::take`].
+    pub(crate) fn encode(
+        &mut self,
+        input: &[u8],
+        step: Step,
+        output: &mut Vec<u8>,
+    ) -> io::Result<()> {
+        let encoder = match &mut self.encoder {
+            Some(encoder) => encoder,
+            none => none.insert(self.spares.take(self.coding)?),
+        };
+        encoder.encode(input, step, output)
+    }
+}
+
+impl Drop for Loan {
+    fn drop(&mut self) {
+        if let Some(encoder) = self.encoder.take() {
+            self.spares.give_back(self.coding, encoder);
+        }
     }
 }

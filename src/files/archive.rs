@@ -16,7 +16,6 @@
 //! where a folder is not at its place any more once it was read. A file that is gone when its turn
 //! comes was deleted before, and is left out.
 
-use std::cell::Cell;
 use std::cmp::min;
 use std::ffi::{CStr, CString};
 use std::io;
@@ -38,21 +37,12 @@ use super::root::Release;
 use super::tar::{self, Member};
 use super::transfer::{Held, is_change};
 use crate::app::{Error, IntoResponse, Request, Response};
-use crate::limits::{
-    ARCHIVE_DEPTH, ARCHIVE_SLICE_ENTRIES, ARCHIVES, FILE_ATTEMPTS, FILE_PIECE_BYTES,
-};
+use crate::limits::{ARCHIVE_DEPTH, ARCHIVE_SLICE_ENTRIES, FILE_ATTEMPTS, FILE_PIECE_BYTES};
+use crate::permits::{Permit, Permits};
 use crate::ring::Ring;
 
 /// What an archive of the root is called where the root has no name.
 const NAMELESS: &[u8] = b"files";
-
-/// How many archives of a folder being served are on their way on its core.
-#[derive(Debug, Default)]
-pub(super) struct Running(Rc<Cell<usize>>);
-
-/// One of them.
-#[derive(Debug)]
-struct Permit(Rc<Cell<usize>>);
 
 /// Where an archive's content is from.
 #[derive(Debug)]
@@ -105,34 +95,18 @@ struct Sending {
     offset: u64,
 }
 
-impl Running {
-    /// A permit for another archive, if there may be one.
-    fn begin(&self) -> Option<Permit> {
-        let running = self.0.get();
-        (running < ARCHIVES).then(|| {
-            self.0.set(running + 1);
-            Permit(Rc::clone(&self.0))
-        })
-    }
-}
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        self.0.set(self.0.get() - 1);
-    }
-}
-
-/// The response with the folder at `relative`, or what is there instead.
+/// The response with the folder at `relative`, or what is there instead. As many are on their way at a time
+/// as there are `permits`.
 ///
 /// # Errors
 /// The folder cannot be opened.
 pub(super) async fn respond(
     source: Source,
-    running: &Running,
+    permits: &Permits,
     relative: &CStr,
     request: &Request,
 ) -> io::Result<Result<Response, Absence>> {
-    let Some(permit) = running.begin() else {
+    let Some(permit) = permits.take() else {
         let detail = "Too many folders are being downloaded.";
         return Ok(Ok(Response::error(StatusCode::SERVICE_UNAVAILABLE, detail)));
     };
@@ -440,15 +414,5 @@ mod tests {
         for (before, relative, expected) in table {
             assert_eq!(stem(before, relative), *expected, "{before} {relative:?}");
         }
-    }
-
-    #[test]
-    fn there_is_a_most_of_archives_on_their_way() {
-        let running = Running::default();
-        let mut permits: Vec<_> = (0..ARCHIVES).map(|_| running.begin()).collect();
-        assert!(permits.iter().all(Option::is_some));
-        assert!(running.begin().is_none());
-        permits.pop();
-        assert!(running.begin().is_some());
     }
 }

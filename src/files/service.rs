@@ -37,7 +37,8 @@ use super::sending::Wanted;
 use super::tags::Tags;
 use crate::app::{Answer, Handler, Request, Response};
 use crate::http::names_type;
-use crate::limits::REQUEST_LINE_BYTES;
+use crate::limits::{ARCHIVES, REQUEST_LINE_BYTES};
+use crate::permits::Permits;
 use crate::ring::Ring;
 use http::header::{ALLOW, LOCATION, VARY};
 use http::{HeaderValue, Method, StatusCode};
@@ -59,7 +60,7 @@ pub(super) struct Served {
     pub(super) root: Root,
     pub(super) policy: Rc<Policy>,
     listings: listed::Memory,
-    archives: archive::Running,
+    archives: Permits,
     /// Longest request line that the server takes, in bytes.
     request_line_bytes: usize,
     pub(super) boundaries: Boundaries,
@@ -97,7 +98,7 @@ impl Files {
                 false => pages::plain_request(),
             },
             listings: listed::Memory::default(),
-            archives: archive::Running::default(),
+            archives: Permits::new(ARCHIVES),
             request_line_bytes: REQUEST_LINE_BYTES,
             boundaries: Boundaries::default(),
             tags: Tags::default(),

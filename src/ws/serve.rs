@@ -107,9 +107,7 @@ struct Ending<'a>(&'a Shared);
 
 impl Drop for Ending<'_> {
     fn drop(&mut self) {
-        self.0.phase.set(Phase::Closed);
-        self.0.waiters.leave();
-        self.0.waiters.wake();
+        self.0.leave();
     }
 }
 

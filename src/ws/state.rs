@@ -20,7 +20,8 @@ const REASON_BYTES: usize = 123;
 pub(super) struct Shared {
     pub(super) stream: Upgraded,
     pub(super) protocol: Option<String>,
-    reader: RefCell<Reader>,
+    /// None once nothing more is received.
+    reader: RefCell<Option<Reader>>,
     /// A message that the program has not taken.
     pub(super) inbox: RefCell<Option<Message>>,
     /// What the program is still to be told of the end.
@@ -48,7 +49,7 @@ impl Shared {
         Self {
             stream,
             protocol,
-            reader: RefCell::new(reader),
+            reader: RefCell::new(Some(reader)),
             inbox: RefCell::default(),
             failure: Cell::default(),
             phase: Cell::new(Phase::Open),
@@ -98,7 +99,10 @@ impl Shared {
         };
         while self.phase.get() != Phase::Closed && self.inbox.borrow().is_none() {
             let mut outcome = Ok(None);
-            let mut reader = self.reader.borrow_mut();
+            let mut held = self.reader.borrow_mut();
+            let Some(reader) = &mut *held else {
+                return;
+            };
             let received = link.poll_read(cx, &mut |bytes| match reader.read(bytes) {
                 Ok((taken, item)) => {
                     outcome = Ok(item);
@@ -109,7 +113,7 @@ impl Shared {
                     bytes.len()
                 }
             });
-            drop(reader);
+            drop(held);
             match received {
                 Poll::Pending => return,
                 Poll::Ready(Ok(true)) => {
@@ -186,7 +190,7 @@ impl Shared {
         if self.phase.get() == Phase::Open {
             self.failure.set(Some(error));
         }
-        self.phase.set(Phase::Closed);
+        self.stop_receiving();
         if let (Some(event), Ok(link)) = (event, self.stream.link()) {
             link.close(Some(event));
         }
@@ -194,11 +198,26 @@ impl Shared {
     }
 
     pub(super) fn end(&self, event: Event) {
-        self.phase.set(Phase::Closed);
+        self.stop_receiving();
         if let Ok(link) = self.stream.link() {
             link.close(Some(event));
         }
         self.waiters.wake();
+    }
+
+    /// The program's function is over, and there is nobody left to take anything: a handle that is kept
+    /// holds no more than how it ended.
+    pub(super) fn leave(&self) {
+        self.stop_receiving();
+        self.inbox.take();
+        self.waiters.leave();
+        self.waiters.wake();
+    }
+
+    /// What has come of a message goes with its reader.
+    fn stop_receiving(&self) {
+        self.phase.set(Phase::Closed);
+        self.reader.take();
     }
 
     fn put_close(&self, code: Option<u16>, reason: &str) {
@@ -269,4 +288,56 @@ pub(super) fn put(link: &dyn Link, opcode: OpCode, payload: Bytes) {
         false => payload.clone(),
     };
     link.put(&mut write, body);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::{App, Request};
+    use crate::limits::SWITCHED_GRACE;
+    use crate::testing::Conversation;
+    use crate::ws::WebSocket;
+
+    const HANDSHAKE: &[u8] =
+        b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+        Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+
+    /// A message of 1000 bytes, by a mask of zeros.
+    fn message() -> Vec<u8> {
+        let header = [0x82, 0x80 | 126, 3, 232, 0, 0, 0, 0];
+        [&header[..], &[7; 1000]].concat()
+    }
+
+    #[test]
+    fn a_handle_that_outlives_its_socket_holds_nothing_that_came() {
+        let handles = Rc::new(RefCell::new(Vec::<WebSocket>::new()));
+        let kept = Rc::clone(&handles);
+        let app = App::new().get("/", move |req: Request| {
+            let kept = Rc::clone(&kept);
+            let response = WebSocket::upgrade(&req).on_upgrade(async move |socket| {
+                kept.borrow_mut().push(socket);
+                std::future::pending().await
+            });
+            async { response }
+        });
+        let mut peer = Conversation::new(app).unwrap();
+        peer.deliver(HANDSHAKE);
+        peer.deliver(&message()[..900]);
+        let handle = handles.borrow()[0].clone();
+        let shared = &handle.shared;
+        assert!(shared.reader.borrow().is_some() && shared.inbox.borrow().is_none());
+        peer.reset();
+        assert!(handle.is_closed() && shared.reader.borrow().is_none());
+
+        let mut peer = peer.reconnect();
+        peer.deliver(HANDSHAKE);
+        peer.deliver(&[message(), message()].concat()[..1900]);
+        let handle = handles.borrow()[1].clone();
+        let shared = &handle.shared;
+        peer.reset();
+        // The program may still take it.
+        assert!(shared.inbox.borrow().is_some());
+        peer.pass(SWITCHED_GRACE);
+        assert!(shared.inbox.borrow().is_none() && shared.reader.borrow().is_none());
+    }
 }

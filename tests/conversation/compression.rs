@@ -7,10 +7,11 @@ use bytes::Bytes;
 use corelane::app::middleware::Compression;
 use corelane::app::{Headers, Response, Sse, SseEvent};
 use corelane::http::ContentCoding;
-use corelane::limits::{CODING_SLICE_BYTES, COMPRESS_FROM_BYTES};
+use corelane::limits::{CODING_SLICE_BYTES, COMPRESS_FROM_BYTES, ENCODERS};
 use corelane::testing::{Conversation, TestClient, TestResponse};
 use corelane::{App, Body, IntoResponse, Request};
 use flate2::read::MultiGzDecoder;
+use futures_lite::StreamExt as _;
 use http::header::{ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use std::cell::Cell;
@@ -266,19 +267,24 @@ fn fields_of_what_was_compressed() {
 
 #[test]
 fn not_modified_tells_the_tag_that_its_peer_has() {
+    const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
     let mut client = answering(|| {
         Response::new(StatusCode::NOT_MODIFIED).with_header(header::ETAG, value("\"a\""))
     });
-    for (codings, known, tag) in [
-        ("gzip", "W/\"a\"", "W/\"a\""),
-        ("gzip", "\"b\", W/\"a\"", "W/\"a\""),
-        ("gzip", "\"a\"", "\"a\""),
-        ("gzip", "*", "W/\"a\""),
-        ("", "\"a\"", "\"a\""),
-        ("", "W/\"a\"", "\"a\""),
+    for (codings, name, known, tag) in [
+        ("gzip", "if-none-match", "W/\"a\"", "W/\"a\""),
+        ("gzip", "if-none-match", "\"b\", W/\"a\"", "W/\"a\""),
+        ("gzip", "if-none-match", "\"a\", W/\"a\"", "W/\"a\""),
+        ("gzip", "if-none-match", "\"a\"", "\"a\""),
+        ("gzip", "if-none-match", "\"a\", W/\"b\"", "\"a\""),
+        // What has never been compressed has a strong tag.
+        ("gzip", "if-none-match", "*", "\"a\""),
+        ("gzip", "if-modified-since", DATE, "\"a\""),
+        ("", "if-none-match", "\"a\"", "\"a\""),
+        ("", "if-none-match", "W/\"a\"", "\"a\""),
     ] {
         let request = client.get("/").header("accept-encoding", codings);
-        let answer = request.header("if-none-match", known).send();
+        let answer = request.header(name, known).send();
         assert_eq!(answer.status(), 304);
         assert_eq!(answer.header("etag"), Some(tag), "{codings} {known}");
         assert_eq!(answer.header("vary"), Some("Accept-Encoding"));
@@ -410,14 +416,18 @@ fn content_that_breaks_off_looks_so() {
     assert_eq!(ended(Some(3), Some(Ok("d"))), broken);
 }
 
+/// A slice of what compression makes no smaller.
+fn noise() -> Bytes {
+    let mut noise = vec![0; CODING_SLICE_BYTES];
+    fastrand::Rng::with_seed(1).fill(&mut noise);
+    Bytes::from(noise)
+}
+
 #[test]
 fn a_peer_that_does_not_read_is_not_compressed_for() {
     let taken = Rc::new(Cell::new(0_usize));
     let counted = Rc::clone(&taken);
-    let mut random = fastrand::Rng::with_seed(1);
-    let mut noise = vec![0; CODING_SLICE_BYTES];
-    random.fill(&mut noise);
-    let noise = Bytes::from(noise);
+    let noise = noise();
     let app = app(Compression::new(), move || {
         let (taken, noise) = (Rc::clone(&counted), noise.clone());
         let endless = futures_lite::stream::repeat_with(move || {
@@ -436,4 +446,44 @@ fn a_peer_that_does_not_read_is_not_compressed_for() {
         peer.pass(Duration::from_millis(1));
     }
     assert!(taken.get() < bound, "{}", taken.get());
+}
+
+#[test]
+fn slow_peers_have_so_many_encoders_and_the_next_gets_content_as_it_is() {
+    let two = Compression::new().encoders(2);
+    for (compression, most) in [(Compression::new(), ENCODERS), (two, 2)] {
+        let noise = noise();
+        let app = App::new()
+            .wrap(compression)
+            .get("/", move |_: Request| {
+                let endless = futures_lite::stream::repeat(noise.clone()).map(Ok::<_, io::Error>);
+                let response =
+                    Response::with_content(value("text/plain"), Body::from_stream(endless))
+                        .with_header(header::ETAG, value("\"a\""));
+                async { response }
+            })
+            .get("/short", async |_| text(CODING_SLICE_BYTES));
+        let first = Conversation::new(app).unwrap();
+        let ask = |path| {
+            let mut peer = first.reconnect();
+            peer.set_room(1_000);
+            peer.deliver(&request("GET", path, "Accept-Encoding: gzip\r\n"));
+            let sent = peer.take_sent();
+            let head = String::from_utf8_lossy(&sent).to_lowercase();
+            assert!(head.contains("\r\nvary: accept-encoding\r\n"), "{head}");
+            let is_coded = head.contains("\r\ncontent-encoding: gzip\r\n");
+            let is_weak = head.contains("\r\netag: w/");
+            assert_eq!(is_weak, is_coded && path == "/");
+            (peer, is_coded)
+        };
+        let mut slow: Vec<_> = (0..most).map(|_| ask("/")).collect();
+        assert!(slow.iter().all(|(_, is_coded)| *is_coded));
+        assert!(!ask("/").1);
+        // What is compressed at once holds nothing.
+        assert!(ask("/short").1);
+        slow[0].0.reset();
+        let (_again, is_coded) = ask("/");
+        assert!(is_coded);
+        assert!(!ask("/").1);
+    }
 }

@@ -3,7 +3,7 @@
 use super::{request, sent, statuses};
 use corelane::app::middleware::Decompression;
 use corelane::app::with_body_limit;
-use corelane::limits::{BODY_BYTES, CODING_SLICE_BYTES};
+use corelane::limits::{BODY_BYTES, CODING_SLICE_BYTES, DECODERS};
 use corelane::testing::{Conversation, TestClient};
 use corelane::{App, Request};
 use flate2::Compression;
@@ -47,6 +47,12 @@ fn app(decompression: Decompression) -> App {
         })
         .post("/echo", async |mut request: Request| request.text().await)
         .post("/unread", async |_| "unread")
+        .post("/wait", async |mut request: Request| {
+            while let Some(piece) = request.body_mut().next().await.transpose()? {
+                assert!(!piece.is_empty());
+            }
+            std::future::pending::<corelane::Result<()>>().await
+        })
 }
 
 /// Sends `content` as `coding`; the status and the text of the answer.
@@ -209,4 +215,61 @@ fn codings_that_are_not_known_are_told_from_those_that_are() {
     let fields = "Content-Encoding: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\n";
     peer.deliver(&request("POST", "/", fields));
     assert_eq!(statuses(&sent(&mut peer)), [415]);
+}
+
+#[test]
+fn peers_that_fall_silent_have_so_many_decoders_and_the_next_is_refused() {
+    let two = Decompression::new().decoders(2);
+    for (decompression, most) in [(Decompression::new(), DECODERS), (two, 2)] {
+        let coded = gzip(&vec![b'a'; 100_000]);
+        let first = Conversation::new(app(decompression)).unwrap();
+        let begin = |path, bytes: usize| {
+            let length = coded.len();
+            let fields = format!("Content-Encoding: gzip\r\nContent-Length: {length}\r\n");
+            let mut peer = first.reconnect();
+            peer.deliver(&request("POST", path, &fields));
+            peer.deliver(&coded[..bytes]);
+            let answered = statuses(&sent(&mut peer));
+            (peer, answered)
+        };
+        // Whoever is read to the end is done, even if its request is not answered.
+        let waiting: Vec<_> = (0..most).map(|_| begin("/wait", coded.len())).collect();
+        let silent: Vec<_> = (0..most)
+            .map(|_| begin("/pieces", coded.len() / 2))
+            .collect();
+        let mut silent: Vec<_> = silent.into_iter().chain(waiting).collect();
+        assert!(silent.iter().all(|(_, answered)| answered.is_empty()));
+        assert_eq!(begin("/pieces", 0).1, [503]);
+        let mut plain = first.reconnect();
+        plain.deliver(&request("POST", "/echo", "Content-Length: 1\r\n"));
+        plain.deliver(b"a");
+        assert_eq!(statuses(&sent(&mut plain)), [200]);
+        silent[0].0.reset();
+        assert_eq!(begin("/pieces", coded.len()).1, [200]);
+        let (_again, answered) = begin("/pieces", 0);
+        assert!(answered.is_empty());
+        assert_eq!(begin("/pieces", 0).1, [503]);
+    }
+}
+
+#[test]
+fn content_is_decoded_once_however_many_would_and_the_last_limits_it() {
+    let inner = app(Decompression::new().limit(10));
+    let outer = App::new().wrap(Decompression::new().limit(5));
+    let mut client = TestClient::new(outer.nest("/in", inner));
+    let hello = (200, "hello".to_owned());
+    assert_eq!(
+        post(&mut client, "/in/echo", "gzip", &gzip(b"hello")),
+        hello
+    );
+    for path in ["/in", "/in/pieces"] {
+        for (bytes, status) in [(10, 200), (11, 413)] {
+            let content = gzip(&vec![b'a'; bytes]);
+            let answered = post(&mut client, path, "gzip", &content).0;
+            assert_eq!(answered, status, "{path} {bytes}");
+        }
+    }
+    let twice = app(Decompression::new()).wrap(Decompression::new());
+    let mut client = TestClient::new(twice);
+    assert_eq!(post(&mut client, "/echo", "gzip", &gzip(b"hello")), hello);
 }

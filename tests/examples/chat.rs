@@ -48,12 +48,12 @@ async fn chat(req: Request) -> Response {
     let (room, lanes) = (req.state::<Room>(), req.state::<Lanes<Message>>());
     let upgrade = WebSocket::upgrade(&req).same_origin();
     upgrade.on_upgrade(async move |socket| {
-        // Some who came before may have left, by whatever end.
-        room.borrow_mut().retain(|other| !other.is_closed());
         room.borrow_mut().push(socket.clone());
         while let Some(Ok(message)) = socket.recv().await {
             // A core that is too busy to listen misses it.
             let _ = lanes.try_broadcast(message);
         }
+        // Whatever the end, it is one for good.
+        room.borrow_mut().retain(|other| !other.is_closed());
     })
 }

@@ -1,6 +1,8 @@
 //! Decoding the content of requests, piece by piece as it is read.
 
+use std::cell::Cell;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
@@ -11,7 +13,8 @@ use super::{Middleware, Next};
 use crate::app::{Answer, Body, BodyError, BodySource, Headers, Request, Response};
 use crate::coding::{Decode, Malformed, can_decode, decoder};
 use crate::http::{ContentCoding, Refusal, RequestHead, members};
-use crate::limits::CODING_SLICE_BYTES;
+use crate::limits::{CODING_SLICE_BYTES, DECODERS};
+use crate::permits::{Permit, Permits};
 
 /// What a step of a decoder counts for at least, in bytes: empty members of gzip, for one, are work
 /// without output.
@@ -21,18 +24,25 @@ const STEP_BYTES: usize = 1024;
 /// come without: gzip and deflate, br and zstd with their features.
 ///
 /// Decoded content is bounded as other content is: by what its route takes, or by
-/// [`Decompression::limit`]. Beyond that it is answered 413. So a few bytes that stand for many do no
-/// harm: no more is ever decoded than the limit, at most [`CODING_SLICE_BYTES`] at a time, and only
-/// when the handler asks for more. How much smaller the coded content is does not matter, for honest
-/// content may repeat itself as well.
+/// [`Decompression::limit`]. Beyond that it is answered 413. So a few bytes that stand for many take
+/// little time: no more is ever decoded than the limit, at most [`CODING_SLICE_BYTES`] at a time, and
+/// only when the handler asks for more. How much smaller the coded content is does not matter, for
+/// honest content may repeat itself as well.
+///
+/// They take memory, though, and a peer that falls silent behind them holds it until its connection is
+/// given up ([`BODY_TIMEOUT`](crate::limits::BODY_TIMEOUT),
+/// [`BODY_RATE_BYTES`](crate::limits::BODY_RATE_BYTES)): the decoder, with what was decoded last, up to
+/// the window that its stream asks for, and what the handler keeps, such as all of it in
+/// [`Request::text`]. A window is up to 32 KiB for gzip and deflate, 8 MiB for zstd (RFC 9659) and
+/// 16 MiB for br (RFC 7932); streams with a larger one are malformed. So there is a most of decoders,
+/// [`Decompression::decoders`]. Requests beyond it are answered 503, before any content is read.
 ///
 /// Content that is not what its coding says, breaks off or goes on behind its end is answered 400. A
 /// coding that is not known, or more than one, is answered 415 with Accept-Encoding, which tells those
 /// that are (RFC 7694), before any content is read.
 ///
-/// The request's fields stay as they were sent; [`Body::length`] is not known. A decoder takes the
-/// memory that its stream asks for, mostly for its window: up to 32 KiB for gzip and deflate, 8 MiB for
-/// zstd (RFC 9659) and 16 MiB for br (RFC 7932). Streams with a larger one are malformed.
+/// The request's fields stay as they were sent; [`Body::length`] is not known. Where there are several,
+/// on an app and on one nested in it, the first decodes, and the limit of the last counts.
 ///
 /// ```
 /// use corelane::app::middleware::Decompression;
@@ -42,15 +52,22 @@ const STEP_BYTES: usize = 1024;
 ///     .wrap(Decompression::new().limit(64 * 1024))
 ///     .post("/", |mut req: Request| async move { req.text().await });
 /// ```
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Decompression {
     limit: Option<u64>,
+    permits: Permits,
 }
+
+/// A request's content is being decoded: how much more may come out.
+struct Decoding(Rc<Cell<u64>>);
 
 impl Decompression {
     /// Decodes as much as the route of the request takes of content that is not coded.
     pub fn new() -> Decompression {
-        Decompression::default()
+        Decompression {
+            limit: None,
+            permits: Permits::new(DECODERS),
+        }
     }
 
     /// Decodes up to `bytes` instead. The coded content may still be no larger than the route takes.
@@ -58,6 +75,19 @@ impl Decompression {
     pub fn limit(mut self, bytes: u64) -> Decompression {
         self.limit = Some(bytes);
         self
+    }
+
+    /// Has at most so many decoders at a time on each core. Default: [`DECODERS`].
+    #[must_use]
+    pub fn decoders(mut self, decoders: usize) -> Decompression {
+        self.permits = Permits::new(decoders);
+        self
+    }
+}
+
+impl Default for Decompression {
+    fn default() -> Decompression {
+        Decompression::new()
     }
 }
 
@@ -72,18 +102,31 @@ impl Middleware for Decompression {
             Ok(Some(coding)) => coding,
             Err(Unsupported) => return Answer::ready(unsupported()),
         };
+        if let Some(Decoding(left)) = request.extension() {
+            if let Some(limit) = self.limit {
+                left.set(limit);
+                request.set_body_limit(limit);
+            }
+            return next.run(request);
+        }
+        let Some(permit) = self.permits.take() else {
+            let detail = "Too much content is being decoded.";
+            return Answer::ready(Response::error(StatusCode::SERVICE_UNAVAILABLE, detail));
+        };
         let Some(decoder) = decoder(coding) else {
             return Answer::ready(unsupported());
         };
         let limit = self.limit.unwrap_or_else(|| request.body_limit());
         request.set_body_limit(limit);
+        let left = Rc::new(Cell::new(limit));
+        request.extensions().insert(Decoding(Rc::clone(&left)));
         let decoded = Decoded {
             body: std::mem::take(request.body_mut()),
-            decoder,
+            decoder: Some((decoder, permit)),
             piece: Bytes::new(),
             has_begun: false,
             is_full: false,
-            left: limit,
+            left,
             done: 0,
         };
         request.set_body(Body::stream(decoded, None));
@@ -125,7 +168,8 @@ fn unsupported() -> Response {
 
 struct Decoded {
     body: Body,
-    decoder: Box<dyn Decode>,
+    /// None when the content has ended.
+    decoder: Option<(Box<dyn Decode>, Permit)>,
     /// What of the body's last piece was not taken.
     piece: Bytes,
     /// Whether there was any content.
@@ -133,7 +177,7 @@ struct Decoded {
     /// Whether the decoder may have more without having more to read.
     is_full: bool,
     /// How much more may come out.
-    left: u64,
+    left: Rc<Cell<u64>>,
     /// What was done since the core's other tasks had their turn, in bytes.
     done: usize,
 }
@@ -141,6 +185,9 @@ struct Decoded {
 impl Decoded {
     /// Goes on until there is output; `None` at the end.
     fn advance(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, BodyError>> {
+        let Some((decoder, _)) = &mut self.decoder else {
+            return Poll::Ready(Ok(None));
+        };
         let mut output = Vec::new();
         loop {
             if self.done >= CODING_SLICE_BYTES {
@@ -151,7 +198,7 @@ impl Decoded {
             if self.piece.is_empty() && !self.is_full {
                 match self.body.poll_next(cx) {
                     Poll::Ready(Some(piece)) => self.piece = piece?,
-                    Poll::Ready(None) if self.decoder.is_complete() || !self.has_begun => {
+                    Poll::Ready(None) if decoder.is_complete() || !self.has_begun => {
                         return Poll::Ready(Ok(None));
                     }
                     Poll::Ready(None) => return Poll::Ready(Err(malformed(Malformed))),
@@ -164,7 +211,7 @@ impl Decoded {
                 continue;
             }
             output.reserve_exact(CODING_SLICE_BYTES);
-            let taken = self.decoder.decode(&self.piece, &mut output);
+            let taken = decoder.decode(&self.piece, &mut output);
             let taken = taken.map_err(malformed)?;
             self.piece.advance(taken);
             self.is_full = output.len() == output.capacity();
@@ -175,8 +222,9 @@ impl Decoded {
                 }
                 continue;
             }
-            let left = self.left.checked_sub(output.len() as u64);
-            self.left = left.ok_or(BodyError::Refused(Refusal::BODY_TOO_LARGE))?;
+            let left = self.left.get().checked_sub(output.len() as u64);
+            self.left
+                .set(left.ok_or(BodyError::Refused(Refusal::BODY_TOO_LARGE))?);
             // A short piece may be kept for long.
             output.shrink_to_fit();
             return Poll::Ready(Ok(Some(output.into())));
@@ -193,7 +241,11 @@ impl BodySource for Decoded {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, BodyError>>> {
-        self.advance(cx).map(Result::transpose)
+        let polled = self.advance(cx).map(Result::transpose);
+        if matches!(polled, Poll::Ready(None | Some(Err(_)))) {
+            self.decoder = None;
+        }
+        polled
     }
 
     fn stop(mut self: Pin<&mut Self>) {

@@ -20,7 +20,7 @@ use crate::coding::{Levels, Spares, Step, can_encode};
 use crate::http::{
     AcceptedCodings, CodingChoice, ContentCoding, is_compressible, is_listed, members,
 };
-use crate::limits::{CODING_SLICE_BYTES, COMPRESS_FROM_BYTES};
+use crate::limits::{CODING_SLICE_BYTES, COMPRESS_FROM_BYTES, ENCODERS};
 
 /// What is chosen between codings that a peer wants alike.
 const PREFERRED: [ContentCoding; 3] = [
@@ -89,6 +89,10 @@ const DIGESTS: [HeaderName; 4] = [
 /// slice and one piece. What was yielded before a pause is sent before the pause. Encoders are kept
 /// for the next response ([`SPARE_ENCODERS`](crate::limits::SPARE_ENCODERS)); brotli's cannot be.
 ///
+/// A peer that reads slowly has its encoder for long, so there is a most of them: beyond
+/// [`encoders`](Compression::encoders) content is sent as it is, if it is too long to be compressed at
+/// once. Then a peer pays in bytes for those that are slow, and the core in nothing.
+///
 /// # Secrets
 /// The length of compressed content tells whether it repeats itself. Where it has a secret and
 /// something that an attacker chose, and the attacker sees lengths, the secret can be guessed piece
@@ -102,6 +106,7 @@ struct Rules {
     preferred: Vec<ContentCoding>,
     levels: Levels,
     from_bytes: usize,
+    encoders: usize,
     is_worthwhile: Rc<dyn Fn(&str) -> bool>,
     spares: Rc<Spares>,
 }
@@ -122,6 +127,7 @@ impl Compression {
             preferred: preferred.collect(),
             levels: Levels::default(),
             from_bytes: COMPRESS_FROM_BYTES,
+            encoders: ENCODERS,
             is_worthwhile: Rc::new(Compression::is_worthwhile),
             spares: Rc::default(),
         }))
@@ -166,6 +172,13 @@ impl Compression {
         self.with(|rules| rules.from_bytes = bytes)
     }
 
+    /// Has at most so many encoders at a time on each core, for responses that are compressed while they are
+    /// sent; the others of that length are sent without a coding. Default: [`ENCODERS`].
+    #[must_use]
+    pub fn encoders(self, encoders: usize) -> Compression {
+        self.with(|rules| rules.encoders = encoders)
+    }
+
     /// Compresses content of the media types for which `is_worthwhile` is true, instead of those of
     /// [`Compression::is_worthwhile`]. It gets the type without its parameters.
     ///
@@ -191,7 +204,7 @@ impl Compression {
     fn with(mut self, change: impl FnOnce(&mut Rules)) -> Compression {
         let rules = Rc::make_mut(&mut self.0);
         change(rules);
-        rules.spares = Rc::new(Spares::new(rules.levels));
+        rules.spares = Rc::new(Spares::new(rules.levels).lending(rules.encoders));
         self
     }
 }
@@ -203,7 +216,7 @@ impl Rules {
         if response.status == StatusCode::NOT_MODIFIED {
             vary(&mut response.headers);
             if matches!(choice, CodingChoice::Coded(_)) {
-                weaken(&mut response.headers, &asked.known_tags);
+                weaken_known(&mut response.headers, &asked.known_tags);
             }
             return Ok(());
         }
@@ -228,12 +241,20 @@ impl Rules {
             Body::Bytes(bytes) if bytes.len() <= CODING_SLICE_BYTES && !asked.is_head => {
                 self.encode(coding, &bytes)?.into()
             }
-            body => Encoded::new(body, coding, Rc::clone(&self.spares)).into_body(),
+            body => match self.spares.lend(coding) {
+                Some(encoder) => Encoded::new(body, encoder).into_body(),
+                None => {
+                    response.body = body;
+                    return Ok(());
+                }
+            },
         };
         let name = HeaderValue::from_static(coding.name());
         response.headers.insert(CONTENT_ENCODING, name);
         response.headers.remove(&ACCEPT_RANGES);
-        weaken(&mut response.headers, &[]);
+        if let Some(weak) = weak_tag(&response.headers) {
+            response.headers.insert(ETAG, weak);
+        }
         Ok(())
     }
 
@@ -283,18 +304,23 @@ fn vary(headers: &mut Headers) {
     }
 }
 
-/// Makes a strong ETag weak, unless it is listed as it is in `known`: who knows the strong tag has
-/// the content without a coding.
-fn weaken(headers: &mut Headers, known: &[HeaderValue]) {
-    let Some(tag) = headers.get(&ETAG) else {
-        return;
-    };
-    let octets = tag.as_bytes();
-    let is_known = |value: &HeaderValue| is_listed(value.as_bytes(), octets);
-    if octets.starts_with(b"W/") || known.iter().any(is_known) {
-        return;
-    }
-    if let Ok(weak) = HeaderValue::from_bytes(&[b"W/", octets].concat()) {
+/// The weak form of a strong ETag.
+fn weak_tag(headers: &Headers) -> Option<HeaderValue> {
+    let octets = headers.get(&ETAG)?.as_bytes();
+    let is_strong = !octets.starts_with(b"W/");
+    let weak = is_strong.then(|| HeaderValue::from_bytes(&[b"W/", octets].concat()));
+    weak?.ok()
+}
+
+/// Makes the ETag of a 304 weak if that is in `known`. RFC 9110 §15.4.5 has it be that of the content, and
+/// whether the content would be compressed is not known here: but the peer that has the weak tag was sent
+/// compressed content.
+fn weaken_known(headers: &mut Headers, known: &[HeaderValue]) {
+    if let Some(weak) = weak_tag(headers)
+        && known
+            .iter()
+            .any(|value| is_listed(value.as_bytes(), weak.as_bytes()))
+    {
         headers.insert(ETAG, weak);
     }
 }
@@ -318,6 +344,7 @@ impl fmt::Debug for Compression {
             .field("preferred", &self.0.preferred)
             .field("levels", &self.0.levels)
             .field("from_bytes", &self.0.from_bytes)
+            .field("encoders", &self.0.encoders)
             .finish_non_exhaustive()
     }
 }

@@ -10,47 +10,42 @@
 
 use std::io;
 use std::pin::Pin;
-use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 
 use crate::app::{Body, BodyError, BodySource, Headers};
-use crate::coding::{Encode, Spares, Step};
-use crate::http::ContentCoding;
+use crate::coding::{Loan, Step};
 use crate::limits::CODING_SLICE_BYTES;
 
 pub(super) struct Encoded {
     body: Body,
     /// What the body still has to come to, if it has told its length.
     left: Option<u64>,
-    coding: ContentCoding,
-    spares: Rc<Spares>,
-    /// Taken when there is something to encode; most of what HEAD asks for is never encoded.
-    encoder: Option<Box<dyn Encode>>,
+    /// None when all is encoded.
+    encoder: Option<Loan>,
     /// What of the body's last piece was not taken.
     piece: Bytes,
     output: Vec<u8>,
+    /// How much room is made for the output of a slice: about what the last one took.
+    room: usize,
     /// How much of the slice was taken, in bytes.
     taken: usize,
     /// Whether something was taken since the last flush.
     is_held: bool,
-    is_over: bool,
 }
 
 impl Encoded {
-    pub(super) fn new(body: Body, coding: ContentCoding, spares: Rc<Spares>) -> Encoded {
+    pub(super) fn new(body: Body, encoder: Loan) -> Encoded {
         Encoded {
             left: body.length(),
             body,
-            coding,
-            spares,
-            encoder: None,
+            encoder: Some(encoder),
             piece: Bytes::new(),
             output: Vec::new(),
+            room: 0,
             taken: 0,
             is_held: false,
-            is_over: false,
         }
     }
 
@@ -59,11 +54,13 @@ impl Encoded {
     }
 
     fn encode(&mut self, input: &[u8], step: Step) -> io::Result<()> {
-        let encoder = match &mut self.encoder {
-            Some(encoder) => encoder,
-            none => none.insert(self.spares.take(self.coding)?),
+        let Some(encoder) = &mut self.encoder else {
+            return Ok(());
         };
         self.is_held = step == Step::More;
+        if self.output.capacity() == 0 && !input.is_empty() {
+            self.output.reserve_exact(self.room);
+        }
         encoder.encode(input, step, &mut self.output)
     }
 
@@ -83,7 +80,7 @@ impl Encoded {
 
     /// Goes on until there is output to send; `None` at the end.
     fn advance(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, BodyError>> {
-        if self.is_over {
+        if self.encoder.is_none() {
             return Poll::Ready(Ok(None));
         }
         if self.taken >= CODING_SLICE_BYTES {
@@ -105,9 +102,8 @@ impl Encoded {
                         return Poll::Ready(Err(error.into()));
                     }
                     Poll::Ready(None) => {
-                        self.is_over = true;
                         self.encode(&[], Step::Finish)?;
-                        self.let_go();
+                        self.encoder = None;
                         return Poll::Ready(Ok(Some(self.take_output())));
                     }
                     Poll::Pending if self.is_held => {
@@ -132,13 +128,9 @@ impl Encoded {
     }
 
     fn take_output(&mut self) -> Bytes {
+        let bytes = self.output.len();
+        self.room = bytes + bytes / 8;
         std::mem::take(&mut self.output).into()
-    }
-
-    fn let_go(&mut self) {
-        if let Some(encoder) = self.encoder.take() {
-            self.spares.give_back(self.coding, encoder);
-        }
     }
 }
 
@@ -159,24 +151,25 @@ impl BodySource for Encoded {
     }
 }
 
-impl Drop for Encoded {
-    fn drop(&mut self) {
-        self.let_go();
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::rc::Rc;
     use std::task::Waker;
 
     use futures_lite::stream;
 
     use super::*;
+    use crate::coding::Spares;
+    use crate::http::ContentCoding;
+
+    fn encoded(body: Body) -> Body {
+        let encoder = Rc::new(Spares::default()).lend(ContentCoding::Gzip);
+        Encoded::new(body, encoder.unwrap()).into_body()
+    }
 
     /// What polls of `body` gave until its end: the bytes of each piece, or `None` for a pause.
     fn polled(body: Body) -> Vec<Option<usize>> {
-        let spares = Rc::new(Spares::default());
-        let mut body = Encoded::new(body, ContentCoding::Gzip, Rc::clone(&spares)).into_body();
+        let mut body = encoded(body);
         let mut cx = Context::from_waker(Waker::noop());
         let mut polls = Vec::new();
         loop {
@@ -186,6 +179,34 @@ mod tests {
                 Poll::Ready(None) => return polls,
             }
         }
+    }
+
+    #[test]
+    fn room_for_a_slice_is_what_the_last_one_took() {
+        let mut noise = vec![0; 4 * CODING_SLICE_BYTES];
+        fastrand::Rng::with_seed(1).fill(&mut noise);
+        let mut body = encoded(Body::from(noise));
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut rooms = Vec::new();
+        loop {
+            match body.poll_next(&mut cx) {
+                Poll::Pending => {}
+                Poll::Ready(Some(piece)) => {
+                    let piece = Vec::from(piece.unwrap());
+                    rooms.push((piece.len(), piece.capacity()));
+                }
+                Poll::Ready(None) => break,
+            }
+        }
+        let is_close = |&(bytes, room): &(usize, usize)| {
+            bytes >= CODING_SLICE_BYTES && room < bytes + bytes / 4
+        };
+        // The first is not known before, and the last is what ends the stream.
+        assert!(rooms[1..4].iter().all(is_close), "{rooms:?}");
+        assert!(
+            rooms.len() == 5 && rooms[4].1 < CODING_SLICE_BYTES,
+            "{rooms:?}"
+        );
     }
 
     #[test]
