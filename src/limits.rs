@@ -417,12 +417,21 @@ pub const LISTING_PIECE_BYTES: usize = 32 * 1024;
 /// calls. Cost: 24 bytes each and their names, for each of the folders within each other.
 pub const ARCHIVE_SLICE_ENTRIES: usize = 64;
 
-/// Most folders within each other in an archive. Beyond it: the archive breaks off. Cost: a descriptor
-/// and about 50 KiB each while it is read.
+/// Most folders within each other in an archive. Beyond it: 404, or the archive breaks off where a part of
+/// it was sent. Cost: a descriptor and about 50 KiB each while it is read.
 pub const ARCHIVE_DEPTH: usize = 64;
 
 /// Most archives of a folder being served that are on their way on a core. Beyond it: 503.
 pub const ARCHIVES: usize = 16;
+
+/// Most folders that are open at the same time for all archives on a core. Beyond it: 503, or the archive
+/// breaks off where a part of it was sent. Cost: a descriptor each, and one for the file that its archive
+/// is at.
+pub const ARCHIVE_FOLDERS: usize = 128;
+
+/// Descriptors per shard that connections never take where folders may be sent as archives. Every archive
+/// that sends a file has a folder open.
+pub const ARCHIVE_DESCRIPTORS: usize = 2 * ARCHIVE_FOLDERS;
 
 /// How old what is known of a file or of a folder being served may get before it is looked at again.
 /// With the time of a look it stays below a second.
@@ -489,6 +498,7 @@ const _: () = assert!(NAME_BYTES < PATH_BYTES);
 const _: () = assert!(REDIRECT_BYTES < REQUEST_LINE_BYTES);
 const _: () = assert!(LISTING_SLICE_ENTRIES < LISTING_ENTRIES);
 const _: () = assert!(OPEN_FILES < RESERVED_DESCRIPTORS);
+const _: () = assert!(ARCHIVE_DEPTH <= ARCHIVE_FOLDERS && ARCHIVES <= ARCHIVE_FOLDERS);
 const _: () =
     assert!(INLINE_BODY_BYTES <= CACHED_FILE_BYTES && FILE_SAMPLE_BYTES < INLINE_BODY_BYTES);
 const _: () = assert!(PART_BYTES <= BODY_BYTES && PART_HEAD_BYTES as u64 <= PART_BYTES);

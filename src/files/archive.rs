@@ -6,8 +6,8 @@
 //!    └───────── one within the other ──────┘
 //! ```
 //!
-//! In it is what a request for it would be served: nothing that is hidden, unreadable, or neither file nor
-//! folder. A link to a file is that file; one to a folder is left out, for it could lead in a circle. The
+//! In it is what a request for it would be served if no rule redirected it: nothing that is hidden,
+//! unreadable, or neither file nor folder. Redirects withhold nothing from an archive. A link to a file is that file; one to a folder is left out, for it could lead in a circle. The
 //! order is the file system's: nothing is sorted, so that what is in memory is a piece, and a slice of
 //! entries for each of at most [`ARCHIVE_DEPTH`] folders within each other.
 //!
@@ -15,6 +15,10 @@
 //! it ends. So it breaks off where it would not be true: where a file is changed while it is sent, and
 //! where a folder is not at its place any more once it was read. A file that is gone when its turn
 //! comes was deleted before, and is left out.
+//!
+//! Each folder that is being read takes a descriptor, and a peer decides how long. So all archives of a
+//! core together have a most of them ([`ARCHIVE_FOLDERS`](crate::limits::ARCHIVE_FOLDERS)), for which
+//! descriptors are kept.
 
 use std::cmp::min;
 use std::ffi::{CStr, CString};
@@ -32,11 +36,12 @@ use super::folder::{Folder, Hides};
 use super::path;
 use super::pieces::{self, Maker};
 use super::policy::Policy;
+use super::refusal::Refusal;
 use super::resolve;
 use super::root::Release;
 use super::tar::{self, Member};
 use super::transfer::{Held, is_change};
-use crate::app::{Error, IntoResponse, Request, Response};
+use crate::app::{Request, Response};
 use crate::limits::{ARCHIVE_DEPTH, ARCHIVE_SLICE_ENTRIES, FILE_ATTEMPTS, FILE_PIECE_BYTES};
 use crate::permits::{Permit, Permits};
 use crate::ring::Ring;
@@ -50,6 +55,8 @@ pub(super) struct Source {
     pub(super) ring: Ring,
     pub(super) release: Rc<Release>,
     pub(super) policy: Rc<Policy>,
+    /// How many folders are open for the core's archives.
+    pub(super) folders: Permits,
 }
 
 /// Why an archive breaks off.
@@ -59,6 +66,8 @@ enum Broken {
     Moved,
     #[error("there are more than {ARCHIVE_DEPTH} folders within each other")]
     TooDeep,
+    #[error("too many folders are open for archives")]
+    TooMany,
 }
 
 /// An archive that is being made.
@@ -85,6 +94,7 @@ struct Level {
     entries: Entries,
     /// How many of `entries` are written.
     written: usize,
+    _permit: Permit,
 }
 
 /// A file of which a part is written.
@@ -95,21 +105,18 @@ struct Sending {
     offset: u64,
 }
 
-/// The response with the folder at `relative`, or what is there instead. As many are on their way at a time
-/// as there are `permits`.
+/// The response with the folder at `relative`. As many are on their way at a time as there are `permits`.
 ///
 /// # Errors
-/// The folder cannot be opened.
+/// The folder cannot be opened, or the archive would break off before a part of it is sent.
 pub(super) async fn respond(
     source: Source,
     permits: &Permits,
     relative: &CStr,
     request: &Request,
-) -> io::Result<Result<Response, Absence>> {
-    let Some(permit) = permits.take() else {
-        let detail = "Too many folders are being downloaded.";
-        return Ok(Ok(Response::error(StatusCode::SERVICE_UNAVAILABLE, detail)));
-    };
+) -> Result<Response, Refusal> {
+    let permit = permits.take().ok_or_else(too_many)?;
+    let failed = |error| failed(error, relative);
     let stem = stem(request.before_rest(), relative);
     let name = [&*stem, b".tar"].concat();
     let mut archive = Archive {
@@ -124,18 +131,14 @@ pub(super) async fn respond(
         source,
         _permit: permit,
     };
-    if let Err(absence) = archive.enter(relative.to_owned()).await? {
-        return Ok(Err(absence));
-    }
+    let entered = archive.enter(relative.to_owned()).await;
+    entered.map_err(failed)?.map_err(Refusal::absent)?;
     let first = match *request.method() {
         Method::HEAD => Bytes::new(),
         _ => {
             let made;
             (archive, made) = archive.begin(relative).await;
-            match made {
-                Ok(first) => first,
-                Err(error) => return Ok(Ok(failed(error))),
-            }
+            made.map_err(failed)?
         }
     };
     let value = HeaderValue::from_static;
@@ -144,16 +147,28 @@ pub(super) async fn respond(
         .with_header(CACHE_CONTROL, value("no-store"))
         .with_header(ACCEPT_RANGES, value("none"))
         .with_attachment(&String::from_utf8_lossy(&name));
-    Ok(Ok(response.with_body(pieces::stream(first, archive))))
+    Ok(response.with_body(pieces::stream(first, archive)))
 }
 
-/// The response where nothing is sent of an archive that breaks off at once.
-fn failed(error: io::Error) -> Response {
-    let status = match error.kind() {
-        io::ErrorKind::ResourceBusy => StatusCode::SERVICE_UNAVAILABLE,
-        _ => StatusCode::INTERNAL_SERVER_ERROR,
-    };
-    Error::new(status, "").with_source(error).into_response()
+fn too_many() -> Refusal {
+    let detail = "Too many folders are being downloaded.";
+    Refusal::Told(StatusCode::SERVICE_UNAVAILABLE, detail.into())
+}
+
+/// The refusal where nothing is sent of the archive of the folder at `relative`, for it breaks off at once.
+fn failed(error: io::Error, relative: &CStr) -> Refusal {
+    let broken = error.get_ref().and_then(|inner| inner.downcast_ref());
+    match broken {
+        Some(Broken::Moved) => Refusal::Changing,
+        Some(Broken::TooMany) => too_many(),
+        // Whoever put the folders there is not told by every request of it.
+        Some(Broken::TooDeep) => {
+            let detail = format!("It has more than {ARCHIVE_DEPTH} folders within each other.");
+            Refusal::Told(StatusCode::NOT_FOUND, detail.into())
+        }
+        None if is_change(&error) => Refusal::Changing,
+        None => Refusal::failed(error, relative.to_bytes()),
+    }
 }
 
 /// What an archive of the folder at `relative` unpacks to, where the root is served below `before`.
@@ -186,7 +201,10 @@ impl Archive {
             ring,
             release,
             policy,
+            folders,
         } = &self.source;
+        let permit = folders.take();
+        let permit = permit.ok_or_else(|| io::Error::other(Broken::TooMany))?;
         let folder = match Folder::open(ring, release, &relative, policy.symlinks).await? {
             Ok(folder) => folder,
             Err(absence) => return Ok(Err(absence)),
@@ -200,6 +218,7 @@ impl Archive {
             has_more: true,
             entries: Entries::default(),
             written: 0,
+            _permit: permit,
         });
         Ok(Ok(()))
     }
@@ -278,6 +297,7 @@ impl Archive {
             ring,
             release,
             policy,
+            ..
         } = &self.source;
         let mut attempts = 0;
         let (is_executable, version, held, content) = loop {
@@ -373,11 +393,12 @@ impl Archive {
             ring,
             release,
             policy,
+            ..
         } = &self.source;
         let id = resolve::folder_id(ring, release, hides.relative(), policy.symlinks).await?;
         match folder.as_ref().map(Folder::id) == id {
             true => Ok(()),
-            false => Err(io::Error::new(io::ErrorKind::ResourceBusy, Broken::Moved)),
+            false => Err(io::Error::other(Broken::Moved)),
         }
     }
 }
@@ -397,6 +418,28 @@ impl Maker for Archive {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::IntoResponse;
+    use rustix::io::Errno;
+
+    #[test]
+    fn only_a_failing_disk_is_a_failure() {
+        let table = [
+            (Errno::MFILE.into(), 503, true),
+            (Errno::NFILE.into(), 503, true),
+            (Errno::NOMEM.into(), 503, true),
+            (Errno::IO.into(), 500, true),
+            (Errno::ACCESS.into(), 404, false),
+            (io::Error::other(Broken::Moved), 503, false),
+            (io::Error::other(Broken::TooMany), 503, false),
+            (io::Error::other(Broken::TooDeep), 404, false),
+        ];
+        for (error, status, is_failure) in table {
+            let what = format!("{error}");
+            let response = failed(error, c"a").into_response();
+            assert_eq!(response.status.as_u16(), status, "{what}");
+            assert_eq!(response.failure().is_some(), is_failure, "{what}");
+        }
+    }
 
     #[test]
     fn an_archive_is_called_as_its_folder_is() {

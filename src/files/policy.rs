@@ -57,7 +57,8 @@ pub struct Policy {
     /// Whether what lies in a folder without an index is listed. Default: no.
     pub listing: bool,
     /// Whether a folder may be downloaded as a tar archive, by `?download=tar`, whether or not it has an
-    /// index or is listed. It tells all names in it that are not hidden. Default: no.
+    /// index or is listed. It tells all names in it that are not hidden, and redirects withhold nothing of
+    /// it. Default: no.
     pub tar: bool,
     /// Bytes of files that a core remembers; 0 for none. Default:
     /// [`FILE_CACHE_BYTES`].

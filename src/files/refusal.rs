@@ -1,5 +1,6 @@
 //! Why no file is sent, and the response or the error that it becomes.
 
+use std::borrow::Cow;
 use std::io;
 
 use http::StatusCode;
@@ -21,6 +22,8 @@ pub(super) enum Refusal {
     Nothing(Reason),
     /// It is changed whenever it is read.
     Changing,
+    /// For a reason that its peer is told.
+    Told(StatusCode, Cow<'static, str>),
     /// The server failed, and not the path.
     Failed(Error),
 }
@@ -54,6 +57,7 @@ impl Refusal {
                 Error::new(reason.status(), "").with_source(reason.to_string())
             }
             Refusal::Changing => Error::new(CHANGING.0, CHANGING.1),
+            Refusal::Told(status, detail) => Error::new(status, detail),
             Refusal::Failed(error) => error,
         }
     }
@@ -70,6 +74,7 @@ impl IntoResponse for Refusal {
                 Response::error(reason.status(), detail)
             }
             Refusal::Changing => Response::error(CHANGING.0, CHANGING.1),
+            Refusal::Told(status, detail) => Response::error(status, &detail),
             Refusal::Failed(error) => error.into_response(),
         }
     }

@@ -37,7 +37,7 @@ use super::sending::Wanted;
 use super::tags::Tags;
 use crate::app::{Answer, Handler, Request, Response};
 use crate::http::names_type;
-use crate::limits::{ARCHIVES, REQUEST_LINE_BYTES};
+use crate::limits::{ARCHIVE_FOLDERS, ARCHIVES, REQUEST_LINE_BYTES};
 use crate::permits::Permits;
 use crate::ring::Ring;
 use http::header::{ALLOW, LOCATION, VARY};
@@ -61,6 +61,8 @@ pub(super) struct Served {
     pub(super) policy: Rc<Policy>,
     listings: listed::Memory,
     archives: Permits,
+    /// Of the core, for all its folders.
+    archive_folders: Permits,
     /// Longest request line that the server takes, in bytes.
     request_line_bytes: usize,
     pub(super) boundaries: Boundaries,
@@ -80,15 +82,18 @@ impl Files {
     /// What `open(2)` answers: the folder is not there, is none, or may not be entered.
     pub fn open(ring: &Ring, folder: impl AsRef<Path>, policy: Policy) -> io::Result<Self> {
         let capacity = usize::try_from(policy.cache_bytes).unwrap_or(usize::MAX);
-        Self::remembering(ring, folder, policy, &Rc::new(Cache::new(capacity)))
+        let cache = Rc::new(Cache::new(capacity));
+        Self::sharing(ring, folder, policy, &cache, &Permits::new(ARCHIVE_FOLDERS))
     }
 
-    /// [`Files::open`] with the cache of a core, whose size is not the policy's any more.
-    pub(crate) fn remembering(
+    /// [`Files::open`] with what all folders of a core share: the cache, whose size is not the policy's any
+    /// more, and how many folders are open for archives.
+    pub(crate) fn sharing(
         ring: &Ring,
         folder: impl AsRef<Path>,
         policy: Policy,
         cache: &Rc<Cache>,
+        archive_folders: &Permits,
     ) -> io::Result<Self> {
         Ok(Self(Rc::new(Served {
             ring: ring.clone(),
@@ -99,6 +104,7 @@ impl Files {
             },
             listings: listed::Memory::default(),
             archives: Permits::new(ARCHIVES),
+            archive_folders: archive_folders.clone(),
             request_line_bytes: REQUEST_LINE_BYTES,
             boundaries: Boundaries::default(),
             tags: Tags::default(),
@@ -268,7 +274,7 @@ impl Served {
         let accept = request.head().field_values("accept");
         let asked = match Asked::parse(request.query_str().unwrap_or_default(), accept) {
             Ok(asked) => asked,
-            Err(why) => return Ok(Response::error(StatusCode::BAD_REQUEST, &why)),
+            Err(why) => return Err(Refusal::Told(StatusCode::BAD_REQUEST, why.into())),
         };
         let links = self.policy.symlinks;
         let failed = |error| Refusal::failed(error, relative.to_bytes());
@@ -291,10 +297,9 @@ impl Served {
             ring: self.ring.clone(),
             release: Rc::clone(release),
             policy: Rc::clone(&self.policy),
+            folders: self.archive_folders.clone(),
         };
-        let archived = archive::respond(source, &self.archives, relative, request).await;
-        let archived = archived.map_err(|error| Refusal::failed(error, relative.to_bytes()))?;
-        archived.map_err(Refusal::absent)
+        archive::respond(source, &self.archives, relative, request).await
     }
 }
 

@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::cores;
 use crate::failure::Failure;
 use crate::files::Policy;
-use crate::limits::{Limits, RESERVED_DESCRIPTORS, STATS_CONNECTIONS};
+use crate::limits::{ARCHIVE_DESCRIPTORS, Limits, RESERVED_DESCRIPTORS, STATS_CONNECTIONS};
 use crate::preflight::{Machine, SHARD_LOCKED_BYTES};
 use crate::ring::RingOptions;
 use crate::shard::{Factory, Report, Shard};
@@ -214,6 +214,7 @@ impl Server {
             cpus.len(),
             config.listen.len(),
             stats_address.is_some(),
+            config.files.tar,
             config.limits.connections,
         );
         let supervisor = Supervisor::new(supervisor::Plan {
@@ -304,20 +305,22 @@ fn forward_signals(reports: Sender<Report>) -> std::result::Result<(), Failure> 
 }
 
 /// Connections that each shard may have at once: `connections`, or fewer, so that all together leave
-/// enough descriptors for files, rings and logs, and for statistics that have an address of their own. Each of
-/// its listening sockets gets one at least.
+/// enough descriptors for files, rings and logs, for archives of folders, and for statistics that have an address
+/// of their own. Each of its listening sockets gets one at least.
 fn credit(
     open_files: Option<u64>,
     shards: usize,
     addresses: usize,
     has_stats: bool,
+    has_archives: bool,
     connections: usize,
 ) -> usize {
     let Some(open_files) = open_files else {
         return connections;
     };
     let stats = if has_stats { 1 + STATS_CONNECTIONS } else { 0 };
-    let reserved = RESERVED_DESCRIPTORS * (1 + shards) + shards * (addresses + stats);
+    let archives = if has_archives { ARCHIVE_DESCRIPTORS } else { 0 };
+    let reserved = RESERVED_DESCRIPTORS * (1 + shards) + shards * (addresses + stats + archives);
     let left = usize::try_from(open_files)
         .unwrap_or(usize::MAX)
         .saturating_sub(reserved);
@@ -358,11 +361,13 @@ mod tests {
         ];
         for (open_files, shards, addresses, has_stats, connections, expected) in table {
             assert_eq!(
-                credit(open_files, shards, addresses, has_stats, connections),
+                credit(open_files, shards, addresses, has_stats, false, connections),
                 expected,
                 "{open_files:?}"
             );
         }
+        let with_archives = credit(Some(20_000), 2, 1, false, true, CONNECTIONS);
+        assert_eq!(with_archives, (20_000 - 64 * 3 - 2 - 2 * 256) / 2);
     }
 
     #[test]

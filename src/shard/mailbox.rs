@@ -15,8 +15,11 @@ use crate::files::Policy;
 use crate::flag::Flag;
 use crate::http::CloseReason;
 use crate::latest::Latest;
-use crate::limits::{DRAIN_GRACE, END_GRACE, Limits, RESERVED_CONNECTIONS, STATS_CONNECTIONS};
+use crate::limits::{
+    ARCHIVE_FOLDERS, DRAIN_GRACE, END_GRACE, Limits, RESERVED_CONNECTIONS, STATS_CONNECTIONS,
+};
 use crate::log::{self, Log};
+use crate::permits::Permits;
 use crate::preflight;
 use crate::ring::{self, Deadline, Listener, Notified, Notifier, Ring, RingOptions, StartError};
 use crate::stats::{AcceptQueue, ReceiveBuffers, Recorder, RouteName, ServerInfo, Snapshot, View};
@@ -102,6 +105,7 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
         accepting: Cell::new(0),
         tasks: super::Tasks::default(),
         files: OnceCell::new(),
+        archive_folders: Permits::new(ARCHIVE_FOLDERS),
         life: RefCell::default(),
         closings: Cell::new(0),
         ending: Cell::new(false),

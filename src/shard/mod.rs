@@ -32,6 +32,7 @@ use crate::flag::Flag;
 use crate::http::RequestHead;
 use crate::latest::Latest;
 use crate::limits::SPARE_TASKS;
+use crate::permits::Permits;
 use crate::preflight;
 use crate::ring::{Listener, Ring, Stream};
 use crate::stats::{Recorder, ServerInfo, View, Whose};
@@ -66,6 +67,8 @@ pub struct Shard {
     tasks: Tasks<Accepted>,
     /// What it remembers of files, for all its folders; `None` without any.
     files: OnceCell<Rc<Cache>>,
+    /// How many folders are open for archives, of all its folders.
+    archive_folders: Permits,
     /// What the app has still to do beside answering requests.
     life: RefCell<Life>,
     /// How much of what it does in a shutdown is not done.
@@ -193,7 +196,13 @@ impl Shard {
             preflight::folder(path)?;
             let capacity = usize::try_from(policy.cache_bytes).unwrap_or(usize::MAX);
             let cache = self.files.get_or_init(|| Rc::new(Cache::new(capacity)));
-            let files = Files::remembering(&self.ring, path, policy.clone(), cache);
+            let files = Files::sharing(
+                &self.ring,
+                path,
+                policy.clone(),
+                cache,
+                &self.archive_folders,
+            );
             let files = files.map_err(|error| {
                 let what = format!("the folder {} cannot be opened: {error}", path.display());
                 Failure::operator(what, "make it readable for this user, or name another")

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 pub(super) const BYTES: usize = 64 << 20;
 
 /// The longest time in memory. A wait that began within it may pass it.
-pub(super) const TIME: Duration = Duration::from_secs(24 * 60 * 60);
+pub(super) const TIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// The most waits in memory. The time that they take may be too short to come to anything.
 pub(super) const WAITS: usize = 100_000;
@@ -64,7 +64,7 @@ impl Budget {
     /// A wait begins at `now` in the time of the conversation.
     pub(super) fn waits(&mut self, now: Duration) -> io::Result<()> {
         if matches!(self.ends, Ends::InMemory(end) if end < now) {
-            return Err(endless(io::ErrorKind::TimedOut, "a day of its time"));
+            return Err(endless(io::ErrorKind::TimedOut, "30 days of its time"));
         }
         match self.waits.checked_sub(1) {
             Some(left) => self.waits = left,

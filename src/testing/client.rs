@@ -49,7 +49,7 @@ const SILENCE: Duration = Duration::from_secs(30);
 /// needs a core, and a server.
 ///
 /// A response is read to its end, within bounds that only an endless one meets: 64 MiB, and in memory
-/// a day of its time or 100,000 waits, over a socket 5 minutes. Server-sent events and the like are
+/// 30 days of its time or 100,000 waits, over a socket 5 minutes. Server-sent events and the like are
 /// read piece by piece: [`RequestBuilder::send_streaming`].
 ///
 /// Cookies are kept and sent back as browsers do it (RFC 6265bis §5), each for its host and path and

@@ -131,3 +131,16 @@ fn a_page_is_followed_as_any_file_is() {
         });
     }
 }
+
+#[test]
+fn what_a_listing_cannot_be_asked_for_has_a_page() {
+    let tree = Tree::new();
+    let mut policy = Policy {
+        listing: true,
+        ..Policy::default()
+    };
+    policy.error_pages.add("400=/a.txt").expect("a page");
+    let served = tree.serve_by(policy);
+    let response = asked(&served, "GET", "/bare/?sort=x", "");
+    assert_eq!((response.status, response.text()), (400, "a.txt"));
+}
