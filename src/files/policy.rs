@@ -43,7 +43,9 @@ pub struct Policy {
     pub precompressed: Vec<ContentCoding>,
     /// The codings in which files are compressed for those who accept them, best first, each with a level,
     /// where there is no neighbour in the coding: see [`variants`](super::variants). What there is no encoder for
-    /// (features `compression`, `compression-br`, `compression-zstd`) is left out. Default: none.
+    /// (features `compression`, `compression-br`, `compression-zstd`) is left out, a level that
+    /// would hold the core is lowered ([`FILE_BROTLI_LEVEL`](crate::limits::FILE_BROTLI_LEVEL)), and what finds no
+    /// room in [`Policy::cache_bytes`] is sent as it is. Default: none.
     pub compress: Vec<(ContentCoding, u8)>,
     /// Names of what a folder serves when it is asked for itself: the first that is there counts.
     /// Default: `index.html`.
