@@ -74,7 +74,7 @@ impl Load {
             Load::Service { routes, spread } => {
                 let route = of(routes);
                 let took_ns = |usual_ns: u64, bits: u32| {
-                    usual_ns * u64::from(spread[(mixed >> bits) as usize % spread.len()]) >> 10
+                    (usual_ns * u64::from(spread[(mixed >> bits) as usize % spread.len()])) >> 10
                 };
                 let handler_ns = 2_000 * (1 + u64::from(route));
                 let stages_ns = [
