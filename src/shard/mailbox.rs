@@ -17,6 +17,7 @@ use crate::http::CloseReason;
 use crate::latest::Latest;
 use crate::limits::{
     ARCHIVE_FOLDERS, DRAIN_GRACE, END_GRACE, Limits, RESERVED_CONNECTIONS, STATS_CONNECTIONS,
+    STATS_FOLLOWERS,
 };
 use crate::log::{self, Log};
 use crate::permits::Permits;
@@ -120,7 +121,7 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
         view: Latest::new(setup.view),
         fresh: RefCell::default(),
         written: RefCell::default(),
-        followers: Cell::new(0),
+        followers: Permits::new(STATS_FOLLOWERS),
         reports: setup.reports,
         core: Core::new(
             setup.index,

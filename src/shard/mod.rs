@@ -91,8 +91,8 @@ pub struct Shard {
     view: Latest<Arc<View>>,
     fresh: RefCell<stats::Waiting>,
     written: RefCell<stats::Written>,
-    /// How many peers follow its statistics.
-    followers: Cell<usize>,
+    /// Of the peers that follow its statistics.
+    followers: Permits,
     reports: Sender<Report>,
 }
 

@@ -7,7 +7,8 @@ use crate::app::{Answer, IntoResponse, Response, Sse, SseEvent};
 use crate::config::StatsAccess;
 use crate::http::{RequestHead, preferred_type};
 use crate::latest::Follower;
-use crate::limits::{FRESH_TIMEOUT, STATS_FOLLOWERS};
+use crate::limits::FRESH_TIMEOUT;
+use crate::permits::Permit;
 use crate::ring::Deadline;
 use crate::stats::{Format, Selection, View, Window, Writing};
 use bytes::Bytes;
@@ -110,8 +111,8 @@ pub(super) fn answer(shard: &Rc<Shard>, head: &RequestHead) -> Answer {
         Err(detail) => return Answer::ready(Response::error(StatusCode::BAD_REQUEST, &detail)),
     };
     if query.format == Format::Sse {
-        return Answer::ready(match Following::begin(Rc::clone(shard)) {
-            Some(following) => events(following, query),
+        return Answer::ready(match shard.followers.take() {
+            Some(permit) => events(Rc::clone(shard), permit, query),
             None => {
                 let detail = "Too many follow the statistics of this core.";
                 Response::error(StatusCode::SERVICE_UNAVAILABLE, detail)
@@ -135,32 +136,12 @@ pub(super) fn answer(shard: &Rc<Shard>, head: &RequestHead) -> Answer {
     })
 }
 
-/// Counts one who follows the statistics, for as long as it does.
-struct Following(Rc<Shard>);
-
-impl Following {
-    /// None if there are [`STATS_FOLLOWERS`] already.
-    fn begin(shard: Rc<Shard>) -> Option<Following> {
-        let followers = shard.followers.get();
-        (followers < STATS_FOLLOWERS).then(|| {
-            shard.followers.set(followers + 1);
-            Following(shard)
-        })
-    }
-}
-
-impl Drop for Following {
-    fn drop(&mut self) {
-        self.0.followers.set(self.0.followers.get() - 1);
-    }
-}
-
 /// The views that come, each as an event, until the server shuts down. The next is written when the peer
 /// has taken the last, so that a slow one skips views, and nothing is kept for it.
-fn events(following: Following, query: Query) -> Response {
-    let state = (Follower::default(), query);
-    let views = stream::unfold(state, move |(mut follower, mut query)| {
-        let shard = Rc::clone(&following.0);
+fn events(shard: Rc<Shard>, permit: Permit, query: Query) -> Response {
+    let state = (Follower::default(), query, permit);
+    let views = stream::unfold(state, move |(mut follower, mut query, permit)| {
+        let shard = Rc::clone(&shard);
         async move {
             let is_first = follower.is_new();
             let view = follower.next(&shard.view).await;
@@ -174,7 +155,7 @@ fn events(following: Following, query: Query) -> Response {
             let event = if is_first { event.retry(RETRY) } else { event };
             // Seconds in charts are told once, those of skipped views included.
             query.selection.after = newest;
-            Some((event, (follower, query)))
+            Some((event, (follower, query, permit)))
         }
     });
     let vary = HeaderValue::from_static("accept");
