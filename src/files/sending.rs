@@ -215,7 +215,8 @@ impl Served {
         }
     }
 
-    /// Serves one of `variants`, which were looked at at `looked_ns`: again from the start if it is changed before anything is sent, and another if it is not there any more.
+    /// Serves one of `variants`, which were looked at at `looked_ns`: again from the start if it is changed
+    /// before anything is sent, and another if it is not there any more.
     async fn serve(
         &self,
         release: &Release,
