@@ -26,10 +26,11 @@ pub struct Policy {
     pub hide: Vec<Glob>,
     /// What entity tags are made of. Default: [`EntityTags::Mtime`].
     pub entity_tags: EntityTags,
-    /// Values of Cache-Control for the files that a glob matches; the first that does counts.
-    /// Default: none, and so no such field.
+    /// Values of Cache-Control for the files that a glob matches, and for the listings and archives of
+    /// folders; the first that does counts. Default: none, and so no such field of files, `no-cache` of
+    /// listings, and `no-store` of archives.
     pub cache_control: Vec<(Glob, HeaderValue)>,
-    /// Other fields of the responses of files. Default: none.
+    /// Other fields of the responses of files, and of the listings and archives of folders. Default: none.
     pub response_headers: HeaderRules,
     /// Where requests are sent instead, before any file is looked at. Default: none.
     pub redirects: Redirects,
@@ -167,6 +168,12 @@ impl Policy {
     pub fn cache_control(&self, relative: &[u8]) -> Option<&(Glob, HeaderValue)> {
         let mut rules = self.cache_control.iter();
         rules.find(|(glob, _)| glob.matches(relative))
+    }
+
+    /// [`Policy::cache_control`] for the folder at `relative`.
+    pub fn cache_control_of_folder(&self, relative: &[u8]) -> Option<&(Glob, HeaderValue)> {
+        let mut rules = self.cache_control.iter();
+        rules.find(|(glob, _)| glob.matches_folder(relative))
     }
 }
 

@@ -31,6 +31,7 @@ use super::pages;
 use super::path::directory_location;
 use super::policy::Policy;
 use super::refusal::Refusal;
+use super::representation::{own_name, own_value};
 use super::resolve;
 use super::root::{Release, Root};
 use super::sending::Wanted;
@@ -40,7 +41,7 @@ use crate::http::names_type;
 use crate::limits::{ARCHIVE_FOLDERS, ARCHIVES, REQUEST_LINE_BYTES};
 use crate::permits::Permits;
 use crate::ring::Ring;
-use http::header::{ALLOW, LOCATION, VARY};
+use http::header::{ALLOW, CACHE_CONTROL, LOCATION, VARY};
 use http::{HeaderValue, Method, StatusCode};
 use std::ffi::CStr;
 use std::io;
@@ -283,7 +284,7 @@ impl Served {
         let place = Place::new(request.before_rest(), relative);
         let memory = &self.listings;
         let listed = listed::respond(&self.policy, memory, folder, relative, &place, asked).await;
-        listed.map_err(failed)
+        Ok(self.by_rules(relative, listed.map_err(failed)?))
     }
 
     /// Sends what lies in the folder at `relative` as an archive.
@@ -299,7 +300,21 @@ impl Served {
             policy: Rc::clone(&self.policy),
             folders: self.archive_folders.clone(),
         };
-        archive::respond(source, &self.archives, relative, request).await
+        let archive = archive::respond(source, &self.archives, relative, request).await;
+        Ok(self.by_rules(relative, archive?))
+    }
+
+    /// `response` with the fields that rules give to the folder at `relative`, in place of its own.
+    fn by_rules(&self, relative: &CStr, mut response: Response) -> Response {
+        let relative = relative.to_bytes();
+        let headers = &mut response.headers;
+        if let Some((_, value)) = self.policy.cache_control_of_folder(relative) {
+            headers.insert(CACHE_CONTROL, own_value(value));
+        }
+        for rule in self.policy.response_headers.of_folder(relative) {
+            headers.insert(own_name(rule.name()), own_value(rule.value()));
+        }
+        response
     }
 }
 

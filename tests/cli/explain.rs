@@ -11,9 +11,13 @@ use std::process::Command;
 use std::time::{Duration, SystemTime};
 use tempfile::TempDir;
 
-const OPTIONS: [&str; 17] = [
+const OPTIONS: [&str; 21] = [
     "--cache-control",
     "*.css=max-age=60",
+    "--cache-control",
+    "/bare/*=max-age=9",
+    "--response-header",
+    "/bare=X-Bare: yes",
     "--hide",
     "*.key",
     "--media-type",
@@ -182,6 +186,8 @@ fn what_is_explained_is_what_is_served() {
         ),
         ("GET", "/bare/", &["Accept: application/json"], 200, "bare"),
         ("GET", "/bare/?download=tar", &[], 200, "bare, as tar"),
+        ("GET", "/bare/?download=tar", &[], 200, "max-age=9, by /bare/*"),
+        ("HEAD", "/bare/", &[], 200, "x-bare: yes, by /bare"),
         ("GET", "/c.key", &[], 404, "it is hidden by *.key"),
         ("GET", "/.env", &[], 404, "a name begins with a dot"),
         (
