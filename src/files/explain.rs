@@ -91,7 +91,7 @@ impl Files {
             "coding",
             match (variant.coding, variants.is_negotiated()) {
                 (Some(coding), _) if variant.is_made => format!(
-                    "{}, by Accept-Encoding; made of the file if that makes it smaller",
+                    "{}, by Accept-Encoding; made of the file, if that is done in time and makes it smaller",
                     coding.name()
                 ),
                 (Some(coding), _) => format!("{}, by Accept-Encoding", coding.name()),
@@ -112,8 +112,8 @@ impl Files {
         let now = served.message_time();
         points.push((
             "memory",
-            match served.remembering(request.method(), &variant.version, now) {
-                Ok(_) if variant.is_made => {
+            match served.remembering(request.method(), variant, now) {
+                Ok(Remembering::Made) => {
                     let room_bytes = served.cache.room(variants.relative());
                     format!(
                         "a core remembers what is made of it, if that has at most {room_bytes} bytes; \

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::CString;
+use std::time::Duration;
 
 use http::HeaderValue;
 
@@ -12,7 +13,7 @@ use super::header_rules::HeaderRules;
 use super::media;
 use super::redirects::Redirects;
 use crate::http::ContentCoding;
-use crate::limits::FILE_CACHE_BYTES;
+use crate::limits::{COMPRESSION_WAIT, FILE_CACHE_BYTES};
 
 /// The options of a folder being served.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +49,10 @@ pub struct Policy {
     /// would hold the core is lowered ([`FILE_BROTLI_LEVEL`](crate::limits::FILE_BROTLI_LEVEL)), and what finds no
     /// room in [`Policy::cache_bytes`] is sent as it is. Default: none.
     pub compress: Vec<(ContentCoding, u8)>,
+    /// How long a request waits for a file that is compressed for it, before it gets the file as it is; it
+    /// waits up to 100 ms longer, the coarseness of the ring's deadlines, or not at all with 0. One that
+    /// refuses the file as it is (`identity;q=0`) waits to the end. Default: [`COMPRESSION_WAIT`].
+    pub compression_wait: Duration,
     /// Names of what a folder serves when it is asked for itself: the first that is there counts.
     /// Default: `index.html`.
     pub index: Vec<CString>,
@@ -121,6 +126,7 @@ impl Default for Policy {
                 ContentCoding::Gzip,
             ],
             compress: Vec::new(),
+            compression_wait: COMPRESSION_WAIT,
             index: vec![c"index.html".to_owned()],
             clean_urls: false,
             fallback: None,

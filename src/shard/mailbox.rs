@@ -16,8 +16,7 @@ use crate::flag::Flag;
 use crate::http::CloseReason;
 use crate::latest::Latest;
 use crate::limits::{
-    ARCHIVE_FOLDERS, DRAIN_GRACE, END_GRACE, Limits, RESERVED_CONNECTIONS, STATS_CONNECTIONS,
-    STATS_FOLLOWERS,
+    DRAIN_GRACE, END_GRACE, Limits, RESERVED_CONNECTIONS, STATS_CONNECTIONS, STATS_FOLLOWERS,
 };
 use crate::log::{self, Log};
 use crate::permits::Permits;
@@ -106,7 +105,6 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
         accepting: Cell::new(0),
         tasks: super::Tasks::default(),
         files: OnceCell::new(),
-        archive_folders: Permits::new(ARCHIVE_FOLDERS),
         life: RefCell::default(),
         closings: Cell::new(0),
         ending: Cell::new(false),
@@ -353,8 +351,8 @@ impl Mailbox {
         if let Some(queue) = self.accept_queue() {
             recorder.accept_queue(queue);
         }
-        if let Some(cache) = self.shard.files.get() {
-            recorder.file_cache(cache.figures());
+        if let Some(files) = self.shard.files.get() {
+            recorder.file_cache(files.cache.figures());
         }
         (self.ticked_ns, self.waited_ns) = (now_ns, waited_ns);
         let snapshot = match self.spare.take() {
