@@ -180,6 +180,10 @@ pub const CONNECTIONS: usize = 1 << 20;
 /// connections: this many, and as many again per shard.
 pub const RESERVED_DESCRIPTORS: usize = 64;
 
+/// Most files whose close waits for the next turn of a core's ring. Beyond it: they are closed at once, by
+/// a system call each. Cost: a descriptor each until then.
+pub const QUEUED_CLOSES: usize = 16;
+
 /// Connections that may wait to be accepted on each listening socket. The kernel caps it at
 /// `net.core.somaxconn` (4096 since Linux 5.4).
 pub const ACCEPT_BACKLOG: i32 = 4096;
@@ -497,7 +501,7 @@ const _: () = assert!(RECONNECT_PAUSE.as_nanos() < RECONNECT_PAUSE_MAX.as_nanos(
 const _: () = assert!(NAME_BYTES < PATH_BYTES);
 const _: () = assert!(REDIRECT_BYTES < REQUEST_LINE_BYTES);
 const _: () = assert!(LISTING_SLICE_ENTRIES < LISTING_ENTRIES);
-const _: () = assert!(OPEN_FILES < RESERVED_DESCRIPTORS);
+const _: () = assert!(OPEN_FILES + QUEUED_CLOSES < RESERVED_DESCRIPTORS);
 const _: () = assert!(ARCHIVE_DEPTH <= ARCHIVE_FOLDERS && ARCHIVES <= ARCHIVE_FOLDERS);
 const _: () =
     assert!(INLINE_BODY_BYTES <= CACHED_FILE_BYTES && FILE_SAMPLE_BYTES < INLINE_BODY_BYTES);

@@ -37,6 +37,14 @@ use std::sync::mpsc::{Receiver, Sender, TryRecvError};
 /// Makes the application of a core.
 pub(crate) type Factory = Arc<dyn Fn(&Shard) -> App + Send + Sync>;
 
+/// Connections that a shard may have at once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Credit {
+    pub(crate) plain: usize,
+    /// Where the app serves files, of which each connection may have one open.
+    pub(crate) with_files: usize,
+}
+
 /// What a shard is made from.
 pub(crate) struct Setup {
     pub(crate) index: usize,
@@ -47,6 +55,7 @@ pub(crate) struct Setup {
     pub(crate) stats_socket: Option<Arc<OwnedFd>>,
     pub(crate) options: RingOptions,
     pub(crate) limits: Limits,
+    pub(crate) credit: Credit,
     pub(crate) server_header: Option<HeaderValue>,
     pub(crate) files: Policy,
     pub(crate) access: StatsAccess,
@@ -168,6 +177,7 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
         waited_ns: shard.ring.waited_ns(),
         ticked_ns: shard.ring.now_ns(),
         spare: None,
+        credit: setup.credit,
         sockets: setup.sockets,
         stats_socket: setup.stats_socket,
         orders: setup.orders,
@@ -217,6 +227,7 @@ struct Mailbox {
     waited_ns: u64,
     ticked_ns: u64,
     spare: Option<Snapshot>,
+    credit: Credit,
     sockets: Vec<Arc<OwnedFd>>,
     stats_socket: Option<Arc<OwnedFd>>,
 }
@@ -302,8 +313,12 @@ impl Mailbox {
 
     fn serve(&self) {
         log::shard_serves(self.shard.index, self.shard.cpu);
+        let connections = match self.shard.files.get() {
+            Some(_) => self.credit.with_files,
+            None => self.credit.plain,
+        };
         // The listening sockets share what the shard may have.
-        let credit = self.shard.service.limits().connections / self.sockets.len().max(1);
+        let credit = connections / self.sockets.len().max(1);
         for socket in &self.sockets {
             self.accept(socket, Door::Service, credit);
         }

@@ -49,7 +49,7 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 pub use self::leaving::Leaving;
-pub(crate) use self::mailbox::{Factory, Setup, run};
+pub(crate) use self::mailbox::{Credit, Factory, Setup, run};
 pub(crate) use self::messages::{Order, Post, Report};
 pub(crate) use self::time::next_tick_ns;
 
