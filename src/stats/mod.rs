@@ -177,6 +177,7 @@ mod series;
 mod snapshot;
 mod status;
 mod surroundings;
+mod taking;
 mod text;
 mod totals;
 mod view;
