@@ -120,7 +120,7 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
         info: setup.info,
         view: Latest::new(setup.view),
         fresh: RefCell::default(),
-        written: RefCell::default(),
+        written: stats::Written::default(),
         followers: Permits::new(STATS_FOLLOWERS),
         reports: setup.reports,
         core: Core::new(
@@ -284,6 +284,7 @@ impl Mailbox {
             }
             Order::View { view, spare } => {
                 self.shard.view.publish(view);
+                self.shard.written.forget(&self.shard);
                 self.spare = spare.or(self.spare.take());
             }
             Order::Fresh { token, view } => stats::deliver(&self.shard, token, view),

@@ -3,26 +3,30 @@
 
 use super::Shard;
 use super::messages::Report;
-use crate::app::{Answer, IntoResponse, Response, Sse, SseEvent};
+use crate::app::{Answer, Body, BodyError, BodySource, IntoResponse, Response, Sse};
 use crate::config::StatsAccess;
 use crate::http::{RequestHead, preferred_type};
 use crate::latest::Follower;
-use crate::limits::FRESH_TIMEOUT;
+use crate::limits::{FRESH_TIMEOUT, STATS_KEPT, STATS_KEPT_BYTES};
 use crate::permits::Permit;
 use crate::ring::Deadline;
 use crate::stats::{Format, Selection, View, Window, Writing};
+use crate::turns::Turns;
 use bytes::Bytes;
 use futures_lite::future::yield_now;
 use futures_lite::stream;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY};
 use http::{HeaderValue, StatusCode};
+use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
+use std::vec::IntoIter;
 
 /// Where scrapers look for the statistics.
 const METRICS: &[u8] = super::reserved::METRICS.as_bytes();
@@ -47,22 +51,32 @@ const KEPT: Duration = Duration::from_millis(100);
 /// How long who follows the views waits before it comes again after a break.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Answers that are kept. Beyond it: the oldest goes. Cost: what they are long, some 10 KiB each, and 50 KiB
-/// where it is the page.
-const KEPT_ANSWERS: usize = 8;
+/// How long a core writes before it lets others run. The last piece of work may be begun just before that, and
+/// takes some 100 µs at most ([`Writing::write_next`]).
+const SLICE: Duration = Duration::from_micros(50);
 
-/// Answers that were written a moment ago.
+/// The answers of a core: those that were written a moment ago, and whose turn it is to write. One at a time
+/// does, so that a turn of the core's loop has one slice of it in it, however many ask.
 #[derive(Debug, Default)]
-pub(super) struct Written(VecDeque<Kept>);
+pub(super) struct Written {
+    kept: RefCell<VecDeque<Kept>>,
+    turns: Turns,
+}
 
 #[derive(Debug)]
 struct Kept {
     at_ns: u64,
-    /// The view that it was written from, which as long as it is kept is no other.
-    view: Arc<View>,
+    /// When the view was merged that it was written from.
+    merged_at_ns: u64,
     query: Query,
-    body: Bytes,
+    pieces: Pieces,
 }
+
+/// What was written: one piece behind the other.
+type Pieces = Rc<[Bytes]>;
+
+/// The content that they are.
+struct Content(IntoIter<Bytes>);
 
 /// The requests that wait for fresh statistics, by a token that is never used again: what comes
 /// late for one that gave up is nothing to another.
@@ -120,9 +134,9 @@ pub(super) fn answer(shard: &Rc<Shard>, head: &RequestHead) -> Answer {
         });
     }
     if !query.fresh
-        && let Some(body) = shard.written.borrow_mut().find(shard, &query)
+        && let Some(pieces) = shard.written.find(shard, &query, &shard.view.get())
     {
-        return Answer::ready(response(&query, body));
+        return Answer::ready(response(&query, &pieces));
     }
     let shard = Rc::clone(shard);
     Answer::pending(async move {
@@ -131,66 +145,79 @@ pub(super) fn answer(shard: &Rc<Shard>, head: &RequestHead) -> Answer {
         } else {
             shard.view.get()
         };
-        let body = write(&shard, &query, view).await;
-        response(&query, body)
+        let pieces = write(&shard, &query, &view).await;
+        response(&query, &pieces)
     })
 }
 
 /// The views that come, each as an event, until the server shuts down. The next is written when the peer
 /// has taken the last, so that a slow one skips views, and nothing is kept for it.
 fn events(shard: Rc<Shard>, permit: Permit, query: Query) -> Response {
-    let state = (Follower::default(), query, permit);
-    let views = stream::unfold(state, move |(mut follower, mut query, permit)| {
-        let shard = Rc::clone(&shard);
-        async move {
-            let is_first = follower.is_new();
-            let view = follower.next(&shard.view).await;
-            let newest = view.newest_second();
-            let kept = shard.written.borrow_mut().find(&shard, &query);
-            let body = match kept {
-                Some(body) => body,
-                None => write(&shard, &query, view).await,
-            };
-            let event = SseEvent::data(String::from_utf8_lossy(&body));
-            let event = if is_first { event.retry(RETRY) } else { event };
-            // Seconds in charts are told once, those of skipped views included.
-            query.selection.after = newest;
-            Some((event, (follower, query, permit)))
-        }
-    });
+    let state = (Follower::default(), query, Vec::new().into_iter(), permit);
+    let pieces = stream::unfold(
+        state,
+        move |(mut follower, mut query, mut event, permit)| {
+            let shard = Rc::clone(&shard);
+            async move {
+                if let Some(piece) = event.next() {
+                    return Some((piece, (follower, query, event, permit)));
+                }
+                let is_first = follower.is_new();
+                let view = follower.next(&shard.view).await;
+                let pieces = write(&shard, &query, &view).await;
+                event = pieces.to_vec().into_iter();
+                // Seconds in charts are told once, those of skipped views included.
+                query.selection.after = view.newest_second();
+                let next = match is_first {
+                    true => Bytes::from(format!("retry: {}\n", RETRY.as_millis())),
+                    false => event.next().unwrap_or_default(),
+                };
+                Some((next, (follower, query, event, permit)))
+            }
+        },
+    );
     let vary = HeaderValue::from_static("accept");
-    Sse::new(views).into_response().with_header(VARY, vary)
+    Sse::written(pieces).into_response().with_header(VARY, vary)
 }
 
-/// Writes `view`, and lets others run between the pieces.
-async fn write(shard: &Shard, query: &Query, view: Arc<View>) -> Bytes {
-    let at_ns = shard.ring().clock_ns();
-    let mut writing = Writing::new(query.format, &view, &query.selection, &shard.info, at_ns);
-    while writing.write_next() {
-        yield_now().await;
+/// Writes `view` when it is its turn, and lets others run in between. If another has written the same
+/// meanwhile, it is that.
+async fn write(shard: &Shard, query: &Query, view: &View) -> Pieces {
+    let _turn = shard.written.turns.take().await;
+    if !query.fresh
+        && let Some(pieces) = shard.written.find(shard, query, view)
+    {
+        return pieces;
     }
-    let body = Bytes::from(writing.finish());
+    let at_ns = shard.ring().clock_ns();
+    let mut writing = Writing::new(query.format, view, &query.selection, &shard.info, at_ns);
+    let mut slice_ns = at_ns;
+    while writing.write_next() {
+        if shard.ring().clock_ns() - slice_ns >= SLICE.as_nanos() as u64 {
+            yield_now().await;
+            slice_ns = shard.ring().clock_ns();
+        }
+    }
+    let pieces: Pieces = writing.finish().into();
     // Whoever wants fresh figures gets no one else's.
     if !query.fresh {
-        let kept = &mut shard.written.borrow_mut().0;
-        kept.truncate(KEPT_ANSWERS - 1);
-        kept.push_front(Kept {
+        shard.written.keep(Kept {
             at_ns,
-            view,
+            merged_at_ns: view.merged_at_ns,
             query: query.clone(),
-            body: body.clone(),
+            pieces: Rc::clone(&pieces),
         });
     }
-    body
+    pieces
 }
 
-fn response(query: &Query, body: Bytes) -> Response {
+fn response(query: &Query, pieces: &Pieces) -> Response {
     let media_type = HeaderValue::from_static(query.format.media_type());
     let response = Response::new(StatusCode::OK)
         .with_header(CONTENT_TYPE, media_type)
         .with_header(CACHE_CONTROL, HeaderValue::from_static("no-store"))
         .with_header(VARY, HeaderValue::from_static("accept"))
-        .with_body(body);
+        .with_body(content(pieces));
     match query.format.policy() {
         Some(policy) => {
             let policy = HeaderValue::from_static(policy);
@@ -200,16 +227,60 @@ fn response(query: &Query, body: Bytes) -> Response {
     }
 }
 
+fn content(pieces: &Pieces) -> Body {
+    match &pieces[..] {
+        [one] => Body::Bytes(one.clone()),
+        many => {
+            let length = many.iter().map(|piece| piece.len() as u64).sum();
+            Body::stream(Content(many.to_vec().into_iter()), Some(length))
+        }
+    }
+}
+
+impl BodySource for Content {
+    fn poll_data(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, BodyError>>> {
+        Poll::Ready(self.0.next().map(Ok))
+    }
+}
+
 impl Written {
-    /// The answer to the same question, if it is not too old.
-    fn find(&mut self, shard: &Shard, query: &Query) -> Option<Bytes> {
+    /// The answer to the same question, from the same view, if it is not too old.
+    fn find(&self, shard: &Shard, query: &Query, view: &View) -> Option<Pieces> {
+        self.forget(shard);
+        let kept = self.kept.borrow();
+        let same = |kept: &&Kept| kept.merged_at_ns == view.merged_at_ns && kept.query == *query;
+        kept.iter().find(same).map(|kept| Rc::clone(&kept.pieces))
+    }
+
+    /// Keeps an answer, and as many of those before it as there is room for.
+    fn keep(&self, new: Kept) {
+        let mut kept = self.kept.borrow_mut();
+        kept.push_front(new);
+        let mut bytes = 0;
+        let fits = |kept: &&Kept| {
+            bytes += kept.bytes();
+            bytes <= STATS_KEPT_BYTES
+        };
+        let fit = kept.iter().take(STATS_KEPT).take_while(fits).count();
+        kept.truncate(fit);
+    }
+
+    /// Forgets what is too old.
+    pub(super) fn forget(&self, shard: &Shard) {
         let now_ns = shard.ring().now_ns();
         let kept_ns = KEPT.as_nanos() as u64;
-        self.0
+        self.kept
+            .borrow_mut()
             .retain(|kept| now_ns.saturating_sub(kept.at_ns) < kept_ns);
-        let view = shard.view.get();
-        let same = |kept: &&Kept| kept.query == *query && Arc::ptr_eq(&kept.view, &view);
-        self.0.iter().find(same).map(|kept| kept.body.clone())
+    }
+}
+
+impl Kept {
+    fn bytes(&self) -> usize {
+        self.pieces.iter().map(Bytes::len).sum()
     }
 }
 

@@ -53,7 +53,7 @@ fn written(format: Format, selection: &Selection) -> Vec<u8> {
     let (view, server) = (view(), server());
     let mut writing = Writing::new(format, &view, selection, &server, 3 * SECOND);
     while writing.write_next() {}
-    writing.finish()
+    writing.finish().concat()
 }
 
 fn text(format: Format, selection: &Selection) -> String {
