@@ -123,12 +123,17 @@ impl Encoder for Messages {
 fn native(histogram: &mut Message, distribution: &Distribution) {
     let mut zeros = 0;
     let mut buckets: Vec<(i32, u64)> = Vec::new();
+    // That of the last, and where it ends: most of ours lie in the same as the one before.
+    let (mut index, mut end_ns) = (0, 0.0);
     for (highest_ns, count) in distribution.buckets() {
         if highest_ns == 0 {
             zeros = count;
             continue;
         }
-        let index = native_index(highest_ns);
+        if highest_ns as f64 > end_ns {
+            index = native_index(highest_ns);
+            end_ns = 1e9 * (f64::from(index) / f64::from(1 << SCHEMA)).exp2();
+        }
         match buckets.last_mut() {
             Some((last, sum)) if *last == index => *sum += count,
             _ => buckets.push((index, count)),
