@@ -1,32 +1,32 @@
 //! The `/stats` resource of a shard: answered from its own copy of the merged statistics, so that
 //! reading them waits for no other core, unless fresh ones are asked for.
 
+mod written;
+
+pub(super) use self::written::Written;
+
+use self::written::{Pieces, content, write};
 use super::Shard;
 use super::messages::Report;
-use crate::app::{Answer, Body, BodyError, BodySource, IntoResponse, Response, Sse};
+use crate::app::{Answer, IntoResponse, Response, Sse};
 use crate::config::StatsAccess;
 use crate::http::{RequestHead, preferred_type};
 use crate::latest::Follower;
-use crate::limits::{FRESH_TIMEOUT, STATS_KEPT, STATS_KEPT_BYTES};
+use crate::limits::FRESH_TIMEOUT;
 use crate::permits::Permit;
 use crate::ring::Deadline;
-use crate::stats::{Format, Selection, View, Window, Writing};
-use crate::turns::Turns;
+use crate::stats::{Format, Selection, View, Window};
 use bytes::Bytes;
-use futures_lite::future::yield_now;
 use futures_lite::stream;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY};
 use http::{HeaderValue, StatusCode};
-use std::cell::RefCell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Poll, Waker};
 use std::time::Duration;
-use std::vec::IntoIter;
 
 /// Where scrapers look for the statistics.
 const METRICS: &[u8] = super::reserved::METRICS.as_bytes();
@@ -44,39 +44,8 @@ const OFFERS: [&[&str]; Format::ALL.len()] = [
     &["text/html"],
 ];
 
-/// How long an answer is given again to whoever asks for the same: many scrapers cost little more than
-/// one, and what an answer says of ages is at most so old.
-const KEPT: Duration = Duration::from_millis(100);
-
 /// How long who follows the views waits before it comes again after a break.
 const RETRY: Duration = Duration::from_secs(1);
-
-/// How long a core writes before it lets others run. The last piece of work may be begun just before that, and
-/// takes some 100 µs at most ([`Writing::write_next`]).
-const SLICE: Duration = Duration::from_micros(50);
-
-/// The answers of a core: those that were written a moment ago, and whose turn it is to write. One at a time
-/// does, so that a turn of the core's loop has one slice of it in it, however many ask.
-#[derive(Debug, Default)]
-pub(super) struct Written {
-    kept: RefCell<VecDeque<Kept>>,
-    turns: Turns,
-}
-
-#[derive(Debug)]
-struct Kept {
-    at_ns: u64,
-    /// When the view was merged that it was written from.
-    merged_at_ns: u64,
-    query: Query,
-    pieces: Pieces,
-}
-
-/// What was written: one piece behind the other.
-type Pieces = Rc<[Bytes]>;
-
-/// The content that they are.
-struct Content(IntoIter<Bytes>);
 
 /// The requests that wait for fresh statistics, by a token that is never used again: what comes
 /// late for one that gave up is nothing to another.
@@ -180,37 +149,6 @@ fn events(shard: Rc<Shard>, permit: Permit, query: Query) -> Response {
     Sse::written(pieces).into_response().with_header(VARY, vary)
 }
 
-/// Writes `view` when it is its turn, and lets others run in between. If another has written the same
-/// meanwhile, it is that.
-async fn write(shard: &Shard, query: &Query, view: &View) -> Pieces {
-    let _turn = shard.written.turns.take().await;
-    if !query.fresh
-        && let Some(pieces) = shard.written.find(shard, query, view)
-    {
-        return pieces;
-    }
-    let at_ns = shard.ring().clock_ns();
-    let mut writing = Writing::new(query.format, view, &query.selection, &shard.info, at_ns);
-    let mut slice_ns = at_ns;
-    while writing.write_next() {
-        if shard.ring().clock_ns() - slice_ns >= SLICE.as_nanos() as u64 {
-            yield_now().await;
-            slice_ns = shard.ring().clock_ns();
-        }
-    }
-    let pieces: Pieces = writing.finish().into();
-    // Whoever wants fresh figures gets no one else's.
-    if !query.fresh {
-        shard.written.keep(Kept {
-            at_ns,
-            merged_at_ns: view.merged_at_ns,
-            query: query.clone(),
-            pieces: Rc::clone(&pieces),
-        });
-    }
-    pieces
-}
-
 fn response(query: &Query, pieces: &Pieces) -> Response {
     let media_type = HeaderValue::from_static(query.format.media_type());
     let response = Response::new(StatusCode::OK)
@@ -224,63 +162,6 @@ fn response(query: &Query, pieces: &Pieces) -> Response {
             response.with_header(CONTENT_SECURITY_POLICY, policy)
         }
         None => response,
-    }
-}
-
-fn content(pieces: &Pieces) -> Body {
-    match &pieces[..] {
-        [one] => Body::Bytes(one.clone()),
-        many => {
-            let length = many.iter().map(|piece| piece.len() as u64).sum();
-            Body::stream(Content(many.to_vec().into_iter()), Some(length))
-        }
-    }
-}
-
-impl BodySource for Content {
-    fn poll_data(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Bytes, BodyError>>> {
-        Poll::Ready(self.0.next().map(Ok))
-    }
-}
-
-impl Written {
-    /// The answer to the same question, from the same view, if it is not too old.
-    fn find(&self, shard: &Shard, query: &Query, view: &View) -> Option<Pieces> {
-        self.forget(shard);
-        let kept = self.kept.borrow();
-        let same = |kept: &&Kept| kept.merged_at_ns == view.merged_at_ns && kept.query == *query;
-        kept.iter().find(same).map(|kept| Rc::clone(&kept.pieces))
-    }
-
-    /// Keeps an answer, and as many of those before it as there is room for.
-    fn keep(&self, new: Kept) {
-        let mut kept = self.kept.borrow_mut();
-        kept.push_front(new);
-        let mut bytes = 0;
-        let fits = |kept: &&Kept| {
-            bytes += kept.bytes();
-            bytes <= STATS_KEPT_BYTES
-        };
-        let fit = kept.iter().take(STATS_KEPT).take_while(fits).count();
-        kept.truncate(fit);
-    }
-
-    /// Forgets what is too old.
-    pub(super) fn forget(&self, shard: &Shard) {
-        let now_ns = shard.ring().now_ns();
-        let kept_ns = KEPT.as_nanos() as u64;
-        self.kept
-            .borrow_mut()
-            .retain(|kept| now_ns.saturating_sub(kept.at_ns) < kept_ns);
-    }
-}
-
-impl Kept {
-    fn bytes(&self) -> usize {
-        self.pieces.iter().map(Bytes::len).sum()
     }
 }
 
