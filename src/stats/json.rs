@@ -12,10 +12,11 @@ pub(super) use self::sink::{Kind, Sink, Text, Values};
 
 use self::members::{
     Bytes, ConnectionCounts, Core, Imbalance, Kernel, Log, Process, Requests, Ring, Route, Server,
-    Stall, Status, WindowTold, stages,
+    Stall, Status, WindowTold, stages, summary,
 };
 use super::charts::{SecondTold, WindowChart};
-use super::series::Whose;
+use super::distribution::LatencySummary;
+use super::series::{KINDS, WHOLE, Whose};
 use super::view::{View, Window};
 use std::collections::BTreeMap;
 
@@ -116,6 +117,8 @@ pub(super) struct Json<'a> {
     /// The series of each route and method that is selected, in the order in which they were met, those beyond
     /// the bound last.
     rows: Vec<Vec<usize>>,
+    /// Of the next of them, the whole first.
+    summaries: Vec<LatencySummary>,
     cores: Vec<Core>,
 }
 
@@ -155,6 +158,7 @@ impl<'a> Json<'a> {
             part: Part::Rows,
             told: 0,
             rows: Vec::new(),
+            summaries: Vec::new(),
             cores: Vec::new(),
         }
     }
@@ -187,10 +191,15 @@ impl<'a> Json<'a> {
             }
             Part::Routes => match self.rows.get(self.told) {
                 Some(row) => {
-                    self.told += 1;
-                    let has_stages = self.selection.filter.is_some();
-                    if let Some(route) = Route::new(view, window, row, has_stages) {
-                        sink.item(&route);
+                    // Of one kind at a time: each is a sum of several.
+                    let kind = self.summaries.len();
+                    self.summaries.push(summary(view, window, row, kind));
+                    let is_whole = kind == WHOLE && self.selection.filter.is_none();
+                    if is_whole || kind + 1 == KINDS {
+                        let route = Route::new(view, window, row, &self.summaries);
+                        route.into_iter().for_each(|route| sink.item(&route));
+                        self.summaries.clear();
+                        self.told += 1;
                     }
                 }
                 None => self.close(sink, Part::Middle),

@@ -57,7 +57,7 @@ fn app(shard: &Shard, folder: &str) -> App {
     let ring = shard.ring().clone();
     (0..ROUTES)
         .fold(site::app(folder), |app, route| {
-            app.get(format!("/route-{route}/{{status}}"), answer)
+            app.get(&format!("/route-{route}/{{status}}"), answer)
         })
         .get("/content/{bytes}", content)
         .get("/watch/{milliseconds}", watch)

@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use serde::{Serialize, Serializer};
 
-use super::super::distribution::{Distribution, LatencySummary};
+use super::super::distribution::LatencySummary;
 use super::super::rfc3339::rfc3339;
-use super::super::series::{CLASSES, KINDS, STAGES, WHOLE};
+use super::super::series::{CLASSES, STAGES, WHOLE};
 use super::super::snapshot::{FileCache, ReceiveBuffers};
 use super::super::status::StatusCounts;
 use super::super::surroundings::Surroundings;
@@ -217,44 +217,52 @@ impl<'a> Status<'a> {
 }
 
 impl<'a> Route<'a> {
-    /// The route of these series of `window`, with its stages if they are told; `None` if none had a request.
+    /// The route of these series of `window`, with the summaries of the whole and of the stages that are told;
+    /// `None` if none of them had a request.
     pub(super) fn new(
         view: &'a View,
         window: Window,
         series: &[usize],
-        has_stages: bool,
+        summaries: &[LatencySummary],
     ) -> Option<Route<'a>> {
+        let [latency, stages @ ..] = summaries else {
+            return None;
+        };
+        let name = view.series_name(*series.first()?);
         let mut status = CLASSES.map(|class| (class, 0));
-        let mut named = None;
-        let told = if has_stages { KINDS } else { WHOLE + 1 };
-        let mut sums: Vec<Cow<'_, Distribution>> = Vec::new();
         for number in series {
             let (name, kinds) = view.nth_series(window, *number);
-            let count = kinds[WHOLE].count();
-            if count == 0 {
-                continue;
-            }
-            for (class, sum) in &mut status {
-                *sum += if *class == name.class { count } else { 0 };
-            }
-            match named.replace(name) {
-                None => sums.extend(kinds.into_iter().take(told).map(Cow::Borrowed)),
-                Some(_) => sums
-                    .iter_mut()
-                    .zip(kinds)
-                    .for_each(|(sum, kind)| sum.to_mut().add(kind)),
-            }
+            let class = status.iter_mut().find(|(class, _)| *class == name.class);
+            class
+                .into_iter()
+                .for_each(|(_, count)| *count += kinds[WHOLE].count());
         }
-        let mut summaries = sums.iter().map(|sum| sum.summary());
-        let name = named?;
-        Some(Route {
+        let stages = || STAGES.into_iter().zip(stages.iter().copied());
+        (latency.count > 0).then(|| Route {
             route: &name.route,
             method: name.method,
             status: Named(status.to_vec()),
-            latency: summaries.next().unwrap_or_default(),
-            stages: has_stages.then(|| Named(STAGES.into_iter().zip(summaries).collect())),
+            latency: *latency,
+            stages: (summaries.len() > 1).then(|| Named(stages().collect())),
         })
     }
+}
+
+/// Of the latencies of one kind of all these series of `window`.
+pub(super) fn summary(
+    view: &View,
+    window: Window,
+    series: &[usize],
+    kind: usize,
+) -> LatencySummary {
+    let latencies = |number: &usize| view.nth_series(window, *number).1[kind];
+    let mut filled = series.iter().map(latencies).filter(|one| one.count() > 0);
+    let Some(first) = filled.next() else {
+        return LatencySummary::default();
+    };
+    let mut sum = Cow::Borrowed(first);
+    filled.for_each(|other| sum.to_mut().add(other));
+    sum.summary()
 }
 
 impl ConnectionCounts {
