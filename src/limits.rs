@@ -319,6 +319,14 @@ pub const STATS_CONNECTIONS: usize = 64;
 /// once a second.
 pub const STATS_FOLLOWERS: usize = 64;
 
+/// Most answers to requests for statistics that a core keeps for a moment, to give them again. Beyond it: the
+/// oldest goes. Cost: see [`STATS_KEPT_BYTES`].
+pub const STATS_KEPT: usize = 64;
+
+/// Most bytes of all of these. Beyond it: the oldest go, and one that is longer is not kept. Cost: so much memory
+/// for each core that is asked.
+pub const STATS_KEPT_BYTES: usize = 2 << 20;
+
 /// Shortest time for which tasks hold a core that counts as a stall.
 pub const STALL: Duration = Duration::from_millis(100);
 

@@ -129,7 +129,7 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
         info: setup.info,
         view: Latest::new(setup.view),
         fresh: RefCell::default(),
-        written: RefCell::default(),
+        written: stats::Written::default(),
         followers: Permits::new(STATS_FOLLOWERS),
         reports: setup.reports,
         core: Core::new(
@@ -246,7 +246,7 @@ impl Mailbox {
             if self.shard.drained.is_raised() {
                 self.end().await;
                 // The last word: what the connections did until their end.
-                self.report(None);
+                self.report(None).await;
                 return;
             }
             // An eventfd that belongs to us alone cannot fail; if it did, the tick looks as well.
@@ -260,7 +260,7 @@ impl Mailbox {
             .await;
             if self.tick.has_passed() {
                 self.arm_tick();
-                self.report(None);
+                self.report(None).await;
                 self.shard.service.log.tick(self.shard.ring.now_ns());
             }
         }
@@ -291,10 +291,11 @@ impl Mailbox {
                 // Connections that were woken before this order came count their requests first:
                 // who has read a response finds its request in fresh statistics.
                 yield_now().await;
-                self.report(Some(round));
+                self.report(Some(round)).await;
             }
             Order::View { view, spare } => {
                 self.shard.view.publish(view);
+                self.shard.written.forget(&self.shard);
                 self.spare = spare.or(self.spare.take());
             }
             Order::Fresh { token, view } => stats::deliver(&self.shard, token, view),
@@ -352,8 +353,24 @@ impl Mailbox {
         Some(sum)
     }
 
-    /// Sends a snapshot.
-    fn report(&mut self, round: Option<u64>) {
+    /// Sends a snapshot. Where there is much in it, others run in between.
+    async fn report(&mut self, round: Option<u64>) {
+        self.begin_snapshot();
+        let snapshot = loop {
+            let next = self.shard.recorder().next_of_snapshot();
+            match next {
+                Some(snapshot) => break snapshot,
+                None => yield_now().await,
+            }
+        };
+        // Without a supervisor there is nobody to tell.
+        let _ = self
+            .shard
+            .reports
+            .send(Report::Snapshot { snapshot, round });
+    }
+
+    fn begin_snapshot(&mut self) {
         let now_ns = self.shard.ring.clock_ns();
         let waited_ns = self.shard.ring.waited_ns();
         let waited = waited_ns - self.waited_ns;
@@ -372,18 +389,7 @@ impl Mailbox {
             recorder.file_cache(cache.figures());
         }
         (self.ticked_ns, self.waited_ns) = (now_ns, waited_ns);
-        let snapshot = match self.spare.take() {
-            Some(mut spare) => {
-                recorder.snapshot_into(&mut spare, now_ns);
-                spare
-            }
-            None => recorder.snapshot(now_ns),
-        };
-        // Without a supervisor there is nobody to tell.
-        let _ = self
-            .shard
-            .reports
-            .send(Report::Snapshot { snapshot, round });
+        recorder.begin_snapshot(self.spare.take(), now_ns);
     }
 }
 

@@ -90,7 +90,7 @@ pub struct Shard {
     info: ServerInfo,
     view: Latest<Arc<View>>,
     fresh: RefCell<stats::Waiting>,
-    written: RefCell<stats::Written>,
+    written: stats::Written,
     /// Of the peers that follow its statistics.
     followers: Permits,
     reports: Sender<Report>,
