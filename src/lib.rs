@@ -87,6 +87,7 @@ pub mod server;
 pub mod shard;
 pub mod stats;
 pub mod testing;
+mod turns;
 #[cfg(feature = "websocket")]
 pub mod ws;
 

@@ -180,6 +180,10 @@ pub const CONNECTIONS: usize = 1 << 20;
 /// connections: this many, and as many again per shard.
 pub const RESERVED_DESCRIPTORS: usize = 64;
 
+/// Most files whose close waits for the next turn of a core's ring. Beyond it: they are closed at once, by
+/// a system call each. Cost: a descriptor each until then.
+pub const QUEUED_CLOSES: usize = 16;
+
 /// Connections that may wait to be accepted on each listening socket. The kernel caps it at
 /// `net.core.somaxconn` (4096 since Linux 5.4).
 pub const ACCEPT_BACKLOG: i32 = 4096;
@@ -314,6 +318,14 @@ pub const STATS_CONNECTIONS: usize = 64;
 /// Most peers that follow a core's statistics as events. Beyond it: 503. Cost: some 10 KiB each, written
 /// once a second.
 pub const STATS_FOLLOWERS: usize = 64;
+
+/// Most answers to requests for statistics that a core keeps for a moment, to give them again. Beyond it: the
+/// oldest goes. Cost: see [`STATS_KEPT_BYTES`].
+pub const STATS_KEPT: usize = 64;
+
+/// Most bytes of all of these. Beyond it: the oldest go, and one that is longer is not kept. Cost: so much memory
+/// for each core that is asked.
+pub const STATS_KEPT_BYTES: usize = 2 << 20;
 
 /// Shortest time for which tasks hold a core that counts as a stall.
 pub const STALL: Duration = Duration::from_millis(100);
@@ -503,7 +515,7 @@ const _: () = assert!(RECONNECT_PAUSE.as_nanos() < RECONNECT_PAUSE_MAX.as_nanos(
 const _: () = assert!(NAME_BYTES < PATH_BYTES);
 const _: () = assert!(REDIRECT_BYTES < REQUEST_LINE_BYTES);
 const _: () = assert!(LISTING_SLICE_ENTRIES < LISTING_ENTRIES);
-const _: () = assert!(OPEN_FILES < RESERVED_DESCRIPTORS);
+const _: () = assert!(OPEN_FILES + QUEUED_CLOSES < RESERVED_DESCRIPTORS);
 const _: () = assert!(ARCHIVE_DEPTH <= ARCHIVE_FOLDERS && ARCHIVES <= ARCHIVE_FOLDERS);
 const _: () =
     assert!(INLINE_BODY_BYTES <= CACHED_FILE_BYTES && FILE_SAMPLE_BYTES < INLINE_BODY_BYTES);

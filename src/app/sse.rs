@@ -92,6 +92,12 @@ impl Sse {
         Sse::of(events.map(|event| event.map_err(E::into)?.write()))
     }
 
+    /// Events as they are sent, in pieces of which each follows the one before at once but for the first of an
+    /// event.
+    pub(crate) fn written(pieces: impl Stream<Item = Bytes> + 'static) -> Sse {
+        Sse::of(pieces.map(Ok))
+    }
+
     fn of(events: impl Stream<Item = Written> + 'static) -> Sse {
         Sse {
             events: Box::pin(events),

@@ -288,7 +288,7 @@ pub(super) struct NodeArgs {
     #[arg(long, value_name = "ADDR:PORT", conflicts_with = "no_stats")]
     stats_listen: Option<String>,
 
-    /// Serve no /stats
+    /// Serve no /stats, and measure no latencies; requests are still counted
     #[arg(long)]
     no_stats: bool,
 }

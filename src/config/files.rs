@@ -228,7 +228,9 @@ fn redirects(written: &Option<Vec<Written>>, faults: &mut Vec<Failure>) -> Redir
         Ok(redirects) => redirects,
         Err(error) => {
             let written = places[error.place];
-            faults.push(written.fault(values::redirect_conflict(&written.text, error.why)));
+            let others = |place: usize| &*places[place].text;
+            let mistake = values::redirect_conflict(&written.text, error.why, others);
+            faults.push(written.fault(mistake));
             Redirects::default()
         }
     }

@@ -27,12 +27,12 @@
 //! # What fails
 //! [`Pool::get`] fails with 503 and a [`PoolError`] as its source, which the log tells.
 
-mod turns;
+mod places;
 
 #[cfg(test)]
 mod tests;
 
-use self::turns::Turns;
+use self::places::Places;
 use crate::app::{Error, Time};
 use crate::limits::{POOL_CHECK, POOL_CONNECTIONS, POOL_IDLE, POOL_LIFETIME, POOL_WAIT};
 use std::cell::{Cell, RefCell};
@@ -44,7 +44,7 @@ use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 use std::time::Duration;
 
-pub use self::turns::Place;
+pub use self::places::Place;
 
 /// Shortest pause between two looks at what rests, so that times of zero make nobody busy.
 const TIDY_PAUSE: Duration = Duration::from_secs(1);
@@ -167,7 +167,7 @@ struct Inner<M: Manager> {
     manager: M,
     time: Time,
     options: PoolOptions,
-    turns: Turns,
+    places: Places,
     /// The one that was used last is the last.
     resting: RefCell<VecDeque<Resting<M::Connection>>>,
     totals: Cell<PoolStatus>,
@@ -193,7 +193,7 @@ impl<M: Manager> Pool<M> {
             manager,
             time,
             options: PoolOptions { size, ..options },
-            turns: Turns::new(size),
+            places: Places::new(size),
             resting: RefCell::default(),
             totals: Cell::default(),
         }))
@@ -226,7 +226,7 @@ impl<M: Manager> Pool<M> {
 
     /// What it holds and has done.
     pub fn status(&self) -> PoolStatus {
-        let (lent, waiting) = self.0.turns.lent();
+        let (lent, waiting) = self.0.places.lent();
         PoolStatus {
             size: self.0.options.size,
             lent,
@@ -266,10 +266,10 @@ impl<M: Manager> Pool<M> {
 
     /// Lends no more, closes every connection as it comes back, and waits until all are closed.
     pub async fn close(&self) {
-        self.0.turns.close();
+        self.0.places.close();
         loop {
             while self.0.discard_resting(|_| true) {}
-            self.0.turns.settled().await;
+            self.0.places.settled().await;
             if self.0.resting.borrow().is_empty() {
                 return;
             }
@@ -287,8 +287,8 @@ impl<M: Manager> Inner<M> {
     async fn obtain(self: &Rc<Self>, is_waiting: &Cell<bool>) -> Result<Pooled<M>, PoolError> {
         loop {
             is_waiting.set(true);
-            let turn = self.turns.take().await;
-            let place = turn.map_err(|turns::Closed| PoolError::Closed)?;
+            let turn = self.places.take().await;
+            let place = turn.map_err(|places::Closed| PoolError::Closed)?;
             is_waiting.set(false);
             let newest = self.resting.borrow_mut().pop_back();
             let Some(Resting { made, since }) = newest else {
@@ -342,7 +342,7 @@ impl<M: Manager> Inner<M> {
     /// Discards the one that has rested the longest of those that `is_over` is true of, if there is
     /// any that nobody was promised.
     fn discard_resting(&self, is_over: impl Fn(&Resting<M::Connection>) -> bool) -> bool {
-        let Some(place) = self.turns.try_take() else {
+        let Some(place) = self.places.try_take() else {
             return false;
         };
         let mut resting = self.resting.borrow_mut();
@@ -358,7 +358,7 @@ impl<M: Manager> Inner<M> {
 
     /// Whether a connection may be lent, as far as can be told without the server.
     fn is_fit(&self, made: &Made<M::Connection>) -> bool {
-        !self.turns.is_closed() && !self.is_old(made) && self.manager.is_fit(&made.connection)
+        !self.places.is_closed() && !self.is_old(made) && self.manager.is_fit(&made.connection)
     }
 
     fn is_old(&self, made: &Made<M::Connection>) -> bool {

@@ -12,8 +12,8 @@ use crate::http::CloseReason;
 use crate::limits::{FRESH_TIMEOUT, Limits, SNAPSHOT_INTERVAL};
 use crate::log;
 use crate::ring::{RingOptions, monotonic_ns};
-use crate::shard::{self, Factory, Order, Post, Report, Setup, next_tick_ns};
-use crate::stats::{Build, ServerInfo, Snapshot, Totals};
+use crate::shard::{self, Credit, Factory, Order, Post, Report, Setup, next_tick_ns};
+use crate::stats::{Build, ServerInfo, Snapshot, Totals, View};
 use http::HeaderValue;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -30,6 +30,7 @@ pub(super) struct Plan {
     pub(super) stats_listening: Option<Listening>,
     pub(super) options: RingOptions,
     pub(super) limits: Limits,
+    pub(super) credit: Credit,
     pub(super) server_header: Option<HeaderValue>,
     pub(super) files: Policy,
     pub(super) access: StatsAccess,
@@ -48,6 +49,9 @@ pub(super) struct Supervisor {
     /// Shards that have no requests left.
     quiet: Vec<bool>,
     totals: Totals,
+    /// Those that shards may still have, and this besides, so that they are freed here: that of thousands of
+    /// distributions would hold a core up.
+    views: Vec<Arc<View>>,
     /// Snapshots to be sent back to the shards that sent them, to be filled again.
     spares: Vec<Option<Snapshot>>,
     rounds: BTreeMap<u64, Round>,
@@ -73,6 +77,7 @@ impl Supervisor {
         let shards = plan.cpus.len();
         Self {
             totals: Totals::new(&plan.cpus, CloseReason::NAMES, monotonic_ns()),
+            views: Vec::new(),
             posts: (0..shards).map(|_| None).collect(),
             running: 0,
             quiet: vec![false; shards],
@@ -121,7 +126,7 @@ impl Supervisor {
             receive_buffers: self.plan.options.buffers.into(),
         };
         self.totals.surround(surroundings::read());
-        let view = Arc::new(self.totals.merge(started_ns));
+        let view = share(&mut self.views, self.totals.merge(started_ns));
         let exchange = Arc::new(Exchange::new(self.plan.cpus.len()));
         let mut orders_by_shard = Vec::new();
         for (index, cpu) in self.plan.cpus.iter().copied().enumerate() {
@@ -134,6 +139,7 @@ impl Supervisor {
                 stats_socket: self.stats_socket(index),
                 options: self.plan.options,
                 limits: self.plan.limits,
+                credit: self.plan.credit,
                 server_header: self.plan.server_header.clone(),
                 files: self.plan.files.clone(),
                 access: self.plan.access.clone(),
@@ -266,7 +272,7 @@ impl Supervisor {
         let now_ns = monotonic_ns();
         self.totals.end_second(now_ns);
         self.totals.surround(surroundings::read());
-        let view = Arc::new(self.totals.merge(now_ns));
+        let view = share(&mut self.views, self.totals.merge(now_ns));
         for (post, spare) in self.posts.iter().zip(&mut self.spares) {
             if let Some(post) = post {
                 post.leave(Order::View {
@@ -296,12 +302,12 @@ impl Supervisor {
 
     /// Answers the rounds that are complete, or out of time.
     fn close_rounds(&mut self, now: Instant) {
-        let totals = &self.totals;
+        let (totals, views) = (&self.totals, &mut self.views);
         let posts = &self.posts;
         self.rounds.retain(|_, round| {
             let waits = round.missing.iter().any(|missing| *missing) && now < round.until;
             if !waits && let Some(post) = &posts[round.shard] {
-                let view = Arc::new(totals.merge(monotonic_ns()));
+                let view = share(views, totals.merge(monotonic_ns()));
                 post.send(Order::Fresh {
                     token: round.token,
                     view,
@@ -364,4 +370,12 @@ fn next_merge() -> Instant {
     let now_ns = monotonic_ns();
     let at_ns = next_tick_ns(now_ns.saturating_sub(half_ns)) + half_ns;
     Instant::now() + Duration::from_nanos(at_ns - now_ns)
+}
+
+/// Makes a view one that shards can have, and frees those that no shard has any more.
+fn share(views: &mut Vec<Arc<View>>, view: View) -> Arc<View> {
+    views.retain(|view| Arc::strong_count(view) > 1);
+    let view = Arc::new(view);
+    views.push(Arc::clone(&view));
+    view
 }

@@ -36,6 +36,14 @@ use std::sync::mpsc::{Receiver, Sender, TryRecvError};
 /// Makes the application of a core.
 pub(crate) type Factory = Arc<dyn Fn(&Shard) -> App + Send + Sync>;
 
+/// Connections that a shard may have at once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Credit {
+    pub(crate) plain: usize,
+    /// Where the app serves files, of which each connection may have one open.
+    pub(crate) with_files: usize,
+}
+
 /// What a shard is made from.
 pub(crate) struct Setup {
     pub(crate) index: usize,
@@ -46,6 +54,7 @@ pub(crate) struct Setup {
     pub(crate) stats_socket: Option<Arc<OwnedFd>>,
     pub(crate) options: RingOptions,
     pub(crate) limits: Limits,
+    pub(crate) credit: Credit,
     pub(crate) server_header: Option<HeaderValue>,
     pub(crate) files: Policy,
     pub(crate) access: StatsAccess,
@@ -118,7 +127,7 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
         info: setup.info,
         view: Latest::new(setup.view),
         fresh: RefCell::default(),
-        written: RefCell::default(),
+        written: stats::Written::default(),
         followers: Permits::new(STATS_FOLLOWERS),
         reports: setup.reports,
         core: Core::new(
@@ -166,6 +175,7 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
         waited_ns: shard.ring.waited_ns(),
         ticked_ns: shard.ring.now_ns(),
         spare: None,
+        credit: setup.credit,
         sockets: setup.sockets,
         stats_socket: setup.stats_socket,
         orders: setup.orders,
@@ -215,6 +225,7 @@ struct Mailbox {
     waited_ns: u64,
     ticked_ns: u64,
     spare: Option<Snapshot>,
+    credit: Credit,
     sockets: Vec<Arc<OwnedFd>>,
     stats_socket: Option<Arc<OwnedFd>>,
 }
@@ -233,7 +244,7 @@ impl Mailbox {
             if self.shard.drained.is_raised() {
                 self.end().await;
                 // The last word: what the connections did until their end.
-                self.report(None);
+                self.report(None).await;
                 return;
             }
             // An eventfd that belongs to us alone cannot fail; if it did, the tick looks as well.
@@ -247,7 +258,7 @@ impl Mailbox {
             .await;
             if self.tick.has_passed() {
                 self.arm_tick();
-                self.report(None);
+                self.report(None).await;
                 self.shard.service.log.tick(self.shard.ring.now_ns());
             }
         }
@@ -278,10 +289,11 @@ impl Mailbox {
                 // Connections that were woken before this order came count their requests first:
                 // who has read a response finds its request in fresh statistics.
                 yield_now().await;
-                self.report(Some(round));
+                self.report(Some(round)).await;
             }
             Order::View { view, spare } => {
                 self.shard.view.publish(view);
+                self.shard.written.forget(&self.shard);
                 self.spare = spare.or(self.spare.take());
             }
             Order::Fresh { token, view } => stats::deliver(&self.shard, token, view),
@@ -300,8 +312,12 @@ impl Mailbox {
 
     fn serve(&self) {
         log::shard_serves(self.shard.index, self.shard.cpu);
+        let connections = match self.shard.files.get() {
+            Some(_) => self.credit.with_files,
+            None => self.credit.plain,
+        };
         // The listening sockets share what the shard may have.
-        let credit = self.shard.service.limits().connections / self.sockets.len().max(1);
+        let credit = connections / self.sockets.len().max(1);
         for socket in &self.sockets {
             self.accept(socket, Door::Service, credit);
         }
@@ -335,8 +351,24 @@ impl Mailbox {
         Some(sum)
     }
 
-    /// Sends a snapshot.
-    fn report(&mut self, round: Option<u64>) {
+    /// Sends a snapshot. Where there is much in it, others run in between.
+    async fn report(&mut self, round: Option<u64>) {
+        self.begin_snapshot();
+        let snapshot = loop {
+            let next = self.shard.recorder().next_of_snapshot();
+            match next {
+                Some(snapshot) => break snapshot,
+                None => yield_now().await,
+            }
+        };
+        // Without a supervisor there is nobody to tell.
+        let _ = self
+            .shard
+            .reports
+            .send(Report::Snapshot { snapshot, round });
+    }
+
+    fn begin_snapshot(&mut self) {
         let now_ns = self.shard.ring.clock_ns();
         let waited_ns = self.shard.ring.waited_ns();
         let waited = waited_ns - self.waited_ns;
@@ -355,18 +387,7 @@ impl Mailbox {
             recorder.file_cache(files.cache.figures());
         }
         (self.ticked_ns, self.waited_ns) = (now_ns, waited_ns);
-        let snapshot = match self.spare.take() {
-            Some(mut spare) => {
-                recorder.snapshot_into(&mut spare, now_ns);
-                spare
-            }
-            None => recorder.snapshot(now_ns),
-        };
-        // Without a supervisor there is nobody to tell.
-        let _ = self
-            .shard
-            .reports
-            .send(Report::Snapshot { snapshot, round });
+        recorder.begin_snapshot(self.spare.take(), now_ns);
     }
 }
 

@@ -49,7 +49,7 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 pub use self::leaving::Leaving;
-pub(crate) use self::mailbox::{Factory, Setup, run};
+pub(crate) use self::mailbox::{Credit, Factory, Setup, run};
 pub(crate) use self::messages::{Order, Post, Report};
 pub(crate) use self::time::next_tick_ns;
 
@@ -88,7 +88,7 @@ pub struct Shard {
     info: ServerInfo,
     view: Latest<Arc<View>>,
     fresh: RefCell<stats::Waiting>,
-    written: RefCell<stats::Written>,
+    written: stats::Written,
     /// Of the peers that follow its statistics.
     followers: Permits,
     reports: Sender<Report>,

@@ -1,22 +1,26 @@
 //! The `/stats` resource of a shard: answered from its own copy of the merged statistics, so that
 //! reading them waits for no other core, unless fresh ones are asked for.
 
+mod written;
+
+pub(super) use self::written::Written;
+
+use self::written::{Pieces, content, write};
 use super::Shard;
 use super::messages::Report;
-use crate::app::{Answer, IntoResponse, Response, Sse, SseEvent};
+use crate::app::{Answer, IntoResponse, Response, Sse};
 use crate::config::StatsAccess;
 use crate::http::{RequestHead, preferred_type};
 use crate::latest::Follower;
 use crate::limits::FRESH_TIMEOUT;
 use crate::permits::Permit;
 use crate::ring::Deadline;
-use crate::stats::{Format, Selection, View, Window, Writing};
+use crate::stats::{Format, Selection, View, Window};
 use bytes::Bytes;
-use futures_lite::future::yield_now;
 use futures_lite::stream;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY};
 use http::{HeaderValue, StatusCode};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -40,29 +44,8 @@ const OFFERS: [&[&str]; Format::ALL.len()] = [
     &["text/html"],
 ];
 
-/// How long an answer is given again to whoever asks for the same: many scrapers cost little more than
-/// one, and what an answer says of ages is at most so old.
-const KEPT: Duration = Duration::from_millis(100);
-
 /// How long who follows the views waits before it comes again after a break.
 const RETRY: Duration = Duration::from_secs(1);
-
-/// Answers that are kept. Beyond it: the oldest goes. Cost: what they are long, some 10 KiB each, and 50 KiB
-/// where it is the page.
-const KEPT_ANSWERS: usize = 8;
-
-/// Answers that were written a moment ago.
-#[derive(Debug, Default)]
-pub(super) struct Written(VecDeque<Kept>);
-
-#[derive(Debug)]
-struct Kept {
-    at_ns: u64,
-    /// The view that it was written from, which as long as it is kept is no other.
-    view: Arc<View>,
-    query: Query,
-    body: Bytes,
-}
 
 /// The requests that wait for fresh statistics, by a token that is never used again: what comes
 /// late for one that gave up is nothing to another.
@@ -120,9 +103,9 @@ pub(super) fn answer(shard: &Rc<Shard>, head: &RequestHead) -> Answer {
         });
     }
     if !query.fresh
-        && let Some(body) = shard.written.borrow_mut().find(shard, &query)
+        && let Some(pieces) = shard.written.find(shard, &query, &shard.view.get())
     {
-        return Answer::ready(response(&query, body));
+        return Answer::ready(response(&query, &pieces));
     }
     let shard = Rc::clone(shard);
     Answer::pending(async move {
@@ -131,85 +114,54 @@ pub(super) fn answer(shard: &Rc<Shard>, head: &RequestHead) -> Answer {
         } else {
             shard.view.get()
         };
-        let body = write(&shard, &query, view).await;
-        response(&query, body)
+        let pieces = write(&shard, &query, &view).await;
+        response(&query, &pieces)
     })
 }
 
 /// The views that come, each as an event, until the server shuts down. The next is written when the peer
 /// has taken the last, so that a slow one skips views, and nothing is kept for it.
 fn events(shard: Rc<Shard>, permit: Permit, query: Query) -> Response {
-    let state = (Follower::default(), query, permit);
-    let views = stream::unfold(state, move |(mut follower, mut query, permit)| {
-        let shard = Rc::clone(&shard);
-        async move {
-            let is_first = follower.is_new();
-            let view = follower.next(&shard.view).await;
-            let newest = view.newest_second();
-            let kept = shard.written.borrow_mut().find(&shard, &query);
-            let body = match kept {
-                Some(body) => body,
-                None => write(&shard, &query, view).await,
-            };
-            let event = SseEvent::data(String::from_utf8_lossy(&body));
-            let event = if is_first { event.retry(RETRY) } else { event };
-            // Seconds in charts are told once, those of skipped views included.
-            query.selection.after = newest;
-            Some((event, (follower, query, permit)))
-        }
-    });
+    let state = (Follower::default(), query, Vec::new().into_iter(), permit);
+    let pieces = stream::unfold(
+        state,
+        move |(mut follower, mut query, mut event, permit)| {
+            let shard = Rc::clone(&shard);
+            async move {
+                if let Some(piece) = event.next() {
+                    return Some((piece, (follower, query, event, permit)));
+                }
+                let is_first = follower.is_new();
+                let view = follower.next(&shard.view).await;
+                let pieces = write(&shard, &query, &view).await;
+                event = pieces.to_vec().into_iter();
+                // Seconds in charts are told once, those of skipped views included.
+                query.selection.after = view.newest_second();
+                let next = match is_first {
+                    true => Bytes::from(format!("retry: {}\n", RETRY.as_millis())),
+                    false => event.next().unwrap_or_default(),
+                };
+                Some((next, (follower, query, event, permit)))
+            }
+        },
+    );
     let vary = HeaderValue::from_static("accept");
-    Sse::new(views).into_response().with_header(VARY, vary)
+    Sse::written(pieces).into_response().with_header(VARY, vary)
 }
 
-/// Writes `view`, and lets others run between the pieces.
-async fn write(shard: &Shard, query: &Query, view: Arc<View>) -> Bytes {
-    let at_ns = shard.ring().clock_ns();
-    let mut writing = Writing::new(query.format, &view, &query.selection, &shard.info, at_ns);
-    while writing.write_next() {
-        yield_now().await;
-    }
-    let body = Bytes::from(writing.finish());
-    // Whoever wants fresh figures gets no one else's.
-    if !query.fresh {
-        let kept = &mut shard.written.borrow_mut().0;
-        kept.truncate(KEPT_ANSWERS - 1);
-        kept.push_front(Kept {
-            at_ns,
-            view,
-            query: query.clone(),
-            body: body.clone(),
-        });
-    }
-    body
-}
-
-fn response(query: &Query, body: Bytes) -> Response {
+fn response(query: &Query, pieces: &Pieces) -> Response {
     let media_type = HeaderValue::from_static(query.format.media_type());
     let response = Response::new(StatusCode::OK)
         .with_header(CONTENT_TYPE, media_type)
         .with_header(CACHE_CONTROL, HeaderValue::from_static("no-store"))
         .with_header(VARY, HeaderValue::from_static("accept"))
-        .with_body(body);
+        .with_body(content(pieces));
     match query.format.policy() {
         Some(policy) => {
             let policy = HeaderValue::from_static(policy);
             response.with_header(CONTENT_SECURITY_POLICY, policy)
         }
         None => response,
-    }
-}
-
-impl Written {
-    /// The answer to the same question, if it is not too old.
-    fn find(&mut self, shard: &Shard, query: &Query) -> Option<Bytes> {
-        let now_ns = shard.ring().now_ns();
-        let kept_ns = KEPT.as_nanos() as u64;
-        self.0
-            .retain(|kept| now_ns.saturating_sub(kept.at_ns) < kept_ns);
-        let view = shard.view.get();
-        let same = |kept: &&Kept| kept.query == *query && Arc::ptr_eq(&kept.view, &view);
-        self.0.iter().find(same).map(|kept| kept.body.clone())
     }
 }
 

@@ -3,19 +3,14 @@
 
 use super::distribution::{Bands, LatencySummary};
 use super::json::{ServerInfo, seconds, to_thousandths};
+use super::seconds::Second;
 use super::view::{View, Window};
 use serde::Serialize;
 use std::time::UNIX_EPOCH;
 
-/// All of it, as JSON has it.
+/// One of the windows.
 #[derive(Serialize)]
-pub(super) struct Charts<'a> {
-    windows: Vec<WindowChart>,
-    seconds: Vec<SecondTold<'a>>,
-}
-
-#[derive(Serialize)]
-struct WindowChart {
+pub(super) struct WindowChart {
     name: &'static str,
     seconds: f64,
     requests: u64,
@@ -25,8 +20,9 @@ struct WindowChart {
     curve_ns: Vec<u64>,
 }
 
+/// One of the last seconds.
 #[derive(Serialize)]
-struct SecondTold<'a> {
+pub(super) struct SecondTold<'a> {
     second: u64,
     /// Milliseconds since 1970.
     at_ms: u64,
@@ -39,39 +35,34 @@ struct SecondTold<'a> {
     bands: &'a Bands,
 }
 
-impl<'a> Charts<'a> {
-    /// Of the seconds behind the one with the number `after`.
-    pub(super) fn new(view: &'a View, after: u64, server: &ServerInfo) -> Charts<'a> {
-        let windows = Window::MOVING.into_iter().chain([Window::Total]);
-        let windows = windows.map(|window| {
-            let figures = view.window(window);
-            let latency = view.latency(window);
-            WindowChart {
-                name: window.name(),
-                seconds: seconds(figures.span_ns),
-                requests: figures.counters.requests,
-                per_second: to_thousandths(figures.requests_per_second),
-                latency: latency.summary(),
-                curve_ns: latency.curve(),
-            }
-        });
-        let told = view.seconds.after(after).map(|second| {
-            let at = server.time_of(second.at_ns).duration_since(UNIX_EPOCH);
-            SecondTold {
-                second: second.number,
-                at_ms: at.unwrap_or_default().as_millis() as u64,
-                requests: second.requests,
-                per_second: to_thousandths(second.per_second),
-                classes: second.classes,
-                p50_ns: second.p50_ns,
-                p99_ns: second.p99_ns,
-                max_ns: second.max_ns,
-                bands: &second.bands,
-            }
-        });
-        Charts {
-            windows: windows.collect(),
-            seconds: told.collect(),
+impl WindowChart {
+    pub(super) fn new(view: &View, window: Window) -> WindowChart {
+        let figures = view.window(window);
+        let latency = view.latency(window);
+        WindowChart {
+            name: window.name(),
+            seconds: seconds(figures.span_ns),
+            requests: figures.counters.requests,
+            per_second: to_thousandths(figures.requests_per_second),
+            latency: latency.summary(),
+            curve_ns: latency.curve(),
+        }
+    }
+}
+
+impl<'a> SecondTold<'a> {
+    pub(super) fn new(second: &'a Second, server: &ServerInfo) -> SecondTold<'a> {
+        let at = server.time_of(second.at_ns).duration_since(UNIX_EPOCH);
+        SecondTold {
+            second: second.number,
+            at_ms: at.unwrap_or_default().as_millis() as u64,
+            requests: second.requests,
+            per_second: to_thousandths(second.per_second),
+            classes: second.classes,
+            p50_ns: second.p50_ns,
+            p99_ns: second.p99_ns,
+            max_ns: second.max_ns,
+            bands: &second.bands,
         }
     }
 }

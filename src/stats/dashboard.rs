@@ -14,7 +14,7 @@
 //! and in the script, and [`POLICY`] lets no other script run than this one.
 
 use super::human;
-use super::json::{Selection, ServerInfo, value};
+use super::json::{Json, Selection, ServerInfo, Values};
 use super::view::View;
 use crate::limits::DASHBOARD_BYTES;
 use serde_json::{Value, json};
@@ -48,7 +48,9 @@ const _: () = assert!(PAGE.len() + STYLE.len() + SCRIPT.len() < DASHBOARD_BYTES)
 const AT_A_TIME: usize = 16;
 
 /// The page on its way to be written.
-pub(super) struct Page {
+pub(super) struct Page<'a> {
+    /// The figures, until they are all told.
+    telling: Option<(Json<'a>, Values)>,
     document: Value,
     /// What of it is not written.
     rest: &'static str,
@@ -65,13 +67,13 @@ struct Filled<'a> {
     rows: Option<(&'a str, Vec<Value>)>,
 }
 
-impl Page {
+impl<'a> Page<'a> {
     pub(super) fn new(
-        view: &View,
+        view: &'a View,
         selection: &Selection,
-        server: &ServerInfo,
+        server: &'a ServerInfo,
         now_ns: u64,
-    ) -> Page {
+    ) -> Page<'a> {
         let selection = Selection {
             charts: true,
             // Those are the script's.
@@ -83,8 +85,10 @@ impl Page {
         for part in [head, "<style>", STYLE, "</style>"] {
             written.push_str(part);
         }
+        let json = Json::new(view, selection, server, now_ns);
         Page {
-            document: value(view, &selection, server, now_ns),
+            telling: Some((json, Values::default())),
+            document: Value::Null,
             rest,
             rows: Vec::new().into_iter(),
             row: "",
@@ -94,6 +98,13 @@ impl Page {
 
     /// Writes the next piece; `false` when there is none.
     pub(super) fn next(&mut self) -> bool {
+        if let Some((json, values)) = &mut self.telling {
+            if !json.next(values) {
+                let told = self.telling.take();
+                self.document = told.map_or(Value::Null, |(_, values)| values.finish());
+            }
+            return true;
+        }
         for _ in 0..AT_A_TIME {
             if let Some(row) = self.rows.next() {
                 fill(self.row, &row, &mut self.written);
@@ -110,8 +121,13 @@ impl Page {
         true
     }
 
-    /// The whole, when all pieces are written.
-    pub(super) fn finish(mut self) -> Vec<u8> {
+    /// What can be taken out of it between two pieces.
+    pub(super) fn written(&mut self) -> &mut String {
+        &mut self.written
+    }
+
+    /// The rest, when all pieces are written.
+    pub(super) fn finish(mut self) -> String {
         let (body, end) = self
             .rest
             .split_once(SCRIPT_PLACE)
@@ -119,7 +135,7 @@ impl Page {
         for part in [body, "<script>", SCRIPT, "</script>", end] {
             self.written.push_str(part);
         }
-        self.written.into_bytes()
+        self.written
     }
 }
 

@@ -298,7 +298,10 @@ impl Distribution {
         values.iter().for_each(|ns| recent.record([*ns]));
         let (mut blocks, mut carries) = (Vec::new(), Vec::new());
         let mut parts = Vec::new();
-        recent.take(&mut blocks, &mut carries, |_, part| parts.push(part));
+        let sealed = recent.seal();
+        recent.take(sealed, &mut blocks, &mut carries, |_, part| {
+            parts.push(part)
+        });
         let mut distribution = Distribution::new();
         let taken = Taken::split_off(&parts[0], &mut &blocks[..], &mut &carries[..]);
         distribution.set(taken);

@@ -180,8 +180,9 @@ pub(super) const BOUNDS_NS: [u64; 19] = [
     10_000_000_000,
 ];
 
-/// Series told at a time, so that a core that writes many can do something else in between.
-const SERIES_AT_A_TIME: usize = 8;
+/// Series or cores told at a time, each with up to four histograms, so that a core that writes many can do
+/// something else in between.
+const AT_A_TIME: usize = 2;
 
 /// Families, told piece by piece.
 pub(super) struct Telling<'a> {
@@ -190,8 +191,8 @@ pub(super) struct Telling<'a> {
     pub(super) server: &'a ServerInfo,
     pub(super) now_ns: u64,
     family: usize,
-    /// The next series of the family; none of it is told while this is 0.
-    series: usize,
+    /// The next series or core of the family; none of it is told while this is 0.
+    next: usize,
 }
 
 impl<'a> Telling<'a> {
@@ -207,7 +208,7 @@ impl<'a> Telling<'a> {
             server,
             now_ns,
             family: 0,
-            series: 0,
+            next: 0,
         }
     }
 
@@ -220,24 +221,25 @@ impl<'a> Telling<'a> {
             self.family += 1;
             return true;
         }
-        if self.series == 0 {
+        if self.next == 0 {
             encoder.begin(family);
         }
-        let series = match family.values {
+        let all = match family.values {
             Values::Requests | Values::Stages => self.view.series_count(),
+            Values::CoreLatency | Values::CoreLag => self.view.cores.len(),
             _ => 0,
         };
-        let until = series.min(self.series + SERIES_AT_A_TIME);
-        self.tell(family, self.series..until, encoder);
-        self.series = until;
-        if until == series {
+        let until = all.min(self.next + AT_A_TIME);
+        self.tell(family, self.next..until, encoder);
+        self.next = until;
+        if until == all {
             encoder.end();
-            (self.family, self.series) = (self.family + 1, 0);
+            (self.family, self.next) = (self.family + 1, 0);
         }
         true
     }
 
-    fn tell(&self, family: &Family, series: Range<usize>, encoder: &mut impl Encoder) {
+    fn tell(&self, family: &Family, range: Range<usize>, encoder: &mut impl Encoder) {
         let view = self.view;
         let figures = view.window(Window::Total);
         match family.values {
@@ -261,10 +263,10 @@ impl<'a> Telling<'a> {
                 let since = self.server.started_at.duration_since(UNIX_EPOCH);
                 encoder.number(&[], since.unwrap_or_default().as_secs_f64());
             }
-            Values::Requests => self.tell_series(series, |labels, kinds| {
+            Values::Requests => self.tell_series(range, |labels, kinds| {
                 encoder.histogram(labels, kinds[WHOLE]);
             }),
-            Values::Stages => self.tell_series(series, |labels, kinds| {
+            Values::Stages => self.tell_series(range, |labels, kinds| {
                 for (stage, distribution) in STAGES.iter().zip(&kinds[WHOLE + 1..]) {
                     let [route, method, class] = *labels;
                     encoder.histogram(&[route, method, class, ("stage", stage)], distribution);
@@ -293,7 +295,8 @@ impl<'a> Telling<'a> {
             Values::Received => encoder.number(&[], figures.counters.received_bytes as f64),
             Values::Sent => encoder.number(&[], figures.counters.sent_bytes as f64),
             Values::CoreLatency | Values::CoreLag => {
-                for (place, core) in view.cores.iter().enumerate() {
+                for place in range {
+                    let core = &view.cores[place];
                     let distribution = match family.values {
                         Values::CoreLag => view.lag(Window::Total, place),
                         _ => view.core_latency(Window::Total, place),

@@ -4,12 +4,13 @@
 use super::dashboard::{self, Page};
 use super::families::Telling;
 use super::hdr::{self, Encoding};
-use super::json::{Selection, ServerInfo, json};
+use super::json::{self, Json, Selection, ServerInfo};
 use super::protobuf::Messages;
 use super::text::{Dialect, Text};
 use super::view::View;
 #[cfg(test)]
 use super::view::Window;
+use bytes::Bytes;
 
 /// A format of `/stats`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,17 +93,26 @@ impl Format {
 }
 
 /// A view on its way to be written.
-pub struct Writing<'a>(Step<'a>);
+///
+/// What is written comes in pieces as well: all of it would be megabytes where there are many series, and
+/// could only grow by being copied.
+pub struct Writing<'a> {
+    step: Step<'a>,
+    pieces: Vec<Bytes>,
+}
 
 enum Step<'a> {
-    /// In one piece.
-    Json(&'a View, &'a Selection, &'a ServerInfo, u64),
+    Json(Json<'a>, json::Text),
+    Event(Json<'a>, json::Text),
+    Hdr(Encoding<'a>, json::Text),
     Hlog(hdr::Log<'a>),
     Text(Telling<'a>, Text),
     Protobuf(Telling<'a>, Messages),
-    Hdr(Encoding<'a>),
-    Html(Page),
+    Html(Page<'a>),
 }
+
+/// Bytes of a piece of what is written, but for what is written at once.
+const PIECE_BYTES: usize = 64 * 1024;
 
 impl<'a> Writing<'a> {
     /// Begins to write `view` at `now_ns` on the monotonic clock.
@@ -113,41 +123,88 @@ impl<'a> Writing<'a> {
         server: &'a ServerInfo,
         now_ns: u64,
     ) -> Self {
-        let telling = Telling::new(view, selection, server, now_ns);
-        Self(match format {
-            // What the data of an event is.
-            Format::Json | Format::Sse => Step::Json(view, selection, server, now_ns),
-            Format::Prometheus => Step::Text(telling, Text::new(Dialect::Prometheus)),
-            Format::OpenMetrics => Step::Text(telling, Text::new(Dialect::OpenMetrics)),
-            Format::Protobuf => Step::Protobuf(telling, Messages::default()),
-            Format::Hdr => Step::Hdr(Encoding::new(view, selection)),
+        let telling = || Telling::new(view, selection, server, now_ns);
+        let json = || Json::new(view, selection.clone(), server, now_ns);
+        let step = match format {
+            Format::Json => Step::Json(json(), json::Text::behind(b"")),
+            Format::Sse => Step::Event(json(), json::Text::behind(b"data: ")),
+            Format::Prometheus => Step::Text(telling(), Text::new(Dialect::Prometheus)),
+            Format::OpenMetrics => Step::Text(telling(), Text::new(Dialect::OpenMetrics)),
+            Format::Protobuf => Step::Protobuf(telling(), Messages::default()),
+            Format::Hdr => {
+                let encoding = Encoding::new(view, selection);
+                Step::Hdr(encoding, json::Text::behind(b""))
+            }
             Format::Html => Step::Html(Page::new(view, selection, server, now_ns)),
             Format::Hlog => Step::Hlog(hdr::Log::new(view, selection, server)),
-        })
+        };
+        Self {
+            step,
+            pieces: Vec::new(),
+        }
     }
 
-    /// Writes the next piece; `false` when there is none.
+    /// Does the next piece of the work, which is some 100 µs at most; `false` when there is none.
     pub fn write_next(&mut self) -> bool {
-        match &mut self.0 {
-            Step::Json(..) => false,
-            Step::Text(telling, text) => telling.next(text),
+        let pieces = &mut self.pieces;
+        match &mut self.step {
+            Step::Json(json, text) | Step::Event(json, text) => {
+                let is_more = json.next(text);
+                cut(&mut text.written, pieces);
+                is_more
+            }
+            Step::Hdr(encoding, text) => {
+                let is_more = encoding.next(text);
+                cut(&mut text.written, pieces);
+                is_more
+            }
+            Step::Text(telling, text) => {
+                let is_more = telling.next(text);
+                cut(text.written(), pieces);
+                is_more
+            }
             Step::Protobuf(telling, messages) => telling.next(messages),
-            Step::Hdr(encoding) => encoding.next(),
-            Step::Hlog(log) => log.next(),
-            Step::Html(page) => page.next(),
+            Step::Hlog(log) => {
+                let is_more = log.next();
+                cut(log.written(), pieces);
+                is_more
+            }
+            Step::Html(page) => {
+                let is_more = page.next();
+                cut(page.written(), pieces);
+                is_more
+            }
         }
     }
 
-    /// The whole, when all pieces are written.
-    pub fn finish(self) -> Vec<u8> {
-        match self.0 {
-            Step::Json(view, selection, server, now_ns) => json(view, selection, server, now_ns),
-            Step::Text(_, text) => text.finish(),
-            Step::Protobuf(_, messages) => messages.finish(),
-            Step::Hdr(encoding) => encoding.json(),
-            Step::Hlog(log) => log.finish(),
-            Step::Html(page) => page.finish(),
-        }
+    /// What is written, when all of the work is done: one behind the other.
+    pub fn finish(mut self) -> Vec<Bytes> {
+        let last: Bytes = match self.step {
+            Step::Json(_, text) | Step::Hdr(_, text) => text.finish().into(),
+            Step::Event(_, text) => {
+                // JSON has no line break, and so is one line of data.
+                let mut last = text.finish();
+                last.extend(b"\n\n");
+                last.into()
+            }
+            Step::Text(_, text) => text.finish().into(),
+            Step::Protobuf(_, mut messages) => {
+                let all = messages.written().drain(..).map(Bytes::from);
+                self.pieces.extend(all);
+                Bytes::new()
+            }
+            Step::Hlog(mut log) => std::mem::take(log.written()).into(),
+            Step::Html(page) => page.finish().into(),
+        };
+        self.pieces.extend((!last.is_empty()).then_some(last));
+        self.pieces
+    }
+}
+
+/// Takes a piece out of what is written, if it is one already.
+fn cut<T: AsRef<[u8]> + Default + Into<Bytes>>(written: &mut T, pieces: &mut Vec<Bytes>) {
+    if written.as_ref().len() >= PIECE_BYTES {
+        pieces.push(std::mem::take(written).into());
     }
 }
 

@@ -3,7 +3,7 @@
 //! the exact figures beside them, which the encoding does not keep.
 
 use super::distribution::{Distribution, LatencySummary};
-use super::json::{Selection, ServerInfo};
+use super::json::{Kind, Selection, ServerInfo, Sink};
 use super::view::View;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -17,26 +17,17 @@ pub(super) struct Encoding<'a> {
     view: &'a View,
     selection: &'a Selection,
     serializer: V2DeflateSerializer,
-    /// Those of the whole, and then of the cores, in base64.
-    done: Vec<String>,
+    /// The next core; that of all comes before.
+    core: Option<usize>,
 }
 
 /// What latencies are in.
 pub(super) const UNIT: &str = "ns";
 
 #[derive(Serialize)]
-struct Document<'a> {
-    unit: &'static str,
-    window: &'static str,
-    latency: &'a str,
-    summary: LatencySummary,
-    cores: Vec<Core<'a>>,
-}
-
-#[derive(Serialize)]
-struct Core<'a> {
+struct Core {
     core: usize,
-    latency: &'a str,
+    latency: String,
     summary: LatencySummary,
 }
 
@@ -46,43 +37,39 @@ impl<'a> Encoding<'a> {
             view,
             selection,
             serializer: V2DeflateSerializer::new(),
-            done: Vec::new(),
+            core: None,
         }
     }
 
-    /// Encodes the next histogram; `false` when there is none.
-    pub(super) fn next(&mut self) -> bool {
-        let window = self.selection.window;
-        let next: &Distribution = match self.done.len() {
-            0 => self.view.latency(window),
-            n if n <= self.view.cores.len() => self.view.core_latency(window, n - 1),
-            _ => return false,
+    /// Tells the next histogram; `false` when there is none.
+    pub(super) fn next(&mut self, sink: &mut impl Sink) -> bool {
+        let (view, window) = (self.view, self.selection.window);
+        let Some(place) = self.core else {
+            let latency = view.latency(window);
+            sink.member("unit", &UNIT);
+            sink.member("window", &window.name());
+            sink.member("latency", &encode(&mut self.serializer, latency));
+            sink.member("summary", &latency.summary());
+            sink.open("cores", Kind::List);
+            self.core = Some(0);
+            return true;
         };
-        self.done.push(encode(&mut self.serializer, next));
+        let Some(core) = view.cores.get(place) else {
+            if place == view.cores.len() {
+                sink.close();
+                self.core = Some(place + 1);
+                return true;
+            }
+            return false;
+        };
+        let latency = view.core_latency(window, place);
+        sink.item(&Core {
+            core: core.core,
+            latency: encode(&mut self.serializer, latency),
+            summary: latency.summary(),
+        });
+        self.core = Some(place + 1);
         true
-    }
-
-    /// The JSON form, when all are encoded.
-    pub(super) fn json(&self) -> Vec<u8> {
-        let [whole, cores @ ..] = &self.done[..] else {
-            unreachable!("the whole is encoded first");
-        };
-        let window = self.selection.window;
-        let cores = self.view.cores.iter().zip(cores).enumerate();
-        let document = Document {
-            unit: UNIT,
-            window: window.name(),
-            latency: whole,
-            summary: self.view.latency(window).summary(),
-            cores: cores
-                .map(|(place, (core, latency))| Core {
-                    core: core.core,
-                    latency,
-                    summary: self.view.core_latency(window, place).summary(),
-                })
-                .collect(),
-        };
-        serde_json::to_vec(&document).expect("all keys are text")
     }
 }
 
@@ -159,9 +146,9 @@ impl<'a> Log<'a> {
         true
     }
 
-    /// The log, when all intervals are written.
-    pub(super) fn finish(self) -> Vec<u8> {
-        self.log
+    /// What can be taken out of it between two intervals.
+    pub(super) fn written(&mut self) -> &mut Vec<u8> {
+        &mut self.log
     }
 }
 

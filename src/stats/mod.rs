@@ -84,7 +84,7 @@
 //! `html` is the dashboard: a page of its own that asks for nothing but `sse`, and has the figures of the
 //! request in tables where scripts do not run. Browsers get it by what they accept.
 //!
-//! An answer may be given again for 100 ms. Scrapers' formats count since the start alone, since that is
+//! An answer may be given again for 100 ms. One is written at a time on each core, in slices of some 50 µs. Scrapers' formats count since the start alone, since that is
 //! what they take differences of.
 //!
 //! # What the JSON says
@@ -143,7 +143,8 @@
 //!
 //! Three readings of the clock and five counters for each request, some 70 ns at most, and a copy of what was
 //! touched once a second; `benches/README.md` has the figures, [`Recorder`] the memory. Without `/stats`
-//! (`--no-stats`) none of it is there.
+//! (`--no-stats`) neither is there but for requests, statuses, connections and bytes, which are counted for the
+//! server's own use.
 //!
 //! [`LATENCY_MAX_NS`]: crate::limits::LATENCY_MAX_NS
 //! [`LOG_EVENTS`]: crate::limits::LOG_EVENTS
@@ -177,6 +178,7 @@ mod series;
 mod snapshot;
 mod status;
 mod surroundings;
+mod taking;
 mod text;
 mod totals;
 mod view;

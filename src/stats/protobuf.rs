@@ -13,7 +13,10 @@ const SCHEMA: i32 = 3;
 /// Messages that families are written to.
 #[derive(Debug, Default)]
 pub(super) struct Messages {
-    out: Vec<u8>,
+    /// What is complete, in pieces.
+    out: Vec<Vec<u8>>,
+    /// The family, of which the length comes first: the pieces that are full, and the last.
+    full: Vec<Vec<u8>>,
     family: Message,
     kind: Option<Kind>,
 }
@@ -27,10 +30,13 @@ const VARINT: u8 = 0;
 const FIXED64: u8 = 1;
 const LENGTH: u8 = 2;
 
+/// Bytes of a piece of a family, but for those of its last metric: it is not copied again to grow.
+const PIECE_BYTES: usize = 32 * 1024;
+
 impl Messages {
-    /// All messages, when all families are written.
-    pub(super) fn finish(self) -> Vec<u8> {
-        self.out
+    /// What can be taken out of it at any time, and is all of it when all families are written.
+    pub(super) fn written(&mut self) -> &mut Vec<Vec<u8>> {
+        &mut self.out
     }
 
     fn metric(&mut self, labels: &[Label<'_>], value: impl FnOnce(&mut Message)) {
@@ -43,6 +49,9 @@ impl Messages {
         }
         value(&mut metric);
         self.family.message(4, &metric);
+        if self.family.0.len() >= PIECE_BYTES {
+            self.full.push(std::mem::take(&mut self.family.0));
+        }
     }
 }
 
@@ -91,9 +100,22 @@ impl Encoder for Messages {
     }
 
     fn end(&mut self) {
-        let family = std::mem::take(&mut self.family);
-        varint(&mut self.out, family.0.len() as u64);
-        self.out.extend(family.0);
+        let last = std::mem::take(&mut self.family.0);
+        let length = last.len() + self.full.iter().map(Vec::len).sum::<usize>();
+        let mut head = Vec::new();
+        varint(&mut head, length as u64);
+        match self.out.last_mut() {
+            // Most families are a few numbers.
+            Some(before) if self.full.is_empty() && before.len() < PIECE_BYTES => {
+                before.extend(head);
+                before.extend(last);
+            }
+            _ => {
+                self.out.push(head);
+                self.out.append(&mut self.full);
+                self.out.push(last);
+            }
+        }
     }
 }
 
@@ -101,12 +123,17 @@ impl Encoder for Messages {
 fn native(histogram: &mut Message, distribution: &Distribution) {
     let mut zeros = 0;
     let mut buckets: Vec<(i32, u64)> = Vec::new();
+    // That of the last, and where it ends: most of ours lie in the same as the one before.
+    let (mut index, mut end_ns) = (0, 0.0);
     for (highest_ns, count) in distribution.buckets() {
         if highest_ns == 0 {
             zeros = count;
             continue;
         }
-        let index = native_index(highest_ns);
+        if highest_ns as f64 > end_ns {
+            index = native_index(highest_ns);
+            end_ns = 1e9 * (f64::from(index) / f64::from(1 << SCHEMA)).exp2();
+        }
         match buckets.last_mut() {
             Some((last, sum)) if *last == index => *sum += count,
             _ => buckets.push((index, count)),

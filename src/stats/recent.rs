@@ -8,6 +8,7 @@
 
 use super::scale::{BLOCK, BUCKETS, index_of};
 use crate::limits::LATENCY_MAX_NS;
+use std::ops::Range;
 
 /// Latencies of some kinds since they were last taken: each recording has one of each.
 ///
@@ -151,21 +152,30 @@ impl<const KINDS: usize> Recent<KINDS> {
         self.known[0].touched == 0
     }
 
-    /// Moves everything behind `blocks` and `carries`, and hands the part of every kind to `each`, in their
-    /// order. Nothing is left but the memory.
+    /// Takes what is known of them all, and with it leaves the object for empty: the counters that belong to
+    /// it stay where they are until [`Recent::take`], which has to come before the next latency.
+    pub(super) fn seal(&mut self) -> Sealed<KINDS> {
+        Sealed(std::mem::replace(&mut self.known, [Known::NOTHING; KINDS]))
+    }
+
+    /// Moves the counters of what was sealed behind `blocks` and `carries`, and hands the part of every kind
+    /// to `each`, in their order. Nothing is left but the memory.
     pub(super) fn take(
         &mut self,
+        Sealed(known): Sealed<KINDS>,
         blocks: &mut Vec<Block>,
         carries: &mut Vec<Carry>,
         mut each: impl FnMut(usize, Part),
     ) {
         let long = self.long.take();
         let mut carried = self.carried.drain(..).peekable();
-        for (kind, (counts, known)) in self.counts.iter_mut().zip(&mut self.known).enumerate() {
-            let known = std::mem::replace(known, Known::NOTHING);
+        for (kind, (counts, known)) in self.counts.iter_mut().zip(known).enumerate() {
             let (counts, _) = counts.as_chunks_mut();
-            blocks.extend(Touched(known.touched).map(|at| counts[at]));
-            Touched(known.touched).for_each(|at| counts[at] = [0; BLOCK]);
+            for run in Runs(known.touched) {
+                let touched: &mut [Block] = &mut counts[run];
+                blocks.extend_from_slice(touched);
+                touched.as_flattened_mut().fill(0);
+            }
             let before = carries.len();
             while let Some(([_, bucket], times)) =
                 carried.next_if(|([of, _], _)| usize::from(*of) == kind)
@@ -189,6 +199,10 @@ impl<const KINDS: usize> Recent<KINDS> {
     }
 }
 
+/// What is known of latencies whose counters are still to be taken.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sealed<const KINDS: usize>([Known; KINDS]);
+
 /// The blocks whose bits are set, ascending.
 struct Touched(u64);
 
@@ -200,10 +214,20 @@ impl Iterator for Touched {
         self.0 &= self.0.checked_sub(1)?;
         Some(at as usize)
     }
+}
 
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = self.0.count_ones() as usize;
-        (left, Some(left))
+/// The same, those that lie side by side together: of one latency after the other most do.
+struct Runs(u64);
+
+impl Iterator for Runs {
+    type Item = Range<usize>;
+
+    fn next(&mut self) -> Option<Range<usize>> {
+        let start = self.0.trailing_zeros();
+        let length = self.0.checked_shr(start)?.trailing_ones();
+        let end = start + length;
+        self.0 &= u64::MAX.checked_shl(end).unwrap_or(0);
+        Some(start as usize..end as usize)
     }
 }
 
@@ -310,7 +334,10 @@ mod tests {
         recent: &mut Recent<KINDS>,
     ) -> [(BTreeMap<usize, u64>, Exact); KINDS] {
         let (mut blocks, mut carries, mut parts) = (Vec::new(), Vec::new(), Vec::new());
-        recent.take(&mut blocks, &mut carries, |_, part| parts.push(part));
+        let sealed = recent.seal();
+        recent.take(sealed, &mut blocks, &mut carries, |_, part| {
+            parts.push(part)
+        });
         assert!(recent.is_empty());
         let (mut blocks, mut carries) = (&blocks[..], &carries[..]);
         std::array::from_fn(|kind| {

@@ -4,6 +4,7 @@
 use super::recent::Recent;
 use super::series::{Answered, CLASSES, KINDS, METHODS, MethodIndex, Series, Whose, class_of};
 use super::snapshot::{AcceptQueue, Counters, FileCache, Of, ReceiveBuffers, Snapshot, Stall};
+use super::taking::{PIECE_BLOCKS, Place, Taking};
 use crate::limits::{STALL, STALLS, STATS_ROWS};
 
 /// The counters of one core.
@@ -31,7 +32,8 @@ pub struct Recorder {
     /// The first is of all beyond the bound.
     rows: Vec<Row>,
     /// The rows and classes with latencies since the last snapshot.
-    filled: Vec<(u16, u8)>,
+    filled: Vec<Place>,
+    taking: Taking,
     lag: Recent<1>,
     /// Those since the last snapshot.
     stalls: Vec<Stall>,
@@ -76,6 +78,7 @@ impl Recorder {
             places: Vec::new(),
             rows: vec![Row::new(Whose::OTHER, MethodIndex::OTHER)],
             filled: Vec::new(),
+            taking: Taking::default(),
             lag: Recent::new(),
             stalls: Vec::new(),
             longest: None,
@@ -124,7 +127,9 @@ impl Recorder {
         let recent = &mut self.rows[usize::from(row)].classes[class];
         let recent = recent.get_or_insert_with(first);
         if recent.is_empty() {
-            self.filled.push((row, class as u8));
+            let place = (row, class as u8);
+            self.taking.take(place, recent);
+            self.filled.push(place);
         }
         recent.record(answered.times.latencies(sent_ns));
     }
@@ -293,14 +298,25 @@ impl Recorder {
     /// Takes a snapshot of the counters as they are now, which is `at_ns` on the monotonic clock, and
     /// the latencies since the last one.
     pub fn snapshot(&mut self, at_ns: u64) -> Snapshot {
-        let mut snapshot = Snapshot::new(self.core, self.counters.close_reasons);
-        self.snapshot_into(&mut snapshot, at_ns);
-        snapshot
+        self.begin_snapshot(None, at_ns);
+        loop {
+            if let Some(snapshot) = self.next_of_snapshot() {
+                return snapshot;
+            }
+        }
     }
 
-    /// Does what [`Recorder::snapshot`] does in the memory of an old snapshot, of any core of the
-    /// same server: it allocates nothing that was there.
-    pub fn snapshot_into(&mut self, snapshot: &mut Snapshot, at_ns: u64) {
+    /// Begins to take a snapshot of everything as it is now, which is `at_ns` on the monotonic clock; what
+    /// is recorded from here on is not in it. It is taken in the memory of `spare`, an old one of any core of
+    /// the same server, if there is one: nothing is allocated that was there.
+    ///
+    /// While one is being taken another does not begin.
+    pub fn begin_snapshot(&mut self, spare: Option<Snapshot>, at_ns: u64) {
+        if self.taking.is_under_way() {
+            return;
+        }
+        let mut snapshot =
+            spare.unwrap_or_else(|| Snapshot::new(self.core, self.counters.close_reasons));
         snapshot.core = self.core;
         snapshot.at_ns = at_ns;
         snapshot.accept_queue = self.accept_queue;
@@ -309,20 +325,39 @@ impl Recorder {
         snapshot.counters.copy_from(&self.counters);
         snapshot.clear();
         snapshot.stalls.append(&mut self.stalls);
-        // The order of the rows, whatever came first.
+        if !self.lag.is_empty() {
+            snapshot.take(self.lag.seal(), &mut self.lag, |_| Of::Lag);
+        }
+        self.taking.begin(snapshot);
+        // In the order of the rows, whatever came first: the last is taken first.
         self.filled.sort_unstable();
-        for (row, class) in self.filled.drain(..) {
-            let row = &mut self.rows[usize::from(row)];
+        for place in self.filled.drain(..).rev() {
+            let row = &mut self.rows[usize::from(place.0)];
             let series = Series {
                 whose: row.whose,
                 method: row.method,
-                class,
+                class: place.1,
             };
-            if let Some(recent) = &mut row.classes[usize::from(class)] {
-                snapshot.take(recent, |kind| Of::Series(series, kind));
+            if let Some(recent) = &mut row.classes[usize::from(place.1)] {
+                self.taking.set_aside(place, series, recent);
             }
         }
-        snapshot.take(&mut self.lag, |_| Of::Lag);
+    }
+
+    /// Takes the next piece of the snapshot that was begun, which is some 20 µs of work at most, and returns
+    /// it when that was the last. `None` as well if none was begun.
+    pub fn next_of_snapshot(&mut self) -> Option<Snapshot> {
+        let mut blocks = 0;
+        while blocks < PIECE_BLOCKS {
+            let Some(place) = self.taking.next() else {
+                return self.taking.finish();
+            };
+            if let Some(recent) = &mut self.rows[usize::from(place.0)].classes[usize::from(place.1)]
+            {
+                blocks += self.taking.take(place, recent);
+            }
+        }
+        None
     }
 }
 

@@ -1,6 +1,6 @@
 //! What leaves a core: its counters, and the latencies since its last snapshot. It interprets nothing.
 
-use super::recent::{Block, Carry, Part, Recent, Taken};
+use super::recent::{Block, Carry, Part, Recent, Sealed, Taken};
 use super::series::{MethodIndex, Series, Whose};
 use super::status::StatusCounts;
 
@@ -108,18 +108,19 @@ impl Snapshot {
         self.carries.clear();
     }
 
-    /// Takes the latencies that there are; those of each kind are `of` that.
+    /// Takes the latencies that were sealed, of which each kind is `of` that, and tells how many blocks they
+    /// were counted in.
     pub(super) fn take<const KINDS: usize>(
         &mut self,
+        sealed: Sealed<KINDS>,
         recent: &mut Recent<KINDS>,
         of: impl Fn(u8) -> Of,
-    ) {
-        if recent.is_empty() {
-            return;
-        }
-        recent.take(&mut self.blocks, &mut self.carries, |kind, part| {
-            self.parts.push((of(kind as u8), part));
+    ) -> usize {
+        let before = self.blocks.len();
+        recent.take(sealed, &mut self.blocks, &mut self.carries, |kind, part| {
+            self.parts.push((of(kind as u8), part))
         });
+        self.blocks.len() - before
     }
 
     #[cfg(test)]

@@ -21,6 +21,8 @@ pub(super) struct Text {
     text: String,
     /// What the samples of the family are called.
     name: String,
+    /// The same with labels, of the sample that is written.
+    labels: String,
 }
 
 impl Text {
@@ -29,31 +31,53 @@ impl Text {
             dialect,
             text: String::with_capacity(16 * 1024),
             name: String::new(),
+            labels: String::new(),
         }
     }
 
-    /// The whole text, when all families are written.
-    pub(super) fn finish(mut self) -> Vec<u8> {
+    /// What can be taken out of it between two families, or two samples.
+    pub(super) fn written(&mut self) -> &mut String {
+        &mut self.text
+    }
+
+    /// The rest of the text, when all families are written.
+    pub(super) fn finish(mut self) -> String {
         if self.dialect == Dialect::OpenMetrics {
             self.text.push_str("# EOF\n");
         }
-        self.text.into_bytes()
+        self.text
+    }
+
+    /// Sets the name of a sample with labels, before they are closed.
+    fn labels(&mut self, suffix: &str, labels: &[Label<'_>]) {
+        self.labels.clear();
+        self.labels.push_str(&self.name);
+        self.labels.push_str(suffix);
+        for (place, (name, value)) in labels.iter().enumerate() {
+            self.labels.push(if place == 0 { '{' } else { ',' });
+            self.labels.push_str(name);
+            self.labels.push_str("=\"");
+            escape(&mut self.labels, value);
+            self.labels.push('"');
+        }
     }
 
     fn sample(&mut self, suffix: &str, labels: &[Label<'_>], value: f64) {
-        self.text.push_str(&self.name);
-        self.text.push_str(suffix);
-        for (place, (name, value)) in labels.iter().enumerate() {
-            self.text.push(if place == 0 { '{' } else { ',' });
-            self.text.push_str(name);
-            self.text.push_str("=\"");
-            escape(&mut self.text, value);
-            self.text.push('"');
-        }
+        self.labels(suffix, labels);
+        self.text.push_str(&self.labels);
         self.text
             .push_str(if labels.is_empty() { " " } else { "} " });
         // A text takes all that is written.
         let _ = writeln!(self.text, "{value}");
+    }
+
+    /// A sample of a histogram: how many are not above a bound.
+    fn bucket(&mut self, bound: &str, count: u64) {
+        for part in [&self.labels, bound, "\"} "] {
+            self.text.push_str(part);
+        }
+        self.text.push_str(itoa::Buffer::new().format(count));
+        self.text.push('\n');
     }
 }
 
@@ -100,14 +124,17 @@ impl Encoder for Text {
     }
 
     fn histogram(&mut self, labels: &[Label<'_>], distribution: &Distribution) {
-        let mut bucket = |bound: &str, count: u64| {
-            let labels = [labels, &[("le", bound)]].concat();
-            self.sample("_bucket", &labels, count as f64);
-        };
+        // Only the bound is another in each bucket.
+        self.labels("_bucket", labels);
+        self.labels.push_str(if labels.is_empty() {
+            "{le=\""
+        } else {
+            ",le=\""
+        });
         for (bound_ns, count) in BOUNDS_NS.iter().zip(distribution.at_most(&BOUNDS_NS)) {
-            bucket(&bound(*bound_ns), count);
+            self.bucket(&bound(*bound_ns), count);
         }
-        bucket("+Inf", distribution.count());
+        self.bucket("+Inf", distribution.count());
         let count = distribution.count() as f64;
         self.sample("_sum", labels, distribution.sum_ns() as f64 / 1e9);
         self.sample("_count", labels, count);

@@ -186,6 +186,7 @@ impl View {
     }
 
     /// The series that had a request in `window`, each with the latencies of the whole and of the stages.
+    #[cfg(test)]
     pub(super) fn series(
         &self,
         window: Window,
@@ -196,6 +197,11 @@ impl View {
 
     pub(super) fn series_count(&self) -> usize {
         self.names.len()
+    }
+
+    /// What the series with this number is of.
+    pub(super) fn series_name(&self, number: usize) -> &SeriesName {
+        &self.names[number]
     }
 
     /// The series with this number, which may have had no request in `window`.

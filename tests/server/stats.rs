@@ -467,19 +467,25 @@ fn a_handler_that_holds_its_core_is_found() {
     );
 }
 
-/// The events of a response, as they come; `None` when it has ended in order.
+/// The events of a response, as they come, each in some chunks; `None` when it has ended in order.
 fn next_event(client: &mut Client) -> Option<(Option<String>, Value)> {
-    let chunk = client.chunk().expect("a chunk");
-    if chunk.is_empty() {
-        return None;
+    let mut text = String::new();
+    while !text.ends_with("\n\n") {
+        let chunk = client.chunk().expect("a chunk");
+        if chunk.is_empty() {
+            assert_eq!(text, "", "it ends between two events");
+            return None;
+        }
+        text.push_str(std::str::from_utf8(&chunk).expect("UTF-8"));
     }
-    let text = String::from_utf8(chunk).expect("UTF-8");
-    let mut lines = text.strip_suffix("\n\n").expect("an event").lines();
-    let data = lines.next().and_then(|line| line.strip_prefix("data: "));
-    let stats: Value = serde_json::from_str(data.expect("data")).expect("JSON");
+    let event = text.strip_suffix("\n\n").expect("an end");
+    let (retry, data) = match event.split_once('\n') {
+        Some((retry, data)) => (Some(retry.to_owned()), data),
+        None => (None, event),
+    };
+    let data = data.strip_prefix("data: ").expect("data");
+    let stats: Value = serde_json::from_str(data).expect("JSON");
     assert_adds_up(&stats);
-    let retry = lines.next().map(str::to_owned);
-    assert_eq!(lines.next(), None);
     Some((retry, stats))
 }
 

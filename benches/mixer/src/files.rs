@@ -103,7 +103,7 @@ pub fn measure(address: SocketAddr, folder: &Path, clients: u32, window: Duratio
 
 /// Lets the plain requests' thread run before this one, with which it has one CPU: what they wait for is to
 /// be the server.
-fn give_way() {
+pub fn give_way() {
     const LEAST: i32 = 19;
     // Without it the figures are worse, and no less true.
     let _ = nice(LEAST);

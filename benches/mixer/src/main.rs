@@ -6,6 +6,7 @@ mod bulk;
 mod events;
 mod files;
 mod plain;
+mod scrapers;
 mod server;
 #[path = "../../../tests/examples/site.rs"]
 #[expect(dead_code, reason = "the site is served with more routes than its own")]
@@ -71,6 +72,12 @@ enum Role {
     /// Loads it with plain requests beside a download of 10 GiB, and beside 64 files that are not in
     /// memory.
     Files,
+    /// Loads it with plain requests beside 100 scrapers of statistics that ask ten times a second each.
+    Scrapers {
+        /// How many rounds of each kind.
+        #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=99))]
+        rounds: u32,
+    },
     /// Is the server: what this program starts.
     #[command(hide = true)]
     Serve { folder: String },
@@ -81,6 +88,7 @@ fn main() -> ExitCode {
     let outcome = match &options.role {
         Some(Role::Serve { folder }) => server::run(folder.clone()),
         Some(Role::Files) => measure_files(&options),
+        Some(Role::Scrapers { rounds }) => measure_scrapers(&options, *rounds as usize),
         None => measure(&options),
     };
     match outcome {
@@ -106,6 +114,15 @@ fn measure_files(options: &Options) -> Result<()> {
     server::pin(LOAD_CPU)?;
     let window = Duration::from_secs(options.seconds);
     files::measure(serving.address, folder.path(), options.plain, window)?;
+    serving.stop()
+}
+
+fn measure_scrapers(options: &Options, rounds: usize) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let mut serving = Serving::start(folder.path())?;
+    server::pin(LOAD_CPU)?;
+    let window = Duration::from_secs(options.seconds);
+    scrapers::measure(&serving, options.plain, rounds, window)?;
     serving.stop()
 }
 

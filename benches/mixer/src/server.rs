@@ -6,23 +6,37 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result, anyhow, ensure};
+use bytes::Bytes;
 use corelane::app::{Sse, SseEvent};
 use corelane::cores::CoreSelection;
 use corelane::{App, Body, Request, Server, Shard};
+use futures_lite::future::yield_now;
 use futures_lite::{StreamExt, stream};
+use http::StatusCode;
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::thread::{CpuSet, sched_setaffinity};
+use rustix::time::{ClockId, clock_gettime};
 
 use crate::site;
+use crate::tally::Latencies;
 
 /// The content of a bulk transfer, in bytes.
 pub const CONTENT_BYTES: usize = 100_000_000;
 
 /// Between two events of a listener.
 pub const EVERY: Duration = Duration::from_secs(1);
+
+/// Routes of which there are statistics beside the others, each at `/route-N/STATUS`.
+pub const ROUTES: usize = 20;
+
+/// What they answer with.
+pub const STATUSES: [u16; 3] = [200, 404, 500];
+
+/// What plain content is made of.
+static CONTENT: [u8; 4 << 20] = [b'c'; 4 << 20];
 
 /// The server's CPU.
 const CPU: usize = 0;
@@ -41,7 +55,12 @@ pub fn run(folder: String) -> Result<()> {
 
 fn app(shard: &Shard, folder: &str) -> App {
     let ring = shard.ring().clone();
-    site::app(folder)
+    (0..ROUTES)
+        .fold(site::app(folder), |app, route| {
+            app.get(&format!("/route-{route}/{{status}}"), answer)
+        })
+        .get("/content/{bytes}", content)
+        .get("/watch/{milliseconds}", watch)
         .get("/plaintext", async |_| "Hello, World!")
         .get("/stream", async |_: Request| {
             let pieces = CONTENT_BYTES.div_ceil(PIECE_BYTES);
@@ -54,6 +73,39 @@ fn app(shard: &Shard, folder: &str) -> App {
                 .map(|()| SseEvent::data(now_ns().to_string()));
             async { Sse::new(made) }
         })
+}
+
+async fn answer(req: Request) -> corelane::Result<StatusCode> {
+    req.param_as("status")
+}
+
+async fn content(req: Request) -> corelane::Result<Bytes> {
+    let bytes: usize = req.param_as("bytes")?;
+    Ok(Bytes::from_static(&CONTENT[..bytes.min(CONTENT.len())]))
+}
+
+/// Watches the core for so long: tells how much CPU time passed between two turns of its loop, in nanoseconds, in
+/// the middle, at the 99.9th percentile, and at most. What it takes itself is in it, and what the kernel does
+/// in the thread's name; the time in which others had the CPU is not.
+async fn watch(req: Request) -> corelane::Result<String> {
+    let until = Instant::now() + Duration::from_millis(req.param_as("milliseconds")?);
+    let mut times_ns = Vec::with_capacity(8 << 20);
+    let mut before = cpu_time();
+    while Instant::now() < until && times_ns.len() < times_ns.capacity() {
+        yield_now().await;
+        let now = cpu_time();
+        times_ns.push((now - before).as_nanos() as u64);
+        before = cpu_time();
+    }
+    let times = Latencies::of(times_ns);
+    let told = [50.0, 99.9, 100.0].map(|percent| times.percentile(percent).as_nanos().to_string());
+    Ok(told.join(" "))
+}
+
+/// Of this thread.
+fn cpu_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
 /// The wall clock, which the server and its load share, in nanoseconds.
@@ -104,6 +156,16 @@ impl Serving {
         let kib = rollup.lines().find_map(|line| line.strip_prefix("Rss:"));
         let kib = kib.and_then(|kib| kib.trim().strip_suffix(" kB"));
         Ok(1024 * kib.context("no Rss")?.parse::<u64>()?)
+    }
+
+    /// CPU time of all its threads.
+    pub fn cpu_time(&self) -> Result<Duration> {
+        let mut ns = 0;
+        for thread in fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
+            let stat = fs::read_to_string(thread?.path().join("schedstat"))?;
+            ns += stat.split(' ').next().context("no time")?.parse::<u64>()?;
+        }
+        Ok(Duration::from_nanos(ns))
     }
 
     pub fn stop(&mut self) -> Result<()> {

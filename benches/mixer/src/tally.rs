@@ -12,6 +12,10 @@ impl Latencies {
         Latencies(times_ns)
     }
 
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
     /// The time that so many percent do not pass; zero where there is none.
     pub fn percentile(&self, percent: f64) -> Duration {
         let last = self.0.len().saturating_sub(1) as f64;

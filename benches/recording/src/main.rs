@@ -1,15 +1,19 @@
 //! What the statistics of one request cost the core that serves it, three readings of its clock and the
-//! recording, and what a second's snapshot costs it. `recording [ROUNDS]`, 9 if not said; it exits with 1 when
-//! a median is above its bound.
+//! recording, what a second's snapshot costs it, and what it takes to write all that can be told in each format.
+//! `recording [ROUNDS]`, 9 if not said; it exits with 1 when a median is above its bound.
 //!
 //! It runs in a handler, so that the clock is a shard's own, calibrated, on a pinned core. With
 //! `recording --only REQUESTS` there is no server: that many requests are recorded and nothing else is done,
 //! for a profiler that counts instructions.
 
+mod writing;
+
 use corelane::cores::CoreSelection;
+use corelane::limits::STATS_ROWS;
 use corelane::ring::Ring;
-use corelane::stats::{Answered, MethodIndex, Recorder, Times, Whose};
+use corelane::stats::{Answered, MethodIndex, Recorder, Snapshot, Times, View, Whose};
 use corelane::{App, Method, Request, Server};
+use rustix::time::{ClockId, clock_gettime};
 use std::error::Error;
 use std::hint::black_box;
 use std::io::{Read as _, Write as _};
@@ -28,6 +32,9 @@ const BOUND_NS: f64 = 80.0;
 
 /// Most nanoseconds that the snapshot of a second may cost, with [`ROUTES`] routes.
 const SNAPSHOT_BOUND_NS: f64 = 50_000.0;
+
+/// Most nanoseconds that a core may write an answer without a pause.
+const SLICE_BOUND_NS: f64 = 200_000.0;
 
 /// Times that each thing is done in a round.
 const TIMES: u64 = 2_000_000;
@@ -124,6 +131,13 @@ fn recorder() -> Recorder {
     recorder
 }
 
+/// CPU time of this thread in nanoseconds, for what is too short to be measured while others have the CPU for a
+/// part of it. Reading it takes some 300 ns.
+fn cpu_ns() -> u64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32).as_nanos() as u64
+}
+
 /// Nanoseconds for each of [`TIMES`] calls of `act`.
 fn each_ns(mut act: impl FnMut(u64)) -> f64 {
     let begin = Instant::now();
@@ -138,17 +152,63 @@ fn costs_ns(mut recorder: Recorder, load: Load) -> [f64; 2] {
         black_box(load.request(black_box(turn)));
     });
     let recorded = each_ns(|turn| record(&mut recorder, turn, load));
-    let mut snapshot = recorder.snapshot(0);
-    let mut taken = Duration::ZERO;
+    let mut spare = recorder.snapshot(0);
+    let mut taken_ns = 0.0;
     for second in 1..=SECONDS {
         let turns = second * SECOND..(second + 1) * SECOND;
         turns.for_each(|turn| record(&mut recorder, turn, load));
-        let begin = Instant::now();
-        recorder.snapshot_into(&mut snapshot, second);
-        taken += begin.elapsed();
+        let (snapshot, [all_ns, _]) = snapshot(&mut recorder, spare);
+        (spare, taken_ns) = (snapshot, taken_ns + all_ns);
     }
-    let snapshot_ns = taken.as_nanos() as f64 / SECONDS as f64;
+    let snapshot_ns = taken_ns / SECONDS as f64;
     [recorded - made, snapshot_ns]
+}
+
+/// Takes a snapshot in the memory of another: what it takes in nanoseconds, and the longest piece of that.
+fn snapshot(recorder: &mut Recorder, spare: Snapshot) -> (Snapshot, [f64; 2]) {
+    let mut begin_ns = cpu_ns();
+    let [mut all_ns, mut longest_ns] = [0.0; 2];
+    recorder.begin_snapshot(Some(spare), 1);
+    loop {
+        let next = recorder.next_of_snapshot();
+        let piece_ns = (cpu_ns() - begin_ns) as f64;
+        (all_ns, longest_ns) = (all_ns + piece_ns, piece_ns.max(longest_ns));
+        if let Some(snapshot) = next {
+            return (snapshot, [all_ns, longest_ns]);
+        }
+        begin_ns = cpu_ns();
+    }
+}
+
+/// What a snapshot takes when every route that is told apart was answered with every class of status, and each
+/// stage lay in every part of the scale: all of it, and the longest piece.
+fn full_snapshot_ns() -> [f64; 2] {
+    let mut recorder = recorder();
+    let mut spare = recorder.snapshot(0);
+    let mut costs = [0.0; 2];
+    // The first finds no memory yet.
+    for _ in 0..3 {
+        for place in 0..(STATS_ROWS as u16 + 1) * 5 {
+            let (route, class) = (place / 5, place % 5 + 1);
+            for part in 0..60 {
+                let stage_ns = ((64 + 64 * (part % 2)) << (part / 2)) as u64;
+                let answered = Answered {
+                    whose: Whose::route(route),
+                    method: MethodIndex::of(&Method::GET),
+                    status: 100 * class,
+                    times: Times {
+                        arrived_ns: 0,
+                        begun_ns: stage_ns,
+                        parsed_ns: 2 * stage_ns,
+                        handled_ns: 3 * stage_ns,
+                    },
+                };
+                recorder.request(black_box(&answered), 4 * stage_ns);
+            }
+        }
+        (spare, costs) = snapshot(&mut recorder, spare);
+    }
+    costs
 }
 
 /// What is measured, in the order of its rows.
@@ -165,12 +225,12 @@ fn loads(spread: &'static Spread) -> [(String, Load); 4] {
     ]
 }
 
-/// One round in nanoseconds: three readings of the clock, recording and snapshot of each load, and recording
-/// without latencies.
-type Round = [f64; 10];
+/// One round in nanoseconds: three readings of the clock, recording and snapshot of each load, recording
+/// without latencies, the largest snapshot and its longest piece, and [`writing::costs_ns`].
+type Round = [f64; 12 + 2 * writing::FORMS.len()];
 
-fn round(ring: &Ring, spread: &'static Spread) -> Round {
-    let mut round = Round::default();
+fn round(ring: &Ring, spread: &'static Spread, written: &View) -> Round {
+    let mut round = [0.0; _];
     round[0] = each_ns(|_| {
         for _ in 0..3 {
             black_box(ring.clock_ns());
@@ -181,6 +241,8 @@ fn round(ring: &Ring, spread: &'static Spread) -> Round {
         costs.copy_from_slice(&costs_ns(recorder(), *load));
     }
     [round[9], _] = costs_ns(recorder().without_latencies(), loads[0].1);
+    round[10..12].copy_from_slice(&full_snapshot_ns());
+    round[12..].copy_from_slice(writing::costs_ns(written).as_flattened());
     round
 }
 
@@ -193,7 +255,13 @@ fn median(rounds: &[Round], of: usize) -> f64 {
 /// The rounds as text, one in a line.
 fn rounds(ring: &Ring, count: usize) -> String {
     let spread = spread();
-    let line = |_| round(ring, spread).map(|ns| ns.to_string()).join(" ") + "\n";
+    let written = writing::view();
+    let line = |_| {
+        round(ring, spread, &written)
+            .map(|ns| ns.to_string())
+            .join(" ")
+            + "\n"
+    };
     (0..count).map(line).collect()
 }
 
@@ -252,7 +320,31 @@ fn run(count: usize) -> Result<ExitCode> {
     for (name, ns) in names.iter().zip(taken) {
         println!("| snapshot, {name} | {:.1} |", ns / 1e3);
     }
+    println!(
+        "| snapshot, everything that can be told apart in every part of the scale | {:.1} |",
+        ns(10) / 1e3
+    );
+    println!("| its longest piece | {:.1} |", ns(11) / 1e3);
+    println!(
+        "\n| an answer for {} routes, all classes | µs | longest slice |",
+        STATS_ROWS
+    );
+    println!("|---|--:|--:|");
+    let mut slice = 0.0_f64;
+    for (place, form) in writing::FORMS.iter().enumerate() {
+        let [all, longest] = [0, 1].map(|of| ns(12 + 2 * place + of) / 1e3);
+        println!("| {} | {all:.0} | {longest:.1} |", form.name);
+        slice = slice.max(longest);
+    }
     let mut outcome = ExitCode::SUCCESS;
+    if slice > SLICE_BOUND_NS / 1e3 {
+        eprintln!("a slice of an answer is above the bound of {SLICE_BOUND_NS} ns");
+        outcome = ExitCode::FAILURE;
+    }
+    if ns(11) > SNAPSHOT_BOUND_NS {
+        eprintln!("a piece of a snapshot is above the bound of {SNAPSHOT_BOUND_NS} ns");
+        outcome = ExitCode::FAILURE;
+    }
     if worst > BOUND_NS {
         eprintln!("a request is above the bound of {BOUND_NS} ns");
         outcome = ExitCode::FAILURE;

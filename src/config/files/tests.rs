@@ -133,11 +133,22 @@ fn what_is_wrong_is_told_with_its_place() {
         ),
         (
             "redirects = ['/a=/b', '/b=/c?d', '/c=/a 301']",
-            "c.toml:2:14: files.redirects: '/a=/b' leads back to itself; have one on",
+            "c.toml:2:14: files.redirects: '/a=/b' leads back to itself by way of '/c=/a 301'; have \
+             one on the way lead elsewhere",
+        ),
+        (
+            "redirects = '/a=/a'",
+            "c.toml:2:13: files.redirects: '/a=/a' leads back to itself; have one on",
+        ),
+        (
+            "redirects = ['/x=/y', '/a/=/b', '/b/=/a']",
+            "c.toml:2:33: files.redirects: '/b/=/a' leads back to itself if a folder lies there \
+             by way of '/a/=/b'; a folder is sent to its path with a slash: have one lead to a file",
         ),
         (
             "redirects = ['/a=/b', '/a=/c']",
-            "c.toml:2:23: files.redirects: '/a=/c' is about a path that another rule",
+            "c.toml:2:23: files.redirects: '/a=/c' is about a path that another rule is about, \
+             '/a=/b'; keep one",
         ),
         (
             "error_pages = '/404.html'",

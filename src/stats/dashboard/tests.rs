@@ -46,9 +46,10 @@ fn view() -> View {
 }
 
 fn written(view: &View, selection: &Selection) -> String {
-    let mut page = Page::new(view, selection, &server(), 3 * SECOND);
+    let server = server();
+    let mut page = Page::new(view, selection, &server, 3 * SECOND);
     while page.next() {}
-    String::from_utf8(page.finish()).expect("UTF-8")
+    page.finish()
 }
 
 /// What stands between two texts, each time.
@@ -119,7 +120,11 @@ fn every_figure_is_one_of_the_json() {
         window: Window::Second,
         ..Selection::default()
     };
-    let document = value(&view(), &selection, &server(), 3 * SECOND);
+    let (view, server) = (view(), server());
+    let mut json = Json::new(&view, selection, &server, 3 * SECOND);
+    let mut values = Values::default();
+    while json.next(&mut values) {}
+    let document = values.finish();
     let mut told = 0;
     let mut check = |part: &str, scope: &Value| {
         for asked in between(part, "data-f=\"", "\"") {

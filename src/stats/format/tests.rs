@@ -1,10 +1,12 @@
 //! What each format says of the same figures. That others read them is tested over a server.
 
+use super::super::families::FAMILIES;
 use super::super::samples::{server, surroundings};
 use super::super::{
     Answered, FileCache, MethodIndex, ReceiveBuffers, Recorder, RouteName, Times, Totals, Whose,
 };
 use super::*;
+use crate::limits::STATS_ROWS;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use hdrhistogram::Histogram;
@@ -53,7 +55,7 @@ fn written(format: Format, selection: &Selection) -> Vec<u8> {
     let (view, server) = (view(), server());
     let mut writing = Writing::new(format, &view, selection, &server, 3 * SECOND);
     while writing.write_next() {}
-    writing.finish()
+    writing.finish().concat()
 }
 
 fn text(format: Format, selection: &Selection) -> String {
@@ -180,4 +182,91 @@ fn the_interval_log_has_one_head_and_an_interval_for_each() {
     assert!(lines[1].starts_with("1000.000,2.000,"), "{log}");
     assert!(lines[2].starts_with("Tag=core-0,1000.000,2.000,"), "{log}");
     assert!(lines[3].starts_with("Tag=core-3,1000.000,2.000,"), "{log}");
+}
+
+/// A view with as many routes and classes of status as are told apart.
+fn large() -> View {
+    let mut totals = Totals::new(&[0], &["peer_closed"], 0);
+    let name = |route| RouteName::new(None, &format!("/{route}"));
+    totals.know_routes(0, (0..STATS_ROWS).map(name).collect());
+    let mut recorder = Recorder::new(0, &["peer_closed"]);
+    recorder.know_routes(STATS_ROWS);
+    for number in 0..STATS_ROWS as u16 {
+        for class in 1..=5 {
+            let answered = Answered {
+                whose: Whose::route(number),
+                method: MethodIndex::of(&Method::GET),
+                status: 100 * class,
+                times: Times::default(),
+            };
+            recorder.request(&answered, 1_000);
+        }
+    }
+    let _ = totals.keep(recorder.snapshot(SECOND));
+    totals.end_second(SECOND);
+    totals.merge(SECOND)
+}
+
+#[test]
+fn what_is_long_comes_in_pieces() {
+    let (view, server) = (large(), server());
+    let selection = Selection {
+        filter: Some("/".into()),
+        charts: true,
+        ..Selection::default()
+    };
+    for format in Format::ALL {
+        let mut writing = Writing::new(format, &view, &selection, &server, SECOND);
+        while writing.write_next() {}
+        let pieces = writing.finish();
+        // What is written at once is shorter than a piece.
+        assert!(pieces.iter().all(|piece| piece.len() < 2 * PIECE_BYTES));
+        let whole = pieces.concat();
+        let text = || std::str::from_utf8(&whole).expect("UTF-8");
+        let counts = || text().matches("duration_seconds_count{").count();
+        let series = 5 * STATS_ROWS;
+        match format {
+            Format::Json => {
+                let told: serde_json::Value = serde_json::from_slice(&whole).expect("JSON");
+                let routes = told["routes"].as_array().expect("a list");
+                assert_eq!(routes.len(), STATS_ROWS);
+                assert!(routes.iter().all(|route| route["status"]["5xx"] == 1));
+            }
+            Format::Sse => {
+                let data = text().strip_prefix("data: ").expect("data");
+                let data = data.strip_suffix("\n\n").expect("an end");
+                serde_json::from_str::<serde_json::Value>(data).expect("JSON");
+            }
+            Format::Prometheus => assert_eq!(counts(), 5 * series),
+            Format::OpenMetrics => {
+                assert_eq!(counts(), 5 * series);
+                assert!(pieces.len() > 10 && text().ends_with("# EOF\n"));
+            }
+            Format::Protobuf => {
+                assert!(pieces.len() > 10);
+                assert_eq!(messages(&whole), FAMILIES.len() - 1);
+            }
+            Format::Hdr | Format::Hlog => {}
+            Format::Html => assert!(text().ends_with("</html>\n")),
+        }
+    }
+}
+
+/// How many messages there are, each behind its length.
+fn messages(mut bytes: &[u8]) -> usize {
+    let mut count = 0;
+    while !bytes.is_empty() {
+        let mut length = 0;
+        for shift in (0..).step_by(7) {
+            let (first, rest) = bytes.split_first().expect("a length");
+            bytes = rest;
+            length |= usize::from(first & 0x7f) << shift;
+            if first & 0x80 == 0 {
+                break;
+            }
+        }
+        bytes = &bytes[length..];
+        count += 1;
+    }
+    count
 }

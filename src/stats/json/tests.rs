@@ -5,7 +5,9 @@ use std::time::{Duration, UNIX_EPOCH};
 use serde_json::Value;
 
 use super::super::samples::{self, surroundings};
-use super::super::{AcceptQueue, Answered, MethodIndex, Recorder, RouteName, Times, Totals, Whose};
+use super::super::{
+    AcceptQueue, Answered, MethodIndex, ReceiveBuffers, Recorder, RouteName, Times, Totals, Whose,
+};
 use super::*;
 use http::Method;
 
@@ -19,6 +21,13 @@ fn server(cores: usize) -> ServerInfo {
         cores,
         ..samples::server()
     }
+}
+
+fn json(view: &View, selection: &Selection, server: &ServerInfo, now_ns: u64) -> Vec<u8> {
+    let mut text = Text::behind(b"");
+    let mut json = Json::new(view, selection.clone(), server, now_ns);
+    while json.next(&mut text) {}
+    text.finish()
 }
 
 fn text(view: &View, cores: usize, now_ns: u64) -> String {

@@ -13,7 +13,7 @@ use std::task::{Context, Poll, Waker};
 
 /// The places of a pool.
 #[derive(Clone, Debug)]
-pub(super) struct Turns(Rc<RefCell<State>>);
+pub(super) struct Places(Rc<RefCell<State>>);
 
 #[derive(Debug)]
 struct State {
@@ -30,15 +30,15 @@ struct State {
 }
 
 /// Room for one connection in a [`Pool`](super::Pool). When it is dropped, the next may be made.
-pub struct Place(Turns);
+pub struct Place(Places);
 
 /// No more places are lent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Closed;
 
-impl Turns {
-    pub(super) fn new(size: usize) -> Turns {
-        Turns(Rc::new(RefCell::new(State {
+impl Places {
+    pub(super) fn new(size: usize) -> Places {
+        Places(Rc::new(RefCell::new(State {
             size,
             free: size,
             last_ticket: 0,
@@ -59,7 +59,7 @@ impl Turns {
     /// A place, when it is this caller's turn.
     pub(super) fn take(&self) -> Turn {
         Turn {
-            turns: self.clone(),
+            places: self.clone(),
             ticket: None,
         }
     }
@@ -135,7 +135,7 @@ impl fmt::Debug for Place {
 /// Waits for a [`Place`].
 #[derive(Debug)]
 pub(super) struct Turn {
-    turns: Turns,
+    places: Places,
     ticket: Option<u64>,
 }
 
@@ -145,16 +145,16 @@ impl Future for Turn {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let turn = self.get_mut();
         let ticket = turn.ticket.take();
-        let mut state = turn.turns.0.borrow_mut();
+        let mut state = turn.places.0.borrow_mut();
         if ticket.is_some_and(|ticket| state.given.remove(&ticket)) {
-            return Poll::Ready(Ok(Place(turn.turns.clone())));
+            return Poll::Ready(Ok(Place(turn.places.clone())));
         }
         if state.closed {
             return Poll::Ready(Err(Closed));
         }
         if ticket.is_none() && state.free > 0 {
             state.free -= 1;
-            return Poll::Ready(Ok(Place(turn.turns.clone())));
+            return Poll::Ready(Ok(Place(turn.places.clone())));
         }
         let ticket = ticket.unwrap_or(state.last_ticket + 1);
         state.last_ticket = state.last_ticket.max(ticket);
@@ -171,13 +171,13 @@ impl Drop for Turn {
         let Some(ticket) = self.ticket else {
             return;
         };
-        let mut state = self.turns.0.borrow_mut();
+        let mut state = self.places.0.borrow_mut();
         let was_given = state.given.remove(&ticket);
         let waker = state.waiting.remove(&ticket);
         drop(state);
         drop(waker);
         if was_given {
-            self.turns.give_back();
+            self.places.give_back();
         }
     }
 }

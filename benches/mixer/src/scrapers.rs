@@ -1,0 +1,376 @@
+//! Plain requests beside those who read statistics: 100 scrapers that ask ten times a second each, in all
+//! formats, and followers besides. What the mere number and length of such answers costs is told apart by
+//! clients that ask as often for as many bytes of plain content.
+//!
+//! Rounds of all kinds take turns, and what is compared is medians of rounds: on a shared machine one round is
+//! no measurement.
+
+use std::cell::Cell;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::thread::spawn;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+use tokio::task::spawn_local;
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout_at};
+
+use crate::files::give_way;
+use crate::server::{ROUTES, STATUSES, Serving};
+use crate::{Load, block_on, join, plain};
+
+/// How many ask.
+const SCRAPERS: usize = 100;
+
+/// Between two requests of one.
+const EVERY: Duration = Duration::from_millis(100);
+
+/// How many follow, as many as a core lets.
+const FOLLOWERS: usize = 64;
+
+/// What they ask for, in turn: all formats, windows, and the figures of each core.
+const QUERIES: [&str; 18] = [
+    "/stats",
+    "/stats?window=1s",
+    "/stats?window=10s&per_core=1",
+    "/stats?window=60s",
+    "/stats?filter=route",
+    "/stats?charts=1",
+    "/stats?format=prometheus",
+    "/metrics?per_core=1",
+    "/stats?format=openmetrics",
+    "/stats?format=openmetrics&per_core=1",
+    "/stats?format=protobuf",
+    "/stats?format=protobuf&per_core=1",
+    "/stats?format=hdr",
+    "/stats?format=hdr&window=10s",
+    "/stats?format=hlog",
+    "/stats?format=hlog&window=60s",
+    "/stats?format=html",
+    "/stats?format=html&window=10s",
+];
+
+/// By how much the 99th percentile of plain requests may move.
+const MOST_MOVED: f64 = 1.05;
+
+/// Longest that the server's core may do one thing.
+const MOST_HELD: Duration = Duration::from_micros(200);
+
+/// What plain requests are measured beside.
+#[derive(Clone, Copy)]
+enum Beside {
+    Nothing,
+    Content,
+    Scrapers,
+    ScrapersAndFollowers,
+}
+
+const KINDS: [(Beside, &str); 4] = [
+    (Beside::Nothing, "alone"),
+    (Beside::Content, "beside as many requests for plain content"),
+    (Beside::Scrapers, "beside 100 scrapers"),
+    (
+        Beside::ScrapersAndFollowers,
+        "beside 100 scrapers and 64 followers",
+    ),
+];
+
+/// One round of one kind, times in nanoseconds.
+#[derive(Default)]
+struct Round {
+    requests: f64,
+    p50: f64,
+    p99: f64,
+    max: f64,
+    /// Of the time, the share in which the server ran.
+    busy: f64,
+    /// How many answers who asked beside got.
+    answers: f64,
+    /// Longest turn of the server's loop, as it tells itself.
+    lag: f64,
+}
+
+/// Loads the server in `rounds` of each kind, for `window` each; prints a table.
+pub fn measure(serving: &Serving, clients: u32, rounds: usize, window: Duration) -> Result<()> {
+    let address = serving.address;
+    block_on(fill(address))?;
+    let lengths = block_on(lengths(address))?;
+    let mut all: [Vec<Round>; KINDS.len()] = Default::default();
+    for number in 0..rounds {
+        // Each begins with another.
+        for place in 0..KINDS.len() {
+            let kind = (number + place) % KINDS.len();
+            let (beside, name) = KINDS[kind];
+            eprintln!("round {}: {name}", number + 1);
+            all[kind].push(round(serving, beside, &lengths, clients, window)?);
+        }
+    }
+    println!(
+        "| plain requests | count | p50 | p99 | max | p99 ÷ alone | server's CPU | answers beside | longest turn |"
+    );
+    println!("|---|--:|--:|--:|--:|--:|--:|--:|--:|");
+    let median = |kind: usize, of: fn(&Round) -> f64| median(all[kind].iter().map(of));
+    let p99 = |kind| median(kind, |round| round.p99);
+    for (kind, (_, name)) in KINDS.iter().enumerate() {
+        println!(
+            "| {name} | {:.0} | {:.3} ms | {:.3} ms | {:.2} ms | {:.3} | {:.1} % | {:.0} | {:.0} µs |",
+            median(kind, |round| round.requests),
+            median(kind, |round| round.p50) / 1e6,
+            p99(kind) / 1e6,
+            median(kind, |round| round.max) / 1e6,
+            p99(kind) / p99(0),
+            100.0 * median(kind, |round| round.busy),
+            median(kind, |round| round.answers),
+            median(kind, |round| round.lag) / 1e3,
+        );
+    }
+
+    println!("\n| CPU time of the core between two turns | p50 | p99.9 | max |\n|---|--:|--:|--:|");
+    let mut held = Vec::new();
+    for (beside, name) in KINDS {
+        let times = watched(serving, beside, &lengths, clients, window)?;
+        let shown = times.map(|ns| format!("{:.1} µs", ns as f64 / 1e3));
+        println!("| {name} | {} |", shown.join(" | "));
+        held.push(Duration::from_nanos(times[2]));
+    }
+    let moved = p99(2) / p99(1);
+    println!("\np99 beside scrapers ÷ p99 beside plain content: {moved:.3}");
+    ensure!(moved < MOST_MOVED, "scrapers moved p99 to {moved:.3} of it");
+    ensure!(
+        held[2] <= MOST_HELD,
+        "a slice beside scrapers took {:?}",
+        held[2]
+    );
+    Ok(())
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<_> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+fn round(
+    serving: &Serving,
+    beside: Beside,
+    lengths: &[usize],
+    clients: u32,
+    window: Duration,
+) -> Result<Round> {
+    let address = serving.address;
+    let until = Instant::now() + window + LEAD;
+    let others = begin(address, beside, lengths, until);
+    // All have come when this is over.
+    std::thread::sleep(LEAD);
+    let before = serving.cpu_time()?;
+    let latencies = plain::run(address, clients, until)?;
+    let busy = (serving.cpu_time()? - before).as_secs_f64() / window.as_secs_f64();
+    let answers = join(others)?;
+    let ns = |percent| latencies.percentile(percent).as_nanos() as f64;
+    let lag = block_on(longest_turn(address))?;
+    Ok(Round {
+        requests: latencies.count() as f64,
+        p50: ns(50.0),
+        p99: ns(99.0),
+        max: ns(100.0),
+        busy,
+        answers: answers as f64,
+        lag: lag as f64,
+    })
+}
+
+/// Time for all who load the server to come.
+const LEAD: Duration = Duration::from_millis(500);
+
+/// The same load, while a task of the core measures how much CPU time passes between its turns: the middle, the
+/// 99.9th percentile and the longest, in nanoseconds.
+fn watched(
+    serving: &Serving,
+    beside: Beside,
+    lengths: &[usize],
+    clients: u32,
+    window: Duration,
+) -> Result<[u64; 3]> {
+    let address = serving.address;
+    let until = Instant::now() + window + 2 * LEAD;
+    let others = begin(address, beside, lengths, until);
+    let plain = spawn(move || plain::run(address, clients, until));
+    std::thread::sleep(LEAD);
+    let told = block_on(async move {
+        let path = format!("/watch/{}", window.as_millis());
+        Asking::connect(address).await?.ask(&path).await
+    })?;
+    join(plain)?;
+    join(others)?;
+    let told = String::from_utf8(told)?;
+    let times: Vec<u64> = told.split(' ').map(str::parse).collect::<Result<_, _>>()?;
+    times.try_into().ok().context("other figures than three")
+}
+
+/// Those who ask beside plain requests, on a thread of their own that runs where those leave room; how many
+/// answers they got.
+fn begin(address: SocketAddr, beside: Beside, lengths: &[usize], until: Instant) -> Load<usize> {
+    let paths: Vec<String> = match beside {
+        Beside::Nothing => Vec::new(),
+        Beside::Content => lengths
+            .iter()
+            .map(|length| format!("/content/{length}"))
+            .collect(),
+        Beside::Scrapers | Beside::ScrapersAndFollowers => QUERIES.map(str::to_owned).to_vec(),
+    };
+    let followers = match beside {
+        Beside::ScrapersAndFollowers => FOLLOWERS,
+        _ => 0,
+    };
+    spawn(move || {
+        give_way();
+        block_on(ask_all(address, paths, followers, until))
+    })
+}
+
+async fn ask_all(
+    address: SocketAddr,
+    paths: Vec<String>,
+    followers: usize,
+    until: Instant,
+) -> Result<usize> {
+    let answers = Rc::new(Cell::new(0));
+    let mut clients = Vec::new();
+    for number in 0..if paths.is_empty() { 0 } else { SCRAPERS } {
+        let path = paths[number % paths.len()].clone();
+        clients.push(spawn_local(scrape(
+            address,
+            path,
+            until,
+            Rc::clone(&answers),
+        )));
+        // As those are spread over the time who know nothing of each other.
+        sleep(EVERY / SCRAPERS as u32).await;
+    }
+    for _ in 0..followers {
+        clients.push(spawn_local(follow(address, until)));
+    }
+    for client in clients {
+        client.await??;
+    }
+    Ok(answers.get())
+}
+
+async fn scrape(
+    address: SocketAddr,
+    path: String,
+    until: Instant,
+    answers: Rc<Cell<usize>>,
+) -> Result<()> {
+    let mut asking = Asking::connect(address).await?;
+    let mut pace = interval(EVERY);
+    pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while Instant::now() < until {
+        pace.tick().await;
+        asking.ask(&path).await?;
+        answers.set(answers.get() + 1);
+    }
+    Ok(())
+}
+
+async fn follow(address: SocketAddr, until: Instant) -> Result<()> {
+    let mut stream = BufReader::new(TcpStream::connect(address).await?);
+    let request = "GET /stats?format=sse&charts=1 HTTP/1.1\r\nHost: site\r\n\r\n";
+    stream.write_all(request.as_bytes()).await?;
+    let mut line = Vec::new();
+    let mut events = 0;
+    loop {
+        line.clear();
+        let Ok(bytes) = timeout_at(until.into(), stream.read_until(b'\n', &mut line)).await else {
+            break;
+        };
+        ensure!(bytes? > 0, "the server ended a stream of events");
+        events += usize::from(line.starts_with(b"data:"));
+    }
+    ensure!(events > 0, "a follower never heard of anything");
+    Ok(())
+}
+
+/// A connection on which one thing is asked for after the other.
+struct Asking(BufReader<TcpStream>);
+
+impl Asking {
+    async fn connect(address: SocketAddr) -> Result<Asking> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        Ok(Asking(BufReader::new(stream)))
+    }
+
+    /// The content at `path`.
+    async fn ask(&mut self, path: &str) -> Result<Vec<u8>> {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: site\r\n\r\n");
+        self.0.write_all(request.as_bytes()).await?;
+        let mut length = 0;
+        let mut line = String::new();
+        loop {
+            line.clear();
+            ensure!(
+                self.0.read_line(&mut line).await? > 0,
+                "no answer to {path}"
+            );
+            let line = line.trim_end().to_ascii_lowercase();
+            if let Some(told) = line.strip_prefix("content-length:") {
+                length = told.trim().parse()?;
+            }
+            if line.starts_with("http/") {
+                ensure!(
+                    line.contains(" 2") || !path.starts_with("/stats"),
+                    "{path}: {line}"
+                );
+            }
+            if line.is_empty() {
+                break;
+            }
+        }
+        let mut content = vec![0; length];
+        self.0.read_exact(&mut content).await?;
+        Ok(content)
+    }
+}
+
+/// Has every route answer with every status, so that there is something to tell of each.
+async fn fill(address: SocketAddr) -> Result<()> {
+    let mut asking = Asking::connect(address).await?;
+    for _ in 0..50 {
+        for route in 0..ROUTES {
+            for status in STATUSES {
+                asking.ask(&format!("/route-{route}/{status}")).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// How long the answer to each query is.
+async fn lengths(address: SocketAddr) -> Result<Vec<usize>> {
+    // Its view has all of them.
+    sleep(Duration::from_secs(2)).await;
+    let mut lengths = Vec::new();
+    let mut asking = Asking::connect(address).await?;
+    for query in QUERIES {
+        let content = asking.ask(query).await?;
+        ensure!(!content.is_empty(), "nothing is told at {query}");
+        lengths.push(content.len());
+    }
+    Ok(lengths)
+}
+
+/// The longest turn of the core's loop in the last ten seconds, as the server tells it.
+async fn longest_turn(address: SocketAddr) -> Result<u64> {
+    let told = Asking::connect(address)
+        .await?
+        .ask("/stats?window=10s")
+        .await?;
+    let told = String::from_utf8(told)?;
+    let (_, lag) = told.split_once("\"loop_lag\":").context("no loop lag")?;
+    let (_, longest) = lag.split_once("\"max_ns\":").context("no maximum")?;
+    let digits = longest.split([',', '}']).next().unwrap_or_default();
+    Ok(digits.parse()?)
+}
