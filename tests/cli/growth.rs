@@ -154,6 +154,24 @@ fn serve_with(open_files: usize, folder: &Path, options: &[&str]) -> Process {
 }
 
 #[test]
+fn the_soft_limit_of_descriptors_is_raised_to_the_hard_one() {
+    if !outside::has("prlimit") {
+        return;
+    }
+    let mut command = Command::new("prlimit");
+    command.args(["--nofile=200:300", "--", CORELANE]);
+    let mut process = Process::spawn(command.args(["demo", "--listen", "127.0.0.1:0"]));
+    process.listening();
+    let limits = fs::read_to_string(format!("/proc/{}/limits", process.id()));
+    let limits = limits.expect("its limits");
+    let line = limits
+        .lines()
+        .find(|line| line.starts_with("Max open files"));
+    let words: Vec<_> = line.expect("it").split_ascii_whitespace().collect();
+    assert_eq!(words[3..5], ["300", "300"], "{limits}");
+}
+
+#[test]
 fn connections_leave_descriptors_for_the_files_that_they_are_sent() {
     if !outside::has("prlimit") {
         return;
