@@ -103,7 +103,7 @@ impl<H: Host> Visit<'_, H> {
                 None => return Stop::Long(asked, response),
             }
             let is_enough = self.work.answered.len() >= self.limits().pipelined_requests
-                || self.work.out.len() >= GATHER_BYTES;
+                || self.work.gathered_bytes() >= GATHER_BYTES;
             if self.state != State::Idle || is_enough || self.wire.received.borrow().is_none() {
                 return Stop::Advanced;
             }
