@@ -352,7 +352,9 @@ mod tests {
     }
 
     fn text(bytes: usize) -> Vec<u8> {
-        (0..bytes).map(|place| (place * place >> 7) as u8).collect()
+        (0..bytes)
+            .map(|place| ((place * place) >> 7) as u8)
+            .collect()
     }
 
     fn compressor(common: &Rc<Compressing>) -> Compressor {
