@@ -344,6 +344,10 @@ pub const DASHBOARD_BYTES: usize = 64 * 1024;
 /// is some KiB of it.
 pub const NODE_ANSWER_BYTES: u64 = 16 * 1024 * 1024;
 
+/// Most requests that a node may tell to have answered for `corelane merge` to believe it: as many as JSON's
+/// numbers count exactly (RFC 8259 §6), and so few that a thousand nodes' sum is a `u64`.
+pub const TOLD_REQUESTS: u64 = 1 << 53;
+
 /// Columns that `corelane top --once` prints.
 pub const TOP_COLUMNS: u16 = 100;
 

@@ -164,11 +164,7 @@ impl<'a, H: Host> Visit<'a, H> {
     /// The time, if it is worth looking: 0 where nobody records latencies.
     #[inline]
     pub(super) fn clock_ns(&self) -> u64 {
-        if self.host.service().is_timed {
-            self.wire.transport.clock_ns()
-        } else {
-            0
-        }
+        self.wire.clock_ns(self.host.service())
     }
 
     pub(super) fn advance(&mut self, event: Event) {
@@ -319,8 +315,10 @@ impl<'a, H: Host> Visit<'a, H> {
         for answered in self.work.answered.drain(..) {
             if outcome.is_ok() {
                 recorder.request(&answered, now_ns);
+                recorder.request_finished();
+            } else {
+                recorder.request_abandoned();
             }
-            recorder.request_finished();
         }
         drop(recorder);
         self.tell_over(over, self.ended(outcome));
@@ -380,7 +378,7 @@ impl<H: Host> Drop for Visit<'_, H> {
         // Whatever was not sent is abandoned.
         self.tell_abandoned();
         for _ in 0..self.work.answered.len() + usize::from(self.open) {
-            self.recorder().request_finished();
+            self.recorder().request_abandoned();
         }
         self.work.recycle();
         self.host
