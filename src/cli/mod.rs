@@ -261,6 +261,7 @@ mod tests {
                             .into(),
                         precompressed: Vec::new(),
                         compress: Vec::new(),
+                        compression_wait: crate::limits::COMPRESSION_WAIT,
                         index: vec![c"index.html".to_owned()],
                         clean_urls: false,
                         fallback: None,

@@ -158,6 +158,7 @@ impl RawFiles {
                 .unwrap_or(default.precompressed),
             compress: prove(self.compress.as_ref(), faults, values::compress)
                 .unwrap_or(default.compress),
+            compression_wait: default.compression_wait,
             index: match &self.index {
                 Some(_) => list(&self.index, faults, values::index).concat(),
                 None => default.index,

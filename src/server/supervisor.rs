@@ -12,7 +12,7 @@ use crate::http::CloseReason;
 use crate::limits::{FRESH_TIMEOUT, Limits, SNAPSHOT_INTERVAL};
 use crate::log;
 use crate::ring::{RingOptions, monotonic_ns};
-use crate::shard::{self, Credit, Factory, Order, Post, Report, Setup, next_tick_ns};
+use crate::shard::{self, Credit, Factory, Newest, Order, Post, Report, Setup, next_tick_ns};
 use crate::stats::{Build, ServerInfo, Snapshot, Totals, View};
 use http::HeaderValue;
 use std::collections::BTreeMap;
@@ -54,6 +54,7 @@ pub(super) struct Supervisor {
     views: Vec<Arc<View>>,
     /// Snapshots to be sent back to the shards that sent them, to be filled again.
     spares: Vec<Option<Snapshot>>,
+    newest: Newest,
     rounds: BTreeMap<u64, Round>,
     next_round: u64,
     /// When the shutdown begins, once it was announced.
@@ -75,8 +76,10 @@ struct Round {
 impl Supervisor {
     pub(super) fn new(plan: Plan) -> Self {
         let shards = plan.cpus.len();
+        let totals = Totals::new(&plan.cpus, CloseReason::NAMES, monotonic_ns());
         Self {
-            totals: Totals::new(&plan.cpus, CloseReason::NAMES, monotonic_ns()),
+            newest: Newest::new(Arc::new(totals.merge(monotonic_ns()))),
+            totals,
             views: Vec::new(),
             posts: (0..shards).map(|_| None).collect(),
             running: 0,
@@ -125,8 +128,10 @@ impl Supervisor {
             busy_poll: self.plan.options.busy_poll,
             receive_buffers: self.plan.options.buffers.into(),
         };
+        self.totals.tell_time(started_ns, info.started_at);
         self.totals.surround(surroundings::read());
-        let view = share(&mut self.views, self.totals.merge(started_ns));
+        self.newest
+            .put(share(&mut self.views, self.totals.merge(started_ns)));
         let exchange = Arc::new(Exchange::new(self.plan.cpus.len()));
         let mut orders_by_shard = Vec::new();
         for (index, cpu) in self.plan.cpus.iter().copied().enumerate() {
@@ -144,7 +149,7 @@ impl Supervisor {
                 files: self.plan.files.clone(),
                 access: self.plan.access.clone(),
                 info: info.clone(),
-                view: Arc::clone(&view),
+                newest: self.newest.clone(),
                 factory: Arc::clone(&self.plan.factory),
                 exchange: Arc::clone(&exchange),
                 orders: receiver,
@@ -267,16 +272,17 @@ impl Supervisor {
         }
     }
 
-    /// Merges what came in the last interval and leaves it with every shard.
+    /// Merges what came in the last interval, and tells every shard.
     fn publish(&mut self) {
         let now_ns = monotonic_ns();
+        self.totals.tell_time(now_ns, SystemTime::now());
         self.totals.end_second(now_ns);
         self.totals.surround(surroundings::read());
-        let view = share(&mut self.views, self.totals.merge(now_ns));
+        self.newest
+            .put(share(&mut self.views, self.totals.merge(now_ns)));
         for (post, spare) in self.posts.iter().zip(&mut self.spares) {
             if let Some(post) = post {
-                post.leave(Order::View {
-                    view: Arc::clone(&view),
+                post.leave(Order::Merged {
                     spare: spare.take(),
                 });
             }
@@ -308,6 +314,7 @@ impl Supervisor {
             let waits = round.missing.iter().any(|missing| *missing) && now < round.until;
             if !waits && let Some(post) = &posts[round.shard] {
                 let view = share(views, totals.merge(monotonic_ns()));
+                self.newest.put(Arc::clone(&view));
                 post.send(Order::Fresh {
                     token: round.token,
                     view,

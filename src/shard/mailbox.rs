@@ -3,6 +3,7 @@
 use super::lanes::CoreHost;
 use super::leaving::Leaving;
 use super::messages::{Order, Report};
+use super::newest::Newest;
 use super::reserved::Taken;
 use super::time::next_tick_ns;
 use super::{Door, Shard, acceptor, lanes, stats};
@@ -16,14 +17,13 @@ use crate::flag::Flag;
 use crate::http::CloseReason;
 use crate::latest::Latest;
 use crate::limits::{
-    ARCHIVE_FOLDERS, DRAIN_GRACE, END_GRACE, Limits, RESERVED_CONNECTIONS, STATS_CONNECTIONS,
-    STATS_FOLLOWERS,
+    DRAIN_GRACE, END_GRACE, Limits, RESERVED_CONNECTIONS, STATS_CONNECTIONS, STATS_FOLLOWERS,
 };
 use crate::log::{self, Log};
 use crate::permits::Permits;
 use crate::preflight;
 use crate::ring::{self, Deadline, Listener, Notified, Notifier, Ring, RingOptions, StartError};
-use crate::stats::{AcceptQueue, ReceiveBuffers, Recorder, RouteName, ServerInfo, Snapshot, View};
+use crate::stats::{AcceptQueue, ReceiveBuffers, Recorder, RouteName, ServerInfo, Snapshot};
 use futures_lite::future::{or, yield_now};
 use http::HeaderValue;
 use slab::Slab;
@@ -60,7 +60,7 @@ pub(crate) struct Setup {
     pub(crate) files: Policy,
     pub(crate) access: StatsAccess,
     pub(crate) info: ServerInfo,
-    pub(crate) view: Arc<View>,
+    pub(crate) newest: Newest,
     pub(crate) factory: Factory,
     pub(crate) exchange: Arc<Exchange>,
     pub(crate) orders: Receiver<Order>,
@@ -115,7 +115,6 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
         accepting: Cell::new(0),
         tasks: super::Tasks::default(),
         files: OnceCell::new(),
-        archive_folders: Permits::new(ARCHIVE_FOLDERS),
         life: RefCell::default(),
         closings: Cell::new(0),
         ending: Cell::new(false),
@@ -127,7 +126,8 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
         leaving: Leaving::default(),
         taken: Cell::default(),
         info: setup.info,
-        view: Latest::new(setup.view),
+        merged: Latest::new(()),
+        newest: setup.newest,
         fresh: RefCell::default(),
         written: stats::Written::default(),
         followers: Permits::new(STATS_FOLLOWERS),
@@ -293,8 +293,8 @@ impl Mailbox {
                 yield_now().await;
                 self.report(Some(round)).await;
             }
-            Order::View { view, spare } => {
-                self.shard.view.publish(view);
+            Order::Merged { spare } => {
+                self.shard.merged.publish(());
                 self.shard.written.forget(&self.shard);
                 self.spare = spare.or(self.spare.take());
             }
@@ -385,8 +385,8 @@ impl Mailbox {
         if let Some(queue) = self.accept_queue() {
             recorder.accept_queue(queue);
         }
-        if let Some(cache) = self.shard.files.get() {
-            recorder.file_cache(cache.figures());
+        if let Some(files) = self.shard.files.get() {
+            recorder.file_cache(files.cache.figures());
         }
         (self.ticked_ns, self.waited_ns) = (now_ns, waited_ns);
         recorder.begin_snapshot(self.spare.take(), now_ns);

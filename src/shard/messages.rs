@@ -17,11 +17,8 @@ pub(crate) enum Order {
     Serve,
     /// Take a snapshot now, for this round.
     Snapshot { round: u64 },
-    /// The merged statistics of the last interval, and a snapshot to be filled again.
-    View {
-        view: Arc<View>,
-        spare: Option<Snapshot>,
-    },
+    /// The statistics of the last interval are there, and here is a snapshot to be filled again.
+    Merged { spare: Option<Snapshot> },
     /// The merged statistics that a request waits for.
     Fresh { token: u64, view: Arc<View> },
     /// A shutdown is to come: serve on, and tell who asks.

@@ -14,6 +14,7 @@ mod lanes;
 mod leaving;
 mod mailbox;
 mod messages;
+mod newest;
 pub(crate) mod reserved;
 mod socket;
 mod stats;
@@ -26,7 +27,7 @@ use crate::between::{Core, Lanes, Mailbox, Sharded};
 use crate::config::StatsAccess;
 use crate::connection::{self, Host, Service, Transport, Wire};
 use crate::failure::Failure;
-use crate::files::cache::Cache;
+use crate::files::common::Common;
 use crate::files::{Files, Policy};
 use crate::flag::Flag;
 use crate::http::RequestHead;
@@ -35,7 +36,7 @@ use crate::limits::SPARE_TASKS;
 use crate::permits::Permits;
 use crate::preflight;
 use crate::ring::{Listener, Ring, Stream};
-use crate::stats::{Recorder, ServerInfo, View, Whose};
+use crate::stats::{Recorder, ServerInfo, Whose};
 use slab::Slab;
 use std::cell::{Cell, OnceCell, RefCell, RefMut};
 use std::collections::VecDeque;
@@ -43,7 +44,6 @@ use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::task::{Poll, Waker};
 use std::time::Duration;
@@ -51,6 +51,7 @@ use std::time::Duration;
 pub use self::leaving::Leaving;
 pub(crate) use self::mailbox::{Credit, Factory, Setup, run};
 pub(crate) use self::messages::{Order, Post, Report};
+pub(crate) use self::newest::Newest;
 pub(crate) use self::time::next_tick_ns;
 
 /// A core and all that it owns. The factory of its application gets to see it.
@@ -65,10 +66,8 @@ pub struct Shard {
     /// Acceptors that have not ended.
     accepting: Cell<usize>,
     tasks: Tasks<Accepted>,
-    /// What it remembers of files, for all its folders; `None` without any.
-    files: OnceCell<Rc<Cache>>,
-    /// How many folders are open for archives, of all its folders.
-    archive_folders: Permits,
+    /// What all its folders have in common; `None` without any.
+    files: OnceCell<Common>,
     /// What the app has still to do beside answering requests.
     life: RefCell<Life>,
     /// How much of what it does in a shutdown is not done.
@@ -88,7 +87,9 @@ pub struct Shard {
     access: StatsAccess,
     taken: Cell<reserved::Taken>,
     info: ServerInfo,
-    view: Latest<Arc<View>>,
+    /// Told of each interval's merged statistics, for those who follow them.
+    merged: Latest<()>,
+    newest: Newest,
     fresh: RefCell<stats::Waiting>,
     written: stats::Written,
     /// Of the peers that follow its statistics.
@@ -194,15 +195,8 @@ impl Shard {
     fn build(&self, app: App, policy: &Policy) -> Result<Router, Failure> {
         let app = app.open_folders(&|path| {
             preflight::folder(path)?;
-            let capacity = usize::try_from(policy.cache_bytes).unwrap_or(usize::MAX);
-            let cache = self.files.get_or_init(|| Rc::new(Cache::new(capacity)));
-            let files = Files::sharing(
-                &self.ring,
-                path,
-                policy.clone(),
-                cache,
-                &self.archive_folders,
-            );
+            let common = self.files.get_or_init(|| Common::new(policy.cache_bytes));
+            let files = Files::sharing(&self.ring, path, policy.clone(), common);
             let files = files.map_err(|error| {
                 let what = format!("the folder {} cannot be opened: {error}", path.display());
                 Failure::operator(what, "make it readable for this user, or name another")
@@ -249,8 +243,10 @@ impl Shard {
         }
     }
 
-    /// Has the app do what it does when a shutdown begins.
+    /// Has the app do what it does when a shutdown begins, and its folders stop what only their future
+    /// requests would need.
     fn close(self: &Rc<Self>) {
+        self.files.get().into_iter().for_each(Common::drain);
         let drain = std::mem::take(&mut self.life.borrow_mut().drain);
         for job in drain {
             self.closings.set(self.closings.get() + 1);

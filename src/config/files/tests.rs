@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::config::raw::RawConfig;
 use crate::files::policy::{EntityTags, Symlinks};
 use crate::http::ContentCoding;
-use crate::limits::FILE_FIELD_RULES;
+use crate::limits::{COMPRESSION_WAIT, FILE_FIELD_RULES};
 use http::HeaderValue;
 use std::ffi::CStr;
 use std::path::Path;
@@ -75,6 +75,7 @@ fn everything_written_is_taken() {
         .into(),
         precompressed: vec![ContentCoding::Brotli, ContentCoding::Gzip],
         compress: Vec::new(),
+        compression_wait: COMPRESSION_WAIT,
         index: [c"index.html", c"index.htm", c"default.htm"]
             .map(CStr::to_owned)
             .into(),
