@@ -165,8 +165,7 @@ impl File {
     ///
     /// `cachestat(2)` counts pages (Linux 6.5), but tells only who could write the file as well, and counts
     /// those that are still on their way from the disk, for which whoever wants them waits. So a byte in each
-    /// 64 KiB is read without waiting besides: pages come and go in larger runs than that. With two in
-    /// 512 KiB the core waited for the disk, and 64 cold files came at a third of the speed.
+    /// 64 KiB is read without waiting besides: pages come and go in larger runs than that.
     pub fn is_cached(&self, offset: u64, bytes: usize) -> bool {
         let page_bytes = rustix::param::page_size() as u64;
         let (first, end) = (

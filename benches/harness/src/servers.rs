@@ -123,10 +123,7 @@ impl Name {
 pub fn prepare(options: &Options) -> Result<Vec<Server>> {
     let names = options.servers();
     let mut binaries = builds::bench_crate("floor")?;
-    if names
-        .iter()
-        .any(|name| name.is_peer() && !name.is_nginx())
-    {
+    if names.iter().any(|name| name.is_peer() && !name.is_nginx()) {
         binaries.extend(builds::bench_crate("peers")?);
     }
     let mut servers = Vec::new();
