@@ -34,7 +34,6 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::policy::Policy;
 use super::transfer::Held;
-use super::turns::Turns;
 use super::version::Version;
 use crate::coding::{self, Levels, Spares, Step};
 use crate::flag::Flag;
@@ -46,6 +45,7 @@ use crate::limits::{
 use crate::log;
 use crate::permits::Permits;
 use crate::ring::{Deadline, Ring};
+use crate::turns::Turns;
 
 /// What all folders of a core have in common that compress files.
 #[derive(Debug)]
@@ -515,7 +515,7 @@ mod tests {
             let compressor = compressor(&Rc::default());
             let making = begin(&compressor, &ring, &folder, 0).await.unwrap();
             // Its first piece is read, and of that a slice compressed.
-            while compressor.common.turns.taken() == 0 {
+            while compressor.common.turns.came() == 0 {
                 yield_now().await;
             }
             set(Some(b"another"));

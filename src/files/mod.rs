@@ -45,7 +45,6 @@ mod tags;
 mod tar;
 mod transfer;
 #[cfg(feature = "compression")]
-mod turns;
 pub mod variants;
 pub mod version;
 
