@@ -8,7 +8,7 @@
 //!
 //! I/O is done by `root` and `resolve`, which open; by `transfer` and `tags`, which read files, and `folder`,
 //! which reads folders, for `listed` and `archive`, whose responses are made piece by piece (`pieces`); by
-//! `compressed`, which compresses files, in `turns`; by `answer`, which makes a response of what was read of
+//! `compressed`, which compresses files, in turns; by `answer`, which makes a response of what was read of
 //! a file. `sending` puts that together for one file, `refusal` where there is none, and `service` all of it for
 //! what is asked for below a mount; `named` sends the files that handlers name.
 
@@ -44,7 +44,6 @@ mod service;
 mod tags;
 mod tar;
 mod transfer;
-#[cfg(feature = "compression")]
 pub mod variants;
 pub mod version;
 

@@ -5,7 +5,7 @@ mod written;
 
 pub(super) use self::written::Written;
 
-use self::written::{Pieces, content, write};
+use self::written::{Pieces, Sent, content, write};
 use super::Shard;
 use super::messages::Report;
 use crate::app::{Answer, IntoResponse, Response, Sse};
@@ -122,7 +122,12 @@ pub(super) fn answer(shard: &Rc<Shard>, head: &RequestHead) -> Answer {
 /// The views that come, each as an event, until the server shuts down. The next is written when the peer
 /// has taken the last, so that a slow one skips views, and nothing is kept for it.
 fn events(shard: Rc<Shard>, permit: Permit, query: Query) -> Response {
-    let state = (Follower::default(), None, query, Vec::new().into_iter());
+    let state = (
+        Follower::default(),
+        None,
+        query,
+        Sent::of(&Pieces::default()),
+    );
     let pieces = stream::unfold(state, move |(mut follower, told, mut query, mut event)| {
         let shard = Rc::clone(&shard);
         // It is held for as long as there are events.
@@ -141,7 +146,7 @@ fn events(shard: Rc<Shard>, permit: Permit, query: Query) -> Response {
                 }
             };
             let pieces = write(&shard, &query, &view).await;
-            event = pieces.to_vec().into_iter();
+            event = Sent::of(&pieces);
             // Seconds in charts are told once, those of skipped views included.
             query.selection.after = view.newest_second();
             let next = match is_first {

@@ -15,7 +15,6 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use std::vec::IntoIter;
 
 /// How long an answer is given again to whoever asks for the same: many scrapers cost little more than
 /// one, and what an answer says of ages is at most so old.
@@ -46,8 +45,11 @@ struct Kept {
 /// What was written: one piece behind the other.
 pub(super) type Pieces = Rc<[Bytes]>;
 
-/// The content that they are.
-struct Content(IntoIter<Bytes>);
+/// The pieces of an answer, one after the other.
+pub(super) struct Sent {
+    pieces: Pieces,
+    count: usize,
+}
 
 /// Writes `view` when it is its turn, and lets others run in between. If another has written the same
 /// meanwhile, it is that.
@@ -80,23 +82,42 @@ pub(super) async fn write(shard: &Shard, query: &Query, view: &View) -> Pieces {
     pieces
 }
 
-/// They as the content of a response.
+/// The content of a response that sends them.
 pub(super) fn content(pieces: &Pieces) -> Body {
     match &pieces[..] {
         [one] => Body::Bytes(one.clone()),
         many => {
             let length = many.iter().map(|piece| piece.len() as u64).sum();
-            Body::stream(Content(many.to_vec().into_iter()), Some(length))
+            Body::stream(Sent::of(pieces), Some(length))
         }
     }
 }
 
-impl BodySource for Content {
+impl Sent {
+    pub(super) fn of(pieces: &Pieces) -> Self {
+        Self {
+            pieces: Rc::clone(pieces),
+            count: 0,
+        }
+    }
+}
+
+impl Iterator for Sent {
+    type Item = Bytes;
+
+    fn next(&mut self) -> Option<Bytes> {
+        let next = self.pieces.get(self.count)?;
+        self.count += 1;
+        Some(next.clone())
+    }
+}
+
+impl BodySource for Sent {
     fn poll_data(
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, BodyError>>> {
-        Poll::Ready(self.0.next().map(Ok))
+        Poll::Ready(self.next().map(Ok))
     }
 }
 

@@ -165,7 +165,7 @@ fn download_coded(address: SocketAddr, number: usize, tagged: &Mutex<HashMap<Str
     let mut client = Client::connect(address);
     let (_, wanted) = CODINGS[number % CODINGS.len()];
     // Some of them take nothing else.
-    let others = if number % 2 == 0 {
+    let others = if number.is_multiple_of(2) {
         ""
     } else {
         ", identity;q=0"
