@@ -17,11 +17,10 @@ pub(crate) enum Order {
     Serve,
     /// Take a snapshot now, for this round.
     Snapshot { round: u64 },
-    /// The merged statistics of the last interval, and a snapshot to be filled again.
-    View {
-        view: Arc<View>,
-        spare: Option<Snapshot>,
-    },
+    /// A snapshot to be filled again, in place of the one that was sent.
+    Spare(Snapshot),
+    /// The merged statistics of the last interval.
+    View(Arc<View>),
     /// The merged statistics that a request waits for.
     Fresh { token: u64, view: Arc<View> },
     /// A shutdown is to come: serve on, and tell who asks.
