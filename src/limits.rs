@@ -150,13 +150,13 @@ pub const CODING_SLICE_BYTES: usize = 32 * 1024;
 /// anyway.
 pub const COMPRESS_FROM_BYTES: usize = 1024;
 
-/// Responses, beyond those so short that they are compressed at once, for which one `Compression` has
-/// encoders on a core at the same time, unless its app says otherwise. Beyond it: sent without a coding.
+/// Responses, beyond those so short that they are compressed at once, for which the `Compression` of a core has
+/// encoders at the same time, all of it together that is not told otherwise. Beyond it: sent without a coding.
 /// Cost: 0.4 to 1.6 MB each at the default levels, as long as the peer takes to read.
 pub const ENCODERS: usize = 128;
 
-/// Requests for which one `Decompression` has decoders on a core at the same time, unless its app says
-/// otherwise. Beyond it: 503. Cost: up to 0.2 MB each, and what was decoded last, up to the window of its
+/// Requests for which the `Decompression` of a core has decoders at the same time, all of it together that is
+/// not told otherwise. Beyond it: 503. Cost: up to 0.2 MB each, and what was decoded last, up to the window of its
 /// coding, as long as the peer takes to send.
 pub const DECODERS: usize = 128;
 
@@ -179,6 +179,10 @@ pub const CONNECTIONS: usize = 1 << 20;
 /// Descriptors of the process that are kept for files, rings and logs, and never taken by
 /// connections: this many, and as many again per shard.
 pub const RESERVED_DESCRIPTORS: usize = 64;
+
+/// Most files whose close waits for the next turn of a core's ring. Beyond it: they are closed at once, by
+/// a system call each. Cost: a descriptor each until then.
+pub const QUEUED_CLOSES: usize = 16;
 
 /// Connections that may wait to be accepted on each listening socket. The kernel caps it at
 /// `net.core.somaxconn` (4096 since Linux 5.4).
@@ -381,9 +385,9 @@ pub const FILE_TAGS: usize = 16 * 1024;
 /// for what comes of it, and an encoder, while it is made.
 pub const COMPRESSED_FILE_BYTES: u64 = 4 * 1024 * 1024;
 
-/// Bytes of a file that are compressed at a time, before the core's other tasks get their turn. Cost: some
-/// hundred microseconds at the default levels; every [`CODING_SLICE_BYTES`] what an encoder has held back
-/// comes on top. Above the default levels both are half as much.
+/// Bytes of a file that are compressed at a time, before the core's other tasks get their turn. Every
+/// [`CODING_SLICE_BYTES`] what an encoder has held back comes on top. Both are half as much above the default
+/// levels, and for brotli half of that. Cost: some hundred microseconds, and less than 1 ms.
 pub const FILE_CODING_BYTES: usize = 8 * 1024;
 
 /// Highest level of brotli at which files are compressed when they are asked for. Beyond it: refused. A
@@ -393,9 +397,15 @@ pub const FILE_BROTLI_LEVEL: u8 = 6;
 /// Highest level of zstd, as [`FILE_BROTLI_LEVEL`] is of brotli.
 pub const FILE_ZSTD_LEVEL: u8 = 9;
 
-/// Most files of a folder being served that a core compresses at the same time. Beyond it: they are sent
+/// Most files that a core compresses at the same time, of all folders it serves. Beyond it: they are sent
 /// as they are. Cost: what [`COMPRESSED_FILE_BYTES`] says, each.
 pub const COMPRESSIONS: usize = 8;
+
+/// Longest that a request waits for a file that is compressed for it, unless its policy says otherwise or
+/// its peer refuses the file as it is. Beyond it: the file is sent as it is, and what is made of it is for
+/// those who ask later. Most of 4 MiB are done by then where the core does nothing else; over 100 Mbit/s the
+/// wait for them costs no more than it saves.
+pub const COMPRESSION_WAIT: Duration = Duration::from_millis(250);
 
 /// Bytes of files that a core remembers. Default: 64 MiB. Cost: that much memory, as files are asked for.
 pub const FILE_CACHE_BYTES: u64 = 64 * 1024 * 1024;
@@ -505,7 +515,7 @@ const _: () = assert!(RECONNECT_PAUSE.as_nanos() < RECONNECT_PAUSE_MAX.as_nanos(
 const _: () = assert!(NAME_BYTES < PATH_BYTES);
 const _: () = assert!(REDIRECT_BYTES < REQUEST_LINE_BYTES);
 const _: () = assert!(LISTING_SLICE_ENTRIES < LISTING_ENTRIES);
-const _: () = assert!(OPEN_FILES < RESERVED_DESCRIPTORS);
+const _: () = assert!(OPEN_FILES + QUEUED_CLOSES < RESERVED_DESCRIPTORS);
 const _: () = assert!(ARCHIVE_DEPTH <= ARCHIVE_FOLDERS && ARCHIVES <= ARCHIVE_FOLDERS);
 const _: () =
     assert!(INLINE_BODY_BYTES <= CACHED_FILE_BYTES && FILE_SAMPLE_BYTES < INLINE_BODY_BYTES);
@@ -516,6 +526,7 @@ const _: () = assert!(RING_ENTRIES <= RING_COMPLETIONS);
 const _: () = assert!(FILE_PIECE_BYTES > INLINE_BODY_BYTES);
 const _: () = assert!(
     CODING_SLICE_BYTES.is_multiple_of(FILE_CODING_BYTES)
+        && FILE_CODING_BYTES.is_multiple_of(4)
         && FILE_PIECE_BYTES.is_multiple_of(CODING_SLICE_BYTES)
 );
 const _: () = assert!(READER_PIECE_BYTES > INLINE_BODY_BYTES);

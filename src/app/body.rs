@@ -127,7 +127,9 @@ pub enum BodyError {
     #[error("all of the content was asked for, of which some was taken before")]
     Taken,
     /// Reading from the source failed. It is the handler's failure, and answered with 500; with 503 if it
-    /// is [`io::ErrorKind::ResourceBusy`], for the source can be read later.
+    /// is [`io::ErrorKind::ResourceBusy`], for the source can be read later. Where a part is out already, the
+    /// log is told of that, and of [`io::ErrorKind::QuotaExceeded`], by which a source says that it is more than
+    /// is taken, as WARN, and of others as ERROR.
     #[error("reading the content failed")]
     Io(#[from] io::Error),
 }

@@ -10,6 +10,8 @@ use super::access::RequestIds;
 use super::builder::App;
 use super::containment::{Witness, Witnessing};
 use super::handler::{Answer, Handler};
+#[cfg(feature = "compression")]
+use super::middleware::Coders;
 use super::middleware::{End, Middleware, Next};
 use super::request::Request;
 use super::response::Response;
@@ -232,8 +234,9 @@ impl App {
         self
     }
 
-    /// Tells `witness` of the panics of handlers that middleware is around, and has the ids of requests
-    /// noted in `ids` if there is an access log to want them.
+    /// Makes it the app of a core: tells `witness` of the panics of handlers that middleware is around, has
+    /// the ids of requests noted in `ids` if there is an access log to want them, and content coded by as
+    /// many as a core may have.
     pub(crate) fn witnessed_by(
         mut self,
         witness: impl Witness + 'static,
@@ -242,6 +245,8 @@ impl App {
         let witnessing: Rc<dyn Any> = Rc::new(Witnessing(Box::new(witness)));
         let states = &mut self.layers.states;
         states.push((TypeId::of::<Witnessing>(), witnessing));
+        #[cfg(feature = "compression")]
+        states.push((TypeId::of::<Coders>(), Rc::<Coders>::default()));
         if !self.access_hooks.is_empty() {
             states.push((TypeId::of::<RequestIds>(), Rc::clone(ids) as Rc<dyn Any>));
         }

@@ -142,12 +142,12 @@ pub(super) struct FilesArgs {
     etag: Option<String>,
 
     /// Cache-Control of the files that match, such as *.css=max-age=3600, repeatable; the first
-    /// that matches counts
+    /// that matches counts. Listings and archives have that of their folder
     #[arg(long, value_name = "GLOB=VALUE")]
     cache_control: Vec<String>,
 
     /// Field of the responses of files that match, such as '*.html=X-Frame-Options: DENY', repeatable; of
-    /// each field the first that matches counts
+    /// each field the first that matches counts. Listings and archives have those of their folder
     #[arg(long, value_name = "GLOB=NAME: VALUE")]
     response_header: Vec<String>,
 

@@ -15,6 +15,7 @@ mod log;
 mod merge;
 #[cfg(any(feature = "merge", feature = "top"))]
 mod node;
+mod open_files;
 mod place;
 pub mod serve;
 #[cfg(any(feature = "merge", feature = "top"))]
@@ -36,6 +37,7 @@ use place::PlaceArgs;
 
 /// Runs the program with its own arguments, to its end.
 pub fn run() -> ExitCode {
+    open_files::raise_limit();
     run_with(std::env::args_os())
 }
 
@@ -259,6 +261,7 @@ mod tests {
                             .into(),
                         precompressed: Vec::new(),
                         compress: Vec::new(),
+                        compression_wait: crate::limits::COMPRESSION_WAIT,
                         index: vec![c"index.html".to_owned()],
                         clean_urls: false,
                         fallback: None,

@@ -1,5 +1,5 @@
-//! The encoders of a core: at which levels they work, how many are lent, and those that wait for the
-//! next stream.
+//! Encoders of a core: at which levels they work, who has them on loan, and those that wait for the next
+//! stream.
 
 use std::cell::RefCell;
 use std::io;
@@ -8,8 +8,8 @@ use std::rc::Rc;
 
 use super::{Encode, Step, encoder};
 use crate::http::ContentCoding;
-use crate::limits::{ENCODERS, SPARE_ENCODERS};
-use crate::permits::{Permit, Permits};
+use crate::limits::SPARE_ENCODERS;
+use crate::permits::Permit;
 
 const CODINGS: usize = ContentCoding::ALL.len();
 
@@ -52,7 +52,6 @@ impl Default for Levels {
 /// Encoders without a stream, all of the same levels.
 pub(crate) struct Spares {
     levels: Levels,
-    permits: Permits,
     waiting: [RefCell<Vec<Box<dyn Encode>>>; CODINGS],
 }
 
@@ -61,26 +60,18 @@ impl Spares {
     pub(crate) fn new(levels: Levels) -> Spares {
         Spares {
             levels,
-            permits: Permits::new(ENCODERS),
             waiting: Default::default(),
         }
     }
 
-    /// Lends at most `encoders` at a time, instead of [`ENCODERS`].
-    pub(crate) fn lending(mut self, encoders: usize) -> Spares {
-        self.permits = Permits::new(encoders);
-        self
-    }
-
-    /// Lends an encoder for `coding` to a stream that may last; `None` if as many are lent as may be.
-    pub(crate) fn lend(self: &Rc<Self>, coding: ContentCoding) -> Option<Loan> {
-        let permit = self.permits.take()?;
-        Some(Loan {
+    /// Lends an encoder for `coding` to a stream that may last, by leave of `permit`.
+    pub(crate) fn lend(self: &Rc<Self>, coding: ContentCoding, permit: Permit) -> Loan {
+        Loan {
             spares: Rc::clone(self),
             coding,
             encoder: None,
             _permit: permit,
-        })
+        }
     }
 
     /// An encoder for `coding`: one that waits, or a new one. It is not counted among those that are lent.

@@ -158,6 +158,7 @@ impl RawFiles {
                 .unwrap_or(default.precompressed),
             compress: prove(self.compress.as_ref(), faults, values::compress)
                 .unwrap_or(default.compress),
+            compression_wait: default.compression_wait,
             index: match &self.index {
                 Some(_) => list(&self.index, faults, values::index).concat(),
                 None => default.index,
@@ -227,7 +228,9 @@ fn redirects(written: &Option<Vec<Written>>, faults: &mut Vec<Failure>) -> Redir
         Ok(redirects) => redirects,
         Err(error) => {
             let written = places[error.place];
-            faults.push(written.fault(values::redirect_conflict(&written.text, error.why)));
+            let others = |place: usize| &*places[place].text;
+            let mistake = values::redirect_conflict(&written.text, error.why, others);
+            faults.push(written.fault(mistake));
             Redirects::default()
         }
     }

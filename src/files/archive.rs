@@ -14,7 +14,8 @@
 //! Nobody knows its length before its end, and there is no telling a part of it from the whole but by how
 //! it ends. So it breaks off where it would not be true: where a file is changed while it is sent, and
 //! where a folder is not at its place any more once it was read. A file that is gone when its turn
-//! comes was deleted before, and is left out.
+//! comes was deleted before, and is left out. Files are changed and moved all the time, and so that is told
+//! as WARN, with what it was; a peer that leaves is told as anywhere else, at DEBUG.
 //!
 //! Each folder that is being read takes a descriptor, and a peer decides how long. So all archives of a
 //! core together have a most of them ([`ARCHIVE_FOLDERS`](crate::limits::ARCHIVE_FOLDERS)), for which
@@ -59,6 +60,15 @@ pub(super) struct Source {
     pub(super) folders: Permits,
 }
 
+/// What could not be read of an archive, and why.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {error}", path.to_bytes().escape_ascii())]
+struct At {
+    /// Below the root.
+    path: CString,
+    error: io::Error,
+}
+
 /// Why an archive breaks off.
 #[derive(Debug, thiserror::Error)]
 enum Broken {
@@ -68,6 +78,26 @@ enum Broken {
     TooDeep,
     #[error("too many folders are open for archives")]
     TooMany,
+}
+
+impl From<Broken> for io::Error {
+    /// Nothing of it is a failure of the server's: see [`BodyError::Io`](crate::app::BodyError::Io).
+    fn from(broken: Broken) -> Self {
+        let kind = match broken {
+            Broken::Moved | Broken::TooMany => io::ErrorKind::ResourceBusy,
+            Broken::TooDeep => io::ErrorKind::QuotaExceeded,
+        };
+        io::Error::new(kind, broken)
+    }
+}
+
+/// `error` with what it was met at, unless it says that already.
+fn at(path: &CStr, error: io::Error) -> io::Error {
+    if error.get_ref().is_some_and(|inner| inner.is::<At>()) {
+        return error;
+    }
+    let path = path.to_owned();
+    io::Error::new(error.kind(), At { path, error })
 }
 
 /// An archive that is being made.
@@ -99,6 +129,7 @@ struct Level {
 
 /// A file of which a part is written.
 struct Sending {
+    relative: CString,
     held: Held,
     /// As its header has it.
     length: u64,
@@ -157,6 +188,10 @@ fn too_many() -> Refusal {
 
 /// The refusal where nothing is sent of the archive of the folder at `relative`, for it breaks off at once.
 fn failed(error: io::Error, relative: &CStr) -> Refusal {
+    let (path, error) = match error.downcast::<At>() {
+        Ok(At { path, error }) => (path, error),
+        Err(error) => (relative.to_owned(), error),
+    };
     let broken = error.get_ref().and_then(|inner| inner.downcast_ref());
     match broken {
         Some(Broken::Moved) => Refusal::Changing,
@@ -167,7 +202,7 @@ fn failed(error: io::Error, relative: &CStr) -> Refusal {
             Refusal::Told(StatusCode::NOT_FOUND, detail.into())
         }
         None if is_change(&error) => Refusal::Changing,
-        None => Refusal::failed(error, relative.to_bytes()),
+        None => Refusal::failed(error, path.to_bytes()),
     }
 }
 
@@ -204,13 +239,13 @@ impl Archive {
             folders,
         } = &self.source;
         let permit = folders.take();
-        let permit = permit.ok_or_else(|| io::Error::other(Broken::TooMany))?;
+        let permit = permit.ok_or(Broken::TooMany)?;
         let folder = match Folder::open(ring, release, &relative, policy.symlinks).await? {
             Ok(folder) => folder,
             Err(absence) => return Ok(Err(absence)),
         };
         if self.levels.len() >= ARCHIVE_DEPTH {
-            return Err(io::Error::other(Broken::TooDeep));
+            return Err(Broken::TooDeep.into());
         }
         self.levels.push(Level {
             hides: Hides::new(policy, &relative),
@@ -242,10 +277,12 @@ impl Archive {
                 let Ok(relative) = CString::new(path) else {
                     continue;
                 };
-                match kind {
-                    Kind::File => self.begin_file(&relative, piece).await?,
-                    Kind::Folder => self.begin_folder(relative, modified, piece).await?,
-                }
+                let path = relative.clone();
+                let begun = match kind {
+                    Kind::File => self.begin_file(relative, piece).await,
+                    Kind::Folder => self.begin_folder(relative, modified, piece).await,
+                };
+                begun.map_err(|error| at(&path, error))?;
             } else {
                 piece.extend_from_slice(&tar::END);
                 self.is_over = true;
@@ -272,7 +309,7 @@ impl Archive {
         let (folder, mut entries, more) = folder.read(entries, ARCHIVE_SLICE_ENTRIES).await;
         level.hides.apply(&mut entries, 0);
         (level.folder, level.entries, level.written) = (Some(folder), entries, 0);
-        level.has_more = more?;
+        level.has_more = more.map_err(|error| at(level.hides.relative(), error))?;
         Ok(())
     }
 
@@ -292,7 +329,7 @@ impl Archive {
 
     /// Writes the header of the file at `relative` and its first part, which is of one version with what
     /// the header says.
-    async fn begin_file(&mut self, relative: &CStr, piece: &mut Vec<u8>) -> io::Result<()> {
+    async fn begin_file(&mut self, relative: CString, piece: &mut Vec<u8>) -> io::Result<()> {
         let Source {
             ring,
             release,
@@ -302,7 +339,7 @@ impl Archive {
         let mut attempts = 0;
         let (is_executable, version, held, content) = loop {
             attempts += 1;
-            let Ok(found) = resolve::open(ring, release, relative, policy.symlinks).await? else {
+            let Ok(found) = resolve::open(ring, release, &relative, policy.symlinks).await? else {
                 return self.make_sure_of_place().await;
             };
             let is_executable = fstat(&found.file)?.st_mode & 0o100 != 0;
@@ -324,6 +361,7 @@ impl Archive {
         };
         tar::push_head(&member, piece);
         let sending = Sending {
+            relative,
             held,
             length: version.length(),
             offset: 0,
@@ -335,18 +373,21 @@ impl Archive {
     /// Writes the next part of a file.
     async fn send(&mut self, sending: Sending, piece: &mut Vec<u8>) -> io::Result<()> {
         let Sending {
+            relative,
             held,
             length,
             offset,
         } = sending;
         let bytes = min(length - offset, FILE_PIECE_BYTES as u64);
         let (held, content) = held.read(offset, bytes as usize).await;
+        let content = content.map_err(|error| at(&relative, error))?;
         let sending = Sending {
+            relative,
             held,
             length,
             offset,
         };
-        self.push_content(sending, content?, piece);
+        self.push_content(sending, content, piece);
         Ok(())
     }
 
@@ -398,7 +439,7 @@ impl Archive {
         let id = resolve::folder_id(ring, release, hides.relative(), policy.symlinks).await?;
         match folder.as_ref().map(Folder::id) == id {
             true => Ok(()),
-            false => Err(io::Error::other(Broken::Moved)),
+            false => Err(at(hides.relative(), Broken::Moved.into())),
         }
     }
 }
@@ -429,16 +470,28 @@ mod tests {
             (Errno::NOMEM.into(), 503, true),
             (Errno::IO.into(), 500, true),
             (Errno::ACCESS.into(), 404, false),
-            (io::Error::other(Broken::Moved), 503, false),
-            (io::Error::other(Broken::TooMany), 503, false),
-            (io::Error::other(Broken::TooDeep), 404, false),
+            (Broken::Moved.into(), 503, false),
+            (Broken::TooMany.into(), 503, false),
+            (Broken::TooDeep.into(), 404, false),
         ];
         for (error, status, is_failure) in table {
             let what = format!("{error}");
-            let response = failed(error, c"a").into_response();
+            let response = failed(at(c"a/b", error), c"a").into_response();
             assert_eq!(response.status.as_u16(), status, "{what}");
             assert_eq!(response.failure().is_some(), is_failure, "{what}");
         }
+    }
+
+    #[test]
+    fn what_broke_an_archive_off_is_told_by_where_it_was_met_first() {
+        let moved = at(c"a/b", Broken::Moved.into());
+        let kind = moved.kind();
+        let told = at(c"a", moved);
+        assert_eq!(
+            told.to_string(),
+            "a/b: the folder was moved or deleted while it was read"
+        );
+        assert_eq!(told.kind(), kind);
     }
 
     #[test]

@@ -4,7 +4,11 @@
 use std::ffi::CStr;
 use std::io;
 
+use http::HeaderValue;
+
 use super::decision::{Absence, Decision, Seen};
+use super::glob::Glob;
+use super::header_rules::HeaderRule;
 use super::sending::Remembering;
 use super::service::Files;
 use crate::app::Request;
@@ -47,10 +51,12 @@ impl Files {
             }
             Ok(Decision::Listing { relative }) => {
                 points.push(("listing", shown(&relative)));
+                self.explain_folder(&relative, &mut points);
                 return points;
             }
             Ok(Decision::Archive { relative }) => {
                 points.push(("archive", format!("{}, as tar", shown(&relative))));
+                self.explain_folder(&relative, &mut points);
                 return points;
             }
             Ok(Decision::Refuse(reason)) => {
@@ -85,7 +91,7 @@ impl Files {
             "coding",
             match (variant.coding, variants.is_negotiated()) {
                 (Some(coding), _) if variant.is_made => format!(
-                    "{}, by Accept-Encoding; made of the file if that makes it smaller",
+                    "{}, by Accept-Encoding; made of the file, if that is done in time and makes it smaller",
                     coding.name()
                 ),
                 (Some(coding), _) => format!("{}, by Accept-Encoding", coding.name()),
@@ -101,26 +107,13 @@ impl Files {
         let media_type = policy.media_type(relative);
         let media_type = String::from_utf8_lossy(media_type.as_bytes());
         points.push(("media type", format!("{media_type}, by {source}")));
-        points.push((
-            "cache-control",
-            match policy.cache_control(relative) {
-                Some((glob, value)) => {
-                    let value = String::from_utf8_lossy(value.as_bytes());
-                    format!("{value}, by {}", glob.as_str())
-                }
-                None => "no rule matches".to_owned(),
-            },
-        ));
-        for rule in policy.response_headers.of(relative) {
-            let value = String::from_utf8_lossy(rule.value().as_bytes());
-            let field = format!("{}: {value}, by {}", rule.name(), rule.glob().as_str());
-            points.push(("header", field));
-        }
+        points.push(cache_control(policy.cache_control(relative)));
+        points.extend(policy.response_headers.of(relative).into_iter().map(header));
         let now = served.message_time();
         points.push((
             "memory",
-            match served.remembering(request.method(), &variant.version, now) {
-                Ok(_) if variant.is_made => {
+            match served.remembering(request.method(), variant, now) {
+                Ok(Remembering::Made) => {
                     let room_bytes = served.cache.room(variants.relative());
                     format!(
                         "a core remembers what is made of it, if that has at most {room_bytes} bytes; \
@@ -134,6 +127,31 @@ impl Files {
         ));
         points
     }
+
+    /// Adds what rules give to the listing or the archive of the folder at `relative`.
+    fn explain_folder(&self, relative: &CStr, points: &mut Vec<Point>) {
+        let (policy, relative) = (&self.0.policy, relative.to_bytes());
+        points.push(cache_control(policy.cache_control_of_folder(relative)));
+        let headers = policy.response_headers.of_folder(relative);
+        points.extend(headers.into_iter().map(header));
+    }
+}
+
+fn cache_control(rule: Option<&(Glob, HeaderValue)>) -> Point {
+    let what = match rule {
+        Some((glob, value)) => {
+            let value = String::from_utf8_lossy(value.as_bytes());
+            format!("{value}, by {}", glob.as_str())
+        }
+        None => "no rule matches".to_owned(),
+    };
+    ("cache-control", what)
+}
+
+fn header(rule: &HeaderRule) -> Point {
+    let value = String::from_utf8_lossy(rule.value().as_bytes());
+    let field = format!("{}: {value}, by {}", rule.name(), rule.glob().as_str());
+    ("header", field)
 }
 
 /// What comes of the page of an error.

@@ -70,6 +70,14 @@ impl Glob {
         run(&self.tokens, path, Until::End)
     }
 
+    /// Whether the pattern matches the folder at `path`, which is `.` for the root, with the slash at its
+    /// end or without: `/a/**` and `/a/*` are about `/a/`, too, and so is `/a`.
+    pub fn matches_folder(&self, path: &[u8]) -> bool {
+        let path = if path == b"." { b"" } else { path };
+        let is_asked_for = |path: &[u8]| !self.is_name && self.matches(&[path, b"/"].concat());
+        self.matches(path) || !path.is_empty() && is_asked_for(path)
+    }
+
     /// Whether the pattern matches `path` or a folder that it lies in.
     pub fn covers(&self, path: &[u8]) -> bool {
         if self.is_name {
@@ -311,6 +319,36 @@ mod tests {
         assert!(!covers("/a/**/b", &deep));
         assert!(covers("/a/**/b", &format!("{deep}b/c")));
         assert!(!covers("b", &deep));
+    }
+
+    #[test]
+    fn a_folder_is_matched_by_what_is_asked_for() {
+        let table = [
+            ("/a", "a", true),
+            ("/a/", "a", true),
+            ("/a/*", "a", true),
+            ("/a/**", "a", true),
+            ("/a/?", "a", false),
+            ("/a/b", "a", false),
+            ("/a/*", "a/b", true),
+            ("/a/*/*", "a/b", true),
+            ("/a/*", "a/b/c", false),
+            ("/a/**", "a/b/c", true),
+            ("b", "a/b", true),
+            ("*", "a/b", true),
+            ("*.css", "a", false),
+            ("/*", ".", true),
+            ("/**", ".", true),
+            ("*", ".", true),
+            ("?", ".", false),
+            (".", ".", false),
+            ("/a/**", ".", false),
+        ];
+        for (pattern, path, expected) in table {
+            let glob: Glob = pattern.parse().unwrap();
+            let matches = glob.matches_folder(path.as_bytes());
+            assert_eq!(matches, expected, "{pattern} {path}");
+        }
     }
 
     #[test]

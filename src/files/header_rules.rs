@@ -2,8 +2,9 @@
 //! matches names.
 //!
 //! They are fields of a file, as its Cache-Control is: they go with what is sent of it (200, 206) and
-//! with the 304 that stands for it, and with no other response. nginx's `add_header` does the same by
-//! default, and gives them to redirects as well.
+//! with the 304 that stands for it. So they are of a folder, and go with its listing and its archive, in
+//! place of what these say by themselves. They go with no other response. nginx's `add_header` does the
+//! same by default, and gives them to redirects as well.
 
 use std::str::FromStr;
 
@@ -110,10 +111,19 @@ impl HeaderRules {
 
     /// The rules that count for the file at `relative`, in order: of each field one.
     pub fn of(&self, relative: &[u8]) -> Vec<&HeaderRule> {
+        self.matching(|glob| glob.matches(relative))
+    }
+
+    /// The rules that count for the folder at `relative`, as [`HeaderRules::of`] tells those of a file.
+    pub fn of_folder(&self, relative: &[u8]) -> Vec<&HeaderRule> {
+        self.matching(|glob| glob.matches_folder(relative))
+    }
+
+    fn matching(&self, matches: impl Fn(&Glob) -> bool) -> Vec<&HeaderRule> {
         let mut rules: Vec<&HeaderRule> = Vec::new();
         for rule in &self.0 {
             let is_given = rules.iter().any(|given| given.name == rule.name);
-            if !is_given && rule.glob.matches(relative) {
+            if !is_given && matches(&rule.glob) {
                 rules.push(rule);
             }
         }

@@ -79,16 +79,11 @@ impl<K: Clone + Eq + Hash, V: Clone> Joint<K, V> {
     }
 }
 
-#[cfg(any(test, feature = "compression"))]
-impl<K: Eq + Hash, V> Joint<K, V> {
+#[cfg(test)]
+impl<K, V> Joint<K, V> {
     /// How much work is waited for.
     pub(super) fn under_way(&self) -> usize {
         self.0.borrow().len()
-    }
-
-    /// Whether any waits for the work of `key`.
-    pub(super) fn has(&self, key: &K) -> bool {
-        self.0.borrow().contains_key(key)
     }
 }
 

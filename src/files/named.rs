@@ -2,6 +2,7 @@
 //! a peer names, this does the part that is about one file; the rest the handler has done.
 
 use std::ffi::CString;
+use std::rc::Rc;
 
 use super::decision::{self, Absence, Seen};
 use super::refusal::Refusal;
@@ -14,7 +15,7 @@ use crate::app::{Request, Response, SendNamed, Sending};
 
 impl SendNamed for Files {
     fn send_named<'a>(&'a self, request: &'a Request, name: &'a [u8]) -> Sending<'a> {
-        let served = &*self.0;
+        let served = &self.0;
         let now_ns = served.ring.now_ns();
         let release = served.root.release(now_ns);
         let wanted = Wanted { request, name };
@@ -30,7 +31,7 @@ impl SendNamed for Files {
 
 impl Served {
     async fn send_wanted(
-        &self,
+        self: &Rc<Self>,
         release: &Release,
         wanted: Wanted<'_>,
     ) -> Result<Response, Refusal> {

@@ -3,6 +3,7 @@
 use std::ffi::CStr;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::rc::Rc;
 
 use http::header::{ACCEPT_RANGES, CACHE_CONTROL, ETAG, LAST_MODIFIED, VARY};
 use http::{HeaderValue, StatusCode};
@@ -38,7 +39,7 @@ impl Served {
     /// The response of `refusal`: with its page if there is one, as it is written otherwise. A page that
     /// cannot be read has none of its own.
     pub(super) async fn refuse(
-        &self,
+        self: &Rc<Self>,
         release: &Release,
         refusal: Refusal,
         request: &Request,
@@ -67,7 +68,7 @@ impl Served {
     }
 
     /// The page as it would be served to whom nothing is refused.
-    async fn read_page(&self, release: &Release, page: &CStr) -> Option<Response> {
+    async fn read_page(self: &Rc<Self>, release: &Release, page: &CStr) -> Option<Response> {
         // No path of a request is named so: they are UTF-8.
         let name = [b"\xff", page.to_bytes()].concat();
         let wanted = Wanted {

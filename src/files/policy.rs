@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::CString;
+use std::time::Duration;
 
 use http::HeaderValue;
 
@@ -12,7 +13,7 @@ use super::header_rules::HeaderRules;
 use super::media;
 use super::redirects::Redirects;
 use crate::http::ContentCoding;
-use crate::limits::FILE_CACHE_BYTES;
+use crate::limits::{COMPRESSION_WAIT, FILE_CACHE_BYTES};
 
 /// The options of a folder being served.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,10 +27,11 @@ pub struct Policy {
     pub hide: Vec<Glob>,
     /// What entity tags are made of. Default: [`EntityTags::Mtime`].
     pub entity_tags: EntityTags,
-    /// Values of Cache-Control for the files that a glob matches; the first that does counts.
-    /// Default: none, and so no such field.
+    /// Values of Cache-Control for the files that a glob matches, and for the listings and archives of
+    /// folders; the first that does counts. Default: none, and so no such field of files, `no-cache` of
+    /// listings, and `no-store` of archives.
     pub cache_control: Vec<(Glob, HeaderValue)>,
-    /// Other fields of the responses of files. Default: none.
+    /// Other fields of the responses of files, and of the listings and archives of folders. Default: none.
     pub response_headers: HeaderRules,
     /// Where requests are sent instead, before any file is looked at. Default: none.
     pub redirects: Redirects,
@@ -47,6 +49,10 @@ pub struct Policy {
     /// would hold the core is lowered ([`FILE_BROTLI_LEVEL`](crate::limits::FILE_BROTLI_LEVEL)), and what finds no
     /// room in [`Policy::cache_bytes`] is sent as it is. Default: none.
     pub compress: Vec<(ContentCoding, u8)>,
+    /// How long a request waits for a file that is compressed for it, before it gets the file as it is; it
+    /// waits up to 100 ms longer, the coarseness of the ring's deadlines, or not at all with 0. One that
+    /// refuses the file as it is (`identity;q=0`) waits to the end. Default: [`COMPRESSION_WAIT`].
+    pub compression_wait: Duration,
     /// Names of what a folder serves when it is asked for itself: the first that is there counts.
     /// Default: `index.html`.
     pub index: Vec<CString>,
@@ -120,6 +126,7 @@ impl Default for Policy {
                 ContentCoding::Gzip,
             ],
             compress: Vec::new(),
+            compression_wait: COMPRESSION_WAIT,
             index: vec![c"index.html".to_owned()],
             clean_urls: false,
             fallback: None,
@@ -167,6 +174,12 @@ impl Policy {
     pub fn cache_control(&self, relative: &[u8]) -> Option<&(Glob, HeaderValue)> {
         let mut rules = self.cache_control.iter();
         rules.find(|(glob, _)| glob.matches(relative))
+    }
+
+    /// [`Policy::cache_control`] for the folder at `relative`.
+    pub fn cache_control_of_folder(&self, relative: &[u8]) -> Option<&(Glob, HeaderValue)> {
+        let mut rules = self.cache_control.iter();
+        rules.find(|(glob, _)| glob.matches_folder(relative))
     }
 }
 

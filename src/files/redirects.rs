@@ -102,10 +102,23 @@ pub struct RedirectsError {
 pub enum Conflict {
     /// Another is about the same path.
     #[error("is about a path that another rule is about")]
-    Twice,
+    Twice {
+        /// The other's place.
+        with: usize,
+    },
     /// Whoever follows it comes to it again.
     #[error("leads back to itself")]
-    Loop,
+    Loop {
+        /// The place of the rule that leads to it; its own if it does.
+        by: usize,
+    },
+    /// Whoever follows it comes to it again if a folder lies where it leads: a folder is sent on to its own
+    /// path with a slash behind it.
+    #[error("leads back to itself if a folder lies there")]
+    FolderLoop {
+        /// The place of the rule about the path with the slash; its own if it is.
+        by: usize,
+    },
     /// There are [`REDIRECTS`] before it.
     #[error("is one redirect more than {REDIRECTS}")]
     TooMany,
@@ -115,8 +128,12 @@ impl Redirects {
     /// These `rules` together.
     ///
     /// A loop is found where rules lead from one to the next by themselves, even if it takes a long time to
-    /// be no loop: no rule may be met twice on a way. What files do, a folder that redirects to its own path
-    /// with a slash for one, and what other servers do is not seen here.
+    /// be no loop: no rule may be met twice on a way. It is found as well where a folder would be part of it,
+    /// which is sent on to its own path with a slash behind it: what lies where rules lead is not known, and
+    /// changes, so a folder might. `/a/=/a` is refused, and `/a/=/a.html` is not.
+    ///
+    /// Not seen are ways by what is no rule of these: a URL that leads back to this server, by whatever name,
+    /// and what other servers and the app's own handlers answer.
     ///
     /// # Errors
     /// There are too many, two are about the same path, or one leads back to itself.
@@ -131,8 +148,8 @@ impl Redirects {
                 true => &mut redirects.below,
                 false => &mut redirects.exact,
             };
-            if kind.insert(rule.from.clone(), place).is_some() {
-                return Err(conflict(Conflict::Twice));
+            if let Some(with) = kind.insert(rule.from.clone(), place) {
+                return Err(conflict(Conflict::Twice { with }));
             }
             if rule.is_of_all_below {
                 let slashes = rule.from.matches('/').count();
@@ -140,12 +157,14 @@ impl Redirects {
             }
         }
         redirects.rules = rules;
-        let mut starts = 0..redirects.rules.len();
-        match starts.find_map(|start| redirects.loop_from(start)) {
-            Some(place) => Err(RedirectsError {
-                place,
-                why: Conflict::Loop,
-            }),
+        let mut starts = redirects.rules.iter().enumerate();
+        let found = starts.find_map(|(start, rule)| {
+            let below = || rule.is_of_all_below.then(|| redirects.way(start, true));
+            let own = redirects.way(start, false).find_loop();
+            own.or_else(|| below()?.find_loop())
+        });
+        match found {
+            Some(error) => Err(error),
             None => Ok(redirects),
         }
     }
@@ -191,37 +210,89 @@ impl Redirects {
         longest.copied()
     }
 
-    /// The place of a rule that is met a second time on the way that begins with the rule at `start`, with
-    /// any path that it is about but those that other rules are about.
-    fn loop_from(&self, start: usize) -> Option<usize> {
-        let mut is_met = vec![false; self.rules.len()];
-        let (mut at, mut path) = (start, String::new());
-        // Whether anything at all may follow `path`.
-        let mut is_open = self.rules[start].is_of_all_below;
-        loop {
-            if std::mem::replace(&mut is_met[at], true) {
-                return Some(at);
+    /// The way that begins with the rule at `start`: with all that lies below its path, or with the path
+    /// itself. A folder that is sent on comes to a rule for all that lies below by its own path alone.
+    fn way(&self, start: usize, is_open: bool) -> Way<'_> {
+        Way {
+            redirects: self,
+            at: start,
+            path: self.rules[start].from.clone().into(),
+            is_open,
+        }
+    }
+}
+
+/// The way of whoever follows one rule after the other.
+struct Way<'a> {
+    redirects: &'a Redirects,
+    /// The place of the rule that is met.
+    at: usize,
+    /// The path that it is met with, in normal form and without the slash at its beginning.
+    path: String,
+    /// Whether anything at all may follow `path`, but what would meet another rule.
+    is_open: bool,
+}
+
+impl Way<'_> {
+    /// Why the way has no end, if it meets a rule a second time.
+    fn find_loop(mut self) -> Option<RedirectsError> {
+        // Of each rule that was met, how many were met before it.
+        let mut met_as = vec![None; self.redirects.rules.len()];
+        // The last folder on the way: when it was met, the rule that leads to it, and that for its slash.
+        let mut folder = None;
+        let mut before = self.at;
+        for number in 0.. {
+            if let Some(first) = met_as[self.at].replace(number) {
+                return Some(match folder {
+                    // It is on the part of the way that is repeated.
+                    Some((led, place, by)) if led >= first => RedirectsError {
+                        place,
+                        why: Conflict::FolderLoop { by },
+                    },
+                    _ => RedirectsError {
+                        place: self.at,
+                        why: Conflict::Loop { by: before },
+                    },
+                });
             }
-            let rule = &self.rules[at];
-            let Target {
-                base, takes_rest, ..
-            } = &rule.to;
-            if !rule.to.is_below_mount {
+            before = self.at;
+            if self.follow()? {
+                folder = Some((number, before, self.at));
+            }
+        }
+        None
+    }
+
+    /// Goes on to the rule that is met where the one at `self.at` leads, if there is one, and tells whether
+    /// it is met because a folder may lie there.
+    fn follow(&mut self) -> Option<bool> {
+        let rule = &self.redirects.rules[self.at];
+        let Target {
+            base, takes_rest, ..
+        } = &rule.to;
+        if !rule.to.is_below_mount {
+            return None;
+        }
+        let next = match takes_rest {
+            true => format!("{base}/{}", &self.path[rule.from.len()..]),
+            false => base.clone().into_string(),
+        };
+        self.is_open &= takes_rest;
+        self.path = normal_path(&next)[1..].to_owned();
+        if self.is_open {
+            self.at = self.redirects.meets_below(&self.path)?;
+            return Some(false);
+        }
+        let met = self.redirects.meets(&self.path);
+        let is_by_folder = met.is_none();
+        if is_by_folder {
+            if self.path.is_empty() || self.path.ends_with('/') {
                 return None;
             }
-            // What follows the first rule's own path is not known.
-            let rest = path.get(rule.from.len()..).unwrap_or_default();
-            let next = match takes_rest {
-                true => format!("{base}/{rest}"),
-                false => base.clone().into_string(),
-            };
-            is_open &= takes_rest;
-            path = normal_path(&next)[1..].to_owned();
-            at = match is_open {
-                true => self.meets_below(&path)?,
-                false => self.meets(&path)?,
-            };
+            self.path.push('/');
         }
+        self.at = met.or_else(|| self.redirects.meets(&self.path))?;
+        Some(is_by_folder)
     }
 }
 

@@ -232,12 +232,12 @@ impl Representation {
 
 /// The policy's values count their references in memory that all cores share; each response would write
 /// to it.
-fn own_value(value: &HeaderValue) -> HeaderValue {
+pub(super) fn own_value(value: &HeaderValue) -> HeaderValue {
     HeaderValue::from_bytes(value.as_bytes()).unwrap_or_else(|_| value.clone())
 }
 
 /// [`own_value`] of a name.
-fn own_name(name: &HeaderName) -> HeaderName {
+pub(super) fn own_name(name: &HeaderName) -> HeaderName {
     HeaderName::from_bytes(name.as_str().as_bytes()).unwrap_or_else(|_| name.clone())
 }
 

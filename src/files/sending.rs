@@ -14,9 +14,11 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use http::Method;
+use http::header::ACCEPT_ENCODING;
 
 use super::answer::{from_kept, from_memory, from_open};
 use super::cache::{Content, Entry, Kept, Key};
+use super::compressed::Made;
 use super::decision::Seen;
 use super::policy::EntityTags;
 use super::refusal::Refusal;
@@ -28,7 +30,7 @@ use super::transfer::{Held, is_change};
 use super::variants::{Variant, Variants};
 use super::version::Version;
 use crate::app::{Request, Response};
-use crate::http::ContentCoding;
+use crate::http::{AcceptedCodings, ContentCoding};
 use crate::limits::{CACHED_FILE_BYTES, FILE_ATTEMPTS, HASHED_FILE_BYTES};
 
 /// A file that a request is to be answered with.
@@ -43,11 +45,15 @@ pub(super) struct Wanted<'a> {
 /// A file that is about to be served, in one of its variants.
 #[derive(Clone, Copy)]
 struct Sought<'a> {
-    release: &'a Release,
+    /// The number of the release that it was found in.
+    release: u64,
     variants: &'a Variants,
     /// When they were looked at.
     looked_ns: u64,
-    wanted: Wanted<'a>,
+    /// What it is remembered by.
+    name: &'a [u8],
+    /// How long it may be waited for.
+    wait: Duration,
 }
 
 /// How much of a file is remembered.
@@ -56,6 +62,8 @@ pub(super) enum Remembering {
     Whole,
     /// Where it can be read.
     Open,
+    /// What is made of it.
+    Made,
 }
 
 impl<'a> Wanted<'a> {
@@ -103,7 +111,7 @@ impl Served {
 
     /// The response with the file at `relative`, of which `version` was seen at `now_ns`.
     pub(super) async fn file(
-        &self,
+        self: &Rc<Self>,
         release: &Release,
         wanted: Wanted<'_>,
         relative: CString,
@@ -112,7 +120,7 @@ impl Served {
     ) -> Result<Response, Refusal> {
         let variants = self.variants(release, relative, version, |_, _| ()).await;
         let variants = variants.map_err(|error| Refusal::failed(error, wanted.name))?;
-        let file = self.cache.get(self.key(wanted, None));
+        let file = self.cache.get(self.key(wanted.name, None));
         let is_same =
             |file: &Rc<Entry>| file.release == release.number && file.variants == variants;
         if let Some(file) = file.filter(is_same) {
@@ -127,12 +135,12 @@ impl Served {
 
     /// Forgets the file that is wanted, which is not there any more.
     pub(super) fn forget(&self, wanted: Wanted<'_>) {
-        self.cache.remove(self.key(wanted, None));
+        self.cache.remove(self.key(wanted.name, None));
     }
 
     /// What is remembered of the file that is wanted, if it can be believed.
     fn recall(&self, release: &Release, wanted: Wanted<'_>, now_ns: u64) -> Option<Rc<Entry>> {
-        let file = self.cache.get(self.key(wanted, None))?;
+        let file = self.cache.get(self.key(wanted.name, None))?;
         file.is_fresh(release.number, now_ns).then_some(file)
     }
 
@@ -142,7 +150,7 @@ impl Served {
         if variant.coding.is_none() {
             return Some(Rc::clone(file));
         }
-        let entry = self.cache.get(self.key(wanted, variant.coding))?;
+        let entry = self.cache.get(self.key(wanted.name, variant.coding))?;
         if !entry.is_variant_of(file.release, &file.variants, variant) {
             return None;
         }
@@ -162,10 +170,10 @@ impl Served {
         Some(response)
     }
 
-    fn key<'a>(&self, wanted: Wanted<'a>, coding: Option<ContentCoding>) -> Key<'a> {
+    fn key<'a>(&self, path: &'a [u8], coding: Option<ContentCoding>) -> Key<'a> {
         Key {
             root: self.number,
-            path: wanted.name,
+            path,
             coding,
         }
     }
@@ -195,20 +203,23 @@ impl Served {
         Ok(variants)
     }
 
-    /// How much of `version` is remembered when `method` asks for it at `now`, or why nothing is.
+    /// How much of `variant` is remembered when `method` asks for it at `now`, or why nothing is. What is made
+    /// of a file is made for HEAD as well, which tells its length and its tag.
     pub(super) fn remembering(
         &self,
         method: &Method,
-        version: &Version,
+        variant: Variant,
         now: Duration,
     ) -> Result<Remembering, &'static str> {
-        if method == Method::HEAD {
-            Err("HEAD reads no file")
-        } else if !self.cache.remembers_any() {
+        if !self.cache.remembers_any() {
             Err("there is no memory for files")
-        } else if version.is_racy(now) {
+        } else if variant.version.is_racy(now) {
             Err("the file was changed just now")
-        } else if version.length() <= CACHED_FILE_BYTES as u64 {
+        } else if variant.is_made {
+            Ok(Remembering::Made)
+        } else if method == Method::HEAD {
+            Err("HEAD gets no content")
+        } else if variant.version.length() <= CACHED_FILE_BYTES as u64 {
             Ok(Remembering::Whole)
         } else {
             Ok(Remembering::Open)
@@ -218,12 +229,13 @@ impl Served {
     /// Serves one of `variants`, which were looked at at `looked_ns`: again from the start if it is changed
     /// before anything is sent, and another if it is not there any more.
     async fn serve(
-        &self,
+        self: &Rc<Self>,
         release: &Release,
         mut variants: Variants,
         looked_ns: u64,
         wanted: Wanted<'_>,
     ) -> Result<Response, Refusal> {
+        let mut wait = self.policy.compression_wait;
         for _ in 0..FILE_ATTEMPTS {
             let links = self.policy.symlinks;
             let coding = variants.choose(wanted.request.head()).neighbour();
@@ -242,12 +254,15 @@ impl Served {
                 _ => continue,
             };
             let sought = Sought {
-                release,
+                release: release.number,
                 variants: &variants,
                 looked_ns,
-                wanted,
+                name: wanted.name,
+                wait,
             };
-            match self.send(found, sought).await {
+            // What is changed all the time is not waited for again.
+            wait = Duration::ZERO;
+            match self.send(found, sought, wanted.request).await {
                 Ok(response) => return Ok(response),
                 Err(error) if is_change(&error) => {}
                 Err(error) => return Err(failed(error)),
@@ -256,19 +271,24 @@ impl Served {
         Err(Refusal::Changing)
     }
 
-    /// Sends what was `found`, the one of the variants that the request gets.
-    async fn send(&self, found: Found, sought: Sought<'_>) -> io::Result<Response> {
-        let Sought {
-            variants, wanted, ..
-        } = sought;
-        let request = wanted.request;
+    /// Sends what was `found`, the one of the variants that `request` gets.
+    async fn send(
+        self: &Rc<Self>,
+        found: Found,
+        sought: Sought<'_>,
+        request: &Request,
+    ) -> io::Result<Response> {
+        let variants = sought.variants;
         let Found { file, version } = found;
         let now = self.message_time();
         let file = Rc::new(file);
-        let held = Held::new(Rc::clone(&file), version);
+        let mut held = Held::new(Rc::clone(&file), version);
         let mut variant = variants.choose(request.head());
         if variant.is_made {
-            if let Some(response) = self.compressed(held.clone(), variant, sought, now).await? {
+            // It may be replaced by then, and is what it was for who has a sample of it.
+            held = held.sampled(0).await?;
+            let made = self.compressed(held.clone(), variant, sought, request, now);
+            if let Some(response) = made.await {
                 return Ok(response);
             }
             variant = variants.plain();
@@ -280,7 +300,7 @@ impl Served {
             (held, version.entity_tag(now))
         };
         let representation = Representation::new(&self.policy, variants, variant, tag, now);
-        let remembering = self.remembering(request.method(), &version, now).ok();
+        let remembering = self.remembering(request.method(), variant, now).ok();
         let (Some(remembering), true) = (remembering, held.version() == version) else {
             return from_open(held, &representation, request, &self.boundaries).await;
         };
@@ -289,7 +309,7 @@ impl Served {
                 let (held, content) = held.read(0, version.length() as usize).await;
                 (held, Content::Whole(content?.into()))
             }
-            Remembering::Open => (held, Content::Open(file)),
+            Remembering::Open | Remembering::Made => (held, Content::Open(file)),
         };
         if held.version() != version {
             return from_open(held, &representation, request, &self.boundaries).await;
@@ -303,55 +323,96 @@ impl Served {
         from_kept(kept, version, request, &self.boundaries).await
     }
 
-    /// Sends `variant`, which is made of the file that is held; `None` if the file itself is sent in its
-    /// place.
+    /// The response with `variant`, which is made of the file that is held; `None` if the file itself is
+    /// sent in its place: it would be no smaller, is not made in time, or cannot be made at all.
     async fn compressed(
-        &self,
+        self: &Rc<Self>,
         held: Held,
         variant: Variant,
         sought: Sought<'_>,
+        request: &Request,
         now: Duration,
-    ) -> io::Result<Option<Response>> {
-        let Sought {
-            release,
-            variants,
-            wanted,
-            ..
-        } = sought;
-        let Some(coding) = variant.coding else {
-            return Ok(None);
-        };
-        let known = self.cache.get(self.key(wanted, Some(coding)));
+    ) -> Option<Response> {
+        let coding = variant.coding?;
+        let known = self.cache.get(self.key(sought.name, Some(coding)));
         let is_futile = |known: &Rc<Entry>| {
-            known.kept.is_none() && known.is_variant_of(release.number, variants, variant)
+            let is_it = known.is_variant_of(sought.release, sought.variants, variant);
+            known.kept.is_none() && is_it
         };
         if known.as_ref().is_some_and(is_futile) {
-            return Ok(None);
+            return None;
         }
-        let room_bytes = self.cache.room(variants.relative());
-        let making = self.compressor.compress(held, coding, room_bytes);
-        let Some(made) = making.await? else {
-            return Ok(None);
+        let room_bytes = self.cache.room(sought.variants.relative());
+        let keep = self.keeping(sought, variant, now);
+        let making = self.compressor.compress(held, coding, room_bytes, keep)?;
+        let accepted = request.head().field_values(ACCEPT_ENCODING.as_str());
+        let is_needed = AcceptedCodings::of(accepted).refuses_identity();
+        let wait = (!is_needed).then_some(sought.wait);
+        let made = making.wait(&self.ring, wait).await?;
+        // It may have been begun by a request for the same file by another name.
+        let known = self.cache.get(self.key(sought.name, Some(coding)));
+        let is_kept =
+            |known: &Rc<Entry>| known.is_variant_of(sought.release, sought.variants, variant);
+        if !known.as_ref().is_some_and(is_kept) {
+            self.keeping(sought, variant, now)(&made);
+        }
+        let kept = self.kept(sought.variants, variant, &made, now)?;
+        let Content::Whole(content) = &kept.content else {
+            return None;
         };
-        let is_kept = made.is_settled && !variant.version.is_racy(now);
-        let Some(content) = made.content else {
-            if is_kept {
-                self.remember(sought, variant, None);
-            }
-            return Ok(None);
-        };
-        let representation = Representation::new(&self.policy, variants, variant, made.tag, now);
-        let representation = representation.of_length(content.len() as u64);
-        let response = from_memory(&representation, &content, wanted.request, &self.boundaries);
-        if is_kept {
-            let content = Content::Whole(content);
-            let kept = Kept {
-                representation,
-                content,
+        Some(from_memory(
+            &kept.representation,
+            content,
+            request,
+            &self.boundaries,
+        ))
+    }
+
+    /// Remembers what is made of `variant`, by the time that it is.
+    fn keeping(
+        self: &Rc<Self>,
+        sought: Sought<'_>,
+        variant: Variant,
+        now: Duration,
+    ) -> impl FnOnce(&Made) + 'static {
+        let served = Rc::clone(self);
+        let Sought {
+            release,
+            looked_ns,
+            wait,
+            ..
+        } = sought;
+        let (variants, name) = (sought.variants.clone(), sought.name.to_vec());
+        move |made| {
+            let sought = Sought {
+                release,
+                variants: &variants,
+                looked_ns,
+                name: &name,
+                wait,
             };
-            self.remember(sought, variant, Some(kept));
+            if made.is_settled && !variant.version.is_racy(now) {
+                let kept = served.kept(&variants, variant, made, now);
+                served.remember(sought, variant, kept);
+            }
         }
-        Ok(Some(response))
+    }
+
+    /// What is kept of `variant` as it was made; nothing of one that is not sent.
+    fn kept(
+        &self,
+        variants: &Variants,
+        variant: Variant,
+        made: &Made,
+        now: Duration,
+    ) -> Option<Kept> {
+        let content = made.content.clone()?;
+        let tag = made.tag.clone();
+        let representation = Representation::new(&self.policy, variants, variant, tag, now);
+        Some(Kept {
+            representation: representation.of_length(content.len() as u64),
+            content: Content::Whole(content),
+        })
     }
 
     /// Remembers what is kept of `variant`, one of those that are sought.
@@ -360,26 +421,27 @@ impl Served {
             release,
             variants,
             looked_ns,
-            wanted,
+            name,
+            ..
         } = sought;
         let entry = |variant, kept| Entry {
             variants: variants.clone(),
             variant,
             kept,
-            release: release.number,
+            release,
             looked_ns: Cell::new(looked_ns),
         };
         if variant.coding.is_some() {
-            let key = self.key(wanted, None);
+            let key = self.key(name, None);
             let known = self.cache.get(key);
             let is_known =
-                |known: &Rc<Entry>| known.release == release.number && known.variants == *variants;
+                |known: &Rc<Entry>| known.release == release && known.variants == *variants;
             if !known.as_ref().is_some_and(is_known) {
                 self.cache.insert(key, entry(variants.plain(), None));
             }
         }
-        let key = self.key(wanted, variant.coding);
-        self.cache.insert(key, entry(variant, kept))
+        self.cache
+            .insert(self.key(name, variant.coding), entry(variant, kept))
     }
 
     /// The time since 1970 at which the response will be dated at the earliest. RFC 9110 §8.8.2.1: no

@@ -22,6 +22,7 @@
 use super::answer::Boundaries;
 use super::archive;
 use super::cache::Cache;
+use super::common::Common;
 use super::compressed::Compressor;
 use super::decision::{self, Decision, Reason, Seen, Step};
 use super::folder::Folder;
@@ -31,16 +32,17 @@ use super::pages;
 use super::path::directory_location;
 use super::policy::Policy;
 use super::refusal::Refusal;
+use super::representation::{own_name, own_value};
 use super::resolve;
 use super::root::{Release, Root};
 use super::sending::Wanted;
 use super::tags::Tags;
 use crate::app::{Answer, Handler, Request, Response};
 use crate::http::names_type;
-use crate::limits::{ARCHIVE_FOLDERS, ARCHIVES, REQUEST_LINE_BYTES};
+use crate::limits::{ARCHIVES, REQUEST_LINE_BYTES};
 use crate::permits::Permits;
 use crate::ring::Ring;
-use http::header::{ALLOW, LOCATION, VARY};
+use http::header::{ALLOW, CACHE_CONTROL, LOCATION, VARY};
 use http::{HeaderValue, Method, StatusCode};
 use std::ffi::CStr;
 use std::io;
@@ -81,19 +83,17 @@ impl Files {
     /// # Errors
     /// What `open(2)` answers: the folder is not there, is none, or may not be entered.
     pub fn open(ring: &Ring, folder: impl AsRef<Path>, policy: Policy) -> io::Result<Self> {
-        let capacity = usize::try_from(policy.cache_bytes).unwrap_or(usize::MAX);
-        let cache = Rc::new(Cache::new(capacity));
-        Self::sharing(ring, folder, policy, &cache, &Permits::new(ARCHIVE_FOLDERS))
+        let common = Common::new(policy.cache_bytes);
+        Self::sharing(ring, folder, policy, &common)
     }
 
-    /// [`Files::open`] with what all folders of a core share: the cache, whose size is not the policy's any
-    /// more, and how many folders are open for archives.
+    /// [`Files::open`] with what all folders of a core have in common; the size of the cache is not the
+    /// policy's any more.
     pub(crate) fn sharing(
         ring: &Ring,
         folder: impl AsRef<Path>,
         policy: Policy,
-        cache: &Rc<Cache>,
-        archive_folders: &Permits,
+        common: &Common,
     ) -> io::Result<Self> {
         Ok(Self(Rc::new(Served {
             ring: ring.clone(),
@@ -104,14 +104,14 @@ impl Files {
             },
             listings: listed::Memory::default(),
             archives: Permits::new(ARCHIVES),
-            archive_folders: archive_folders.clone(),
+            archive_folders: common.archive_folders.clone(),
             request_line_bytes: REQUEST_LINE_BYTES,
             boundaries: Boundaries::default(),
             tags: Tags::default(),
-            compressor: Compressor::new(&policy),
+            compressor: Compressor::new(&policy, &common.compressing),
             policy: Rc::new(policy),
-            number: cache.number_root(),
-            cache: Rc::clone(cache),
+            number: common.cache.number_root(),
+            cache: Rc::clone(&common.cache),
         })))
     }
 
@@ -152,9 +152,9 @@ impl Handler for Files {
         })
     }
 
-    /// It waits for the disk, and where files are compressed for what the core makes of one of at most
-    /// [`COMPRESSED_FILE_BYTES`](crate::limits::COMPRESSED_FILE_BYTES): a peer that closes its side
-    /// behind its request still gets its file.
+    /// It waits for the disk, and where files are compressed for that, but not for long
+    /// ([`COMPRESSION_WAIT`](crate::limits::COMPRESSION_WAIT)): a peer that closes its side behind its
+    /// request still gets its file.
     fn finishes_after_disconnect(&self) -> bool {
         true
     }
@@ -167,7 +167,11 @@ impl Served {
     }
 
     /// What a request to the mount gets that cannot be answered at once.
-    async fn respond(&self, release: &Rc<Release>, request: &Request) -> Result<Response, Refusal> {
+    async fn respond(
+        self: &Rc<Self>,
+        release: &Rc<Release>,
+        request: &Request,
+    ) -> Result<Response, Refusal> {
         let wanted = Wanted::below_mount(request);
         let now_ns = self.ring.now_ns();
         if !self.asks_for_archive(request)
@@ -283,7 +287,7 @@ impl Served {
         let place = Place::new(request.before_rest(), relative);
         let memory = &self.listings;
         let listed = listed::respond(&self.policy, memory, folder, relative, &place, asked).await;
-        listed.map_err(failed)
+        Ok(self.by_rules(relative, listed.map_err(failed)?))
     }
 
     /// Sends what lies in the folder at `relative` as an archive.
@@ -299,7 +303,21 @@ impl Served {
             policy: Rc::clone(&self.policy),
             folders: self.archive_folders.clone(),
         };
-        archive::respond(source, &self.archives, relative, request).await
+        let archive = archive::respond(source, &self.archives, relative, request).await;
+        Ok(self.by_rules(relative, archive?))
+    }
+
+    /// `response` with the fields that rules give to the folder at `relative`, in place of its own.
+    fn by_rules(&self, relative: &CStr, mut response: Response) -> Response {
+        let relative = relative.to_bytes();
+        let headers = &mut response.headers;
+        if let Some((_, value)) = self.policy.cache_control_of_folder(relative) {
+            headers.insert(CACHE_CONTROL, own_value(value));
+        }
+        for rule in self.policy.response_headers.of_folder(relative) {
+            headers.insert(own_name(rule.name()), own_value(rule.value()));
+        }
+        response
     }
 }
 

@@ -10,7 +10,9 @@
 //! | | DEBUG | one with a 4xx status and a source | the same |
 //! | | ERROR | a handler panicked, or the source of its response, or an access log | `shard`, `peer`, `method`, `route`, `panic`, `place` |
 //! | | ERROR | a handler of questions of other cores ([`crate::between`]) panicked | `shard`, `panic`, `place` |
+//! | | ERROR | compressing a file panicked, which is sent as it is | `panic`, `place` |
 //! | | ERROR | a response broke off after its head | `shard`, `peer`, `method`, `route`, `status`, `error` |
+//! | | WARN | one whose source was changed or used by others, or is more than is taken | the same |
 //! | | DEBUG | one that was made of a request whose peer failed | the same |
 //! | | DEBUG | a peer left, or was too slow, before it had its response | `shard`, `peer`, `method`, `route`, `reason` |
 //! | [`ACCEPT`] | WARN | accepting pauses for want of descriptors or memory; goes on | `shard`, `error`; `shard`, `pauses` |
@@ -225,6 +227,15 @@ impl Log {
         let shard = self.shard;
         if let Cause::Panic(payload) = cause {
             self.panicked(&**payload, now_ns, about);
+        } else if cause.is_of_others() {
+            if enabled!(target: HANDLER, Level::WARN) && self.admits(Kind::Truncated, now_ns) {
+                let about = about();
+                warn!(
+                    target: HANDLER, shard, peer = about.peer.map(display), method = about.method(),
+                    route = about.route(), status = status.as_u16(), error = cause.text(),
+                    "a response broke off with its source"
+                );
+            }
         } else if !cause.is_of_peer() {
             if enabled!(target: HANDLER, Level::ERROR) && self.admits(Kind::Truncated, now_ns) {
                 let about = about();
@@ -310,6 +321,18 @@ impl Cause {
         matches!(self, Cause::Source(Refused(_) | Disconnected | TimedOut))
     }
 
+    /// Whether it is the work of others on what the response is made of, such as a file that is
+    /// written to, and nothing that failed.
+    fn is_of_others(&self) -> bool {
+        use io::ErrorKind::{QuotaExceeded, ResourceBusy};
+        match self {
+            Cause::Source(BodyError::Io(error)) => {
+                matches!(error.kind(), ResourceBusy | QuotaExceeded)
+            }
+            _ => false,
+        }
+    }
+
     fn text(&self) -> String {
         match self {
             Cause::Source(BodyError::Io(error)) => text(error),
@@ -320,6 +343,16 @@ impl Cause {
             Cause::Silent => "its source took longer than handler_timeout".to_owned(),
         }
     }
+}
+
+/// An encoder panicked that compressed a file.
+#[cfg(feature = "compression")]
+pub(crate) fn compressing_panicked(payload: &(dyn Any + Send)) {
+    let noted = panic::take_noted();
+    error!(
+        target: HANDLER, panic = panic::message(payload), place = noted.map(|noted| noted.place),
+        "compressing a file panicked: it is sent as it is"
+    );
 }
 
 /// Accepting begins to fail for want of descriptors or memory.

@@ -74,6 +74,8 @@ struct Core {
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) queue: VecDeque<squeue::Entry>,
+    /// Closes of files in `queue`, but for what a turn had no room for.
+    pub(super) queued_closes: usize,
     pub(super) ops: Slab<Slot>,
     pub(super) sockets: Slab<Socket>,
     pub(super) listeners: Slab<Accepting>,
@@ -172,6 +174,7 @@ impl Shared {
         state.feed_starved(&self.pool);
         let blocking = matches!(wait, Wait::AtMost(_)).then(monotonic_ns);
         enter(ring, &mut state.queue, wait)?;
+        state.queued_closes = 0;
         let before = self.clock.looked_ns();
         let now = self.clock.look();
         for completion in ring.completion() {
@@ -306,6 +309,7 @@ impl State {
     fn new() -> Self {
         Self {
             queue: VecDeque::with_capacity(RING_ENTRIES as usize),
+            queued_closes: 0,
             ops: Slab::new(),
             sockets: Slab::with_capacity(RESERVED_CONNECTIONS),
             listeners: Slab::new(),

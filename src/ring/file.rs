@@ -8,12 +8,12 @@ use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
 use rustix::io::{Errno, ReadWriteFlags, preadv2};
 use std::ffi::CStr;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// A file, open for reading or only found. It is closed on the ring when dropped, once its reads have
-/// ended.
+/// A file, open for reading or only found. It is closed when dropped, once its reads have ended: on the
+/// ring, unless that has [`QUEUED_CLOSES`](crate::limits::QUEUED_CLOSES) to do in its next turn already.
 #[derive(Debug)]
 pub struct File {
     ring: Ring,
@@ -259,7 +259,8 @@ impl Drop for File {
         // A read whose future was dropped holds the descriptor until it has ended, because the
         // kernel's worker threads look it up only when they come to it.
         if let Some(Ok(fd)) = self.fd.take().map(Rc::try_unwrap) {
-            self.ring.0.with(|state| state.close(fd.into_raw_fd()));
+            let left = self.ring.0.with(|state| state.close_file(fd));
+            drop(left);
         }
     }
 }

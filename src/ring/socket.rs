@@ -10,6 +10,7 @@ use super::buffers::{Chunk, ChunkBytes, GROUP};
 use super::key::Target;
 use super::watch::{HANG_UP, Watch};
 use super::{Key, Pool, State, displace};
+use crate::limits::QUEUED_CLOSES;
 use io_uring::{opcode, squeue, types};
 use std::collections::VecDeque;
 use std::io;
@@ -406,6 +407,17 @@ impl State {
         let submission = opcode::Close::new(types::Fd(fd)).build();
         self.queue
             .push_back(submission.flags(squeue::Flags::SKIP_SUCCESS));
+    }
+
+    /// Queues the close of a file that nothing refers to any more, or hands it back to be closed at once:
+    /// what a task opens and drops without waiting would pile up until the ring turns.
+    pub(super) fn close_file(&mut self, fd: OwnedFd) -> Option<OwnedFd> {
+        if self.queued_closes == QUEUED_CLOSES {
+            return Some(fd);
+        }
+        self.queued_closes += 1;
+        self.close(fd.into_raw_fd());
+        None
     }
 
     fn arm(&mut self, key: Key) {

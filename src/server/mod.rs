@@ -19,7 +19,7 @@ use crate::files::Policy;
 use crate::limits::{ARCHIVE_DESCRIPTORS, Limits, RESERVED_DESCRIPTORS, STATS_CONNECTIONS};
 use crate::preflight::{Machine, SHARD_LOCKED_BYTES};
 use crate::ring::RingOptions;
-use crate::shard::{Factory, Report, Shard};
+use crate::shard::{Credit, Factory, Report, Shard};
 use http::HeaderValue;
 use std::io::{self, Write as _};
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -195,7 +195,7 @@ impl Server {
         if let Some(fault) = self.fault {
             return Err(fault);
         }
-        let mut config = self.config;
+        let config = self.config;
         config.prove()?;
         let machine = Machine::read();
         let cpus = cores::select(&config.cores, &machine.available, machine.quota)?;
@@ -209,20 +209,29 @@ impl Server {
             ..RingOptions::default()
         };
         let (reports, inbox) = channel();
-        config.limits.connections = credit(
-            machine.open_files,
-            cpus.len(),
-            config.listen.len(),
-            stats_address.is_some(),
-            config.files.tar,
-            config.limits.connections,
-        );
+        let credit = |descriptors| {
+            credit(
+                machine.open_files,
+                cpus.len(),
+                config.listen.len(),
+                stats_address.is_some(),
+                config.files.tar,
+                config.limits.connections,
+                descriptors,
+            )
+        };
+        let credit = Credit {
+            plain: credit(1),
+            // A connection, and what it is being sent.
+            with_files: credit(2),
+        };
         let supervisor = Supervisor::new(supervisor::Plan {
             cpus,
             listening,
             stats_listening,
             options,
             limits: config.limits,
+            credit,
             server_header: config.server_header,
             files: config.files,
             access: config.stats,
@@ -304,9 +313,9 @@ fn forward_signals(reports: Sender<Report>) -> std::result::Result<(), Failure> 
     thread.map(drop).map_err(failed)
 }
 
-/// Connections that each shard may have at once: `connections`, or fewer, so that all together leave
-/// enough descriptors for files, rings and logs, for archives of folders, and for statistics that have an address
-/// of their own. Each of its listening sockets gets one at least.
+/// Connections that each shard may have at once, which take so many `descriptors` each: `connections`, or
+/// fewer, so that all together leave enough descriptors for files, rings and logs, for archives of folders, and for
+/// statistics that have an address of their own. Each of its listening sockets gets one at least.
 fn credit(
     open_files: Option<u64>,
     shards: usize,
@@ -314,6 +323,7 @@ fn credit(
     has_stats: bool,
     has_archives: bool,
     connections: usize,
+    descriptors: usize,
 ) -> usize {
     let Some(open_files) = open_files else {
         return connections;
@@ -324,7 +334,7 @@ fn credit(
     let left = usize::try_from(open_files)
         .unwrap_or(usize::MAX)
         .saturating_sub(reserved);
-    (left / shards).clamp(addresses, connections)
+    (left / shards / descriptors).clamp(addresses, connections)
 }
 
 #[cfg(test)]
@@ -361,13 +371,21 @@ mod tests {
         ];
         for (open_files, shards, addresses, has_stats, connections, expected) in table {
             assert_eq!(
-                credit(open_files, shards, addresses, has_stats, false, connections),
+                credit(
+                    open_files,
+                    shards,
+                    addresses,
+                    has_stats,
+                    false,
+                    connections,
+                    1
+                ),
                 expected,
                 "{open_files:?}"
             );
         }
-        let with_archives = credit(Some(20_000), 2, 1, false, true, CONNECTIONS);
-        assert_eq!(with_archives, (20_000 - 64 * 3 - 2 - 2 * 256) / 2);
+        let with_archives = credit(Some(20_000), 2, 1, false, true, CONNECTIONS, 2);
+        assert_eq!(with_archives, (20_000 - 64 * 3 - 2 - 2 * 256) / 2 / 2);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::http::CloseReason;
 use crate::limits::{FRESH_TIMEOUT, Limits, SNAPSHOT_INTERVAL};
 use crate::log;
 use crate::ring::{RingOptions, monotonic_ns};
-use crate::shard::{self, Factory, Order, Post, Report, Setup, next_tick_ns};
+use crate::shard::{self, Credit, Factory, Order, Post, Report, Setup, next_tick_ns};
 use crate::stats::{Build, ServerInfo, Snapshot, Totals, View};
 use http::HeaderValue;
 use std::collections::BTreeMap;
@@ -30,6 +30,7 @@ pub(super) struct Plan {
     pub(super) stats_listening: Option<Listening>,
     pub(super) options: RingOptions,
     pub(super) limits: Limits,
+    pub(super) credit: Credit,
     pub(super) server_header: Option<HeaderValue>,
     pub(super) files: Policy,
     pub(super) access: StatsAccess,
@@ -135,6 +136,7 @@ impl Supervisor {
                 stats_socket: self.stats_socket(index),
                 options: self.plan.options,
                 limits: self.plan.limits,
+                credit: self.plan.credit,
                 server_header: self.plan.server_header.clone(),
                 files: self.plan.files.clone(),
                 access: self.plan.access.clone(),

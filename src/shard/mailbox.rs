@@ -16,8 +16,7 @@ use crate::flag::Flag;
 use crate::http::CloseReason;
 use crate::latest::Latest;
 use crate::limits::{
-    ARCHIVE_FOLDERS, DRAIN_GRACE, END_GRACE, Limits, RESERVED_CONNECTIONS, STATS_CONNECTIONS,
-    STATS_FOLLOWERS,
+    DRAIN_GRACE, END_GRACE, Limits, RESERVED_CONNECTIONS, STATS_CONNECTIONS, STATS_FOLLOWERS,
 };
 use crate::log::{self, Log};
 use crate::permits::Permits;
@@ -37,6 +36,14 @@ use std::sync::mpsc::{Receiver, Sender, TryRecvError};
 /// Makes the application of a core.
 pub(crate) type Factory = Arc<dyn Fn(&Shard) -> App + Send + Sync>;
 
+/// Connections that a shard may have at once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Credit {
+    pub(crate) plain: usize,
+    /// Where the app serves files, of which each connection may have one open.
+    pub(crate) with_files: usize,
+}
+
 /// What a shard is made from.
 pub(crate) struct Setup {
     pub(crate) index: usize,
@@ -47,6 +54,7 @@ pub(crate) struct Setup {
     pub(crate) stats_socket: Option<Arc<OwnedFd>>,
     pub(crate) options: RingOptions,
     pub(crate) limits: Limits,
+    pub(crate) credit: Credit,
     pub(crate) server_header: Option<HeaderValue>,
     pub(crate) files: Policy,
     pub(crate) access: StatsAccess,
@@ -106,7 +114,6 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
         accepting: Cell::new(0),
         tasks: super::Tasks::default(),
         files: OnceCell::new(),
-        archive_folders: Permits::new(ARCHIVE_FOLDERS),
         life: RefCell::default(),
         closings: Cell::new(0),
         ending: Cell::new(false),
@@ -168,6 +175,7 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
         waited_ns: shard.ring.waited_ns(),
         ticked_ns: shard.ring.now_ns(),
         spare: None,
+        credit: setup.credit,
         sockets: setup.sockets,
         stats_socket: setup.stats_socket,
         orders: setup.orders,
@@ -217,6 +225,7 @@ struct Mailbox {
     waited_ns: u64,
     ticked_ns: u64,
     spare: Option<Snapshot>,
+    credit: Credit,
     sockets: Vec<Arc<OwnedFd>>,
     stats_socket: Option<Arc<OwnedFd>>,
 }
@@ -308,8 +317,12 @@ impl Mailbox {
 
     fn serve(&self) {
         log::shard_serves(self.shard.index, self.shard.cpu);
+        let connections = match self.shard.files.get() {
+            Some(_) => self.credit.with_files,
+            None => self.credit.plain,
+        };
         // The listening sockets share what the shard may have.
-        let credit = self.shard.service.limits().connections / self.sockets.len().max(1);
+        let credit = connections / self.sockets.len().max(1);
         for socket in &self.sockets {
             self.accept(socket, Door::Service, credit);
         }
@@ -359,8 +372,8 @@ impl Mailbox {
         if let Some(queue) = self.accept_queue() {
             recorder.accept_queue(queue);
         }
-        if let Some(cache) = self.shard.files.get() {
-            recorder.file_cache(cache.figures());
+        if let Some(files) = self.shard.files.get() {
+            recorder.file_cache(files.cache.figures());
         }
         (self.ticked_ns, self.waited_ns) = (now_ns, waited_ns);
         let snapshot = match self.spare.take() {

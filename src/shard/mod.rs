@@ -26,7 +26,7 @@ use crate::between::{Core, Lanes, Mailbox, Sharded};
 use crate::config::StatsAccess;
 use crate::connection::{self, Host, Service, Transport, Wire};
 use crate::failure::Failure;
-use crate::files::cache::Cache;
+use crate::files::common::Common;
 use crate::files::{Files, Policy};
 use crate::flag::Flag;
 use crate::http::RequestHead;
@@ -49,7 +49,7 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 pub use self::leaving::Leaving;
-pub(crate) use self::mailbox::{Factory, Setup, run};
+pub(crate) use self::mailbox::{Credit, Factory, Setup, run};
 pub(crate) use self::messages::{Order, Post, Report};
 pub(crate) use self::time::next_tick_ns;
 
@@ -65,10 +65,8 @@ pub struct Shard {
     /// Acceptors that have not ended.
     accepting: Cell<usize>,
     tasks: Tasks<Accepted>,
-    /// What it remembers of files, for all its folders; `None` without any.
-    files: OnceCell<Rc<Cache>>,
-    /// How many folders are open for archives, of all its folders.
-    archive_folders: Permits,
+    /// What all its folders have in common; `None` without any.
+    files: OnceCell<Common>,
     /// What the app has still to do beside answering requests.
     life: RefCell<Life>,
     /// How much of what it does in a shutdown is not done.
@@ -194,15 +192,8 @@ impl Shard {
     fn build(&self, app: App, policy: &Policy) -> Result<Router, Failure> {
         let app = app.open_folders(&|path| {
             preflight::folder(path)?;
-            let capacity = usize::try_from(policy.cache_bytes).unwrap_or(usize::MAX);
-            let cache = self.files.get_or_init(|| Rc::new(Cache::new(capacity)));
-            let files = Files::sharing(
-                &self.ring,
-                path,
-                policy.clone(),
-                cache,
-                &self.archive_folders,
-            );
+            let common = self.files.get_or_init(|| Common::new(policy.cache_bytes));
+            let files = Files::sharing(&self.ring, path, policy.clone(), common);
             let files = files.map_err(|error| {
                 let what = format!("the folder {} cannot be opened: {error}", path.display());
                 Failure::operator(what, "make it readable for this user, or name another")
@@ -249,8 +240,10 @@ impl Shard {
         }
     }
 
-    /// Has the app do what it does when a shutdown begins.
+    /// Has the app do what it does when a shutdown begins, and its folders stop what only their future
+    /// requests would need.
     fn close(self: &Rc<Self>) {
+        self.files.get().into_iter().for_each(Common::drain);
         let drain = std::mem::take(&mut self.life.borrow_mut().drain);
         for job in drain {
             self.closings.set(self.closings.get() + 1);

@@ -11,9 +11,13 @@ use std::process::Command;
 use std::time::{Duration, SystemTime};
 use tempfile::TempDir;
 
-const OPTIONS: [&str; 17] = [
+const OPTIONS: [&str; 21] = [
     "--cache-control",
     "*.css=max-age=60",
+    "--cache-control",
+    "/bare/*=max-age=9",
+    "--response-header",
+    "/bare=X-Bare: yes",
     "--hide",
     "*.key",
     "--media-type",
@@ -163,7 +167,21 @@ fn what_is_explained_is_what_is_served() {
             "/large.css",
             &["Accept-Encoding: gzip"],
             200,
-            "gzip, by Accept-Encoding; made of the file if that makes it smaller",
+            "gzip, by Accept-Encoding; made of the file, if that is done in time and makes it smaller",
+        ),
+        (
+            "HEAD",
+            "/large.css",
+            &["Accept-Encoding: gzip"],
+            200,
+            "a core remembers what is made of it, if that has at most 67106780 bytes; else the file is sent as it is",
+        ),
+        (
+            "HEAD",
+            "/a.css",
+            &[],
+            200,
+            "not remembered: HEAD gets no content",
         ),
         ("GET", "/b.raw", &[], 200, "text/x-raw, by a rule"),
         (
@@ -182,6 +200,14 @@ fn what_is_explained_is_what_is_served() {
         ),
         ("GET", "/bare/", &["Accept: application/json"], 200, "bare"),
         ("GET", "/bare/?download=tar", &[], 200, "bare, as tar"),
+        (
+            "GET",
+            "/bare/?download=tar",
+            &[],
+            200,
+            "max-age=9, by /bare/*",
+        ),
+        ("HEAD", "/bare/", &[], 200, "x-bare: yes, by /bare"),
         ("GET", "/c.key", &[], 404, "it is hidden by *.key"),
         ("GET", "/.env", &[], 404, "a name begins with a dot"),
         (

@@ -2,9 +2,10 @@
 
 use super::support::process::{CORELANE, Process};
 use super::support::{Client, assert_adds_up, fresh_stats, number, outside, scrape, wait_until};
-use corelane::limits::RESERVED_DESCRIPTORS;
+use corelane::limits::{ARCHIVE_DESCRIPTORS, ARCHIVES, RESERVED_DESCRIPTORS};
 use std::fs;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::Command;
 
 fn descriptors(process: &Process) -> usize {
@@ -138,4 +139,105 @@ fn connections_are_taken_as_far_as_descriptors_go() {
         drop(taken.pop());
         assert_eq!(client.response().text(), "Hello, waiting");
     }
+}
+
+/// The program serving `folder` on one core, with so many open files at most.
+fn serve_with(open_files: usize, folder: &Path, options: &[&str]) -> Process {
+    let mut command = Command::new("prlimit");
+    command
+        .arg(format!("--nofile={open_files}:{open_files}"))
+        .args(["--", CORELANE, "serve"])
+        .arg(folder)
+        .args(["--listen", "127.0.0.1:0", "--cores", "1"])
+        .args(options);
+    Process::spawn(&mut command)
+}
+
+#[test]
+fn the_soft_limit_of_descriptors_is_raised_to_the_hard_one() {
+    if !outside::has("prlimit") {
+        return;
+    }
+    let mut command = Command::new("prlimit");
+    command.args(["--nofile=200:300", "--", CORELANE]);
+    let mut process = Process::spawn(command.args(["demo", "--listen", "127.0.0.1:0"]));
+    process.listening();
+    let limits = fs::read_to_string(format!("/proc/{}/limits", process.id()));
+    let limits = limits.expect("its limits");
+    let line = limits
+        .lines()
+        .find(|line| line.starts_with("Max open files"));
+    let words: Vec<_> = line.expect("it").split_ascii_whitespace().collect();
+    assert_eq!(words[3..5], ["300", "300"], "{limits}");
+}
+
+#[test]
+fn connections_leave_descriptors_for_the_files_that_they_are_sent() {
+    if !outside::has("prlimit") {
+        return;
+    }
+    const OPEN_FILES: usize = 300;
+    /// More than sockets hold of what nobody reads.
+    const MUCH: u64 = 64 << 20;
+    let most = (OPEN_FILES - 2 * RESERVED_DESCRIPTORS - 1) / 2;
+    let folder = tempfile::tempdir().expect("a folder");
+    for number in 0..most {
+        let file = fs::File::create(folder.path().join(number.to_string()));
+        file.and_then(|file| file.set_len(MUCH)).expect("a file");
+        fs::write(folder.path().join(format!("small-{number}")), "small").expect("a file");
+    }
+    let mut process = serve_with(OPEN_FILES, folder.path(), &[]);
+    let address = process.listening();
+    let before = descriptors(&process);
+    let mut other = Client::connect(address);
+    other.get("/small-0");
+    assert_eq!(other.response().status, 200);
+    // All others are each sent another file, which they do not read.
+    let mut slow: Vec<_> = (1..most).map(|_| Client::connect(address)).collect();
+    for (number, client) in slow.iter_mut().enumerate() {
+        client.get(&format!("/{number}"));
+        assert_eq!(client.exactly(12).expect("a status"), b"HTTP/1.1 200");
+    }
+    for number in 1..most {
+        other.get(&format!("/small-{number}"));
+        assert_eq!(other.response().text(), "small");
+    }
+    drop((slow, other));
+    // But for those that are kept open to be sent again.
+    let kept = corelane::limits::OPEN_FILES;
+    wait_until("all are closed", || descriptors(&process) <= before + kept);
+}
+
+#[test]
+fn archives_of_many_small_files_leave_descriptors() {
+    if !outside::has("prlimit") {
+        return;
+    }
+    // As many connections as there may be archives, and another.
+    let open_files = 2 * RESERVED_DESCRIPTORS + ARCHIVE_DESCRIPTORS + 1 + 2 * (ARCHIVES + 1);
+    let folder = tempfile::tempdir().expect("a folder");
+    for number in 0..200 {
+        fs::write(folder.path().join(number.to_string()), "").expect("a file");
+    }
+    let mut process = serve_with(open_files, folder.path(), &["--tar"]);
+    let address = process.listening();
+    let mut other = Client::connect(address);
+    other.get("/0");
+    assert_eq!(other.response().status, 200);
+    let before = descriptors(&process);
+    let mut clients: Vec<_> = (0..ARCHIVES).map(|_| Client::connect(address)).collect();
+    for _ in 0..5 {
+        for client in &mut clients {
+            client.get("/?download=tar");
+        }
+        other.get("/0");
+        assert_eq!(other.response().status, 200);
+        for client in &mut clients {
+            let response = client.response();
+            assert_eq!(response.status, 200, "{}", response.text());
+            assert_eq!(response.body.len(), (1 + 200 + 2) * 512);
+        }
+    }
+    drop(clients);
+    wait_until("all are closed", || descriptors(&process) <= before);
 }

@@ -98,6 +98,58 @@ fn each_level_tells_more() {
     }
 }
 
+#[test]
+fn files_that_change_and_peers_that_leave_are_no_errors() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir(folder.path().join("big")).expect("a folder");
+    let path = folder.path().join("big/file");
+    // More than sockets hold of what nobody reads.
+    let much = 64 << 20;
+    File::create(&path)
+        .and_then(|file| file.set_len(much))
+        .expect("a file");
+    let root = folder.path().to_str().expect("text");
+    let arguments = ["serve", "--tar", "--log-level", "debug", "--listen"];
+    let mut process = Process::start(arguments.into_iter().chain(["127.0.0.1:0", root]));
+    let line = process.line("listening on http://");
+    let address = line.rsplit("http://").next().expect("an address");
+    let address: SocketAddr = address.parse().expect("an address");
+    let cut = |length| {
+        let file = OpenOptions::new().write(true).open(&path);
+        file.and_then(|file| file.set_len(length))
+            .expect("it is cut");
+    };
+    for (target, what) in [
+        ("/big/?download=tar", "big/file: the file was changed"),
+        ("/big/file", "the file was changed"),
+    ] {
+        let mut client = Client::connect(address);
+        client.get(target);
+        client.exactly(1000).expect("the beginning");
+        cut(much / 2);
+        if let Broken::Closed(rest) = client.rest() {
+            assert!((rest.len() as u64) < much, "{}", rest.len());
+        }
+        let line = process.line("a response broke off");
+        assert!(line.contains(" WARN corelane::handler: "), "{line}");
+        assert!(line.contains(what), "{line}");
+        cut(much);
+
+        let mut client = Client::connect(address);
+        client.get(target);
+        client.exactly(1000).expect("the beginning");
+        drop(client);
+        let line = process.line("a request was given up");
+        assert!(line.contains(" DEBUG corelane::handler: "), "{line}");
+    }
+    process.signal("TERM");
+    let end = process.end();
+    assert!(
+        !end.lines.iter().any(|line| line.contains("ERROR")),
+        "{end:?}"
+    );
+}
+
 /// A process whose standard error nobody reads; killed when the test lets go of it.
 struct Stuck {
     child: Child,

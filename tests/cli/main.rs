@@ -5,6 +5,7 @@
 mod support;
 
 mod access_log;
+mod error_pages;
 mod explain;
 mod footprint;
 mod growth;

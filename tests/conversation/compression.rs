@@ -487,3 +487,39 @@ fn slow_peers_have_so_many_encoders_and_the_next_gets_content_as_it_is() {
         assert!(!ask("/").1);
     }
 }
+
+#[test]
+fn all_compression_of_a_core_has_so_many_encoders() {
+    let endless = || {
+        let noise = noise();
+        let handler = move |_: Request| {
+            let endless = futures_lite::stream::repeat(noise.clone()).map(Ok::<_, io::Error>);
+            let body = Body::from_stream(endless);
+            async { Response::with_content(value("text/plain"), body) }
+        };
+        App::new().get("/x", handler)
+    };
+    let app = App::new()
+        .nest("/a", endless().wrap(Compression::new()))
+        .nest("/b", endless().wrap(Compression::new().from_bytes(1)))
+        .nest("/c", endless().wrap(Compression::new().encoders(1)));
+    let first = Conversation::new(app).unwrap();
+    let ask = |path| {
+        let mut peer = first.reconnect();
+        peer.set_room(1_000);
+        peer.deliver(&request("GET", path, "Accept-Encoding: gzip\r\n"));
+        let head = String::from_utf8_lossy(&peer.take_sent()).to_lowercase();
+        assert!(head.starts_with("http/1.1 200 "), "{head}");
+        (peer, head.contains("\r\ncontent-encoding: gzip\r\n"))
+    };
+    let paths = ["/a/x", "/b/x"].into_iter().cycle();
+    let mut slow: Vec<_> = paths.take(ENCODERS).map(ask).collect();
+    assert!(slow.iter().all(|(_, is_coded)| *is_coded));
+    assert!(!ask("/a/x").1 && !ask("/b/x").1);
+    // What is told otherwise has its own.
+    let own = ask("/c/x");
+    assert!(own.1 && !ask("/c/x").1);
+    slow[0].0.reset();
+    let again = ask("/b/x");
+    assert!(again.1 && !ask("/a/x").1);
+}

@@ -36,6 +36,16 @@ fn is_served_plain_at(request: &Request, ours: &Told, path: &str) -> bool {
     is_at(request, &[path]) && is_of_file(ours) && ours.coding.is_none() && !ours.varies
 }
 
+/// Files that are served in gzip to those who accept it: neighbours, and what is made.
+pub(crate) const CODED: &[&str] = &[
+    "/coded.css",
+    "/text.css",
+    "/text.json",
+    "/text.html",
+    "/least.css",
+    "/404.html",
+];
+
 fn range(request: &Request) -> &str {
     request.field("Range").unwrap_or_default()
 }
@@ -43,6 +53,33 @@ fn range(request: &Request) -> &str {
 fn accepts_gzip(request: &Request) -> bool {
     request.codings.to_ascii_lowercase().contains("gzip")
 }
+
+/// Differences in what servers make themselves, before those of [`CLASSES`].
+pub(crate) const CLASSES_OF_MADE: &[Class] = &[
+    Class {
+        name: "what becomes no smaller",
+        why: "it is sent as it is",
+        is: |request, ours, theirs| {
+            is_at(request, &["/sub/a.css"])
+                && is_of_file(ours)
+                && ours.coding.is_none()
+                && accepts_gzip(request)
+                && (theirs.status, theirs.coding.is_some()) == (200, true)
+        },
+        chosen: Some(""),
+    },
+    Class {
+        name: "the coding of an error's page",
+        why: "it has none, so that it is the same for everybody",
+        is: |_, ours, theirs| {
+            (ours.status, theirs.status) == (404, 404)
+                && ours.parts == theirs.parts
+                && ours.media_type == theirs.media_type
+                && (ours.coding.is_none(), ours.varies, theirs.varies) == (true, false, true)
+        },
+        chosen: None,
+    },
+];
 
 pub(crate) const CLASSES: &[Class] = &[
     Class {
@@ -234,7 +271,7 @@ pub(crate) const CLASSES: &[Class] = &[
         name: "ranges of coded content",
         why: "they are of what is sent, coding and all (RFC 9110 §14); nginx has none there",
         is: |request, ours, theirs| {
-            is_at(request, &["/coded.css"])
+            is_at(request, CODED)
                 && accepts_gzip(request)
                 && !range(request).is_empty()
                 && matches!(ours.status, 206 | 416)
@@ -247,7 +284,7 @@ pub(crate) const CLASSES: &[Class] = &[
         name: "no coding with a greater weight than gzip",
         why: "it is what the peer would rather have (RFC 9110 §12.5.3)",
         is: |request, ours, _| {
-            is_at(request, &["/coded.css"])
+            is_at(request, CODED)
                 && request.codings == "gzip;q=0.5, identity"
                 && is_of_file(ours)
                 && varies_by_coding(ours)
@@ -259,7 +296,7 @@ pub(crate) const CLASSES: &[Class] = &[
         name: "a wildcard for codings",
         why: "it is gzip as well (RFC 9110 §12.5.3)",
         is: |request, ours, theirs| {
-            is_at(request, &["/coded.css"])
+            is_at(request, CODED)
                 && request.codings == "*"
                 && is_of_file(ours)
                 && varies_by_coding(ours)
@@ -272,7 +309,7 @@ pub(crate) const CLASSES: &[Class] = &[
         why: "it does not tell one from another (RFC 9110 §13.1.5, §8.8.2.2)",
         is: |request, ours, theirs| {
             request.field("If-Range") == Some(EQUAL)
-                && is_at(request, &["/coded.css"])
+                && is_at(request, CODED)
                 && ours.status == 200
                 && theirs.status != 200
         },

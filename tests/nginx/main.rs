@@ -4,47 +4,29 @@
 //! The requests are generated, the same every time: methods, paths as they are and written in odd ways,
 //! codings, conditions, ranges. Where a condition names an entity tag it is that of the server which is
 //! asked. What is compared stands in `told.rs`. A difference is of a class (`classes.rs`) or it fails the
-//! test; so does a class without a difference.
+//! test; so does a class without a difference. What the servers make themselves is asked for in `made.rs`.
 //!
 //! `NGINX_REQUESTS` sets how many requests, `NGINX_SEED` where the random numbers start.
 
 mod classes;
+mod made;
 mod peers;
 mod requests;
 #[path = "../support/mod.rs"]
 mod support;
+mod tally;
 mod told;
 mod tree;
 
 use classes::CLASSES;
 use peers::{Corelane, Nginx, Peer};
-use requests::{Generator, Request};
+use requests::Generator;
 use support::{Client, setting};
-use told::Told;
+use tally::Tally;
 use tree::Tree;
 
 /// Requests if `NGINX_REQUESTS` is not set: a few seconds in a debug build.
 const REQUESTS: u64 = 6_000;
-
-/// The class of a difference. One that is but in the variant that is chosen is of its class only if nginx
-/// answers as ours did when it is made to choose that, or otherwise for another reason.
-fn explained(request: &Request, ours: &Told, theirs: &Told, nginx: &mut Peer) -> Option<usize> {
-    let is = |class: &classes::Class| (class.is)(request, ours, theirs);
-    let place = CLASSES.iter().position(is)?;
-    let Some(codings) = CLASSES[place].chosen else {
-        return Some(place);
-    };
-    let request = Request {
-        codings: codings.to_owned(),
-        ..request.clone()
-    };
-    let mut chosen = nginx.ask(&request);
-    // That it has chosen is another matter, and the class's own.
-    chosen.varies = ours.varies;
-    let is_other =
-        |class: &classes::Class| class.chosen.is_none() && (class.is)(&request, ours, &chosen);
-    (*ours == chosen || CLASSES.iter().any(is_other)).then_some(place)
-}
 
 #[test]
 fn what_comes_through_nginx_gets_no_statistics() {
@@ -77,41 +59,9 @@ fn nginx_serves_files_alike() {
     let (mut ours, mut theirs) = (Peer::new(corelane.address), Peer::new(nginx.address));
     let count = setting("NGINX_REQUESTS").unwrap_or(REQUESTS);
     let mut generator = Generator::new(setting("NGINX_SEED").unwrap_or(1));
-    let mut counts = vec![0_u64; CLASSES.len()];
-    let mut alike = 0;
-    let mut unexplained = Vec::new();
+    let mut tally = Tally::new(CLASSES.iter().collect(), |told| told);
     for _ in 0..count {
-        let request = generator.next();
-        let (our_answer, their_answer) = (ours.ask(&request), theirs.ask(&request));
-        if our_answer == their_answer {
-            alike += 1;
-            continue;
-        }
-        match explained(&request, &our_answer, &their_answer, &mut theirs) {
-            Some(place) => counts[place] += 1,
-            None => unexplained.push(format!(
-                "{request:?}\nours: {our_answer:?}\nnginx: {their_answer:?}"
-            )),
-        }
+        tally.compare(&generator.next(), &mut ours, &mut theirs);
     }
-    eprintln!("{count} requests, {alike} answered alike; of the others:");
-    for (class, count) in CLASSES.iter().zip(&counts) {
-        eprintln!("{count:8} {} ({})", class.name, class.why);
-    }
-    let first = &unexplained[..unexplained.len().min(20)];
-    assert!(
-        first.is_empty(),
-        "{} unexplained:\n{}",
-        unexplained.len(),
-        first.join("\n\n")
-    );
-    // Another run may be too short or unlucky to come across all of them.
-    if setting("NGINX_REQUESTS")
-        .or(setting("NGINX_SEED"))
-        .is_none()
-    {
-        for (class, count) in CLASSES.iter().zip(&counts) {
-            assert!(*count > 0, "no request differs for this: {}", class.name);
-        }
-    }
+    tally.assert_explained(CLASSES.len());
 }

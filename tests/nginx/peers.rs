@@ -25,8 +25,8 @@ pub(crate) struct Corelane {
 }
 
 impl Corelane {
+    /// Starts it with what the folder has: neighbours, and rules.
     pub(crate) fn start(tree: &Tree) -> Self {
-        let root = tree.root();
         let mut policy = Policy {
             precompressed: vec![ContentCoding::Gzip],
             ..Policy::default()
@@ -36,6 +36,11 @@ impl Corelane {
         policy.redirects = Redirects::new(rules.collect()).expect("rules");
         let rule = "*.css=X-Rule: css";
         policy.response_headers.add(rule).expect("a rule");
+        Self::start_by(tree, policy)
+    }
+
+    pub(crate) fn start_by(tree: &Tree, policy: Policy) -> Self {
+        let root = tree.root();
         let server = Server::bind("127.0.0.1:0").files(policy);
         let running = server.start(move |_| App::new().files("/", &root));
         let running = running.expect("the server starts");
@@ -59,8 +64,22 @@ pub(crate) struct Nginx {
 }
 
 impl Nginx {
-    /// Starts it before `behind`, if it is there.
+    /// Starts it before `behind`, if it is there, with what the folder has.
     pub(crate) fn start(tree: &Tree, behind: SocketAddr) -> Option<Self> {
+        let directives = format!(
+            "gzip_static on;\n\
+             location = /old {{ return 301 /small.txt$is_args$args; }}\n\
+             location ^~ /moved/ {{ rewrite ^/moved/(.*)$ /sub/$1 redirect; }}\n\
+             location ~ \\.css$ {{ add_header X-Rule css; }}\n\
+             location ^~ /behind/ {{ proxy_pass http://{behind}/;\n\
+             proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; }}\n\
+             location ^~ /unsaid/ {{ proxy_pass http://{behind}/; }}\n"
+        );
+        Self::start_by(tree, &directives)
+    }
+
+    /// Starts it with these directives for its server, if it is there.
+    pub(crate) fn start_by(tree: &Tree, directives: &str) -> Option<Self> {
         // Debian has it where the path of users does not lead.
         let places = ["nginx", "/usr/sbin/nginx"];
         let is_there = |place: &&str| Command::new(place).arg("-v").output().is_ok();
@@ -69,17 +88,17 @@ impl Nginx {
             return None;
         };
         (0..ATTEMPTS)
-            .find_map(|_| Self::try_start(program, tree, behind))
+            .find_map(|_| Self::try_start(program, tree, directives))
             .or_else(|| {
                 panic!("nginx does not start");
             })
     }
 
-    fn try_start(program: &str, tree: &Tree, behind: SocketAddr) -> Option<Self> {
+    fn try_start(program: &str, tree: &Tree, directives: &str) -> Option<Self> {
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
         let address = free.local_addr().expect("its address");
         drop(free);
-        let path = write_configuration(tree, address, behind);
+        let path = write_configuration(tree, address, directives);
         let mut child = Command::new(program)
             .arg("-c")
             .arg(&path)
@@ -104,7 +123,7 @@ impl Drop for Nginx {
     }
 }
 
-fn write_configuration(tree: &Tree, address: SocketAddr, behind: SocketAddr) -> PathBuf {
+fn write_configuration(tree: &Tree, address: SocketAddr, directives: &str) -> PathBuf {
     let beside = tree.beside().display();
     let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|what| format!("{what}_temp_path {beside}/{what};\n"))
@@ -118,14 +137,8 @@ fn write_configuration(tree: &Tree, address: SocketAddr, behind: SocketAddr) -> 
          image/png png; application/gzip gz; }}\n\
          default_type application/octet-stream;\n\
          charset utf-8;\ncharset_types text/plain text/css;\n\
-         gzip_static on;\ngzip_vary on;\nabsolute_redirect off;\n\
-         server {{\nlisten {address};\nroot {root};\nindex index.html;\n\
-         location = /old {{ return 301 /small.txt$is_args$args; }}\n\
-         location ^~ /moved/ {{ rewrite ^/moved/(.*)$ /sub/$1 redirect; }}\n\
-         location ~ \\.css$ {{ add_header X-Rule css; }}\n\
-         location ^~ /behind/ {{ proxy_pass http://{behind}/;\n\
-         proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; }}\n\
-         location ^~ /unsaid/ {{ proxy_pass http://{behind}/; }}\n}}\n}}\n"
+         gzip_vary on;\nabsolute_redirect off;\n\
+         server {{\nlisten {address};\nroot {root};\nindex index.html;\n{directives}}}\n}}\n"
     );
     let path = tree.beside().join("nginx.conf");
     std::fs::write(&path, text).expect("a file");
@@ -135,13 +148,25 @@ fn write_configuration(tree: &Tree, address: SocketAddr, behind: SocketAddr) -> 
 /// One of them as it is asked, with the tags that it has told.
 pub(crate) struct Peer {
     address: SocketAddr,
+    /// Whether the tags of what it makes are weak for good, and not for a moment.
+    is_weak: bool,
     tags: HashMap<(String, String), String>,
 }
 
 impl Peer {
     pub(crate) fn new(address: SocketAddr) -> Self {
-        let tags = HashMap::new();
-        Self { address, tags }
+        Self {
+            address,
+            is_weak: false,
+            tags: HashMap::new(),
+        }
+    }
+
+    pub(crate) fn with_weak_tags(self) -> Self {
+        Self {
+            is_weak: true,
+            ..self
+        }
     }
 
     pub(crate) fn ask(&mut self, request: &Request) -> Told {
@@ -156,8 +181,8 @@ impl Peer {
         )
     }
 
-    /// The strong tag of what `request` gets without its conditions; one that fits nothing if it has
-    /// none.
+    /// The tag of what `request` gets without its conditions, as a strong one; one that fits nothing if it
+    /// has none.
     fn tag(&mut self, request: &Request) -> String {
         let key = (request.target.clone(), request.codings.clone());
         if let Some(tag) = self.tags.get(&key) {
@@ -167,8 +192,9 @@ impl Peer {
         wait_until("a strong tag", || {
             let told = self.send("HEAD", request, &request.coding_line());
             tag = told.tag.unwrap_or_else(|| "\"none\"".to_owned());
-            !tag.starts_with("W/")
+            self.is_weak || !tag.starts_with("W/")
         });
+        let tag = tag.trim_start_matches("W/").to_owned();
         self.tags.insert(key, tag.clone());
         tag
     }

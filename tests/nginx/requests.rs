@@ -165,19 +165,36 @@ impl Request {
     }
 }
 
-pub(crate) struct Generator(fastrand::Rng);
+pub(crate) struct Generator {
+    random: fastrand::Rng,
+    paths: &'static [&'static str],
+    odd_paths: &'static [&'static str],
+}
 
 impl Generator {
     pub(crate) fn new(seed: u64) -> Self {
-        Self(fastrand::Rng::with_seed(seed))
+        Self::with_paths(seed, PATHS, ODD_PATHS)
+    }
+
+    /// One that asks for other paths, and now and then for odd ones.
+    pub(crate) fn with_paths(
+        seed: u64,
+        paths: &'static [&'static str],
+        odd_paths: &'static [&'static str],
+    ) -> Self {
+        Self {
+            random: fastrand::Rng::with_seed(seed),
+            paths,
+            odd_paths,
+        }
     }
 
     fn of(&mut self, list: &[&str]) -> String {
-        list[self.0.usize(..list.len())].to_owned()
+        list[self.random.usize(..list.len())].to_owned()
     }
 
     fn one_in(&mut self, many: u32) -> bool {
-        self.0.u32(..many) == 0
+        self.random.u32(..many) == 0
     }
 
     pub(crate) fn next(&mut self) -> Request {
@@ -186,8 +203,8 @@ impl Generator {
             false => "GET".to_owned(),
         };
         let target = match self.one_in(6) {
-            true => self.of(ODD_PATHS),
-            false => self.of(PATHS),
+            true => self.of(self.odd_paths),
+            false => self.of(self.paths),
         };
         let codings = match self.one_in(2) {
             true => self.of(CODINGS),

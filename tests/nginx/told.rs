@@ -1,13 +1,17 @@
 //! What a response tells, as far as both servers have to tell the same.
 
 use std::fmt;
+use std::io::Read;
 
 use super::support::client::Response;
+
+/// The field that rules give to the files that are the content of errors.
+pub(crate) const PAGE: &str = "x-page";
 
 #[derive(Clone)]
 pub(crate) struct Told {
     pub(crate) status: u16,
-    /// Of content that is the file's, and not an error's.
+    /// Of content that is a file's.
     pub(crate) length: Option<String>,
     pub(crate) media_type: Option<String>,
     pub(crate) coding: Option<String>,
@@ -25,7 +29,9 @@ pub(crate) struct Told {
 
 impl Told {
     pub(crate) fn new(response: Response) -> Self {
-        let is_content = matches!(response.status, 200 | 206);
+        let is_page =
+            response.status == 404 && response.fields.iter().any(|(name, _)| name == PAGE);
+        let is_content = is_page || matches!(response.status, 200 | 206);
         let owned = |name: &str| response.field(name).map(str::to_owned);
         let of_content = |name: &str| owned(name).filter(|_| is_content);
         let media_type = of_content("content-type");
@@ -58,6 +64,23 @@ impl Told {
             parts,
             tag: owned("etag"),
         }
+    }
+}
+
+impl Told {
+    /// The same as its receiver has it once it has undone the coding, which makes other octets of it each
+    /// time, and as many as it likes.
+    pub(crate) fn decoded(mut self) -> Self {
+        if self.coding.is_some() && self.content_range.is_none() {
+            self.length = None;
+            for (_, content) in self.parts.iter_mut().filter(|(_, part)| !part.is_empty()) {
+                let mut decoded = Vec::new();
+                let mut decoder = flate2::read::GzDecoder::new(&content[..]);
+                decoder.read_to_end(&mut decoded).expect("gzip");
+                *content = decoded;
+            }
+        }
+        self
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use tempfile::TempDir;
 
 /// When every file was changed last, but for neighbours that are older.
-const CHANGED: Duration = Duration::from_secs(784_111_777);
+pub(crate) const CHANGED: Duration = Duration::from_secs(784_111_777);
 
 /// Names, and how many bytes each file has.
 const FILES: &[(&str, usize)] = &[
@@ -74,7 +74,7 @@ impl Tree {
     }
 }
 
-fn set_changed(path: &Path, changed: Duration) {
+pub(crate) fn set_changed(path: &Path, changed: Duration) {
     let file = fs::File::options().write(true).open(path);
     let file = file.expect("the file");
     let time = SystemTime::UNIX_EPOCH + changed;

@@ -14,6 +14,7 @@ mod policy;
 mod precompressed;
 mod redirects;
 mod remembered;
+mod rewritten;
 mod sources;
 
 use super::app::{Served, pattern};

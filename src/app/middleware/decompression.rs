@@ -9,11 +9,11 @@ use bytes::{Buf, Bytes};
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING};
 use http::{HeaderValue, StatusCode};
 
-use super::{Middleware, Next};
+use super::{Coders, Middleware, Next};
 use crate::app::{Answer, Body, BodyError, BodySource, Headers, Request, Response};
 use crate::coding::{Decode, Malformed, can_decode, decoder};
 use crate::http::{ContentCoding, Refusal, RequestHead, members};
-use crate::limits::{CODING_SLICE_BYTES, DECODERS};
+use crate::limits::CODING_SLICE_BYTES;
 use crate::permits::{Permit, Permits};
 
 /// What a step of a decoder counts for at least, in bytes: empty members of gzip, for one, are work
@@ -34,8 +34,8 @@ const STEP_BYTES: usize = 1024;
 /// [`BODY_RATE_BYTES`](crate::limits::BODY_RATE_BYTES)): the decoder, with what was decoded last, up to
 /// the window that its stream asks for, and what the handler keeps, such as all of it in
 /// [`Request::text`]. A window is up to 32 KiB for gzip and deflate, 8 MiB for zstd (RFC 9659) and
-/// 16 MiB for br (RFC 7932); streams with a larger one are malformed. So there is a most of decoders,
-/// [`Decompression::decoders`]. Requests beyond it are answered 503, before any content is read.
+/// 16 MiB for br (RFC 7932); streams with a larger one are malformed. So there is a most of decoders on a
+/// core, [`DECODERS`](crate::limits::DECODERS) or its own ([`Decompression::decoders`]). Requests beyond it are answered 503, before any content is read.
 ///
 /// Content that is not what its coding says, breaks off or goes on behind its end is answered 400. A
 /// coding that is not known, or more than one, is answered 415 with Accept-Encoding, which tells those
@@ -55,7 +55,8 @@ const STEP_BYTES: usize = 1024;
 #[derive(Clone, Debug)]
 pub struct Decompression {
     limit: Option<u64>,
-    permits: Permits,
+    /// For decoders of its own; `None` for the core's.
+    permits: Option<Permits>,
 }
 
 /// A request's content is being decoded: how much more may come out.
@@ -66,7 +67,7 @@ impl Decompression {
     pub fn new() -> Decompression {
         Decompression {
             limit: None,
-            permits: Permits::new(DECODERS),
+            permits: None,
         }
     }
 
@@ -77,10 +78,11 @@ impl Decompression {
         self
     }
 
-    /// Has at most so many decoders at a time on each core. Default: [`DECODERS`].
+    /// Has at most so many decoders of its own at a time on each core. Default:
+    /// [`DECODERS`](crate::limits::DECODERS), together with all others on the core that are not told otherwise.
     #[must_use]
     pub fn decoders(mut self, decoders: usize) -> Decompression {
-        self.permits = Permits::new(decoders);
+        self.permits = Some(Permits::new(decoders));
         self
     }
 }
@@ -109,7 +111,11 @@ impl Middleware for Decompression {
             }
             return next.run(request);
         }
-        let Some(permit) = self.permits.take() else {
+        let permit = match &self.permits {
+            Some(own) => own.take(),
+            None => Coders::of(&request).decoders.take(),
+        };
+        let Some(permit) = permit else {
             let detail = "Too much content is being decoded.";
             return Answer::ready(Response::error(StatusCode::SERVICE_UNAVAILABLE, detail));
         };

@@ -36,6 +36,8 @@
 
 mod basic_auth;
 #[cfg(feature = "compression")]
+mod coders;
+#[cfg(feature = "compression")]
 mod compression;
 mod cors;
 #[cfg(feature = "compression")]
@@ -48,6 +50,8 @@ mod timeout;
 mod trace_parent;
 
 pub use basic_auth::{BasicAuth, BasicUser};
+#[cfg(feature = "compression")]
+pub(super) use coders::Coders;
 #[cfg(feature = "compression")]
 pub use compression::Compression;
 pub use cors::Cors;

@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::config::raw::RawConfig;
 use crate::files::policy::{EntityTags, Symlinks};
 use crate::http::ContentCoding;
-use crate::limits::FILE_FIELD_RULES;
+use crate::limits::{COMPRESSION_WAIT, FILE_FIELD_RULES};
 use http::HeaderValue;
 use std::ffi::CStr;
 use std::path::Path;
@@ -75,6 +75,7 @@ fn everything_written_is_taken() {
         .into(),
         precompressed: vec![ContentCoding::Brotli, ContentCoding::Gzip],
         compress: Vec::new(),
+        compression_wait: COMPRESSION_WAIT,
         index: [c"index.html", c"index.htm", c"default.htm"]
             .map(CStr::to_owned)
             .into(),
@@ -132,11 +133,22 @@ fn what_is_wrong_is_told_with_its_place() {
         ),
         (
             "redirects = ['/a=/b', '/b=/c?d', '/c=/a 301']",
-            "c.toml:2:14: files.redirects: '/a=/b' leads back to itself; have one on",
+            "c.toml:2:14: files.redirects: '/a=/b' leads back to itself by way of '/c=/a 301'; have \
+             one on the way lead elsewhere",
+        ),
+        (
+            "redirects = '/a=/a'",
+            "c.toml:2:13: files.redirects: '/a=/a' leads back to itself; have one on",
+        ),
+        (
+            "redirects = ['/x=/y', '/a/=/b', '/b/=/a']",
+            "c.toml:2:33: files.redirects: '/b/=/a' leads back to itself if a folder lies there \
+             by way of '/a/=/b'; a folder is sent to its path with a slash: have one lead to a file",
         ),
         (
             "redirects = ['/a=/b', '/a=/c']",
-            "c.toml:2:23: files.redirects: '/a=/c' is about a path that another rule",
+            "c.toml:2:23: files.redirects: '/a=/c' is about a path that another rule is about, \
+             '/a=/b'; keep one",
         ),
         (
             "error_pages = '/404.html'",

@@ -243,14 +243,34 @@ pub(super) fn redirect(text: &str) -> Result<RedirectRule, Mistake> {
     })
 }
 
-/// What is wrong with a redirect beside others.
-pub(super) fn redirect_conflict(text: &str, conflict: Conflict) -> Mistake {
-    let mend = match conflict {
-        Conflict::Twice => "keep one of them",
-        Conflict::Loop => "have one on the way lead elsewhere",
-        Conflict::TooMany => "redirect more paths with one rule, such as /old/*=/new/*",
+/// What is wrong with a redirect beside others, whose texts `others` has by their places.
+pub(super) fn redirect_conflict<'a>(
+    text: &str,
+    conflict: Conflict,
+    others: impl Fn(usize) -> &'a str,
+) -> Mistake {
+    let (other, mend) = match conflict {
+        Conflict::Twice { with } => (Some((with, ",")), "keep one of them"),
+        Conflict::Loop { by } => (
+            Some((by, " by way of")),
+            "have one on the way lead elsewhere",
+        ),
+        Conflict::FolderLoop { by } => (
+            Some((by, " by way of")),
+            "a folder is sent to its path with a slash: have one lead to a file, such as \
+             /docs/index.html or /docs.html",
+        ),
+        Conflict::TooMany => (
+            None,
+            "redirect more paths with one rule, such as /old/*=/new/*",
+        ),
     };
-    Mistake::new(format!("'{text}' {conflict}"), mend)
+    let other = other.map(|(place, how)| (others(place), how));
+    let other = match other {
+        Some((other, how)) if other != text => format!("{how} '{other}'"),
+        _ => String::new(),
+    };
+    Mistake::new(format!("'{text}' {conflict}{other}"), mend)
 }
 
 /// What is wrong with the page of an error.

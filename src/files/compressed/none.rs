@@ -1,7 +1,9 @@
 //! No file is compressed: the crate was built without an encoder (feature `compression`).
 
-use std::io;
+use std::convert::Infallible;
 use std::ops::RangeInclusive;
+use std::rc::Rc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderValue;
@@ -9,10 +11,19 @@ use http::HeaderValue;
 use super::policy::Policy;
 use super::transfer::Held;
 use crate::http::ContentCoding;
+use crate::ring::Ring;
+
+/// What the folders of a core would have in common.
+#[derive(Debug, Default)]
+pub(crate) struct Compressing;
 
 /// What a core would compress files with.
 #[derive(Debug)]
 pub(super) struct Compressor;
+
+/// A version that would be being compressed.
+#[derive(Debug)]
+pub(super) struct Making(Infallible);
 
 /// What would come of compressing a version of a file.
 #[derive(Clone, Debug)]
@@ -32,18 +43,31 @@ pub(crate) fn levels(_: ContentCoding) -> Option<(RangeInclusive<u8>, u8)> {
     None
 }
 
+impl Compressing {
+    /// Nothing is to be given up.
+    pub(super) fn drain(&self) {}
+}
+
 impl Compressor {
-    pub(super) fn new(_: &Policy) -> Self {
+    pub(super) fn new(_: &Policy, _: &Rc<Compressing>) -> Self {
         Self
     }
 
     /// Nothing.
-    pub(super) async fn compress(
+    pub(super) fn compress(
         &self,
         _: Held,
         _: ContentCoding,
         _: usize,
-    ) -> io::Result<Option<Made>> {
-        Ok(None)
+        _: impl FnOnce(&Made) + 'static,
+    ) -> Option<Rc<Making>> {
+        None
+    }
+}
+
+impl Making {
+    /// There is none.
+    pub(super) async fn wait(&self, _: &Ring, _: Option<Duration>) -> Option<Made> {
+        match self.0 {}
     }
 }

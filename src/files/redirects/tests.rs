@@ -196,23 +196,42 @@ fn the_status_is_302_unless_it_is_written() {
 
 #[test]
 fn rules_that_cannot_be_together() {
+    let twice = |with| Conflict::Twice { with };
+    let by = |by| Conflict::Loop { by };
+    let folder = |by| Conflict::FolderLoop { by };
     let table: &[(&[&str], usize, Conflict)] = &[
-        (&["/a=/b", "/a=/c"], 1, Conflict::Twice),
-        (&["/a=/b", "/%61=/c"], 1, Conflict::Twice),
-        (&["/a/*=/b", "/a/*=/c/*"], 1, Conflict::Twice),
-        (&["/a=/a"], 0, Conflict::Loop),
-        (&["/a=/%61?b#c"], 0, Conflict::Loop),
-        (&["/a=/b", "/b=/a"], 0, Conflict::Loop),
-        (&["/x=/a", "/a=/b", "/b=/c", "/c=/a"], 1, Conflict::Loop),
-        (&["/a/*=/a/b/*"], 0, Conflict::Loop),
-        (&["/a/*=/a/b"], 0, Conflict::Loop),
-        (&["/*=/*"], 0, Conflict::Loop),
-        (&["/*=/a/*"], 0, Conflict::Loop),
-        (&["/*=/a"], 0, Conflict::Loop),
-        (&["/a/*=/b/*", "/b/*=/a/*"], 0, Conflict::Loop),
-        (&["/a/*=/b/c/*", "/b/*=/a/*"], 0, Conflict::Loop),
-        (&["/a/*=/b/*", "/b/x=/a/x"], 1, Conflict::Loop),
-        (&["/b/x=/a/x", "/a/*=/b/*"], 0, Conflict::Loop),
+        (&["/a=/b", "/a=/c"], 1, twice(0)),
+        (&["/x=/y", "/a=/b", "/%61=/c"], 2, twice(1)),
+        (&["/a/*=/b", "/a/*=/c/*"], 1, twice(0)),
+        (&["/a=/a"], 0, by(0)),
+        (&["/a=/%61?b#c"], 0, by(0)),
+        (&["/a=/b", "/b=/a"], 0, by(1)),
+        (&["/x=/a", "/a=/b", "/b=/c", "/c=/a"], 1, by(3)),
+        (&["/a/*=/a/b/*"], 0, by(0)),
+        (&["/a/*=/a/b"], 0, by(0)),
+        (&["/*=/*"], 0, by(0)),
+        (&["/*=/a/*"], 0, by(0)),
+        (&["/*=/a"], 0, by(0)),
+        (&["/a/*=/b/*", "/b/*=/a/*"], 0, by(1)),
+        (&["/a/*=/b/c/*", "/b/*=/a/*"], 0, by(1)),
+        (&["/a/*=/b/*", "/b/x=/a/x"], 1, by(0)),
+        (&["/b/x=/a/x", "/a/*=/b/*"], 0, by(1)),
+        // With `/a/x/` alone, and what lies below it.
+        (&["/a/*=/b/*", "/b/x/*=/a/x/*"], 1, by(0)),
+        // A folder is sent on to its path with a slash.
+        (&["/docs/=/docs"], 0, folder(0)),
+        (&["/docs/=/%64ocs?a#b 308"], 0, folder(0)),
+        (&["/a/*=/a"], 0, folder(0)),
+        (&["/a=/b", "/b/=/a"], 0, folder(1)),
+        (&["/b/=/a", "/a=/b"], 1, folder(0)),
+        (&["/a/=/b", "/b/=/a"], 1, folder(0)),
+        (&["/x=/a", "/a=/b", "/b/=/c", "/c=/a"], 1, folder(2)),
+        (&["/x/*=/y/*", "/y/q/=/x/q"], 0, folder(1)),
+        (&["/=/en", "/en/*=/*"], 0, folder(1)),
+        (&["/en/*=/*", "/=/en"], 1, folder(0)),
+        (&["/a=/b", "/b/*=/c/*", "/c/=/a"], 0, folder(1)),
+        // The folder is on the way to the loop, and not on it.
+        (&["/s=/f", "/f/=/a", "/a=/b", "/b=/a"], 2, by(3)),
     ];
     for &(texts, place, why) in table {
         assert_eq!(
@@ -229,9 +248,19 @@ fn rules_that_cannot_be_together() {
         &["/a/b/*=/a/*", "/a/*=/*"],
         &["/*=/a", "/a=https://example.org/"],
         &["/a=/b", "/b=/c", "/c=/d", "/e=/b"],
+        &["/a/*=/b/*", "/b/x/*=/a/*"],
+        // No folder is sent anywhere.
+        &["/docs/=/docs.html"],
+        &["/docs/=/docs", "/docs=/docs/index.html"],
+        &["/a/=/b", "/b/=/c"],
+        &["/a=/b", "/b/=/c"],
+        &["/a/*=/b", "/b/x=/a/x"],
+        &["/=/en/"],
+        // What is below a folder may be one, but of any name.
+        &["/a/*=/b/*", "/b/=/c"],
     ];
     for texts in table {
-        assert!(rules(texts).is_ok(), "{texts:?}");
+        assert!(rules(texts).is_ok(), "{texts:?}: {:?}", rules(texts));
     }
 }
 
@@ -261,7 +290,32 @@ fn nothing_is_met_without_rules() {
     assert_eq!(redirects.find("a/b"), None);
 }
 
+/// How often a client is sent on that asks for `path` where every path without a slash at its end is a
+/// folder; `None` if it has no end.
+fn redirects_until_the_end(redirects: &Redirects, path: &str) -> Option<usize> {
+    let mut target = path.to_owned();
+    for count in 0..1000 {
+        target = match location(redirects, "", &target) {
+            Some(next) => next,
+            None if target.ends_with('/') => return Some(count),
+            None => target + "/",
+        };
+    }
+    None
+}
+
 proptest! {
+    #[test]
+    fn rules_that_are_together_have_an_end(
+        texts in prop::collection::vec(("(/[ab]){0,2}(/|/\\*)?", "(/[ab]){0,2}(/|/\\*)?"), 1..5),
+        path in "(/[ab]){1,4}/?",
+    ) {
+        let parsed = texts.iter().filter_map(|(from, to)| format!("{from}={to}").parse().ok());
+        if let Ok(redirects) = Redirects::new(parsed.collect()) {
+            prop_assert!(redirects_until_the_end(&redirects, &path).is_some(), "{texts:?} {path}");
+        }
+    }
+
     #[test]
     fn a_location_stays_where_its_rule_leads(
         path in r"([a/.%\\:@?# 25eF]|\PC){0,24}",

@@ -1,7 +1,9 @@
 //! Files opened and read on the ring.
 
 use super::*;
+use crate::limits::QUEUED_CLOSES;
 use std::os::fd::OwnedFd;
+use std::pin::pin;
 
 pub(super) const READ: Opening = Opening {
     access: Access::Read,
@@ -139,5 +141,38 @@ fn a_dropped_read_keeps_its_file_open() {
         let [ops, _, _, queued, _] = held(&ring);
         assert_eq!((ops, queued), (1, 2));
         settled(&ring, [0; 5]).await;
+    });
+}
+
+/// How many descriptors of this process there are for what lies at `path`.
+fn descriptors_of(path: &std::path::Path) -> usize {
+    let all = std::fs::read_dir("/proc/self/fd").unwrap();
+    let leads_there = |entry: &std::io::Result<std::fs::DirEntry>| {
+        let link = entry.as_ref().unwrap().path();
+        std::fs::read_link(link).is_ok_and(|to| to == path)
+    };
+    all.filter(leads_there).count()
+}
+
+#[test]
+fn files_that_are_dropped_without_a_turn_pile_up_to_a_most() {
+    with_ring(RingOptions::default(), |ring| async move {
+        let (folder, fd) = folder();
+        let path = folder.path().canonicalize().unwrap().join("file");
+        std::fs::write(&path, "x").unwrap();
+        for count in 1..=3 * QUEUED_CLOSES {
+            // It is in memory, so nothing is waited for.
+            let mut opening = pin!(File::open_beneath(&ring, &fd, c"file", READ));
+            let opened = futures_lite::future::poll_once(&mut opening).await;
+            drop(opened.expect("it is in memory").unwrap());
+            assert_eq!(descriptors_of(&path), count.min(QUEUED_CLOSES));
+        }
+        // Those are closed when the ring turns, and there is room again.
+        settled(&ring, [0; 5]).await;
+        while descriptors_of(&path) > 0 {
+            yield_now().await;
+        }
+        drop(File::open_beneath(&ring, &fd, c"file", READ).await.unwrap());
+        assert_eq!(descriptors_of(&path), 1);
     });
 }

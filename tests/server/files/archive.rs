@@ -353,13 +353,23 @@ fn archives_are_on_their_way_up_to_a_most() {
     sparse(&tree.root().join("big/file"), MUCH);
     let root = tree.root();
     let server = Server::bind("127.0.0.1:0").cores("1".parse().expect("one core"));
-    let server = server.files(archive_policy());
+    let mut policy = archive_policy();
+    policy.error_pages.add("503=/busy.html").expect("a page");
+    tree.write(OsStr::new("busy.html"), b"<p>busy</p>");
+    let server = server.files(policy);
     let served = Served::on(server, move |_| App::new().files("/", &root));
     let mut clients: Vec<_> = (0..ARCHIVES)
         .map(|_| begun(&served, "/big/?download=tar"))
         .collect();
     let mut client = Client::connect(served.address);
-    assert_eq!(get(&mut client, "/sub/?download=tar").status, 503);
+    let refused = get(&mut client, "/sub/?download=tar");
+    assert_eq!((refused.status, refused.text()), (503, "<p>busy</p>"));
+    client.send("HEAD /sub/?download=tar HTTP/1.1\r\nHost: a\r\n\r\n");
+    let head = client.head_response();
+    assert_eq!(
+        (head.status, head.field("content-length")),
+        (503, Some("11"))
+    );
     // One that is read to its end makes room for another.
     let (mut last, first) = clients.pop().expect("there are some");
     rest(&mut last, first);

@@ -22,6 +22,8 @@ fn compressing(levels: [u8; 3]) -> Policy {
     let codings = CODINGS.map(coding).into_iter();
     Policy {
         compress: codings.zip(levels).collect(),
+        // However slow the machine is.
+        compression_wait: PATIENCE,
         ..Policy::default()
     }
 }
@@ -113,6 +115,43 @@ fn all_codings_decode_to_the_file() {
             }
         }
     }
+}
+
+#[test]
+fn whoever_would_wait_for_long_gets_the_file_as_it_is() {
+    let tree = Tree::new();
+    let served = tree.serve_by(Policy {
+        compression_wait: Duration::ZERO,
+        ..compressing([3, 4, 5])
+    });
+    let mut client = Client::connect(served.address);
+    for method in ["GET", "HEAD"] {
+        for (suffix, _, coding) in CODINGS {
+            let target = format!("/{method}.{suffix}.css");
+            tree.write(OsStr::new(&target[1..]), &text(50_000));
+            let plain = ask(&mut client, "GET", &target, "");
+            let fields = format!("Accept-Encoding: {coding}\r\n");
+            let first = ask(&mut client, method, &target, &fields);
+            assert_eq!(first.status, 200, "{target}");
+            assert_eq!(first.field("content-encoding"), None, "{target}");
+            assert_eq!(first.field("vary"), Some("Accept-Encoding"), "{target}");
+            assert_eq!(first.field("content-length"), Some("50000"), "{target}");
+            let tag = |response: &Response| {
+                // A file that was changed just now has a weak one.
+                let tag = response.field("etag").expect("a tag");
+                tag.trim_start_matches("W/").to_owned()
+            };
+            assert_eq!(tag(&first), tag(&plain), "{target}");
+            // It was made all the same, for those who come later.
+            let later = until_remembered(&mut client, &target, coding);
+            assert_eq!(later.field("content-encoding"), Some(coding), "{target}");
+            assert_ne!(tag(&later), tag(&plain), "{target}");
+        }
+    }
+    // Who refuses it so gets what is worth the wait.
+    tree.write(OsStr::new("a.css"), &text(50_000));
+    let response = accepting(&mut client, "/a.css", "gzip, identity;q=0");
+    assert_eq!(response.field("content-encoding"), Some("gzip"));
 }
 
 #[test]

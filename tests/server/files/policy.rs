@@ -137,6 +137,73 @@ fn rules_give_fields_to_what_is_sent_of_files() {
 }
 
 #[test]
+fn rules_give_fields_to_listings_and_archives() {
+    let tree = Tree::new();
+    let value = http::HeaderValue::from_static;
+    let rule = |glob: &str, text| (glob.parse().expect("a glob"), value(text));
+    let mut policy = Policy {
+        listing: true,
+        tar: true,
+        index: Vec::new(),
+        cache_control: vec![rule("/sub/*", "max-age=1"), rule("*.css", "max-age=2")],
+        ..Policy::default()
+    };
+    for rule in [
+        "/sub=X-Rule: of the folder",
+        "/sub/**=X-Rule: of what is in it",
+        "/**=X-All: all",
+        "/sub=Content-Security-Policy: sandbox",
+        "/sub=Content-Disposition: attachment",
+    ] {
+        policy.response_headers.add(rule).expect("a rule");
+    }
+    let served = tree.serve_by(policy);
+    let mut client = Client::connect(served.address);
+    // Of each: its Cache-Control, X-Rule, and whether it has the policy of listings.
+    let table = [
+        ("/sub/", Some("max-age=1"), Some("of the folder"), false),
+        (
+            "/sub/?format=json",
+            Some("max-age=1"),
+            Some("of the folder"),
+            false,
+        ),
+        (
+            "/sub/?download=tar",
+            Some("max-age=1"),
+            Some("of the folder"),
+            false,
+        ),
+        (
+            "/sub/b.css",
+            Some("max-age=1"),
+            Some("of what is in it"),
+            false,
+        ),
+        ("/", Some("no-cache"), None, true),
+        ("/?download=tar", Some("no-store"), None, false),
+    ];
+    for (target, cache_control, rule, has_policy) in table {
+        let response = get(&mut client, target);
+        assert_eq!(response.status, 200, "{target}");
+        assert_eq!(response.field("cache-control"), cache_control, "{target}");
+        assert_eq!(response.field("x-rule"), rule, "{target}");
+        assert_eq!(response.field("x-all"), Some("all"), "{target}");
+        let policy = response.field("content-security-policy");
+        let is_listings = policy.is_some_and(|policy| policy.contains("default-src"));
+        assert_eq!(is_listings, has_policy, "{target}: {policy:?}");
+        if target.starts_with("/sub/?") || target == "/sub/" {
+            assert_eq!(policy, Some("sandbox"), "{target}");
+            let disposition = response.field("content-disposition");
+            assert_eq!(disposition, Some("attachment"), "{target}");
+        }
+    }
+    // Errors have none of it.
+    let refused = get(&mut client, "/sub/?format=none");
+    assert_eq!((refused.status, refused.field("x-all")), (400, None));
+}
+
+#[test]
 fn sockets_and_pipes_do_not_notice() {
     let tree = Tree::new();
     let _socket = UnixListener::bind(tree.root().join("socket")).expect("a socket");

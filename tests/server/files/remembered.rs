@@ -1,9 +1,7 @@
 //! What a core remembers of files is never old, and never a mixture.
 
-use super::super::support::client::Broken;
 use super::super::support::{PATIENCE, scrape};
 use super::*;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 /// Asks until the answer is `wanted`; until then it is one of `others`.
@@ -124,88 +122,5 @@ fn no_more_is_remembered_than_there_is_room_for() {
         }
         assert!(figure(&mut client, "bytes") <= room);
         assert!(figure(&mut client, "entries") <= entries);
-    }
-}
-
-/// Bytes of a version: its number, over and over.
-fn version(number: u64) -> Vec<u8> {
-    let words = 6_000 + number as usize % 7 * 4_001;
-    number.to_be_bytes().repeat(words)
-}
-
-/// The version that all of these bytes are of, which begin at a multiple of 8.
-fn version_of(bytes: &[u8]) -> Option<u64> {
-    let first: [u8; 8] = bytes.get(..8)?.try_into().ok()?;
-    let mut words = bytes.chunks(8);
-    words
-        .all(|word| word == &first[..word.len()])
-        .then(|| u64::from_be_bytes(first))
-}
-
-#[test]
-fn a_thousand_clients_get_versions_that_were_while_the_tree_is_rewritten() {
-    const CLIENTS: usize = 1_000;
-    const AT_ONCE: usize = 50;
-    let tree = Tree::new();
-    let root = tree.root();
-    let put = |name: &str, number| {
-        let next = root.join(format!("{name}.next"));
-        fs::write(&next, version(number)).expect("written");
-        fs::rename(next, root.join(name)).expect("renamed");
-    };
-    put("renamed.bin", 1);
-    fs::write(root.join("written.bin"), version(1)).expect("written");
-    let served = tree.serve("/");
-    let is_over = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            for number in 2.. {
-                if is_over.load(Ordering::Relaxed) {
-                    break;
-                }
-                put("renamed.bin", number);
-                // Truncated first, as `cp` does.
-                fs::write(root.join("written.bin"), version(number)).expect("written");
-            }
-        });
-        let clients: Vec<_> = (0..CLIENTS / AT_ONCE)
-            .map(|_| scope.spawn(|| (0..AT_ONCE).for_each(|_| download(served.address))))
-            .collect();
-        for client in clients {
-            client.join().expect("a client");
-        }
-        is_over.store(true, Ordering::Relaxed);
-    });
-}
-
-/// A client: each of its downloads is of one version, or its connection ends.
-fn download(address: std::net::SocketAddr) {
-    let mut client = Client::connect(address);
-    client.get("/renamed.bin");
-    let response = client.response();
-    assert_eq!(response.status, 200);
-    let number = version_of(&response.body).expect("one version");
-    assert_eq!(response.body.len(), version(number).len(), "all of it");
-
-    client.send("GET /renamed.bin HTTP/1.1\r\nHost: a\r\nRange: bytes=16-40015\r\n\r\n");
-    let response = client.response();
-    assert_eq!(response.status, 206);
-    let number = version_of(&response.body).expect("one version");
-    let length = version(number).len();
-    let place = format!("bytes 16-40015/{length}");
-    assert_eq!(response.field("content-range"), Some(&*place));
-
-    client.get("/written.bin");
-    match client.try_response(false) {
-        // What was written of it at the time; nothing, as it was truncated.
-        Ok(response) if response.status == 200 => {
-            if !response.body.is_empty() {
-                let number = version_of(&response.body).expect("one version");
-                assert!(response.body.len() <= version(number).len());
-            }
-        }
-        // It is written to all the time.
-        Ok(response) => assert_eq!(response.status, 503),
-        Err(Broken::Closed(_) | Broken::Reset) => {}
     }
 }

@@ -14,13 +14,14 @@ use http::header::{
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 
 use self::source::Encoded;
-use super::{Middleware, Next};
+use super::{Coders, Middleware, Next};
 use crate::app::{Answer, Body, BodyError, Headers, Request, Response};
 use crate::coding::{Levels, Spares, Step, can_encode};
 use crate::http::{
     AcceptedCodings, CodingChoice, ContentCoding, is_compressible, is_listed, members,
 };
-use crate::limits::{CODING_SLICE_BYTES, COMPRESS_FROM_BYTES, ENCODERS};
+use crate::limits::{CODING_SLICE_BYTES, COMPRESS_FROM_BYTES};
+use crate::permits::Permits;
 
 /// What is chosen between codings that a peer wants alike.
 const PREFERRED: [ContentCoding; 3] = [
@@ -89,8 +90,8 @@ const DIGESTS: [HeaderName; 4] = [
 /// slice and one piece. What was yielded before a pause is sent before the pause. Encoders are kept
 /// for the next response ([`SPARE_ENCODERS`](crate::limits::SPARE_ENCODERS)); brotli's cannot be.
 ///
-/// A peer that reads slowly has its encoder for long, so there is a most of them: beyond
-/// [`encoders`](Compression::encoders) content is sent as it is, if it is too long to be compressed at
+/// A peer that reads slowly has its encoder for long, so there is a most of them on a core: beyond
+/// [`ENCODERS`](crate::limits::ENCODERS), or its own ([`encoders`](Compression::encoders)), content is sent as it is, if it is too long to be compressed at
 /// once. Then a peer pays in bytes for those that are slow, and the core in nothing.
 ///
 /// # Secrets
@@ -106,7 +107,8 @@ struct Rules {
     preferred: Vec<ContentCoding>,
     levels: Levels,
     from_bytes: usize,
-    encoders: usize,
+    /// Those of its own; `None` for the core's.
+    encoders: Option<Permits>,
     is_worthwhile: Rc<dyn Fn(&str) -> bool>,
     spares: Rc<Spares>,
 }
@@ -115,6 +117,8 @@ struct Rules {
 struct Asked {
     codings: AcceptedCodings,
     is_head: bool,
+    /// How many encoders there may be for such requests.
+    encoders: Permits,
     /// The values of If-None-Match; almost always none.
     known_tags: Vec<HeaderValue>,
 }
@@ -127,7 +131,7 @@ impl Compression {
             preferred: preferred.collect(),
             levels: Levels::default(),
             from_bytes: COMPRESS_FROM_BYTES,
-            encoders: ENCODERS,
+            encoders: None,
             is_worthwhile: Rc::new(Compression::is_worthwhile),
             spares: Rc::default(),
         }))
@@ -172,11 +176,12 @@ impl Compression {
         self.with(|rules| rules.from_bytes = bytes)
     }
 
-    /// Has at most so many encoders at a time on each core, for responses that are compressed while they are
-    /// sent; the others of that length are sent without a coding. Default: [`ENCODERS`].
+    /// Has at most so many encoders of its own at a time on each core, for responses that are compressed
+    /// while they are sent; the others of that length are sent without a coding. Default:
+    /// [`ENCODERS`](crate::limits::ENCODERS), together with all others on the core that are not told otherwise.
     #[must_use]
     pub fn encoders(self, encoders: usize) -> Compression {
-        self.with(|rules| rules.encoders = encoders)
+        self.with(|rules| rules.encoders = Some(Permits::new(encoders)))
     }
 
     /// Compresses content of the media types for which `is_worthwhile` is true, instead of those of
@@ -204,7 +209,7 @@ impl Compression {
     fn with(mut self, change: impl FnOnce(&mut Rules)) -> Compression {
         let rules = Rc::make_mut(&mut self.0);
         change(rules);
-        rules.spares = Rc::new(Spares::new(rules.levels).lending(rules.encoders));
+        rules.spares = Rc::new(Spares::new(rules.levels));
         self
     }
 }
@@ -241,8 +246,8 @@ impl Rules {
             Body::Bytes(bytes) if bytes.len() <= CODING_SLICE_BYTES && !asked.is_head => {
                 self.encode(coding, &bytes)?.into()
             }
-            body => match self.spares.lend(coding) {
-                Some(encoder) => Encoded::new(body, encoder).into_body(),
+            body => match asked.encoders.take() {
+                Some(permit) => Encoded::new(body, self.spares.lend(coding, permit)).into_body(),
                 None => {
                     response.body = body;
                     return Ok(());
@@ -356,6 +361,10 @@ impl Middleware for Compression {
         let asked = Asked {
             codings: AcceptedCodings::of(head.field_values(ACCEPT_ENCODING.as_str())),
             is_head: request.method() == Method::HEAD,
+            encoders: match &self.0.encoders {
+                Some(own) => own.clone(),
+                None => Coders::of(&request).encoders.clone(),
+            },
             known_tags: known
                 .filter_map(|tags| HeaderValue::from_bytes(tags).ok())
                 .collect(),

@@ -161,10 +161,12 @@ mod tests {
     use super::*;
     use crate::coding::Spares;
     use crate::http::ContentCoding;
+    use crate::permits::Permits;
 
     fn encoded(body: Body) -> Body {
-        let encoder = Rc::new(Spares::default()).lend(ContentCoding::Gzip);
-        Encoded::new(body, encoder.unwrap()).into_body()
+        let permit = Permits::new(1).take().unwrap();
+        let encoder = Rc::new(Spares::default()).lend(ContentCoding::Gzip, permit);
+        Encoded::new(body, encoder).into_body()
     }
 
     /// What polls of `body` gave until its end: the bytes of each piece, or `None` for a pause.

@@ -1,0 +1,36 @@
+//! What all folders that a core serves have in common.
+
+use std::rc::Rc;
+
+use super::cache::Cache;
+use super::compressed::Compressing;
+use crate::limits::ARCHIVE_FOLDERS;
+use crate::permits::Permits;
+
+/// What a core has once for all its folders; clones are of the same core.
+#[derive(Clone, Debug)]
+pub(crate) struct Common {
+    /// What it remembers of files.
+    pub(crate) cache: Rc<Cache>,
+    /// How many folders are open for archives.
+    pub(super) archive_folders: Permits,
+    /// What is compressed.
+    pub(super) compressing: Rc<Compressing>,
+}
+
+impl Common {
+    /// Of a core that remembers at most `cache_bytes` of files.
+    pub(crate) fn new(cache_bytes: u64) -> Self {
+        let capacity = usize::try_from(cache_bytes).unwrap_or(usize::MAX);
+        Self {
+            cache: Rc::new(Cache::new(capacity)),
+            archive_folders: Permits::new(ARCHIVE_FOLDERS),
+            compressing: Rc::default(),
+        }
+    }
+
+    /// The core drains: nothing is done any more that no request waits for.
+    pub(crate) fn drain(&self) {
+        self.compressing.drain();
+    }
+}

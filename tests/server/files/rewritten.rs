@@ -1,0 +1,248 @@
+//! A tree that is rewritten all the time: whoever downloads gets a version that was, or a connection that
+//! ends.
+
+use super::super::support::client::Broken;
+use super::precompressed::ask;
+use super::*;
+use corelane::files::variants::coding_of;
+use std::collections::HashMap;
+use std::io::{self, Read};
+use std::net::SocketAddr;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The suffixes of the codings that can be undone here, with their names.
+const CODINGS: &[(&str, &str)] = &[
+    ("gz", "gzip"),
+    #[cfg(feature = "compression-br")]
+    ("br", "br"),
+    #[cfg(feature = "compression-zstd")]
+    ("zst", "zstd"),
+];
+
+/// Bytes of a version: its number, over and over.
+fn version(number: u64) -> Vec<u8> {
+    let words = 6_000 + number as usize % 7 * 4_001;
+    number.to_be_bytes().repeat(words)
+}
+
+/// The version that all of these bytes are of, which begin at a multiple of 8.
+fn version_of(bytes: &[u8]) -> Option<u64> {
+    let first: [u8; 8] = bytes.get(..8)?.try_into().ok()?;
+    let mut words = bytes.chunks(8);
+    words
+        .all(|word| word == &first[..word.len()])
+        .then(|| u64::from_be_bytes(first))
+}
+
+/// The version that these are all bytes of.
+fn whole_version_of(bytes: &[u8]) -> Option<u64> {
+    let number = version_of(bytes)?;
+    (bytes.len() == version(number).len()).then_some(number)
+}
+
+fn decoded(coding: &str, coded: &[u8]) -> Vec<u8> {
+    let mut content = Vec::new();
+    let decoded: io::Result<usize> = match coding {
+        "gzip" => flate2::read::MultiGzDecoder::new(coded).read_to_end(&mut content),
+        #[cfg(feature = "compression-br")]
+        "br" => brotli::Decompressor::new(coded, 4096).read_to_end(&mut content),
+        #[cfg(feature = "compression-zstd")]
+        "zstd" => {
+            content.reserve(version(6).len());
+            zstd_safe::decompress(&mut content, coded)
+                .map_err(|code| io::Error::other(zstd_safe::get_error_name(code)))
+        }
+        _ => panic!("nobody asked for {coding}"),
+    };
+    decoded.unwrap_or_else(|error| panic!("{coding}: {error}"));
+    content
+}
+
+/// Ends what goes on until then, however the test does.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn a_thousand_clients_get_versions_that_were_while_the_tree_is_rewritten() {
+    const CLIENTS: usize = 1_000;
+    const AT_ONCE: usize = 50;
+    let tree = Tree::new();
+    let root = tree.root();
+    fs::create_dir(root.join("pack")).expect("a folder");
+    let put = |name: &str, number| {
+        let next = tree.outer.path().join("next");
+        fs::write(&next, version(number)).expect("written");
+        fs::rename(next, root.join(name)).expect("renamed");
+    };
+    let rewrite = |number| {
+        for name in ["renamed.bin", "coded.css", "pack/renamed"] {
+            put(name, number);
+        }
+        // Truncated first, as `cp` does.
+        for name in ["written.bin", "pack/written"] {
+            fs::write(root.join(name), version(number)).expect("written");
+        }
+    };
+    rewrite(1);
+    let coding = |&(suffix, _): &(&str, _)| (coding_of(suffix).expect("a coding"), 1);
+    let served = tree.serve_by(Policy {
+        compress: CODINGS.iter().map(coding).collect(),
+        tar: true,
+        ..Policy::default()
+    });
+    let is_over = AtomicBool::new(false);
+    let tagged = Mutex::default();
+    std::thread::scope(|scope| {
+        let _over = Over(&is_over);
+        scope.spawn(|| {
+            for number in 2.. {
+                if is_over.load(Ordering::Relaxed) {
+                    break;
+                }
+                rewrite(number);
+            }
+        });
+        let (address, tagged) = (served.address, &tagged);
+        let clients: Vec<_> = (0..CLIENTS / AT_ONCE)
+            .map(|first| {
+                scope.spawn(move || {
+                    for client in 0..AT_ONCE {
+                        match (first + client) % 4 {
+                            0 => download_coded(address, client, tagged),
+                            1 => download_folder(address),
+                            _ => download(address),
+                        }
+                    }
+                })
+            })
+            .collect();
+        for client in clients {
+            client.join().expect("a client");
+        }
+    });
+}
+
+/// A client: each of its downloads is of one version, or its connection ends.
+fn download(address: SocketAddr) {
+    let mut client = Client::connect(address);
+    client.get("/renamed.bin");
+    let response = client.response();
+    assert_eq!(response.status, 200);
+    whole_version_of(&response.body).expect("all of one version");
+
+    client.send("GET /renamed.bin HTTP/1.1\r\nHost: a\r\nRange: bytes=16-40015\r\n\r\n");
+    let response = client.response();
+    assert_eq!(response.status, 206);
+    let number = version_of(&response.body).expect("one version");
+    let length = version(number).len();
+    let place = format!("bytes 16-40015/{length}");
+    assert_eq!(response.field("content-range"), Some(&*place));
+
+    client.get("/written.bin");
+    match client.try_response(false) {
+        // What was written of it at the time; nothing, as it was truncated.
+        Ok(response) if response.status == 200 => {
+            if !response.body.is_empty() {
+                let number = version_of(&response.body).expect("one version");
+                assert!(response.body.len() <= version(number).len());
+            }
+        }
+        // It is written to all the time.
+        Ok(response) => assert_eq!(response.status, 503),
+        Err(Broken::Closed(_) | Broken::Reset) => {}
+    }
+}
+
+/// A client that decodes: what it gets is all of one version, in the coding that it is said to be in, and
+/// the same octets as everybody's with the same tag.
+fn download_coded(address: SocketAddr, number: usize, tagged: &Mutex<HashMap<String, Vec<u8>>>) {
+    let mut client = Client::connect(address);
+    let (_, wanted) = CODINGS[number % CODINGS.len()];
+    // Some of them take nothing else.
+    let others = if number % 2 == 0 {
+        ""
+    } else {
+        ", identity;q=0"
+    };
+    let accept = format!("Accept-Encoding: {wanted}{others}\r\n");
+    let response = ask(&mut client, "GET", "/coded.css", &accept);
+    assert_eq!(response.status, 200);
+    assert_eq!(response.field("vary"), Some("Accept-Encoding"));
+    let coding = response.field("content-encoding");
+    let tag = response.field("etag");
+    let content = match coding {
+        Some(coding) => {
+            assert_eq!(coding, wanted);
+            let end = format!("-{coding}\"");
+            assert!(tag.is_some_and(|tag| tag.ends_with(&end)), "{tag:?}");
+            decoded(coding, &response.body)
+        }
+        None => response.body.clone(),
+    };
+    whole_version_of(&content).expect("all of one version");
+    let Some(tag) = tag.filter(|tag| tag.starts_with('"')) else {
+        return;
+    };
+    {
+        let mut tagged = tagged.lock().expect("nobody failed");
+        let same = tagged
+            .entry(tag.to_owned())
+            .or_insert_with(|| response.body.clone());
+        assert!(*same == response.body, "two contents are tagged {tag}");
+    }
+    // A part of the same, or all of another.
+    let range = format!("{accept}Range: bytes=8-15\r\nIf-Range: {tag}\r\n");
+    let part = ask(&mut client, "GET", "/coded.css", &range);
+    match part.status {
+        206 => {
+            assert_eq!(part.field("etag"), Some(tag));
+            assert!(part.body == response.body[8..16]);
+        }
+        status => {
+            assert_eq!(status, 200);
+            assert_ne!(part.field("etag"), Some(tag));
+        }
+    }
+}
+
+/// A client that downloads a folder: each file in the archive is of one version, and one that could not be
+/// finished has no end.
+fn download_folder(address: SocketAddr) {
+    let mut client = Client::connect(address);
+    client.get("/pack/?download=tar");
+    let response = match client.try_response(false) {
+        Ok(response) if response.status == 200 => response,
+        // A file in it is written to all the time.
+        Ok(response) => return assert_eq!(response.status, 503),
+        Err(Broken::Closed(_) | Broken::Reset) => return,
+    };
+    let mut rest = &*response.body;
+    let mut names = Vec::new();
+    while let Some((head, after)) = rest.split_at_checked(512).filter(|(head, _)| head[0] != 0) {
+        let name = head[..100].split(|&byte| byte == 0).next().expect("a name");
+        let digits = str::from_utf8(&head[124..135]).expect("text");
+        let length = usize::from_str_radix(digits, 8).expect("a length");
+        let (content, after) = after.split_at(length);
+        let name = str::from_utf8(name).expect("text");
+        match name {
+            "pack/renamed" => assert!(whole_version_of(content).is_some(), "not all of one"),
+            // What was written of it at the time.
+            "pack/written" if content.is_empty() => {}
+            "pack/written" => assert!(version_of(content).is_some(), "not of one"),
+            name => assert_eq!((name, length), ("pack/", 0)),
+        }
+        names.push(name.to_owned());
+        rest = &after[length.wrapping_neg() % 512..];
+    }
+    assert!(
+        rest.len() == 1024 && rest.iter().all(|&byte| byte == 0),
+        "its end"
+    );
+    assert!(names.iter().any(|name| name == "pack/renamed"), "{names:?}");
+}
