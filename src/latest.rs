@@ -28,19 +28,9 @@ impl<T: Clone> Latest<T> {
         }
     }
 
-    /// The value as it is.
-    pub(crate) fn get(&self) -> T {
-        self.value.borrow().clone()
-    }
-
-    /// Replaces the value, and tells nobody.
-    pub(crate) fn set(&self, value: T) {
-        self.value.replace(value);
-    }
-
     /// Replaces the value, and tells its followers.
     pub(crate) fn publish(&self, value: T) {
-        self.set(value);
+        self.value.replace(value);
         self.replaced.take().raise();
     }
 }
@@ -57,7 +47,7 @@ impl Follower {
             replaced.wait().await;
         }
         self.replaced = Some(Rc::clone(&latest.replaced.borrow()));
-        latest.get()
+        latest.value.borrow().clone()
     }
 }
 
@@ -91,18 +81,5 @@ mod tests {
         }
         assert_eq!(block_on(follower.next(&latest)), 4);
         assert_eq!(block_on(poll_once(follower.next(&latest))), None);
-    }
-
-    #[test]
-    fn what_is_set_is_seen_and_not_told() {
-        let latest = Latest::new(1);
-        let mut follower = Follower::default();
-        assert_eq!(block_on(follower.next(&latest)), 1);
-        latest.set(2);
-        assert_eq!(latest.get(), 2);
-        let mut next = std::pin::pin!(follower.next(&latest));
-        assert_eq!(block_on(poll_once(&mut next)), None);
-        latest.publish(3);
-        assert_eq!(block_on(next), 3);
     }
 }

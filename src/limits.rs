@@ -121,9 +121,13 @@ pub const LINGER_BYTES: usize = 256 * 1024;
 /// reach the next request. Beyond it: the connection is closed after the response.
 pub const UNREAD_BODY_BYTES: u64 = 64 * 1024;
 
-/// Largest response body that is copied behind its head, so that both go out as one message with
-/// the responses before them, in bytes. A larger one is sent from where it lies.
+/// Largest response body that goes out in one message with the responses before it and, where more
+/// responses follow, is copied for that, in bytes. A larger one is sent by itself, from where it lies.
 pub const INLINE_BODY_BYTES: usize = 16 * 1024;
+
+/// Largest response body that is copied behind its head even if nothing follows it, in bytes: for one so
+/// small that costs less than to have the kernel gather it from two places.
+pub const COPIED_BODY_BYTES: usize = 4 * 1024;
 
 /// Bytes of a file read at a time while it is sent. Cost: that much memory per transfer.
 pub const FILE_PIECE_BYTES: usize = 128 * 1024;
@@ -344,6 +348,10 @@ pub const DASHBOARD_BYTES: usize = 64 * 1024;
 /// is some KiB of it.
 pub const NODE_ANSWER_BYTES: u64 = 16 * 1024 * 1024;
 
+/// Most requests that a node may tell to have answered for `corelane merge` to believe it: as many as JSON's
+/// numbers count exactly (RFC 8259 §6), and so few that a thousand nodes' sum is a `u64`.
+pub const TOLD_REQUESTS: u64 = 1 << 53;
+
 /// Columns that `corelane top --once` prints.
 pub const TOP_COLUMNS: u16 = 100;
 
@@ -530,5 +538,5 @@ const _: () = assert!(
         && FILE_PIECE_BYTES.is_multiple_of(CODING_SLICE_BYTES)
 );
 const _: () = assert!(READER_PIECE_BYTES > INLINE_BODY_BYTES);
-const _: () = assert!(INLINE_BODY_BYTES < GATHER_BYTES);
+const _: () = assert!(COPIED_BODY_BYTES < INLINE_BODY_BYTES && INLINE_BODY_BYTES < GATHER_BYTES);
 const _: () = assert!(ACCEPT_CALM.as_nanos() > ACCEPT_PAUSE.as_nanos());

@@ -1,120 +1,155 @@
-//! One at a time on a core, in the order in which they came.
+//! Tasks of one core that wait for the same thing, in the order in which they came.
 
-use crate::flag::Flag;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::rc::Rc;
+use std::future::poll_fn;
+use std::task::{Context, Poll, Waker};
 
-/// Gives out turns.
+/// Who waits.
+///
+/// What they wait for is theirs to know: that the first is done with something, as in [`Turns::take`], or
+/// that there is room for the first.
 #[derive(Debug, Default)]
 pub(crate) struct Turns {
-    is_taken: Cell<bool>,
-    /// Each is raised when its turn has come, and is then no longer here.
-    waiting: RefCell<VecDeque<Rc<Flag>>>,
+    tickets: Cell<u64>,
+    /// In the order of their tickets.
+    waiting: RefCell<VecDeque<(u64, Option<Waker>)>>,
 }
 
-/// A turn, which is over when this is dropped.
+/// A place among those who wait. Dropped, it makes way for the next.
 #[derive(Debug)]
-pub(crate) struct Turn<'a>(&'a Turns);
-
-/// One who waits, and may leave before.
-struct Waiting<'a> {
+pub(crate) struct Turn<'a> {
     turns: &'a Turns,
-    flag: Rc<Flag>,
-    has_taken: bool,
+    ticket: u64,
 }
 
 impl Turns {
-    /// Waits for a turn.
-    pub(crate) async fn take(&self) -> Turn<'_> {
-        if self.is_taken.replace(true) {
-            let flag = Rc::<Flag>::default();
-            self.waiting.borrow_mut().push_back(Rc::clone(&flag));
-            let mut waiting = Waiting {
-                turns: self,
-                flag,
-                has_taken: false,
-            };
-            waiting.flag.wait().await;
-            waiting.has_taken = true;
-        }
-        Turn(self)
+    pub(crate) fn are_over(&self) -> bool {
+        self.waiting.borrow().is_empty()
     }
 
-    fn give_on(&self) {
-        let next = self.waiting.borrow_mut().pop_front();
-        match next {
-            Some(flag) => flag.raise(),
-            None => self.is_taken.set(false),
+    /// A place behind all others.
+    pub(crate) fn enter(&self) -> Turn<'_> {
+        let ticket = self.tickets.get();
+        self.tickets.set(ticket + 1);
+        self.waiting.borrow_mut().push_back((ticket, None));
+        Turn {
+            turns: self,
+            ticket,
         }
+    }
+
+    /// Waits until all who came before are done: the place is the first, and is so until it is dropped.
+    pub(crate) async fn take(&self) -> Turn<'_> {
+        let turn = self.enter();
+        poll_fn(|cx| {
+            if turn.has_come() {
+                return Poll::Ready(());
+            }
+            turn.wait(cx);
+            Poll::Pending
+        })
+        .await;
+        turn
+    }
+
+    /// Has the first look again.
+    pub(crate) fn wake_first(&self) {
+        let first = self.waiting.borrow_mut().front_mut().map(|(_, w)| w.take());
+        if let Some(waker) = first.flatten() {
+            waker.wake();
+        }
+    }
+}
+
+impl Turn<'_> {
+    pub(crate) fn has_come(&self) -> bool {
+        let waiting = self.turns.waiting.borrow();
+        waiting
+            .front()
+            .is_some_and(|(first, _)| *first == self.ticket)
+    }
+
+    /// Wakes the task of `cx` when its turn has come, or [`Turns::wake_first`] is for it.
+    pub(crate) fn wait(&self, cx: &Context<'_>) {
+        let mut waiting = self.turns.waiting.borrow_mut();
+        let place = waiting.binary_search_by_key(&self.ticket, |(ticket, _)| *ticket);
+        let before = place.map(|place| waiting[place].1.replace(cx.waker().clone()));
+        drop(waiting);
+        // Not while the table is borrowed: with its last waker a task is dropped, and what it owns.
+        drop(before);
     }
 }
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        self.0.give_on();
+        let mut waiting = self.turns.waiting.borrow_mut();
+        let place = waiting.binary_search_by_key(&self.ticket, |(ticket, _)| *ticket);
+        let left = place.map(|place| waiting.remove(place));
+        drop(waiting);
+        drop(left);
+        self.turns.wake_first();
     }
 }
 
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        if self.has_taken {
-            return;
-        }
-        if self.flag.is_raised() {
-            return self.turns.give_on();
-        }
-        let mut waiting = self.turns.waiting.borrow_mut();
-        waiting.retain(|flag| !Rc::ptr_eq(flag, &self.flag));
+#[cfg(test)]
+impl Turns {
+    /// How many came so far.
+    pub(crate) fn came(&self) -> u64 {
+        self.tickets.get()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use futures_lite::future::{block_on, poll_once};
-    use std::pin::pin;
+    use futures_lite::future::{block_on, poll_once, yield_now, zip};
 
     #[test]
-    fn they_come_in_order() {
+    fn turns_come_in_order_and_pass_over_who_left() {
         let turns = Turns::default();
-        block_on(async {
-            let first = turns.take().await;
-            let (mut second, mut third) = (pin!(turns.take()), pin!(turns.take()));
-            assert!(poll_once(&mut second).await.is_none());
-            assert!(poll_once(&mut third).await.is_none());
-            drop(first);
-            assert!(poll_once(&mut third).await.is_none());
-            // Who comes now is behind those who wait.
-            let mut fourth = pin!(turns.take());
-            assert!(poll_once(&mut fourth).await.is_none());
-            let second = second.await;
-            assert!(poll_once(&mut third).await.is_none());
-            drop(second);
-            drop(third.await);
-            drop(fourth.await);
-            drop(turns.take().await);
-        });
+        let (first, second, third) = (turns.enter(), turns.enter(), turns.enter());
+        assert!(first.has_come() && !second.has_come() && !third.has_come());
+        drop(second);
+        assert!(first.has_come() && !third.has_come());
+        drop(first);
+        assert!(third.has_come() && !turns.are_over());
+        drop(third);
+        assert!(turns.are_over());
     }
 
     #[test]
-    fn who_leaves_holds_nobody_up() {
+    fn each_is_done_in_the_order_of_coming() {
+        let turns = Turns::default();
+        let told = RefCell::new(String::new());
+        let work = async |name: char| {
+            for _ in 0..3 {
+                let turn = turns.take().await;
+                told.borrow_mut().push(name);
+                drop(turn);
+                yield_now().await;
+            }
+        };
+        block_on(zip(work('a'), zip(work('b'), work('c'))));
+        assert_eq!(told.take(), "abcabcabc");
+        assert!(turns.are_over());
+    }
+
+    #[test]
+    fn whoever_leaves_keeps_nobody_waiting() {
         let turns = Turns::default();
         block_on(async {
             let first = turns.take().await;
-            let mut second = Box::pin(turns.take());
-            let mut third = Box::pin(turns.take());
-            let mut fourth = pin!(turns.take());
-            assert!(poll_once(&mut second).await.is_none());
-            assert!(poll_once(&mut third).await.is_none());
-            assert!(poll_once(&mut fourth).await.is_none());
-            drop(second);
-            drop(first);
-            // It was given the turn, and leaves without having looked.
+            let [mut second, mut third, mut last] = [(); 3].map(|()| Box::pin(turns.take()));
+            for waiting in [&mut second, &mut third, &mut last] {
+                assert!(poll_once(waiting).await.is_none());
+            }
+            // One that waits, the one that has it, and the one that was woken for it.
             drop(third);
-            drop(fourth.await);
-            assert!(turns.waiting.borrow().is_empty());
-            drop(turns.take().await);
+            drop(first);
+            drop(second);
+            drop(last.await);
         });
+        assert!(turns.are_over());
     }
 }

@@ -192,7 +192,6 @@ mod lane;
 mod lanes;
 mod mailbox;
 mod sharded;
-mod turns;
 
 #[cfg(test)]
 mod tests;

@@ -84,10 +84,13 @@ impl Merge {
             timeout,
         } = arguments;
         let mut faults = Vec::new();
-        let nodes = urls.into_iter().map(Some);
-        let nodes = nodes.filter_map(|url| prove("URL", url, &mut faults, Node::parse));
+        let mut nodes: Vec<Node> = Vec::new();
+        for url in urls {
+            let parse = |text: &str| Node::parse_another(text, &nodes);
+            nodes.extend(prove("URL", Some(url), &mut faults, parse));
+        }
         let merge = Self {
-            nodes: nodes.collect(),
+            nodes,
             window: prove("--window", window, &mut faults, parse_window).unwrap_or_default(),
             format: prove("--format", format, &mut faults, parse_format).unwrap_or(Format::Text),
             timeout: prove_timeout(timeout, &mut faults),

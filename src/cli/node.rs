@@ -59,6 +59,18 @@ impl Node {
         })
     }
 
+    /// Reads the same, where it is not one of `others`: what a node told would count twice.
+    pub(super) fn parse_another(text: &str, others: &[Node]) -> Result<Self, Mistake> {
+        let node = Self::parse(text)?;
+        if others.iter().any(|other| other.url == node.url) {
+            return Err(Mistake {
+                what: format!("'{text}' is there twice"),
+                mend: "write each node once: its requests would be counted twice".into(),
+            });
+        }
+        Ok(node)
+    }
+
     /// Its address, as it was written.
     pub(super) fn written(&self) -> &str {
         &self.written

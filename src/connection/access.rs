@@ -51,7 +51,7 @@ impl<H: Host> Visit<'_, H> {
                 status: None,
                 request_id: None,
                 body_bytes: 0,
-                from: self.work.sent_bytes + self.work.out.len() as u64,
+                from: self.work.sent_bytes + self.work.gathered_bytes() as u64,
                 to: None,
             };
             self.work.pending.push(pending);
@@ -91,7 +91,7 @@ impl<H: Host> Visit<'_, H> {
     pub(super) fn note_answered(&mut self) {
         if !self.work.pending.is_empty() {
             let body_bytes = self.body_bytes();
-            let to = self.work.sent_bytes + self.work.out.len() as u64;
+            let to = self.work.sent_bytes + self.work.gathered_bytes() as u64;
             if let Some(pending) = self.work.pending.last_mut() {
                 pending.body_bytes = body_bytes;
                 pending.to = Some(to);

@@ -3,9 +3,11 @@
 
 use super::body::Incoming;
 use super::inbound::Inbound;
-use super::transport::{Host, Received};
+use super::service::Service;
+use super::transport::{Host, Received, Transport};
 use super::visit::Visit;
 use super::waiting::GivenUp;
+use super::wire::Wire;
 use crate::app::{Answer, Body, Error, IntoResponse, Request, Response, RouteId};
 use crate::http::{
     BodyDecoder, BodyFraming, BodyLimits, CONTINUE, Connection, ErrorForm, Event, Framing, Refusal,
@@ -101,7 +103,7 @@ impl<H: Host> Visit<'_, H> {
                 None => return Stop::Long(asked, response),
             }
             let is_enough = self.work.answered.len() >= self.limits().pipelined_requests
-                || self.work.out.len() >= GATHER_BYTES;
+                || self.work.gathered_bytes() >= GATHER_BYTES;
             if self.state != State::Idle || is_enough || self.wire.received.borrow().is_none() {
                 return Stop::Advanced;
             }
@@ -304,12 +306,21 @@ impl<H: Host> Visit<'_, H> {
     /// What belongs to the request's handler has run since `since_ns` without a pause; the time now.
     #[inline]
     pub(super) fn held_since(&self, asked: Asked, since_ns: u64) -> u64 {
-        let now_ns = self.clock_ns();
+        self.wire.held_since(self.host.service(), asked, since_ns)
+    }
+}
+
+impl<T: Transport> Wire<T> {
+    /// What belongs to the handler of what was `asked` has run since `since_ns` without a pause; the time
+    /// now.
+    #[inline]
+    pub(super) fn held_since(&self, service: &Service, asked: Asked, since_ns: u64) -> u64 {
+        let now_ns = self.clock_ns(service);
         let held_ns = now_ns.saturating_sub(since_ns);
         // What is shorter explains no stall.
         if held_ns >= STALL.as_nanos() as u64 / 2 {
             let Answered { whose, method, .. } = asked.record;
-            self.recorder().held(whose, method, held_ns);
+            service.recorder().held(whose, method, held_ns);
         }
         now_ns
     }

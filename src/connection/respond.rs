@@ -9,7 +9,7 @@ use crate::http::{
     BodyFraming, CHUNK_END, CONTINUE, Connection, Event, chunk, chunk_head, last_chunk, members,
     response_head,
 };
-use crate::limits::{GATHER_BYTES, INLINE_BODY_BYTES};
+use crate::limits::{COPIED_BODY_BYTES, GATHER_BYTES, INLINE_BODY_BYTES};
 use crate::log::Cause;
 use bytes::Bytes;
 use http::header::{CONNECTION, TRAILER};
@@ -95,14 +95,20 @@ impl<H: Host> Visit<'_, H> {
         }
         response.explain(|| Some(self.work.error_form()));
         let framed = self.frame(asked, response);
-        let content: &[u8] = match &response.body {
-            _ if !framed.has_content => &[],
-            Body::Empty => &[],
-            Body::Bytes(bytes) if bytes.len() <= INLINE_BODY_BYTES => bytes,
+        let content = match &response.body {
+            _ if !framed.has_content => None,
+            Body::Empty => None,
+            Body::Bytes(bytes) if bytes.len() <= INLINE_BODY_BYTES => Some(bytes),
             _ => return None,
         };
         self.gather_framed(asked, framed, response);
-        self.work.out.extend_from_slice(content);
+        match content {
+            Some(content) if content.len() > COPIED_BODY_BYTES => {
+                self.work.put_behind(content.clone());
+            }
+            Some(content) => self.work.out.extend_from_slice(content),
+            None => {}
+        }
         self.let_go_of_source(asked, response);
         self.answered(response.status, asked.record);
         Some(self.follow(asked, framed))
@@ -357,6 +363,7 @@ impl<H: Host> Visit<'_, H> {
         let now_ns = self.wire.transport.now_ns();
         let service = self.host.service();
         let preamble = service.preamble(now_ns, || self.host.wall_clock());
+        self.work.close_up();
         let out = &mut self.work.out;
         let fields = response.headers.iter();
         response_head(out, response.status, fields, framing, connection, &preamble);

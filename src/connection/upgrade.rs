@@ -175,7 +175,9 @@ impl<H: Host> Line<H> {
             loop {
                 self.waiters.take_woken();
                 if let Some(working) = &mut work {
+                    let since_ns = self.wire.clock_ns(self.service());
                     let outcome = catch_unwind(AssertUnwindSafe(|| working.as_mut().poll(cx)));
+                    self.wire.held_since(self.service(), asked, since_ns);
                     if let Err(payload) = &outcome {
                         self.wire.tell_panic(self.service(), asked, &**payload);
                         panicked = true;

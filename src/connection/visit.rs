@@ -33,6 +33,8 @@ pub(super) struct Work {
     pub(super) accept: Vec<u8>,
     /// Responses to be sent with the next message.
     pub(super) out: Vec<u8>,
+    /// The content of the last of them, if it goes out from where it lies.
+    behind: Bytes,
     /// The requests that they answer.
     pub(super) answered: Vec<Answered>,
     /// What went out during this visit.
@@ -64,6 +66,27 @@ impl Work {
         ErrorForm::preferred([&self.accept[..]])
     }
 
+    /// Bytes of the next message.
+    pub(super) fn gathered_bytes(&self) -> usize {
+        self.out.len() + self.behind.len()
+    }
+
+    /// Lets `content` go out behind what was gathered, from where it lies.
+    pub(super) fn put_behind(&mut self, content: Bytes) {
+        self.close_up();
+        self.behind = content;
+    }
+
+    /// Makes room for what follows the content that was to go out from where it lies: there is one of that
+    /// kind in a message, its last.
+    #[inline]
+    pub(super) fn close_up(&mut self) {
+        if !self.behind.is_empty() {
+            let content = std::mem::take(&mut self.behind);
+            self.out.extend_from_slice(&content);
+        }
+    }
+
     fn recycle(&mut self) {
         self.parser.reset();
         self.head_timed = false;
@@ -71,6 +94,7 @@ impl Work {
             buffer.clear();
             buffer.shrink_to(Self::KEPT_BYTES);
         }
+        self.behind = Bytes::new();
         self.answered.clear();
         self.sent_bytes = 0;
         self.pending.clear();
@@ -164,11 +188,7 @@ impl<'a, H: Host> Visit<'a, H> {
     /// The time, if it is worth looking: 0 where nobody records latencies.
     #[inline]
     pub(super) fn clock_ns(&self) -> u64 {
-        if self.host.service().is_timed {
-            self.wire.transport.clock_ns()
-        } else {
-            0
-        }
+        self.wire.clock_ns(self.host.service())
     }
 
     pub(super) fn advance(&mut self, event: Event) {
@@ -291,7 +311,14 @@ impl<'a, H: Host> Visit<'a, H> {
         if !self.open {
             self.note_body(body.len());
         }
-        let mut message = Message::new(std::mem::take(&mut self.work.out), body);
+        if !body.is_empty() {
+            self.work.put_behind(body);
+        }
+        let work = &mut *self.work;
+        let mut message = Message::new(
+            std::mem::take(&mut work.out),
+            std::mem::take(&mut work.behind),
+        );
         let mut sent = 0;
         let outcome = loop {
             if message.remaining() == 0 {
@@ -319,8 +346,10 @@ impl<'a, H: Host> Visit<'a, H> {
         for answered in self.work.answered.drain(..) {
             if outcome.is_ok() {
                 recorder.request(&answered, now_ns);
+                recorder.request_finished();
+            } else {
+                recorder.request_abandoned();
             }
-            recorder.request_finished();
         }
         drop(recorder);
         self.tell_over(over, self.ended(outcome));
@@ -380,7 +409,7 @@ impl<H: Host> Drop for Visit<'_, H> {
         // Whatever was not sent is abandoned.
         self.tell_abandoned();
         for _ in 0..self.work.answered.len() + usize::from(self.open) {
-            self.recorder().request_finished();
+            self.recorder().request_abandoned();
         }
         self.work.recycle();
         self.host

@@ -74,6 +74,16 @@ impl<T: Transport> Wire<T> {
         Ok(address)
     }
 
+    /// The time, if it is worth looking: 0 where nobody records latencies.
+    #[inline]
+    pub(super) fn clock_ns(&self, service: &Service) -> u64 {
+        if service.is_timed {
+            self.transport.clock_ns()
+        } else {
+            0
+        }
+    }
+
     /// The next bytes, or what happened instead within `limit`: the caller counts them.
     pub(super) fn receive(
         &self,

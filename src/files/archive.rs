@@ -7,9 +7,10 @@
 //! ```
 //!
 //! In it is what a request for it would be served if no rule redirected it: nothing that is hidden,
-//! unreadable, or neither file nor folder. Redirects withhold nothing from an archive. A link to a file is that file; one to a folder is left out, for it could lead in a circle. The
-//! order is the file system's: nothing is sorted, so that what is in memory is a piece, and a slice of
-//! entries for each of at most [`ARCHIVE_DEPTH`] folders within each other.
+//! unreadable, or neither file nor folder. Redirects withhold nothing from an archive. A link to a file is
+//! that file; one to a folder is left out, for it could lead in a circle. The order is the file system's:
+//! nothing is sorted, so that what is in memory is a piece, and a slice of entries for each of at most
+//! [`ARCHIVE_DEPTH`] folders within each other.
 //!
 //! Nobody knows its length before its end, and there is no telling a part of it from the whole but by how
 //! it ends. So it breaks off where it would not be true: where a file is changed while it is sent, and

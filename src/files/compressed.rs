@@ -34,7 +34,6 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::policy::Policy;
 use super::transfer::Held;
-use super::turns::Turns;
 use super::version::Version;
 use crate::coding::{self, Levels, Spares, Step};
 use crate::flag::Flag;
@@ -46,6 +45,7 @@ use crate::limits::{
 use crate::log;
 use crate::permits::Permits;
 use crate::ring::{Deadline, Ring};
+use crate::turns::Turns;
 
 /// What all folders of a core have in common that compress files.
 #[derive(Debug)]
@@ -128,10 +128,11 @@ fn range(coding: ContentCoding) -> RangeInclusive<u8> {
 /// In how many parts of its usual size `coding` gets its input at `level`: in as many as it takes for the
 /// longest step, which ends with a flush, to stay below 1 ms.
 ///
-/// Measured over 4 MiB of source text in release, a flush takes at its median and in the
-/// worst of a hundred: br:4 0.5 and 0.75 ms, br:6 0.5 and 0.7 ms, zstd:3 0.3 and 0.3 ms, zstd:9 0.6 and
-/// 0.8 ms. gzip works on what it gets at once: at 5 a step takes 0.1 and 0.5 ms, at 9 0.15 and 0.3 ms. Noise
-/// takes less. With twice as much at a time brotli took 0.9 to 1 ms and 1.2 to 1.6 ms, for 1 % of the size.
+/// Measured over 4 MiB of source text in release, on a machine with other work, a flush takes on average and
+/// a long one: br:4 0.5 and 0.75 ms, br:6 0.5 and 0.7 ms, zstd:3 0.3 and 0.3 ms, zstd:9 0.6 and 0.8 ms. gzip
+/// works on what it gets at once: at 5 a step takes 0.1 and 0.5 ms, at 9 0.15 and 0.3 ms. Noise takes gzip:5
+/// 0.25 and 0.55 ms, and the others less. With twice as much at a time brotli took 0.9 to 1 ms and 1.2 to
+/// 1.6 ms, for 1 % of the size.
 fn parts(coding: ContentCoding, level: u8) -> usize {
     let is_slow = coding == ContentCoding::Brotli;
     let is_high = level > Levels::default().of(coding);
@@ -352,7 +353,9 @@ mod tests {
     }
 
     fn text(bytes: usize) -> Vec<u8> {
-        (0..bytes).map(|place| (place * place >> 7) as u8).collect()
+        (0..bytes)
+            .map(|place| ((place * place) >> 7) as u8)
+            .collect()
     }
 
     fn compressor(common: &Rc<Compressing>) -> Compressor {
@@ -512,7 +515,7 @@ mod tests {
             let compressor = compressor(&Rc::default());
             let making = begin(&compressor, &ring, &folder, 0).await.unwrap();
             // Its first piece is read, and of that a slice compressed.
-            while compressor.common.turns.taken() == 0 {
+            while compressor.common.turns.came() == 0 {
                 yield_now().await;
             }
             set(Some(b"another"));

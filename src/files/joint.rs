@@ -1,7 +1,8 @@
 //! Work that several requests of a core wait for, and that is done once for all of them.
 //!
 //! No task of its own does it: whoever waits polls it, the first as long as it stays, and another when
-//! the first has left. So it goes on as long as anybody waits for it, and is dropped with the last.
+//! the first has left. So it goes on as long as anybody waits for it, and is dropped with the last. Where what
+//! comes of it is worth as much without them, a task does it: see `compressed.rs`.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;

@@ -1,12 +1,14 @@
 //! Static files: serving a folder.
 //!
-//! Pure are what a folder is served by (`policy`, with `glob`, `media`, `header_rules`, `redirects` and `error_pages`), what its paths mean (`path`),
-//! what becomes of them (`decision`), what is served in place of a file (`variants`), what tells versions of a
-//! file apart (`version`), how a folder is listed (`entries`, `listing`), and what archives are made of (`tar`);
-//! what a core remembers of files (`cache`), with what else its folders have in common (`common`), does no I/O either. I/O is done by `root` and `resolve`, which open;
-//! by `transfer` and `tags`, which read files, and `folder`, which reads folders, for `listed` and `archive`,
-//! whose responses are made piece by piece (`pieces`); by
-//! `compressed`, which compresses them, in turns (`turns`); by `answer`, which makes a response of what was read of
+//! Pure are what a folder is served by (`policy`, with `glob`, `media`, `header_rules`, `redirects` and
+//! `error_pages`), what its paths mean (`path`), what becomes of them (`decision`), what is served in place of
+//! a file (`variants`), what tells versions of a file apart (`version`), how a folder is listed (`entries`,
+//! `listing`), and what archives are made of (`tar`); what a core remembers of files (`cache`), with what else
+//! its folders have in common (`common`), does no I/O either.
+//!
+//! I/O is done by `root` and `resolve`, which open; by `transfer` and `tags`, which read files, and `folder`,
+//! which reads folders, for `listed` and `archive`, whose responses are made piece by piece (`pieces`); by
+//! `compressed`, which compresses files, in `turns`; by `answer`, which makes a response of what was read of
 //! a file. `sending` puts that together for one file, `refusal` where there is none, and `service` all of it for
 //! what is asked for below a mount; `named` sends the files that handlers name.
 
@@ -43,7 +45,6 @@ mod tags;
 mod tar;
 mod transfer;
 #[cfg(feature = "compression")]
-mod turns;
 pub mod variants;
 pub mod version;
 

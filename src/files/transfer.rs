@@ -211,13 +211,20 @@ async fn read_exactly(file: &File, offset: u64, bytes: usize) -> io::Result<Vec<
     // Whatever kept it from reading now, reading later will tell.
     let mut filled = file.read_now(&mut content, offset).unwrap_or(0);
     while filled < bytes {
-        let room = vec![0; bytes - filled];
+        // Most often all of it is missing, and has its place already.
+        let room = match filled {
+            0 => std::mem::take(&mut content),
+            _ => vec![0; bytes - filled],
+        };
         let (read, piece) = file.read_at(room, offset + filled as u64).await;
         let read = read?;
         if read == 0 {
             return Err(changed());
         }
-        content[filled..filled + read].copy_from_slice(&piece[..read]);
+        match filled {
+            0 => content = piece,
+            _ => content[filled..filled + read].copy_from_slice(&piece[..read]),
+        }
         filled += read;
     }
     Ok(content)

@@ -21,6 +21,11 @@ impl Stream {
     /// Sends what the socket takes of `bytes` now; with `more` the kernel waits for what follows before
     /// it sends a packet that is not full. Not while a [`Stream::send`] is in flight.
     ///
+    /// The head of a file goes with `more`. By itself it is answered at once, which over loopback tells the
+    /// peer how near we are, and its window stays at 0.2 MB in place of 12. Most bytes then leave on the
+    /// peer's acknowledgements and its CPU: some 80 µs of ours for a MiB in place of 127, but 3.5 GB/s in place
+    /// of 5.5, and a fifth more CPU time for both together.
+    ///
     /// # Errors
     /// What `send(2)` answers: `WouldBlock` where there is no room, see [`Stream::writable`].
     pub fn try_send(&self, bytes: &[u8], more: bool) -> io::Result<usize> {

@@ -12,7 +12,7 @@ use crate::http::CloseReason;
 use crate::limits::{FRESH_TIMEOUT, Limits, SNAPSHOT_INTERVAL};
 use crate::log;
 use crate::ring::{RingOptions, monotonic_ns};
-use crate::shard::{self, Credit, Factory, Order, Post, Report, Setup, next_tick_ns};
+use crate::shard::{self, Credit, Factory, Newest, Order, Post, Report, Setup, next_tick_ns};
 use crate::stats::{Build, ServerInfo, Snapshot, Totals, View};
 use http::HeaderValue;
 use std::collections::BTreeMap;
@@ -52,6 +52,7 @@ pub(super) struct Supervisor {
     /// Those that shards may still have, and this besides, so that they are freed here: that of thousands of
     /// distributions would hold a core up.
     views: Vec<Arc<View>>,
+    newest: Newest,
     rounds: BTreeMap<u64, Round>,
     next_round: u64,
     /// When the shutdown begins, once it was announced.
@@ -73,8 +74,10 @@ struct Round {
 impl Supervisor {
     pub(super) fn new(plan: Plan) -> Self {
         let shards = plan.cpus.len();
+        let totals = Totals::new(&plan.cpus, CloseReason::NAMES, monotonic_ns());
         Self {
-            totals: Totals::new(&plan.cpus, CloseReason::NAMES, monotonic_ns()),
+            newest: Newest::new(Arc::new(totals.merge(monotonic_ns()))),
+            totals,
             views: Vec::new(),
             posts: (0..shards).map(|_| None).collect(),
             running: 0,
@@ -122,8 +125,10 @@ impl Supervisor {
             busy_poll: self.plan.options.busy_poll,
             receive_buffers: self.plan.options.buffers.into(),
         };
+        self.totals.tell_time(started_ns, info.started_at);
         self.totals.surround(surroundings::read());
-        let view = share(&mut self.views, self.totals.merge(started_ns));
+        self.newest
+            .put(share(&mut self.views, self.totals.merge(started_ns)));
         let exchange = Arc::new(Exchange::new(self.plan.cpus.len()));
         let mut orders_by_shard = Vec::new();
         for (index, cpu) in self.plan.cpus.iter().copied().enumerate() {
@@ -141,7 +146,7 @@ impl Supervisor {
                 files: self.plan.files.clone(),
                 access: self.plan.access.clone(),
                 info: info.clone(),
-                view: Arc::clone(&view),
+                newest: self.newest.clone(),
                 factory: Arc::clone(&self.plan.factory),
                 exchange: Arc::clone(&exchange),
                 orders: receiver,
@@ -267,14 +272,16 @@ impl Supervisor {
         }
     }
 
-    /// Merges what came in the last interval and leaves it with every shard.
+    /// Merges what came in the last interval, and tells every shard.
     fn publish(&mut self) {
         let now_ns = monotonic_ns();
+        self.totals.tell_time(now_ns, SystemTime::now());
         self.totals.end_second(now_ns);
         self.totals.surround(surroundings::read());
-        let view = share(&mut self.views, self.totals.merge(now_ns));
+        self.newest
+            .put(share(&mut self.views, self.totals.merge(now_ns)));
         for post in self.posts.iter().flatten() {
-            post.leave(Order::View(Arc::clone(&view)));
+            post.leave(Order::Merged);
         }
     }
 
@@ -303,6 +310,7 @@ impl Supervisor {
             let waits = round.missing.iter().any(|missing| *missing) && now < round.until;
             if !waits && let Some(post) = &posts[round.shard] {
                 let view = share(views, totals.merge(monotonic_ns()));
+                self.newest.put(Arc::clone(&view));
                 post.send(Order::Fresh {
                     token: round.token,
                     view,

@@ -3,6 +3,7 @@
 use super::lanes::CoreHost;
 use super::leaving::Leaving;
 use super::messages::{Order, Report};
+use super::newest::Newest;
 use super::reserved::Taken;
 use super::time::next_tick_ns;
 use super::{Door, Shard, acceptor, lanes, stats};
@@ -22,7 +23,7 @@ use crate::log::{self, Log};
 use crate::permits::Permits;
 use crate::preflight;
 use crate::ring::{self, Deadline, Listener, Notified, Notifier, Ring, RingOptions, StartError};
-use crate::stats::{AcceptQueue, ReceiveBuffers, Recorder, RouteName, ServerInfo, Snapshot, View};
+use crate::stats::{AcceptQueue, ReceiveBuffers, Recorder, RouteName, ServerInfo, Snapshot};
 use futures_lite::future::{or, yield_now};
 use http::HeaderValue;
 use slab::Slab;
@@ -59,7 +60,7 @@ pub(crate) struct Setup {
     pub(crate) files: Policy,
     pub(crate) access: StatsAccess,
     pub(crate) info: ServerInfo,
-    pub(crate) view: Arc<View>,
+    pub(crate) newest: Newest,
     pub(crate) factory: Factory,
     pub(crate) exchange: Arc<Exchange>,
     pub(crate) orders: Receiver<Order>,
@@ -125,7 +126,8 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
         leaving: Leaving::default(),
         taken: Cell::default(),
         info: setup.info,
-        view: Latest::new(setup.view),
+        merged: Latest::new(()),
+        newest: setup.newest,
         fresh: RefCell::default(),
         written: stats::Written::default(),
         followers: Permits::new(STATS_FOLLOWERS),
@@ -297,8 +299,8 @@ impl Mailbox {
                 self.report(Some(round));
             }
             Order::Spare(spare) => self.spare = Some(spare),
-            Order::View(view) => {
-                self.shard.view.publish(view);
+            Order::Merged => {
+                self.shard.merged.publish(());
                 self.shard.written.forget(&self.shard);
             }
             Order::Fresh { token, view } => stats::deliver(&self.shard, token, view),

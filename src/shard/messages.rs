@@ -19,8 +19,8 @@ pub(crate) enum Order {
     Snapshot { round: u64 },
     /// A snapshot to be filled again, in place of the one that was sent.
     Spare(Snapshot),
-    /// The merged statistics of the last interval.
-    View(Arc<View>),
+    /// The statistics of the last interval are there.
+    Merged,
     /// The merged statistics that a request waits for.
     Fresh { token: u64, view: Arc<View> },
     /// A shutdown is to come: serve on, and tell who asks.

@@ -14,6 +14,7 @@ mod lanes;
 mod leaving;
 mod mailbox;
 mod messages;
+mod newest;
 pub(crate) mod reserved;
 mod socket;
 mod stats;
@@ -35,7 +36,7 @@ use crate::limits::SPARE_TASKS;
 use crate::permits::Permits;
 use crate::preflight;
 use crate::ring::{Listener, Ring, Stream};
-use crate::stats::{Recorder, ServerInfo, View, Whose};
+use crate::stats::{Recorder, ServerInfo, Whose};
 use slab::Slab;
 use std::cell::{Cell, OnceCell, RefCell, RefMut};
 use std::collections::VecDeque;
@@ -43,7 +44,6 @@ use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::task::{Poll, Waker};
 use std::time::Duration;
@@ -51,6 +51,7 @@ use std::time::Duration;
 pub use self::leaving::Leaving;
 pub(crate) use self::mailbox::{Credit, Factory, Setup, run};
 pub(crate) use self::messages::{Order, Post, Report};
+pub(crate) use self::newest::Newest;
 pub(crate) use self::time::next_tick_ns;
 
 /// A core and all that it owns. The factory of its application gets to see it.
@@ -86,7 +87,9 @@ pub struct Shard {
     access: StatsAccess,
     taken: Cell<reserved::Taken>,
     info: ServerInfo,
-    view: Latest<Arc<View>>,
+    /// Told of each interval's merged statistics, for those who follow them.
+    merged: Latest<()>,
+    newest: Newest,
     fresh: RefCell<stats::Waiting>,
     written: stats::Written,
     /// Of the peers that follow its statistics.

@@ -1,5 +1,5 @@
-//! The `/stats` resource of a shard: answered from its own copy of the merged statistics, so that
-//! reading them waits for no other core, unless fresh ones are asked for.
+//! The `/stats` resource of a shard: answered from the newest merged statistics, so that reading them waits
+//! for no other core, unless fresh ones are asked for.
 
 mod written;
 
@@ -103,7 +103,7 @@ pub(super) fn answer(shard: &Rc<Shard>, head: &RequestHead) -> Answer {
         });
     }
     if !query.fresh
-        && let Some(pieces) = shard.written.find(shard, &query, &shard.view.get())
+        && let Some(pieces) = shard.written.find(shard, &query, &shard.newest.get())
     {
         return Answer::ready(response(&query, &pieces));
     }
@@ -112,7 +112,7 @@ pub(super) fn answer(shard: &Rc<Shard>, head: &RequestHead) -> Answer {
         let view = if query.fresh {
             fresh(&shard).await
         } else {
-            shard.view.get()
+            shard.newest.get()
         };
         let pieces = write(&shard, &query, &view).await;
         response(&query, &pieces)
@@ -122,29 +122,35 @@ pub(super) fn answer(shard: &Rc<Shard>, head: &RequestHead) -> Answer {
 /// The views that come, each as an event, until the server shuts down. The next is written when the peer
 /// has taken the last, so that a slow one skips views, and nothing is kept for it.
 fn events(shard: Rc<Shard>, permit: Permit, query: Query) -> Response {
-    let state = (Follower::default(), query, Vec::new().into_iter(), permit);
-    let pieces = stream::unfold(
-        state,
-        move |(mut follower, mut query, mut event, permit)| {
-            let shard = Rc::clone(&shard);
-            async move {
-                if let Some(piece) = event.next() {
-                    return Some((piece, (follower, query, event, permit)));
-                }
-                let is_first = follower.is_new();
-                let view = follower.next(&shard.view).await;
-                let pieces = write(&shard, &query, &view).await;
-                event = pieces.to_vec().into_iter();
-                // Seconds in charts are told once, those of skipped views included.
-                query.selection.after = view.newest_second();
-                let next = match is_first {
-                    true => Bytes::from(format!("retry: {}\n", RETRY.as_millis())),
-                    false => event.next().unwrap_or_default(),
-                };
-                Some((next, (follower, query, event, permit)))
+    let state = (Follower::default(), None, query, Vec::new().into_iter());
+    let pieces = stream::unfold(state, move |(mut follower, told, mut query, mut event)| {
+        let shard = Rc::clone(&shard);
+        // It is held for as long as there are events.
+        let _ = &permit;
+        async move {
+            if let Some(piece) = event.next() {
+                return Some((piece, (follower, told, query, event)));
             }
-        },
-    );
+            let is_first = follower.is_new();
+            let view = loop {
+                follower.next(&shard.merged).await;
+                let view = shard.newest.get();
+                // Who came between a merge and its being told of has that one.
+                if told != Some(view.merged_at_ns) {
+                    break view;
+                }
+            };
+            let pieces = write(&shard, &query, &view).await;
+            event = pieces.to_vec().into_iter();
+            // Seconds in charts are told once, those of skipped views included.
+            query.selection.after = view.newest_second();
+            let next = match is_first {
+                true => Bytes::from(format!("retry: {}\n", RETRY.as_millis())),
+                false => event.next().unwrap_or_default(),
+            };
+            Some((next, (follower, Some(view.merged_at_ns), query, event)))
+        }
+    });
     let vary = HeaderValue::from_static("accept");
     Sse::written(pieces).into_response().with_header(VARY, vary)
 }
@@ -253,7 +259,7 @@ async fn fresh(shard: &Rc<Shard>) -> Arc<View> {
         token: place.token,
     };
     if shard.reports.send(report).is_err() {
-        return shard.view.get();
+        return shard.newest.get();
     }
     let merged = poll_fn(|cx| {
         let mut waiting = shard.fresh.borrow_mut();
@@ -272,7 +278,7 @@ async fn fresh(shard: &Rc<Shard>) -> Arc<View> {
     limit
         .limit(merged)
         .await
-        .unwrap_or_else(|_| shard.view.get())
+        .unwrap_or_else(|_| shard.newest.get())
 }
 
 /// Takes the request out of the waiting ones, however it ends.
@@ -287,10 +293,8 @@ impl Drop for Place<'_> {
     }
 }
 
-/// Hands fresh statistics to the request that asked for them, if it still waits. The shard keeps
-/// them too: whoever has seen them is not answered with older ones, even by a late supervisor.
+/// Hands fresh statistics to the request that asked for them, if it still waits.
 pub(super) fn deliver(shard: &Shard, token: u64, view: Arc<View>) {
-    shard.view.set(Arc::clone(&view));
     let mut waiting = shard.fresh.borrow_mut();
     let Some(fresh) = waiting.requests.get_mut(&token) else {
         return;

@@ -2,7 +2,7 @@
 //! and the last seconds one by one.
 
 use super::distribution::{Bands, LatencySummary};
-use super::json::{ServerInfo, seconds, to_thousandths};
+use super::json::{seconds, to_thousandths};
 use super::seconds::Second;
 use super::view::{View, Window};
 use serde::Serialize;
@@ -14,7 +14,7 @@ pub(super) struct WindowChart {
     name: &'static str,
     seconds: f64,
     requests: u64,
-    per_second: f64,
+    mean_per_second: f64,
     #[serde(flatten)]
     latency: LatencySummary,
     curve_ns: Vec<u64>,
@@ -43,7 +43,7 @@ impl WindowChart {
             name: window.name(),
             seconds: seconds(figures.span_ns),
             requests: figures.counters.requests,
-            per_second: to_thousandths(figures.requests_per_second),
+            mean_per_second: to_thousandths(figures.mean_per_second()),
             latency: latency.summary(),
             curve_ns: latency.curve(),
         }
@@ -51,8 +51,8 @@ impl WindowChart {
 }
 
 impl<'a> SecondTold<'a> {
-    pub(super) fn new(second: &'a Second, server: &ServerInfo) -> SecondTold<'a> {
-        let at = server.time_of(second.at_ns).duration_since(UNIX_EPOCH);
+    pub(super) fn new(second: &'a Second) -> SecondTold<'a> {
+        let at = second.at.duration_since(UNIX_EPOCH);
         SecondTold {
             second: second.number,
             at_ms: at.unwrap_or_default().as_millis() as u64,

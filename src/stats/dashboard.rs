@@ -5,7 +5,7 @@
 //! Which figure stands where is in the page alone (`page.html`), for this and for the script:
 //!
 //! - `data-f="KIND PATH"`: the element's text is the figure at that path of the JSON, or of the row that it
-//!   is in, written as one of that [kind](super::human::told);
+//!   is in, written as one of that [kind](super::human::told), or nothing if it is a time of no requests;
 //! - `data-rows="PATH"`: the element has a row for each element of that list, or for each member of that
 //!   object (`key` and `value`), made of the template that it begins with; without any, `data-none` is
 //!   shown.
@@ -37,7 +37,7 @@ const SCRIPT_PLACE: &str = "<script></script>";
 pub(super) const POLICY: &str = concat!(
     "default-src 'none'; ",
     "style-src 'sha256-Rq1ANvZG2HEhcljsh6gJSbpYRTmNH+zO2L3BzYogsbg='; ",
-    "script-src 'sha256-CiZ/7SElx6ombfuryo6lAPTBTvubkvsAaAatnwHHa98='; ",
+    "script-src 'sha256-/79OH8DP3ZdMqFw/v4PpmMmDVEWnKOrZMfWeTs1ovgM='; ",
     "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; ",
     "require-trusted-types-for 'script'; trusted-types 'none'"
 );
@@ -161,7 +161,7 @@ fn fill_next<'a>(template: &'a str, scope: &Value, written: &mut String) -> Opti
         Some(value.split_once('"')?.0)
     };
     if let Some((kind, path)) = asked("f=\"").and_then(|asked| asked.split_once(' ')) {
-        escape(written, &human::told(kind, at_path(scope, path)));
+        escape(written, &figure(kind, scope, path));
         return Some(Filled { rest, rows: None });
     }
     let Some(path) = asked("rows=\"") else {
@@ -176,6 +176,16 @@ fn fill_next<'a>(template: &'a str, scope: &Value, written: &mut String) -> Opti
         rest,
         rows: Some((row, rows)),
     })
+}
+
+/// The figure at `path` of `scope`, as one of its `kind`. A time of nothing is none: 0 would be a time.
+fn figure(kind: &str, scope: &Value, path: &str) -> String {
+    let of = path.rsplit_once('.');
+    let of = of.map_or(scope, |(of, _)| at_path(scope, of));
+    if kind == "time" && of["count"] == 0 {
+        return human::NONE.to_owned();
+    }
+    human::told(kind, at_path(scope, path))
 }
 
 /// What stands at `path` of `scope`, its names apart by dots.

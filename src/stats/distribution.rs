@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::recent::{Exact, OfKind};
 use super::scale::{BAND, highest_of, index_of};
-use crate::limits::{LATENCY_DIGITS, LATENCY_MAX_NS};
+use crate::limits::{LATENCY_DIGITS, LATENCY_MAX_NS, TOLD_REQUESTS};
 
 /// Latencies, in nanoseconds.
 ///
@@ -269,11 +269,19 @@ impl Distribution {
     /// this scale, or one contradicts the other.
     pub(super) fn from_hdr(histogram: &Histogram<u64>, exact: &LatencySummary) -> Option<Self> {
         let scale = (histogram.low(), histogram.high(), histogram.sigfig());
-        if scale != (1, LATENCY_MAX_NS, LATENCY_DIGITS) || histogram.len() != exact.count {
+        let counted = histogram.iter_recorded();
+        let count = counted.fold(0, |sum: u128, at| sum + u128::from(at.count_at_value()));
+        if scale != (1, LATENCY_MAX_NS, LATENCY_DIGITS) || count != u128::from(exact.count) {
             return None;
         }
         if exact.count == 0 {
             return Some(Distribution::new());
+        }
+        let is_ordered = exact.min_ns <= exact.mean_ns && exact.mean_ns <= exact.max_ns;
+        let is_beyond = exact.max_ns > LATENCY_MAX_NS;
+        let is_told_beyond = (1..=exact.count).contains(&exact.overflow);
+        if !is_ordered || is_beyond != is_told_beyond || exact.count > TOLD_REQUESTS {
+            return None;
         }
         let place = |ns: u64| index_of(ns.min(LATENCY_MAX_NS)) as u16;
         let counted = histogram.iter_recorded();
@@ -350,8 +358,7 @@ pub struct LatencySummary {
     pub p99_99_ns: u64,
     /// The longest, exact.
     pub max_ns: u64,
-    /// How many were longer than [`LATENCY_MAX_NS`]; not part of the JSON.
-    #[serde(skip)]
+    /// How many were longer than [`LATENCY_MAX_NS`], which percentiles take for that long.
     pub overflow: u64,
 }
 

@@ -42,6 +42,7 @@ enum Values {
     Requests,
     Stages,
     Active,
+    Abandoned,
     Responses,
     Connections,
     Accepted,
@@ -114,12 +115,13 @@ const fn family(
 
 /// All families.
 #[rustfmt::skip]
-pub(super) const FAMILIES: [Family; 39] = [
+pub(super) const FAMILIES: [Family; 40] = [
     family("corelane_build", Kind::Info, "", "The program.", Values::Build),
     family("process_start_time_seconds", Kind::Gauge, "seconds", "When the server started, since 1970.", Values::StartTime),
     family("http_server_request_duration_seconds", Kind::Histogram, "seconds", "From the completion that delivered a request's last head byte to the completion of its response's last byte.", Values::Requests),
     family("corelane_request_stage_duration_seconds", Kind::Histogram, "seconds", "The stages of a request, which add up to its duration.", Values::Stages),
     family("http_server_active_requests", Kind::Gauge, "", "Requests begun and not ended.", Values::Active),
+    family("corelane_requests_abandoned", Kind::Counter, "", "Requests whose connections ended before they were answered.", Values::Abandoned),
     family("corelane_responses", Kind::Counter, "", "Responses by status code.", Values::Responses),
     family("corelane_connections", Kind::Gauge, "", "Open connections; idle ones wait for a request.", Values::Connections),
     family("corelane_connections_accepted", Kind::Counter, "", "Connections accepted.", Values::Accepted),
@@ -273,6 +275,7 @@ impl<'a> Telling<'a> {
                 }
             }),
             Values::Active => encoder.number(&[], view.requests_in_flight as f64),
+            Values::Abandoned => encoder.number(&[], figures.counters.abandoned as f64),
             Values::Responses => {
                 for (code, count) in figures.counters.status.codes() {
                     let code = code.to_string();

@@ -136,7 +136,7 @@ impl<'a> Writing<'a> {
                 Step::Hdr(encoding, json::Text::behind(b""))
             }
             Format::Html => Step::Html(Page::new(view, selection, server, now_ns)),
-            Format::Hlog => Step::Hlog(hdr::Log::new(view, selection, server)),
+            Format::Hlog => Step::Hlog(hdr::Log::new(view, selection)),
         };
         Self {
             step,

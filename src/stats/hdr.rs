@@ -3,7 +3,7 @@
 //! the exact figures beside them, which the encoding does not keep.
 
 use super::distribution::{Distribution, LatencySummary};
-use super::json::{Kind, Selection, ServerInfo, Sink};
+use super::json::{Kind, Selection, Sink};
 use super::view::View;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -99,8 +99,8 @@ const MAX_DIVISOR: f64 = 1e6;
 const WRITES: &str = "a vector takes all that is written";
 
 impl<'a> Log<'a> {
-    pub(super) fn new(view: &'a View, selection: &'a Selection, server: &'a ServerInfo) -> Self {
-        let end = server.time_of(view.merged_at_ns);
+    pub(super) fn new(view: &'a View, selection: &'a Selection) -> Self {
+        let end = view.calendar.time_of(view.merged_at_ns);
         let end = end.duration_since(UNIX_EPOCH).unwrap_or_default();
         Self {
             view,

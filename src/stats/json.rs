@@ -1,7 +1,7 @@
 //! `/stats?format=json`: a view told with the names, order and types that scripts rely on, piece by piece:
 //! there are many routes, and those of one are sums of several distributions. It computes nothing else but ages.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use serde::Serialize;
 
@@ -71,13 +71,6 @@ impl Build {
         target: env!("CORELANE_TARGET"),
         profile: env!("CORELANE_PROFILE"),
     };
-}
-
-impl ServerInfo {
-    /// The calendar's time of `at_ns` on the monotonic clock, as if it had not been set since the start.
-    pub(super) fn time_of(&self, at_ns: u64) -> SystemTime {
-        self.started_at + Duration::from_nanos(at_ns.saturating_sub(self.started_ns))
-    }
 }
 
 /// What of a view is asked for.
@@ -218,7 +211,7 @@ impl<'a> Json<'a> {
             }
             Part::Stalls => {
                 let stalls = view.stalls.iter().skip(self.told);
-                let stalls = stalls.map(|stall| Stall::new(stall, self.server));
+                let stalls = stalls.map(Stall::new);
                 if !tell(stalls, &mut self.told, sink) {
                     self.close(sink, Part::Cores);
                     sink.open("cores", Kind::List);
@@ -246,9 +239,7 @@ impl<'a> Json<'a> {
             },
             Part::Seconds => {
                 let seconds = view.seconds.after(self.selection.after);
-                let seconds = seconds
-                    .skip(self.told)
-                    .map(|second| SecondTold::new(second, self.server));
+                let seconds = seconds.skip(self.told).map(SecondTold::new);
                 if !tell(seconds, &mut self.told, sink) {
                     self.close(sink, Part::End);
                     sink.close();

@@ -131,6 +131,7 @@ impl Distribution {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::TOLD_REQUESTS;
     use flate2::Compression;
     use flate2::read::ZlibEncoder;
     use proptest::prelude::*;
@@ -164,8 +165,7 @@ mod tests {
             let mut merged = merge(told.iter().map(|told| &told.latency)).summary();
             let mut one = Distribution::of(&latencies.concat()).summary();
             prop_assert!((merged.mean_ns..=merged.mean_ns + 1).contains(&one.mean_ns));
-            // How many were longer than the scale is not told.
-            (merged.mean_ns, one.mean_ns, one.overflow) = (0, 0, 0);
+            (merged.mean_ns, one.mean_ns) = (0, 0);
             prop_assert_eq!(merged, one);
         }
 
@@ -175,6 +175,20 @@ mod tests {
             let mut document = document(&Distribution::of(&[1]));
             document["latency"] = BASE64_STANDARD.encode(latency).into();
             prop_assert!(read(&document).is_err());
+        }
+
+        #[test]
+        fn no_summary_makes_it_panic(latencies in prop::collection::vec(0..2 * LATENCY_MAX_NS, 0..4),
+            figures in prop::collection::vec(0..2 * LATENCY_MAX_NS, 5)) {
+            let mut document = document(&Distribution::of(&latencies));
+            let names = ["min_ns", "mean_ns", "max_ns", "overflow", "p50_ns"];
+            for (name, figure) in names.into_iter().zip(figures) {
+                document["summary"][name] = figure.into();
+                if let Ok(told) = read(&document) {
+                    let summary = merge([&told.latency, &told.latency]).summary();
+                    prop_assert!(summary.min_ns <= summary.mean_ns && summary.mean_ns <= summary.max_ns);
+                }
+            }
         }
     }
 
@@ -220,6 +234,57 @@ mod tests {
     }
 
     #[test]
+    fn a_summary_whose_ends_are_turned_round_is_refused() {
+        // Both lie in one bucket.
+        let mut document = document(&Distribution::of(&[700, 701]));
+        assert!(read(&document).is_ok());
+        document["summary"]["min_ns"] = 701.into();
+        document["summary"]["mean_ns"] = 701.into();
+        assert!(read(&document).is_ok());
+        document["summary"]["max_ns"] = 700.into();
+        assert!(matches!(read(&document), Err(Unreadable::Contradiction)));
+    }
+
+    #[test]
+    fn what_is_beyond_the_scale_is_told_as_that() {
+        let document = document(&Distribution::of(&[5, LATENCY_MAX_NS + 1]));
+        let told = read(&document).expect("hdr");
+        assert_eq!(told.latency.summary().overflow, 1);
+        for overflow in [0, 3] {
+            let mut document = document.clone();
+            document["summary"]["overflow"] = overflow.into();
+            assert!(matches!(read(&document), Err(Unreadable::Contradiction)));
+        }
+    }
+
+    #[test]
+    fn as_many_requests_are_believed_as_numbers_in_json_count() {
+        let told = |count: u64| {
+            let mut histogram =
+                hdrhistogram::Histogram::<u64>::new_with_bounds(1, LATENCY_MAX_NS, 2)
+                    .expect("the scale");
+            histogram.record_n(5, count).expect("a count");
+            let mut bytes = Vec::new();
+            hdrhistogram::serialization::Serializer::serialize(
+                &mut V2DeflateSerializer::new(),
+                &histogram,
+                &mut bytes,
+            )
+            .expect("an encoding");
+            let mut document = document(&Distribution::of(&[5]));
+            document["latency"] = BASE64_STANDARD.encode(bytes).into();
+            document["summary"]["count"] = count.into();
+            read(&document)
+        };
+        let most = told(TOLD_REQUESTS).expect("hdr").latency;
+        assert_eq!(merge([&most; 1_000]).count(), 1_000 * TOLD_REQUESTS);
+        assert!(matches!(
+            told(TOLD_REQUESTS + 1),
+            Err(Unreadable::Contradiction)
+        ));
+    }
+
+    #[test]
     fn what_is_refused() {
         let good = document(&Distribution::of(&[5, 700]));
         let other = Distribution::of(&[5]).encode();
@@ -249,6 +314,17 @@ mod tests {
             ),
             ("/summary/count", json!(3), "a histogram on another scale"),
             ("/summary/max_ns", json!(7), "a histogram on another scale"),
+            ("/summary/mean_ns", json!(4), "a histogram on another scale"),
+            (
+                "/summary/mean_ns",
+                json!(701),
+                "a histogram on another scale",
+            ),
+            (
+                "/summary/overflow",
+                json!(1),
+                "a histogram on another scale",
+            ),
             ("/summary", json!(null), "not statistics in the form hdr"),
         ] {
             let mut document = good.clone();

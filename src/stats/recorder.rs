@@ -185,7 +185,8 @@ impl Recorder {
         }
     }
 
-    /// A request begins, and is in flight until [`Recorder::request_finished`].
+    /// A request begins, and is in flight until [`Recorder::request_finished`] or
+    /// [`Recorder::request_abandoned`].
     #[inline]
     pub fn request_started(&mut self) {
         self.counters.in_flight += 1;
@@ -196,9 +197,15 @@ impl Recorder {
         self.counters.in_flight
     }
 
-    /// A request that had begun has ended, answered or abandoned.
+    /// A request that had begun has been answered.
     #[inline]
     pub fn request_finished(&mut self) {
+        lower(&mut self.counters.in_flight);
+    }
+
+    /// A request that had begun will not be answered, or not to the end: its connection is gone.
+    pub fn request_abandoned(&mut self) {
+        self.counters.abandoned += 1;
         lower(&mut self.counters.in_flight);
     }
 

@@ -6,14 +6,15 @@ use super::view::WindowView;
 use crate::limits::STATS_SECONDS;
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 /// A second that has ended. It may have been longer.
 #[derive(Debug, PartialEq)]
 pub(super) struct Second {
     /// Which one since the start, from 1.
     pub(super) number: u64,
-    /// When it ended, in nanoseconds on the monotonic clock.
-    pub(super) at_ns: u64,
+    /// When it ended, as the calendar was set then.
+    pub(super) at: SystemTime,
     pub(super) requests: u64,
     pub(super) per_second: f64,
     /// Responses by class of status, from 1xx on.
@@ -29,8 +30,8 @@ pub(super) struct Second {
 pub(super) struct Seconds(Arc<VecDeque<Arc<Second>>>);
 
 impl Seconds {
-    /// Adds the one that ended at `at_ns`, in which `told` happened.
-    pub(super) fn push(&mut self, told: &WindowView, at_ns: u64) {
+    /// Adds the one that ended at this time, in which `told` happened.
+    pub(super) fn push(&mut self, told: &WindowView, at: SystemTime) {
         let latencies: &Distribution = &told.whole[WHOLE];
         let summary = latencies.summary();
         let seconds = Arc::make_mut(&mut self.0);
@@ -40,7 +41,7 @@ impl Seconds {
         }
         seconds.push_back(Arc::new(Second {
             number,
-            at_ns,
+            at,
             requests: told.counters.requests,
             per_second: told.requests_per_second,
             classes: told.counters.status.classes(),

@@ -136,6 +136,8 @@ pub(super) struct Counters {
     pub(super) requests: u64,
     pub(super) status: StatusCounts,
     pub(super) in_flight: u64,
+    /// Requests whose connections ended before they were answered.
+    pub(super) abandoned: u64,
     pub(super) accepted: u64,
     pub(super) idle: u64,
     pub(super) accept_pauses: u64,
@@ -157,6 +159,7 @@ impl Counters {
             requests: 0,
             status: StatusCounts::new(),
             in_flight: 0,
+            abandoned: 0,
             accepted: 0,
             idle: 0,
             accept_pauses: 0,
@@ -192,6 +195,7 @@ impl Counters {
             requests,
             status,
             in_flight,
+            abandoned,
             accepted,
             idle,
             accept_pauses,
@@ -207,6 +211,7 @@ impl Counters {
         self.requests = *requests;
         self.status.copy_from(status);
         self.in_flight = *in_flight;
+        self.abandoned = *abandoned;
         self.accepted = *accepted;
         self.idle = *idle;
         self.accept_pauses = *accept_pauses;
@@ -239,6 +244,7 @@ impl Counters {
             requests,
             status,
             in_flight: _,
+            abandoned,
             accepted,
             idle: _,
             accept_pauses,
@@ -256,6 +262,7 @@ impl Counters {
             change(count, *by);
         }
         change(&mut self.requests, *requests);
+        change(&mut self.abandoned, *abandoned);
         change(&mut self.accepted, *accepted);
         change(&mut self.accept_pauses, *accept_pauses);
         change(&mut self.stalls, *stalls);

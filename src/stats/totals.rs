@@ -2,6 +2,7 @@
 //! last seconds. It waits for nobody: snapshots and the time are handed to it.
 
 use super::board::{Board, Slots};
+use super::calendar::Calendar;
 use super::distribution::Distribution;
 use super::names::{Names, RouteName};
 use super::rate::Rate;
@@ -16,6 +17,7 @@ use crate::limits::STALLS;
 use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 /// What the supervisor knows of all cores.
 #[derive(Debug)]
@@ -31,6 +33,7 @@ pub struct Totals {
     /// What is told of them: written when a second ends, and shared by all views until the next.
     moving: Vec<Arc<WindowView>>,
     seconds: Seconds,
+    calendar: Calendar,
     surroundings: Surroundings,
     stalls: VecDeque<StallView>,
     /// What is added at the moment, and the memory for it afterwards.
@@ -68,6 +71,7 @@ impl Totals {
             total: Board::default(),
             moving: Vec::new(),
             seconds: Seconds::default(),
+            calendar: Calendar::new(started_ns, SystemTime::UNIX_EPOCH),
             surroundings: Surroundings::default(),
             stalls: VecDeque::new(),
             added: Distribution::new(),
@@ -81,6 +85,12 @@ impl Totals {
         if let Some(place) = self.place(core) {
             self.names.know_routes(place, names);
         }
+    }
+
+    /// It is this time by the calendar, at `now_ns` on the monotonic clock. What is told of by its time is told
+    /// by what was said last before it came; until it is said, it is 1970.
+    pub fn tell_time(&mut self, now_ns: u64, time: SystemTime) {
+        self.calendar = Calendar::new(now_ns, time);
     }
 
     /// The process and its kernel are like this now.
@@ -122,7 +132,7 @@ impl Totals {
             }
             self.stalls.push_back(StallView {
                 core: stall.core,
-                at_ns: stall.at_ns,
+                at: self.calendar.time_of(stall.at_ns),
                 held_ns: stall.held_ns,
                 by: stall
                     .by
@@ -167,7 +177,7 @@ impl Totals {
             .iter()
             .find(|told| told.window == Window::Second);
         if let Some(second) = second {
-            self.seconds.push(second, now_ns);
+            self.seconds.push(second, self.calendar.time_of(now_ns));
         }
     }
 
@@ -205,6 +215,7 @@ impl Totals {
                 .chain(self.moving.iter().cloned())
                 .collect(),
             seconds: self.seconds.clone(),
+            calendar: self.calendar,
             surroundings: self.surroundings.clone(),
             names: self.names.all(),
             slots: self.slots,

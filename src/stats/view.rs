@@ -1,6 +1,7 @@
 //! What all cores counted, merged at one moment: figures only, ready to be written in any format.
 
 use super::board::{Board, Slots};
+use super::calendar::Calendar;
 use super::distribution::Distribution;
 use super::names::SeriesName;
 use super::seconds::Seconds;
@@ -8,6 +9,7 @@ use super::series::{KINDS, STAGES, WHOLE};
 use super::snapshot::{AcceptQueue, Counters, FileCache, ReceiveBuffers};
 use super::surroundings::Surroundings;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 /// Merged figures of a server and the figures of each of its cores, made by
 /// [`Totals::merge`](super::Totals::merge). It never changes, and is shared as `Arc<View>`.
@@ -26,6 +28,7 @@ pub struct View {
     /// In the order of [`Window::ALL`].
     pub(super) windows: Vec<Arc<WindowView>>,
     pub(super) seconds: Seconds,
+    pub(super) calendar: Calendar,
     pub(super) surroundings: Surroundings,
     pub(super) names: Arc<Vec<SeriesName>>,
     pub(super) slots: Slots,
@@ -137,12 +140,19 @@ pub struct CoreView {
 pub struct StallView {
     /// Which core.
     pub core: usize,
-    /// When it was over, in nanoseconds on the monotonic clock.
-    pub at_ns: u64,
+    /// When it was over, as the calendar was set then.
+    pub at: SystemTime,
     /// How long it took, in nanoseconds.
     pub held_ns: u64,
     /// The route and the method of the handler that took most of it, if one did.
     pub by: Option<(Arc<str>, &'static str)>,
+}
+
+impl WindowView {
+    /// Requests in a second on the average of the window.
+    pub(super) fn mean_per_second(&self) -> f64 {
+        self.counters.requests as f64 * 1e9 / self.span_ns.max(1) as f64
+    }
 }
 
 impl View {

@@ -4,7 +4,7 @@ use super::{get, request, sent, statuses};
 use corelane::app::middleware::RequestId;
 use corelane::app::{Access, AccessFormat, BodyError, Ended, Response};
 use corelane::http::CloseReason;
-use corelane::limits::HEAD_TIMEOUT;
+use corelane::limits::{COPIED_BODY_BYTES, HEAD_TIMEOUT};
 use corelane::testing::Conversation;
 use corelane::{App, Body, Request};
 use futures_lite::stream;
@@ -35,6 +35,8 @@ fn told_by(tell: impl Fn(&Access<'_>) -> String + 'static) -> (Conversation, Tol
             Ok::<_, corelane::Error>(request.bytes().await?.len().to_string())
         })
         .get("/large", async |_| vec![b'x'; 1 << 20])
+        .get("/copied", async |_| vec![b'c'; COPIED_BODY_BYTES])
+        .get("/behind", async |_| vec![b'b'; COPIED_BODY_BYTES + 1])
         .get("/stream", async |_| streamed([Ok("ab"), Ok("cd")]))
         .get("/broken", async |_| {
             let failure = std::io::Error::other("it fails");
@@ -79,8 +81,15 @@ fn each_request_is_told_of_with_its_own_bytes() {
         (request("GET", "/Ada", ""), "/{name} 200"),
         (request("GET", "/a/b", ""), "- 404"),
         (request("PUT", "/", ""), "- 405"),
+        (request("GET", "/behind", ""), "/behind 200"),
+        (request("GET", "/copied", ""), "/copied 200"),
+        (request("GET", "/behind", ""), "/behind 200"),
+        (request("HEAD", "/behind", ""), "/behind 200"),
+        (request("GET", "/behind", ""), "/behind 200"),
         (request("GET", "/large", ""), "/large 200"),
+        (request("GET", "/behind", ""), "/behind 200"),
         (request("GET", "/stream", ""), "/stream 200"),
+        (request("GET", "/behind", ""), "/behind 200"),
         (request("GET", "/panic", ""), "/panic 500"),
         ([&post[..], b"12345"].concat(), "/take 200"),
         (
@@ -88,12 +97,13 @@ fn each_request_is_told_of_with_its_own_bytes() {
             "/take 200",
         ),
     ];
-    let mut expected = Vec::new();
+    let (mut expected, mut sent) = (Vec::new(), Vec::new());
     for (message, what) in &kinds {
         peer.deliver(message);
-        let bytes = peer.take_sent().len();
-        expected.push(format!("{what} {}/{bytes} sent", message.len()));
+        let response = peer.take_sent();
+        expected.push(format!("{what} {}/{} sent", message.len(), response.len()));
         assert_eq!(take(&told), expected[expected.len() - 1..]);
+        sent.extend(response);
     }
     let all: Vec<u8> = kinds
         .iter()
@@ -101,6 +111,7 @@ fn each_request_is_told_of_with_its_own_bytes() {
         .collect();
     peer.deliver(&all);
     assert_eq!(take(&told), expected);
+    assert!(peer.take_sent() == sent, "other bytes, or in another order");
 }
 
 #[test]

@@ -1,15 +1,22 @@
 //! `/stats`: what it says is exact, and only those see it who may.
 
 use super::app::{Served, app};
+use super::support::client::Broken;
 use super::support::outside::not_run;
-use super::support::{Client, assert_adds_up, fresh_stats, number, scrape, wait_until};
+use super::support::{Client, PATIENCE, assert_adds_up, fresh_stats, number, scrape, wait_until};
+use corelane::app::{Upgraded, upgrade};
 use corelane::config::{Config, StatsAccess, cidr};
 use corelane::cores::CoreSelection;
 use corelane::limits::STATS_FOLLOWERS;
 use corelane::{App, Request, Server};
+use futures_lite::{AsyncReadExt, AsyncWriteExt};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 #[test]
 fn totals_are_exact() {
@@ -111,6 +118,7 @@ fn the_end_of_a_connection_is_counted_by_its_reason() {
     let aborted = send("GET / HT");
     aborted.finish_sending();
     Client::on(aborted.stream).assert_closed();
+    drop(send(&format!("GET /never {host}\r\n")));
     let idle = send(&format!("GET / {host}\r\n"));
     idle.finish_sending();
     Client::on(idle.stream).rest();
@@ -118,7 +126,7 @@ fn the_end_of_a_connection_is_counted_by_its_reason() {
     let expected = [
         ("refused", 1),
         ("truncated", 1),
-        ("peer_aborted", 1),
+        ("peer_aborted", 2),
         ("peer_closed", 1),
         ("completed", 1),
         ("body_unread", 1),
@@ -132,6 +140,8 @@ fn the_end_of_a_connection_is_counted_by_its_reason() {
     });
     let stats = fresh_stats(served.address);
     assert_adds_up(&stats);
+    // The response that broke off, and the one that nobody waited for.
+    assert_eq!(number(&stats, "/requests/abandoned_total"), 2, "{stats}");
     for (reason, count) in expected {
         let counted = number(&stats["connections"]["closed"], &format!("/{reason}"));
         // Each look above was a connection that its peer closed.
@@ -274,7 +284,37 @@ fn who_may_not_see_it_finds_an_unknown_path() {
 }
 
 #[test]
-fn without_a_fresh_look_it_answers_from_its_own_copy() {
+fn counters_never_go_backwards_whichever_core_is_asked_and_how() {
+    let served = Served::with(|shard| {
+        let core = shard.cpu().to_string();
+        app(shard).get("/core", move |_: Request| {
+            let core = core.clone();
+            async move { core }
+        })
+    });
+    let cores = number(&fresh_stats(served.address), "/server/cores") as usize;
+    let (one, other) = by_core(served.address, cores);
+    let mut clients: Vec<_> = one.into_iter().take(1).chain(other).collect();
+    let mut before = 0;
+    for round in 0..60 {
+        for client in &mut clients {
+            client.get("/plaintext");
+            client.response();
+        }
+        // Fresh ones on one core, and then what there is on the next.
+        let target = ["/stats?fresh=1", "/stats"][round % 2];
+        let place = round / 2 % clients.len();
+        let asked = &mut clients[(place + round % 2) % cores.min(2)];
+        asked.get(target);
+        let stats: Value = serde_json::from_slice(&asked.response().body).expect("JSON");
+        let total = number(&stats, "/requests/total");
+        assert!(total >= before, "{total} after {before}, in round {round}");
+        before = total;
+    }
+}
+
+#[test]
+fn without_a_fresh_look_it_waits_for_nobody() {
     let served = Served::new();
     Client::connect(served.address).assert_alive();
     let mut client = Client::connect(served.address);
@@ -416,54 +456,154 @@ fn routes_are_told_apart_with_their_stages() {
     }
 }
 
+/// A core held by `/hold`, for [`HELD`] at least and until the test lets go.
+#[derive(Debug, Default)]
+struct Hold {
+    begun: AtomicUsize,
+    is_over: AtomicBool,
+}
+
+const HELD: Duration = Duration::from_millis(300);
+
+impl Hold {
+    fn hold(&self) {
+        self.begun.fetch_add(1, Ordering::Relaxed);
+        let since = Instant::now();
+        let is_over = || self.is_over.load(Ordering::Relaxed) || since.elapsed() > PATIENCE;
+        while since.elapsed() < HELD || !is_over() {}
+    }
+}
+
+/// Connections by the core that they came to: three to the first, and one to the second if there is one.
+fn by_core(address: SocketAddr, cores: usize) -> (Vec<Client>, Option<Client>) {
+    let mut by_core: BTreeMap<String, Vec<Client>> = BTreeMap::new();
+    loop {
+        let mut client = Client::connect(address);
+        client.get("/core");
+        let core = client.response().text().to_owned();
+        by_core.entry(core).or_default().push(client);
+        let most = by_core.iter().max_by_key(|(_, clients)| clients.len());
+        let most = most.filter(|(_, clients)| clients.len() >= 4);
+        if let Some(core) = most.map(|(core, _)| core.clone())
+            && by_core.len() >= cores.min(2)
+        {
+            let held = by_core.remove(&core).unwrap_or_default();
+            let other = by_core.into_values().flatten().next();
+            return (held, other);
+        }
+    }
+}
+
 #[test]
-fn a_handler_that_holds_its_core_is_found() {
-    const HELD_NS: u64 = 300_000_000;
+fn a_handler_that_holds_its_core_is_found_there_and_nowhere_else() {
+    let hold = Arc::new(Hold::default());
+    let holding = Arc::clone(&hold);
+    let served = Served::with(move |shard| {
+        let (core, hold) = (shard.cpu().to_string(), Arc::clone(&holding));
+        let app = app(shard).get("/core", move |_: Request| {
+            let core = core.clone();
+            async move { core }
+        });
+        app.get("/hold", move |_: Request| {
+            let hold = Arc::clone(&hold);
+            async move { hold.hold() }
+        })
+    });
+    let cores = fresh_stats(served.address)["server"]["cores"].as_u64();
+    let (mut held, other) = by_core(served.address, cores.expect("a number") as usize);
+    let [first, before, second, after, ..] = &mut held[..] else {
+        unreachable!("four were asked for");
+    };
+    first.get("/hold");
+    wait_until("the core is held", || {
+        hold.begun.load(Ordering::Relaxed) == 1
+    });
+    // These arrive together when it lets go: in whichever order, one is behind what holds it again.
+    before.get("/plaintext");
+    second.get("/hold");
+    after.get("/plaintext");
+    // Another core serves meanwhile.
+    let mut other = other;
+    if let Some(other) = &mut other {
+        other.get("/json");
+        assert_eq!(other.response().status, 200);
+    }
+    hold.is_over.store(true, Ordering::Relaxed);
+    for client in [first, before, second, after] {
+        assert!(matches!(client.response().status, 200 | 204));
+    }
+
+    let mut client = Client::connect(served.address);
+    client.get("/stats?fresh=1&filter=");
+    let stats: Value = serde_json::from_slice(&client.response().body).expect("JSON");
+    let held_ns = HELD.as_nanos() as u64;
+    let stalls = stats["stalls"].as_array().expect("a list").iter();
+    let stalls: Vec<_> = stalls.filter(|stall| stall["route"] == "/hold").collect();
+    assert_eq!(stalls.len(), 2, "{stats}");
+    let held_core = &stalls[0]["core"];
+    for stall in stalls {
+        assert_eq!(
+            (&stall["method"], &stall["core"]),
+            (&"GET".into(), held_core)
+        );
+        assert!(number(stall, "/held_ns") >= held_ns, "{stall}");
+    }
+    for core in stats["cores"].as_array().expect("a list") {
+        let is_held = core["core"] == *held_core;
+        assert_eq!(
+            number(core, "/loop_lag/max_ns") >= held_ns,
+            is_held,
+            "{core}"
+        );
+        assert_eq!(number(core, "/stalls_total") >= 2, is_held, "{core}");
+        assert_eq!(number(core, "/max_ns") >= held_ns, is_held, "{core}");
+    }
+    let routes = stats["routes"].as_array().expect("a list");
+    let of = |name: &str, path: &str| {
+        let route = routes.iter().find(|route| route["route"] == name);
+        number(route.expect(name), path)
+    };
+    assert!(of("/hold", "/stages/handler/max_ns") >= held_ns, "{stats}");
+    assert!(
+        of("/plaintext", "/stages/queue/max_ns") >= held_ns,
+        "{stats}"
+    );
+    assert!(
+        of("/plaintext", "/stages/handler/max_ns") < held_ns,
+        "{stats}"
+    );
+    if other.is_some() {
+        assert!(of("/json", "/max_ns") < held_ns, "{stats}");
+    }
+}
+
+#[test]
+fn who_speaks_another_protocol_and_holds_its_core_is_found() {
     let served = Served::with(|shard| {
-        app(shard).get("/hold", async |_: Request| {
-            let since = std::time::Instant::now();
-            while since.elapsed().as_nanos() < u128::from(HELD_NS) {}
+        app(shard).get("/line", async |req: Request| {
+            upgrade(&req, "line", async move |mut stream: Upgraded| {
+                let mut byte = [0];
+                let _ = stream.read(&mut byte).await;
+                let since = Instant::now();
+                while since.elapsed() < HELD {}
+                let _ = stream.write_all(&byte).await;
+            })
         })
     });
     let mut client = Client::connect(served.address);
-    // The one behind it has arrived with it, and waits.
-    let get = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n");
-    client.send(get("/hold") + &get("/plaintext"));
-    client.response();
-    client.response();
-    client.get("/stats?fresh=1&filter=");
-    let stats: Value = serde_json::from_slice(&client.response().body).expect("JSON");
-    let stalls = stats["stalls"].as_array().expect("a list");
-    let stall = stalls.iter().find(|stall| stall["route"] == "/hold");
-    let stall = stall.unwrap_or_else(|| panic!("{stats}"));
-    assert_eq!(stall["method"], "GET");
-    assert!(number(stall, "/held_ns") >= HELD_NS, "{stall}");
-    for core in stats["cores"].as_array().expect("a list") {
-        if core["core"] == stall["core"] {
-            assert!(number(core, "/loop_lag/max_ns") >= HELD_NS, "{core}");
-            assert!(number(core, "/stalls_total") >= 1, "{core}");
-        } else {
-            assert_eq!(number(core, "/count"), 0, "{core}");
-        }
-    }
-    let routes = stats["routes"].as_array().expect("a list");
-    let of = |name: &str| {
-        routes
-            .iter()
-            .find(|route| route["route"] == name)
-            .expect(name)
+    let switch = "Connection: upgrade\r\nUpgrade: line\r\n\r\n";
+    client.send(format!("GET /line HTTP/1.1\r\nHost: a\r\n{switch}x"));
+    let Broken::Closed(received) = client.rest() else {
+        panic!("a connection that ends in order");
     };
+    assert!(received.starts_with(b"HTTP/1.1 101 ") && received.ends_with(b"x"));
+    let stats = fresh_stats(served.address);
+    let stalls = stats["stalls"].as_array().expect("a list");
+    let stall = stalls.iter().find(|stall| stall["route"] == "/line");
+    let stall = stall.unwrap_or_else(|| panic!("{stats}"));
     assert!(
-        number(of("/hold"), "/stages/handler/max_ns") >= HELD_NS,
-        "{stats}"
-    );
-    assert!(
-        number(of("/plaintext"), "/stages/queue/max_ns") >= HELD_NS,
-        "{stats}"
-    );
-    assert!(
-        number(of("/plaintext"), "/stages/handler/max_ns") < HELD_NS,
-        "{stats}"
+        u128::from(number(stall, "/held_ns")) >= HELD.as_nanos(),
+        "{stall}"
     );
 }
 

@@ -178,6 +178,10 @@ fn wrong_arguments_are_refused() {
         (&["https://a"][..], "URL: 'https://a' is https, "),
         (&["a:80"], "URL: 'a:80' does not begin with http://"),
         (
+            &["http://a", "http://b", "http://a/stats"],
+            "URL: 'http://a/stats' is there twice",
+        ),
+        (
             &["--window", "2s", "http://a"],
             "--window: '2s' is not a window",
         ),

@@ -8,6 +8,9 @@ pub const TREE_FOLDERS: usize = 100;
 /// How many files each folder of the tree has.
 pub const FOLDER_FILES: usize = 1000;
 
+/// How many files are read from the disk at a time.
+pub const COLD_FILES: usize = 64;
+
 /// One way to load a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Case {
@@ -41,6 +44,9 @@ pub enum Case {
     /// One of 100,000 files of 1 KiB after the other, in no order, on each of 64 connections.
     #[value(name = "tree-100k")]
     Tree,
+    /// 64 files of 4 MiB, one on each of 64 connections, each dropped from memory before it is asked for.
+    #[value(name = "cold-64")]
+    Cold,
 }
 
 /// A file as a case asks for it.
@@ -60,7 +66,7 @@ impl File {
 
 impl Case {
     /// Every case, in the order of the report.
-    pub const ALL: [Case; 10] = [
+    pub const ALL: [Case; 11] = [
         Case::KeepAlive64,
         Case::KeepAlive256,
         Case::Pipeline16,
@@ -71,6 +77,7 @@ impl Case {
         Case::File1m,
         Case::File100m,
         Case::Tree,
+        Case::Cold,
     ];
 
     /// Its name on the command line.
@@ -86,6 +93,7 @@ impl Case {
             Case::File1m => "file-1m",
             Case::File100m => "file-100m",
             Case::Tree => "tree-100k",
+            Case::Cold => "cold-64",
         }
     }
 
@@ -102,6 +110,7 @@ impl Case {
             Case::File1m => "A file of 1 MiB, 16 connections",
             Case::File100m => "A file of 100 MiB, 16 connections",
             Case::Tree => "100,000 files of 1 KiB in no order, 64 connections",
+            Case::Cold => "64 files of 4 MiB that are not in memory, 64 connections",
         }
     }
 
@@ -140,6 +149,7 @@ impl Case {
             Case::File1m => ("/1m.bin", 1024 * 1024),
             Case::File100m => ("/100m.bin", 100 * 1024 * 1024),
             Case::Tree => ("/tree/0/0.bin", 1024),
+            Case::Cold => ("/cold/0.bin", 4 * 1024 * 1024),
             _ => return None,
         };
         Some(File { path, bytes })
@@ -159,6 +169,6 @@ impl Case {
     /// Whether what is counted is bytes, for an answer takes so long that those under way at the end
     /// of a measurement matter.
     pub fn counts_bytes(self) -> bool {
-        matches!(self, Case::File1m | Case::File100m)
+        matches!(self, Case::File1m | Case::File100m | Case::Cold)
     }
 }

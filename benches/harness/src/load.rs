@@ -1,7 +1,7 @@
 //! One measurement: wrk on its own CPU against a server, and the CPU time that the server spent.
 
 use std::io::Read;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -78,26 +78,12 @@ pub fn measure(server: &Server, case: Case, seconds: u64, site: &Site) -> Result
     })
 }
 
-/// Runs wrk once; any error that it counts is an error.
+/// Runs wrk once, or the client that takes its place; any error that it counts is an error.
 pub fn wrk(serving: &Serving, case: Case, seconds: u64, site: &Site) -> Result<Counted> {
-    let mut command = pinned(LOAD_CPU, "wrk");
-    command.args([
-        "--threads",
-        "1",
-        "--connections",
-        &case.connections().to_string(),
-    ]);
-    command.args(["--duration", &seconds.to_string(), "--latency"]);
-    command.arg("--script").arg(site.script());
-    if case.closes() {
-        command.args(["--header", "Connection: close"]);
-    }
-    command.arg(format!("http://{}{}", serving.address, case.path()));
-    command.args(["--", &case.pipelined().to_string()]);
-    command.args(case.varies().then_some("varied"));
-    if case == Case::Tree {
-        command.args(["tree", &TREE_FOLDERS.to_string(), &FOLDER_FILES.to_string()]);
-    }
+    let mut command = match case {
+        Case::Cold => cold_command(serving, seconds, site)?,
+        _ => wrk_command(serving, case, seconds, site),
+    };
     let mut run = Running::start(command.stdout(Stdio::piped()).stderr(Stdio::piped()))?;
 
     let limit = Duration::from_secs(seconds);
@@ -119,6 +105,36 @@ pub fn wrk(serving: &Serving, case: Case, seconds: u64, site: &Site) -> Result<C
         bail!("wrk failed ({status}): {}", said.trim());
     }
     read_counts(&said)
+}
+
+/// This program as the client of `cold.rs`.
+fn cold_command(serving: &Serving, seconds: u64, site: &Site) -> Result<Command> {
+    let mut command = pinned(LOAD_CPU, std::env::current_exe()?);
+    command.args(["cold", &serving.address.to_string()]);
+    command.arg(site.cold()).arg(seconds.to_string());
+    Ok(command)
+}
+
+fn wrk_command(serving: &Serving, case: Case, seconds: u64, site: &Site) -> Command {
+    let mut command = pinned(LOAD_CPU, "wrk");
+    command.args([
+        "--threads",
+        "1",
+        "--connections",
+        &case.connections().to_string(),
+    ]);
+    command.args(["--duration", &seconds.to_string(), "--latency"]);
+    command.arg("--script").arg(site.script());
+    if case.closes() {
+        command.args(["--header", "Connection: close"]);
+    }
+    command.arg(format!("http://{}{}", serving.address, case.path()));
+    command.args(["--", &case.pipelined().to_string()]);
+    command.args(case.varies().then_some("varied"));
+    if case == Case::Tree {
+        command.args(["tree", &TREE_FOLDERS.to_string(), &FOLDER_FILES.to_string()]);
+    }
+    command
 }
 
 fn read_counts(said: &str) -> Result<Counted> {

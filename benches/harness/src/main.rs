@@ -4,6 +4,7 @@
 mod builds;
 mod cases;
 mod check;
+mod cold;
 mod cpu;
 mod footprint;
 mod load;
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
     let (name, outcome) = match Asked::parse() {
         Asked::Compare(options) => ("compare", run(&options)),
         Asked::Footprint(options) => ("footprint", footprint::run(&options).map(|()| true)),
+        Asked::Cold(options) => ("cold", cold::run(&options).map(|()| true)),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

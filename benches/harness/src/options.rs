@@ -1,5 +1,6 @@
 //! What the command line asks for.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser};
@@ -13,6 +14,20 @@ use crate::servers::Name;
 pub enum Asked {
     Compare(Options),
     Footprint(Footprint),
+    /// Is a client: what a comparison starts.
+    #[command(hide = true)]
+    Cold(Cold),
+}
+
+/// Asks for files that are not in memory.
+#[derive(Args)]
+pub struct Cold {
+    pub address: SocketAddr,
+
+    /// Where the server's files lie.
+    pub folder: PathBuf,
+
+    pub seconds: u64,
 }
 
 /// Counts what corelane takes: memory for an idle connection, receive buffers held, wake-ups of an
@@ -78,7 +93,7 @@ impl Options {
         let chosen = |name: &Name| {
             name.is_floor()
                 || self.servers.contains(name)
-                || (self.servers.is_empty() && self.corelane.is_empty())
+                || (self.servers.is_empty() && self.corelane.is_empty() && !name.is_extra())
                 || (*name == Name::Corelane && !self.corelane.is_empty())
         };
         Name::ALL.into_iter().filter(chosen).collect()

@@ -34,6 +34,9 @@ pub enum Name {
     FloorRing,
     #[value(name = "nginx")]
     Nginx,
+    /// The same with `aio threads`, for files that are not in memory.
+    #[value(name = "nginx-threads")]
+    NginxThreads,
     #[value(name = "actix-web")]
     ActixWeb,
     #[value(name = "hyper")]
@@ -69,10 +72,11 @@ pub struct Serving {
 
 impl Name {
     /// Every server, in the order of the report.
-    pub const ALL: [Name; 11] = [
+    pub const ALL: [Name; 12] = [
         Name::FloorEpoll,
         Name::FloorRing,
         Name::Nginx,
+        Name::NginxThreads,
         Name::ActixWeb,
         Name::Hyper,
         Name::Axum,
@@ -86,6 +90,16 @@ impl Name {
     /// Whether it is one of the two that ratios refer to.
     pub fn is_floor(self) -> bool {
         matches!(self, Name::FloorEpoll | Name::FloorRing)
+    }
+
+    /// Whether it is nginx, in any configuration.
+    fn is_nginx(self) -> bool {
+        matches!(self, Name::Nginx | Name::NginxThreads)
+    }
+
+    /// Whether it is measured only where it is asked for by name.
+    pub fn is_extra(self) -> bool {
+        self == Name::NginxThreads
     }
 
     /// Whether it is the program of this project.
@@ -109,10 +123,7 @@ impl Name {
 pub fn prepare(options: &Options) -> Result<Vec<Server>> {
     let names = options.servers();
     let mut binaries = builds::bench_crate("floor")?;
-    if names
-        .iter()
-        .any(|name| name.is_peer() && *name != Name::Nginx)
-    {
+    if names.iter().any(|name| name.is_peer() && !name.is_nginx()) {
         binaries.extend(builds::bench_crate("peers")?);
     }
     let mut servers = Vec::new();
@@ -139,7 +150,7 @@ pub fn prepare(options: &Options) -> Result<Vec<Server>> {
                     program,
                 });
             }
-            Name::Nginx => {
+            Name::Nginx | Name::NginxThreads => {
                 let program = NGINX.into_iter().find(|program| exists(program));
                 let program = program.context("nginx is missing: apt-get install nginx-light")?;
                 servers.push(Server {
@@ -219,10 +230,10 @@ impl Server {
     fn command(&self, case: Case, site: &Site, address: SocketAddr) -> Result<Command> {
         let mut command = pinned(SERVER_CPU, &self.program);
         match self.name {
-            Name::Nginx => {
+            name if name.is_nginx() => {
                 command
                     .args(["-e", "stderr", "-c"])
-                    .arg(site.nginx(address)?);
+                    .arg(site.nginx(address, name == Name::NginxThreads)?);
                 return Ok(command);
             }
             name if name.is_corelane() && case.file().is_some() => {

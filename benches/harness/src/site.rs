@@ -8,7 +8,10 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use tempfile::TempDir;
 
-use crate::cases::{Case, FOLDER_FILES, TREE_FOLDERS};
+use crate::cases::{COLD_FILES, Case, FOLDER_FILES, TREE_FOLDERS};
+
+/// Where the files lie that are read from the disk, below those that are served.
+const COLD_FOLDER: &str = "cold";
 
 /// The folder; dropping it removes it.
 pub struct Site {
@@ -39,17 +42,31 @@ impl Site {
             return Ok(());
         }
         let content = file.content();
-        if case != Case::Tree {
-            return Ok(fs::write(self.files().join(&file.path[1..]), content)?);
-        }
-        for folder in 0..TREE_FOLDERS {
-            let folder = self.files().join(format!("tree/{folder}"));
-            fs::create_dir_all(&folder)?;
-            for number in 0..FOLDER_FILES {
-                fs::write(folder.join(format!("{number}.bin")), &content)?;
+        match case {
+            Case::Tree => {
+                for folder in 0..TREE_FOLDERS {
+                    self.fill(&format!("tree/{folder}"), FOLDER_FILES, &content)?;
+                }
             }
+            Case::Cold => self.fill(COLD_FOLDER, COLD_FILES, &content)?,
+            _ => fs::write(self.files().join(&file.path[1..]), content)?,
         }
         Ok(())
+    }
+
+    /// Makes a folder of so many files.
+    fn fill(&self, folder: &str, files: usize, content: &[u8]) -> Result<()> {
+        let folder = self.files().join(folder);
+        fs::create_dir_all(&folder)?;
+        for number in 0..files {
+            fs::write(folder.join(format!("{number}.bin")), content)?;
+        }
+        Ok(())
+    }
+
+    /// Where the files lie that are read from the disk.
+    pub fn cold(&self) -> PathBuf {
+        self.files().join(COLD_FOLDER)
     }
 
     /// The folder that servers serve.
@@ -67,10 +84,11 @@ impl Site {
         self.folder().join("log")
     }
 
-    /// Writes nginx's configuration for `address` and returns its path.
-    pub fn nginx(&self, address: SocketAddr) -> Result<PathBuf> {
+    /// Writes nginx's configuration for `address` and returns its path; with `threads` it waits for the disk
+    /// in threads of their own.
+    pub fn nginx(&self, address: SocketAddr, threads: bool) -> Result<PathBuf> {
         let path = self.folder().join("nginx.conf");
-        fs::write(&path, nginx_conf(address, self.folder()))?;
+        fs::write(&path, nginx_conf(address, self.folder(), threads))?;
         Ok(path)
     }
 
@@ -81,8 +99,9 @@ impl Site {
 
 /// nginx as one would set it up to win: one worker, no log, no end to a connection, files and
 /// their descriptors cached, as many as a worker may open.
-fn nginx_conf(address: SocketAddr, folder: &Path) -> String {
+fn nginx_conf(address: SocketAddr, folder: &Path, threads: bool) -> String {
     let folder = folder.display();
+    let aio = if threads { "threads" } else { "off" };
     format!(
         r#"daemon off;
 worker_processes 1;
@@ -99,6 +118,7 @@ http {{
     keepalive_timeout 1h;
     tcp_nodelay on;
     sendfile on;
+    aio {aio};
     open_file_cache max=10000 inactive=1h;
     open_file_cache_valid 1h;
     default_type application/octet-stream;

@@ -18,6 +18,9 @@ const FIXED_LINES: u16 = 1 + 1 + CHART_LINES + WINDOW_LINES + 1 + 1 + 1;
 const CHART_LINES: u16 = 2;
 const WINDOW_LINES: u16 = 1 + SHOWN.len() as u16;
 
+/// Characters of a name that are shown, whatever is cut off at the right for it.
+const LEAST_NAME: usize = 12;
+
 const HEADING: Style = Style::new().add_modifier(Modifier::BOLD);
 const FAINT: Style = Style::new().add_modifier(Modifier::DIM);
 const MARKED: Style = Style::new().fg(Color::Yellow).add_modifier(Modifier::BOLD);
@@ -34,8 +37,9 @@ pub(super) fn draw(state: &State, area: Rect, cells: &mut Buffer) {
         draw_keys(keys, cells);
         return;
     };
-    let (cores, routes) = (core_lines(state, figures), route_lines(state));
-    let stalls = stall_lines(&figures.stalls);
+    let width = area.width;
+    let (cores, routes) = (core_lines(state, figures, width), route_lines(state, width));
+    let stalls = stall_lines(&figures.stalls, width);
     let tables = area.height.saturating_sub(FIXED_LINES);
     let stall_lines = (stalls.len().min(STALL_LINES) as u16).min(tables);
     // What the routes do not need is the cores', and they have half of it in any case.
@@ -65,8 +69,7 @@ pub(super) fn draw(state: &State, area: Rect, cells: &mut Buffer) {
     ])
     .areas(rest);
     draw_requests(state, &told[SHOWN[0]], requests, cells);
-    let width = usize::from(chart.width);
-    let skipped = state.rates.len().saturating_sub(width);
+    let skipped = state.rates.len().saturating_sub(usize::from(chart.width));
     let rates = state.rates.iter().skip(skipped).copied();
     Sparkline::default().data(rates).render(chart, cells);
     let [left, right] =
@@ -84,7 +87,9 @@ pub(super) fn draw(state: &State, area: Rect, cells: &mut Buffer) {
 /// How many lines there are if nothing is cut off.
 pub(super) fn lines(state: &State) -> u16 {
     let tables = state.figures().map_or(1, |figures| {
-        let stalls = stall_lines(&figures.stalls).len().min(STALL_LINES);
+        let stalls = stall_lines(&figures.stalls, u16::MAX)
+            .len()
+            .min(STALL_LINES);
         2 + figures.cores.len() + figures.routes.len() + stalls
     });
     FIXED_LINES + tables as u16
@@ -149,13 +154,36 @@ fn time(summary: &LatencySummary, ns: u64) -> String {
     }
 }
 
-/// The lines of a table, its heading set off.
-fn table<const N: usize>(heading: [&str; N], rows: Vec<[String; N]>) -> Vec<Line<'static>> {
+/// The lines of a table, its heading set off. Names in the first column that leave no room for the figures
+/// are cut.
+fn table<const N: usize>(
+    width: u16,
+    heading: [&str; N],
+    rows: Vec<[String; N]>,
+) -> Vec<Line<'static>> {
     let mut all = vec![heading.map(str::to_owned)];
     all.extend(rows);
+    let widest = |column: usize| all.iter().map(|row| row[column].chars().count()).max();
+    let figures: usize = (1..N).filter_map(widest).map(|figure| 2 + figure).sum();
+    let room = usize::from(width).saturating_sub(figures);
+    for row in &mut all[1..] {
+        row[0] = cut(&row[0], room.max(LEAST_NAME));
+    }
     let mut lines: Vec<_> = aligned(&all).into_iter().map(Line::from).collect();
     lines[0] = std::mem::take(&mut lines[0]).style(HEADING);
     lines
+}
+
+/// `name` without its middle, if it has more characters than there is room for.
+fn cut(name: &str, room: usize) -> String {
+    let characters: Vec<_> = name.chars().collect();
+    if characters.len() <= room {
+        return name.to_owned();
+    }
+    let begin = room / 2;
+    let end = characters.len() - (room - begin - 1);
+    let [begin, end] = [&characters[..begin], &characters[end..]].map(String::from_iter);
+    format!("{begin}…{end}")
 }
 
 /// A table without the first `above` of its rows.
@@ -172,7 +200,7 @@ fn window_lines(state: &State, told: &[Stats; Window::ALL.len()]) -> Vec<Line<'s
         let mark = if window == state.window() { "▸" } else { " " };
         [
             format!("{mark}{}", Window::ALL[window].name()),
-            rate(requests.per_second),
+            rate(requests.mean_per_second),
             time(latency, latency.p50_ns),
             time(latency, latency.p99_ns),
             time(latency, latency.p99_9_ns),
@@ -180,7 +208,7 @@ fn window_lines(state: &State, told: &[Stats; Window::ALL.len()]) -> Vec<Line<'s
         ]
     });
     let heading = [" window", "/s", "p50", "p99", "p99.9", "max"];
-    table(heading, rows.into())
+    table(u16::MAX, heading, rows.into())
 }
 
 fn stage_lines(figures: &Stats) -> Vec<Line<'static>> {
@@ -198,7 +226,7 @@ fn stage_lines(figures: &Stats) -> Vec<Line<'static>> {
             time(stage, stage.max_ns),
         ]
     });
-    table(["stage", "p99", "max"], rows.into())
+    table(u16::MAX, ["stage", "p99", "max"], rows.into())
 }
 
 fn status_line(figures: &Stats) -> Line<'static> {
@@ -234,7 +262,7 @@ fn connection_line(figures: &Stats) -> Line<'static> {
     ])
 }
 
-fn core_lines(state: &State, figures: &Stats) -> Vec<Line<'static>> {
+fn core_lines(state: &State, figures: &Stats, width: u16) -> Vec<Line<'static>> {
     let marks = outliers(&figures.cores);
     let rows = figures.cores.iter().zip(&marks).map(|(core, is_marked)| {
         let Core {
@@ -260,7 +288,7 @@ fn core_lines(state: &State, figures: &Stats) -> Vec<Line<'static>> {
     let heading = [
         name, "requests", "p99", "max", "busy", "lag p99", "lag max", "open", "stalls", "queue",
     ];
-    let mut lines = table(heading, rows.collect());
+    let mut lines = table(width, heading, rows.collect());
     for (line, is_marked) in lines.iter_mut().skip(1).zip(marks) {
         if is_marked {
             *line = std::mem::take(line).style(MARKED);
@@ -269,7 +297,7 @@ fn core_lines(state: &State, figures: &Stats) -> Vec<Line<'static>> {
     lines
 }
 
-fn route_lines(state: &State) -> Vec<Line<'static>> {
+fn route_lines(state: &State, width: u16) -> Vec<Line<'static>> {
     let row = |route: &&Route| {
         let latency = &route.latency;
         [
@@ -291,15 +319,15 @@ fn route_lines(state: &State) -> Vec<Line<'static>> {
         Table::Routes => "↕route",
     };
     let heading = [name, &requests, "p50", &p99, "p99.9", &longest];
-    table(heading, routes.iter().map(row).collect())
+    table(width, heading, routes.iter().map(row).collect())
 }
 
 /// The newest first.
-fn stall_lines(stalls: &[Stall]) -> Vec<Line<'static>> {
+fn stall_lines(stalls: &[Stall], width: u16) -> Vec<Line<'static>> {
     let rows = stalls.iter().rev().map(|stall| {
         let by = match (&stall.method, &stall.route) {
             (Some(method), Some(route)) => format!("{method} {route}"),
-            _ => "several together".to_owned(),
+            _ => "no handler by itself".to_owned(),
         };
         [
             format!(" {by}"),
@@ -312,5 +340,5 @@ fn stall_lines(stalls: &[Stall]) -> Vec<Line<'static>> {
     if rows.is_empty() {
         return Vec::new();
     }
-    table([" stall by", "core", "held for", "until"], rows)
+    table(width, [" stall by", "core", "held for", "until"], rows)
 }

@@ -8,6 +8,7 @@ fn latency(count: u64, p99_ns: u64) -> Value {
     json!({
         "count": count, "min_ns": 1_000, "mean_ns": 20_000, "p50_ns": 15_000, "p90_ns": 40_000,
         "p99_ns": p99_ns, "p99_9_ns": 2 * p99_ns, "p99_99_ns": 3 * p99_ns, "max_ns": 4 * p99_ns,
+        "overflow": 0,
     })
 }
 
@@ -42,7 +43,7 @@ fn stats(cores: usize, routes: usize, started_at: &str) -> Stats {
             "uptime_seconds": 200.5, "cores": cores,
         },
         "window": {"name": "10s", "seconds": 10.0},
-        "requests": {"total": 123_456, "per_second": 12_345.0, "in_flight": 7},
+        "requests": {"total": 123_456, "per_second": 12_345.0, "mean_per_second": 11_111.0, "in_flight": 7},
         "latency": latency(123_456, 100_000),
         "stages": {
             "queue": latency(1, 1_000), "head": latency(1, 2_000),
@@ -97,8 +98,8 @@ fn everything_is_on_a_screen_of_80_by_24() {
         "!1",
         "12.5 %",
         " GET /route/2",
-        " POST /slow           0    400 ms  2026-01-02T03:04:06Z",
-        " several together     1    300 ms  2026-01-02T03:04:05Z",
+        " POST /slow               0    400 ms  2026-01-02T03:04:06Z",
+        " no handler by itself     1    300 ms  2026-01-02T03:04:05Z",
         "q quit",
     ] {
         assert!(shown.contains(expected), "{expected}:\n{shown}");
@@ -245,6 +246,32 @@ fn names_of_others_do_not_reach_the_terminal_as_they_are() {
     state.hear(Ok(told));
     let shown = drawn(&state, 80, 24);
     assert!(shown.contains(" GET /[2Jx"), "{shown}");
+}
+
+#[test]
+fn long_names_leave_room_for_the_figures() {
+    let mut told = told(1, 2, "then");
+    let long = format!("/a{}/z", "/ü".repeat(100));
+    for stats in told.iter_mut() {
+        stats.routes[0].route.clone_from(&long);
+        stats.stalls[0].route = Some(long.clone());
+        stats.stalls[0].method = Some("GET".into());
+    }
+    let mut state = State::new("http://a:1".into());
+    state.hear(Ok(told));
+    for width in [80, 100] {
+        let shown = drawn(&state, width, 24);
+        let named: Vec<_> = shown.lines().filter(|line| line.contains("…")).collect();
+        assert_eq!(named.len(), 2, "{shown}");
+        for line in named {
+            assert!(
+                line.starts_with(" GET /a/ü/") && line.contains("/ü/z "),
+                "{line}"
+            );
+            assert_eq!(line.chars().count(), usize::from(width), "{line}");
+        }
+        assert!(shown.contains(" GET /route/1 "), "{shown}");
+    }
 }
 
 #[test]

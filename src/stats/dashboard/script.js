@@ -34,7 +34,7 @@
   };
   const told = (kind, value) => value === undefined || value === null ? "–"
     : typeof value === "string" ? value : KINDS[kind](value);
-  const at = (scope, path) => path.split(".").reduce((value, name) => value?.[name], scope);
+  const at = (scope, path) => path.split(".").reduce((value, name) => name ? value?.[name] : value, scope);
   const write = (element, text) => { if (element.textContent !== text) element.textContent = text; };
 
   // Places in the page that figures stand in, by what the page says of them.
@@ -43,7 +43,10 @@
     return { element, kind, path };
   });
   const fill = (places, scope) => {
-    for (const { element, kind, path } of places) write(element, told(kind, at(scope, path)));
+    for (const { element, kind, path } of places) {
+      const of = at(scope, path.slice(0, Math.max(0, path.lastIndexOf("."))));
+      write(element, told(kind, kind === "time" && of?.count === 0 ? undefined : at(scope, path)));
+    }
   };
   const fixed = placesOf(all("[data-f]").filter(element => !element.closest("[data-rows]")));
   const tables = all("[data-rows]").map(body => ({
@@ -327,6 +330,14 @@
     const key = `${started_at} ${pid}`;
     const isSame = server === key && uptime_seconds >= uptime;
     const after = isSame ? seconds.at(-1)?.second ?? 0 : 0;
+    for (const second of stats.charts.seconds) {
+      if (second.second <= after) continue;
+      // The calendar was set back: what had been before lies before all the same.
+      const back = second.at_ms <= newest() ? newest() + 1000 - second.at_ms : 0;
+      for (const before of back ? seconds : []) before.at_ms -= back;
+      marks = marks.map(ms => ms - back);
+      seconds.push(second);
+    }
     if (server && !isSame) {
       const first = stats.charts.seconds[0];
       marks.push(first ? first.at_ms - 1000 : Date.now());
@@ -336,7 +347,6 @@
     }
     server = key;
     uptime = uptime_seconds;
-    for (const second of stats.charts.seconds) if (second.second > after) seconds.push(second);
     while (seconds.length && newest() - seconds[0].at_ms >= SHOWN_MS) seconds.shift();
     marks = marks.filter(ms => newest() - ms < SHOWN_MS);
     fill(fixed, stats);
@@ -355,10 +365,10 @@
     const { requests, latency, status, stalls, imbalance, cores } = stats;
     const when = stats.window.name === "total" ? "since the start" : `over the last ${stats.window.name.replace("s", " s")}`;
     const parts = latency.count
-      ? [`${KINDS.rate(requests.per_second)} requests a second ${when}: half within ${time(latency.p50_ns)}, 99 % within ${time(latency.p99_ns)}.`]
+      ? [`${KINDS.rate(requests.mean_per_second)} requests a second ${when}: half within ${time(latency.p50_ns)}, 99 % within ${time(latency.p99_ns)}.`]
       : [`No requests ${when}.`];
     if (status["5xx"]) parts.push(`${count(status["5xx"])} failed with 5xx.`);
-    const recent = stalls.filter(stall => Date.parse(stats.server.started_at) + stats.server.uptime_seconds * 1000 - Date.parse(stall.at) < 60000);
+    const recent = stalls.filter(stall => newest() - Date.parse(stall.at) < 60000);
     if (recent.length) parts.push(`${recent.length} ${recent.length === 1 ? "stall" : "stalls"} in the last minute.`);
     if (cores.length > 1 && latency.count >= 200 * cores.length && imbalance.requests > 1.5) parts.push(`One core has ${KINDS.factor(imbalance.requests)} its share of requests.`);
     // A figure and its unit stay on one line.

@@ -17,6 +17,7 @@ const HOSTILE: &str = "/<script>alert(\"1\")</script>&'";
 /// Two cores, of which the first has all that can be told.
 fn view() -> View {
     let mut totals = Totals::new(&[0, 3], &["peer_closed"], 0);
+    totals.tell_time(0, server().started_at);
     totals.know_routes(0, vec![RouteName::new(None, HOSTILE)]);
     let mut recorder = Recorder::new(0, &["peer_closed"]);
     recorder.know_routes(1);
@@ -71,6 +72,9 @@ fn the_figures_of_the_request_stand_in_it() {
         r#"<th scope="row" data-f="count core">3</th><td data-bar data-f="count requests_total">0</td>"#,
         r#"<td data-f="count accept_queue">9</td>"#,
         r#"<td data-f="count accept_queue">–</td>"#,
+        // Nothing took no time.
+        r#"<td data-f="time p50_ns">–</td>"#,
+        r#"<td data-bar data-f="time loop_lag.max_ns">–</td>"#,
         r#"<th scope="row" data-f="text key">200</th><td data-f="count value">2</td>"#,
         r#"<th scope="row" data-f="text at">1970-01-01T00:16:41Z</th>"#,
     ] {

@@ -18,6 +18,7 @@ const SECOND: u64 = 1_000_000_000;
 /// Two cores, of which the first answered in 5 µs, 10 µs, 1 ms and 20 s.
 fn view() -> View {
     let mut totals = Totals::new(&[0, 3], &["peer_closed"], 0);
+    totals.tell_time(0, server().started_at);
     totals.know_routes(0, vec![RouteName::new(None, "/\"a\\b\n")]);
     let mut recorder = Recorder::new(0, &["peer_closed"]);
     recorder.know_routes(1);
@@ -85,6 +86,7 @@ fn text_for_prometheus() {
         format!("http_server_request_duration_seconds_sum{{{labels}}} 20.000015"),
         format!("http_server_request_duration_seconds_count{{{labels}}} 3"),
         "# TYPE corelane_responses_total counter".to_owned(),
+        "corelane_requests_abandoned_total 0".to_owned(),
         r#"corelane_responses_total{http_response_status_code="404"} 1"#.to_owned(),
         r#"corelane_core_requests_total{core="3"} 0"#.to_owned(),
         r#"corelane_core_snapshot_age_seconds{core="0"} 2"#.to_owned(),

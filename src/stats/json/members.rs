@@ -34,7 +34,9 @@ pub(super) struct WindowTold {
 pub(super) struct Requests {
     total: u64,
     per_second: f64,
+    mean_per_second: f64,
     in_flight: u64,
+    abandoned_total: u64,
 }
 
 #[derive(Serialize)]
@@ -191,7 +193,9 @@ impl Requests {
         Requests {
             total: figures.counters.requests,
             per_second: to_thousandths(figures.requests_per_second),
+            mean_per_second: to_thousandths(figures.mean_per_second()),
             in_flight: view.requests_in_flight,
+            abandoned_total: figures.counters.abandoned,
         }
     }
 }
@@ -362,10 +366,10 @@ impl Core {
 }
 
 impl<'a> Stall<'a> {
-    pub(super) fn new(stall: &'a StallView, server: &ServerInfo) -> Stall<'a> {
+    pub(super) fn new(stall: &'a StallView) -> Stall<'a> {
         Stall {
             core: stall.core,
-            at: rfc3339(server.time_of(stall.at_ns)),
+            at: rfc3339(stall.at),
             held_ns: stall.held_ns,
             route: stall.by.as_ref().map(|(route, _)| &**route),
             method: stall.by.as_ref().map(|(_, method)| *method),

@@ -84,6 +84,7 @@ fn view() -> View {
     recorder.waited(2);
     recorder.log_left_out(2);
     let mut totals = Totals::new(&[0, 3], REASONS, 5 * SECOND);
+    totals.tell_time(5 * SECOND, server(2).started_at);
     totals.know_routes(0, vec![RouteName::new(None, "/{name}")]);
     let _ = totals.keep(recorder.snapshot(7 * SECOND));
     totals.surround(surroundings());
@@ -97,15 +98,15 @@ fn the_text_has_the_names_and_the_order_of_the_contract() {
         r#""rustc":"1.95.0","target":"x86_64-unknown-linux-gnu","profile":"release"},"pid":42,"#,
         r#""started_at":"2026-11-23T10:04:00Z","uptime_seconds":3.25,"cores":2},"#,
         r#""window":{"name":"total","seconds":2.5},"#,
-        r#""requests":{"total":4,"per_second":2.0,"in_flight":1},"#,
-        r#""latency":{"count":4,"min_ns":100,"mean_ns":140,"p50_ns":120,"p90_ns":200,"p99_ns":200,"p99_9_ns":200,"p99_99_ns":200,"max_ns":200},"#,
-        r#""stages":{"queue":{"count":4,"min_ns":10,"mean_ns":10,"p50_ns":10,"p90_ns":10,"p99_ns":10,"p99_9_ns":10,"p99_99_ns":10,"max_ns":10},"#,
-        r#""head":{"count":4,"min_ns":20,"mean_ns":20,"p50_ns":20,"p90_ns":20,"p99_ns":20,"p99_9_ns":20,"p99_99_ns":20,"max_ns":20},"#,
-        r#""handler":{"count":4,"min_ns":30,"mean_ns":30,"p50_ns":30,"p90_ns":30,"p99_ns":30,"p99_9_ns":30,"p99_99_ns":30,"max_ns":30},"#,
-        r#""write":{"count":4,"min_ns":40,"mean_ns":80,"p50_ns":60,"p90_ns":140,"p99_ns":140,"p99_9_ns":140,"p99_99_ns":140,"max_ns":140}},"#,
+        r#""requests":{"total":4,"per_second":2.0,"mean_per_second":1.6,"in_flight":1,"abandoned_total":0},"#,
+        r#""latency":{"count":4,"min_ns":100,"mean_ns":140,"p50_ns":120,"p90_ns":200,"p99_ns":200,"p99_9_ns":200,"p99_99_ns":200,"max_ns":200,"overflow":0},"#,
+        r#""stages":{"queue":{"count":4,"min_ns":10,"mean_ns":10,"p50_ns":10,"p90_ns":10,"p99_ns":10,"p99_9_ns":10,"p99_99_ns":10,"max_ns":10,"overflow":0},"#,
+        r#""head":{"count":4,"min_ns":20,"mean_ns":20,"p50_ns":20,"p90_ns":20,"p99_ns":20,"p99_9_ns":20,"p99_99_ns":20,"max_ns":20,"overflow":0},"#,
+        r#""handler":{"count":4,"min_ns":30,"mean_ns":30,"p50_ns":30,"p90_ns":30,"p99_ns":30,"p99_9_ns":30,"p99_99_ns":30,"max_ns":30,"overflow":0},"#,
+        r#""write":{"count":4,"min_ns":40,"mean_ns":80,"p50_ns":60,"p90_ns":140,"p99_ns":140,"p99_9_ns":140,"p99_99_ns":140,"max_ns":140,"overflow":0}},"#,
         r#""status":{"1xx":0,"2xx":2,"3xx":0,"4xx":1,"5xx":1,"codes":{"200":2,"404":1}},"#,
         r#""routes":[{"route":"/{name}","method":"GET","status":{"1xx":0,"2xx":2,"3xx":0,"4xx":1,"5xx":1},"#,
-        r#""count":4,"min_ns":100,"mean_ns":140,"p50_ns":120,"p90_ns":200,"p99_ns":200,"p99_9_ns":200,"p99_99_ns":200,"max_ns":200}],"#,
+        r#""count":4,"min_ns":100,"mean_ns":140,"p50_ns":120,"p90_ns":200,"p99_ns":200,"p99_9_ns":200,"p99_99_ns":200,"max_ns":200,"overflow":0}],"#,
         r#""connections":{"accepted_total":3,"active":2,"idle":1,"accept_pauses_total":0,"#,
         r#""closed":{"peer_closed":0,"head_timeout":1}},"#,
         r#""bytes":{"received_total":300,"sent_total":4000},"#,
@@ -118,13 +119,13 @@ fn the_text_has_the_names_and_the_order_of_the_contract() {
         r#""stalls":[{"core":0,"at":"2026-11-23T10:04:01Z","held_ns":300000000,"route":"/{name}","method":"GET"}],"#,
         r#""cores":[{"core":0,"requests_total":4,"connections_active":2,"accept_queue":9,"accept_queue_limit":128,"#,
         r#""receive_buffers":{"held":5,"bytes":4096},"busy_ratio":0.333,"#,
-        r#""loop_lag":{"count":2,"min_ns":50,"mean_ns":150000025,"p50_ns":50,"p90_ns":300000000,"p99_ns":300000000,"p99_9_ns":300000000,"p99_99_ns":300000000,"max_ns":300000000},"#,
+        r#""loop_lag":{"count":2,"min_ns":50,"mean_ns":150000025,"p50_ns":50,"p90_ns":300000000,"p99_ns":300000000,"p99_9_ns":300000000,"p99_99_ns":300000000,"max_ns":300000000,"overflow":0},"#,
         r#""stalls_total":1,"snapshot_age_ms":1250,"#,
-        r#""count":4,"min_ns":100,"mean_ns":140,"p50_ns":120,"p90_ns":200,"p99_ns":200,"p99_9_ns":200,"p99_99_ns":200,"max_ns":200},"#,
+        r#""count":4,"min_ns":100,"mean_ns":140,"p50_ns":120,"p90_ns":200,"p99_ns":200,"p99_9_ns":200,"p99_99_ns":200,"max_ns":200,"overflow":0},"#,
         r#"{"core":3,"requests_total":0,"connections_active":0,"#,
-        r#""loop_lag":{"count":0,"min_ns":0,"mean_ns":0,"p50_ns":0,"p90_ns":0,"p99_ns":0,"p99_9_ns":0,"p99_99_ns":0,"max_ns":0},"#,
+        r#""loop_lag":{"count":0,"min_ns":0,"mean_ns":0,"p50_ns":0,"p90_ns":0,"p99_ns":0,"p99_9_ns":0,"p99_99_ns":0,"max_ns":0,"overflow":0},"#,
         r#""stalls_total":0,"snapshot_age_ms":3250,"#,
-        r#""count":0,"min_ns":0,"mean_ns":0,"p50_ns":0,"p90_ns":0,"p99_ns":0,"p99_9_ns":0,"p99_99_ns":0,"max_ns":0}]}"#,
+        r#""count":0,"min_ns":0,"mean_ns":0,"p50_ns":0,"p90_ns":0,"p99_ns":0,"p99_9_ns":0,"p99_99_ns":0,"max_ns":0,"overflow":0}]}"#,
     );
     assert_eq!(text(&view(), 2, 8 * SECOND + SECOND / 4), expected);
 }
@@ -202,6 +203,7 @@ fn every_field_has_its_type() {
         "p99_9_ns",
         "p99_99_ns",
         "max_ns",
+        "overflow",
     ] {
         for section in [
             "/latency",

@@ -42,6 +42,8 @@ fn busy() -> Recorder {
     recorder.connection_busy();
     recorder.connection_busy();
     recorder.request_started();
+    recorder.request_started();
+    recorder.request_abandoned();
     recorder.closed(1);
     recorder.received(100);
     recorder.received(11);
@@ -194,11 +196,15 @@ fn without_latencies_requests_are_counted_all_the_same() {
 }
 
 #[test]
-fn an_abandoned_request_leaves_in_flight_and_is_not_counted() {
+fn an_abandoned_request_leaves_in_flight_and_is_counted_apart() {
     let mut recorder = Recorder::new(0, REASONS);
     recorder.request_started();
-    recorder.request_finished();
-    assert_eq!(recorder.snapshot(0), Recorder::new(0, REASONS).snapshot(0));
+    recorder.request_abandoned();
+    let counters = recorder.snapshot(0).counters;
+    assert_eq!(
+        (counters.requests, counters.in_flight, counters.abandoned),
+        (0, 0, 1)
+    );
 }
 
 #[test]

@@ -6,6 +6,7 @@ use crate::stats::{Answered, LatencySummary, MethodIndex, Times, Whose};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
 
 const REASONS: &[&str] = &["peer_closed", "head_timeout"];
 const CORES: [usize; 3] = [0, 2, 5];
@@ -161,12 +162,34 @@ fn stalls_have_the_names_of_their_routes_and_the_last_are_kept() {
     assert_eq!(stalls.len(), STALLS);
     let told = |stall: &StallView| {
         (
-            stall.at_ns,
+            stall.at,
             stall.by.as_ref().map(|by| (by.0.to_string(), by.1)),
         )
     };
-    assert_eq!(told(&stalls[0]), (1, Some(("/slow".into(), "GET"))));
-    assert_eq!(told(&stalls[STALLS - 1]), (1_000, None));
+    let at = |ns| UNIX_EPOCH + Duration::from_nanos(ns);
+    assert_eq!(told(&stalls[0]), (at(1), Some(("/slow".into(), "GET"))));
+    assert_eq!(told(&stalls[STALLS - 1]), (at(1_000), None));
+}
+
+#[test]
+fn what_was_told_keeps_its_time_when_the_calendar_is_set() {
+    let mut totals = totals();
+    let day = |day: u64| UNIX_EPOCH + Duration::from_secs(day * 24 * 60 * 60);
+    let mut recorder = Recorder::new(2, REASONS);
+    // It is set forward, and back.
+    for (second, date) in [(1, day(2)), (2, day(9)), (3, day(5))] {
+        totals.tell_time(second * SECOND, date);
+        recorder.turned(SECOND, second * SECOND);
+        let _ = totals.keep(recorder.snapshot(second * SECOND));
+        totals.end_second(second * SECOND);
+    }
+    let view = totals.merge(4 * SECOND);
+    let stalls: Vec<_> = view.stalls.iter().map(|stall| stall.at).collect();
+    let seconds: Vec<_> = view.seconds.after(0).map(|second| second.at).collect();
+    assert_eq!(stalls, [day(2), day(9), day(5)]);
+    assert_eq!(seconds, stalls);
+    let now = view.calendar.time_of(view.merged_at_ns);
+    assert_eq!(now, day(5) + Duration::from_secs(1));
 }
 
 #[test]
@@ -341,7 +364,7 @@ fn the_last_seconds_are_remembered_one_by_one() {
         let newest: Vec<_> = view.seconds.after(second - 1).collect();
         assert_eq!(newest.len(), 1);
         assert_eq!((newest[0].number, newest[0].requests), (second, 1));
-        assert_eq!(newest[0].at_ns, second * SECOND);
+        assert_eq!(newest[0].at, UNIX_EPOCH + Duration::from_secs(second));
         let first = view.seconds.after(0).next().map(|second| second.number);
         let gone = second.saturating_sub(STATS_SECONDS as u64);
         assert_eq!(first, Some(gone + 1));

@@ -91,8 +91,9 @@ const DIGESTS: [HeaderName; 4] = [
 /// for the next response ([`SPARE_ENCODERS`](crate::limits::SPARE_ENCODERS)); brotli's cannot be.
 ///
 /// A peer that reads slowly has its encoder for long, so there is a most of them on a core: beyond
-/// [`ENCODERS`](crate::limits::ENCODERS), or its own ([`encoders`](Compression::encoders)), content is sent as it is, if it is too long to be compressed at
-/// once. Then a peer pays in bytes for those that are slow, and the core in nothing.
+/// [`ENCODERS`](crate::limits::ENCODERS), or its own ([`encoders`](Compression::encoders)), content is sent
+/// as it is, if it is too long to be compressed at once. Then a peer pays in bytes for those that are slow,
+/// and the core in nothing.
 ///
 /// # Secrets
 /// The length of compressed content tells whether it repeats itself. Where it has a secret and

@@ -1,0 +1,38 @@
+//! The example `omission`: requests that come at their own times tell of a stall, and so does the server.
+
+#[path = "examples/omission.rs"]
+#[expect(dead_code, reason = "its main is not called")]
+mod example;
+mod support;
+
+use corelane::Server;
+use corelane::cores::CoreSelection;
+use std::num::NonZeroUsize;
+use std::time::Duration;
+use support::{fresh_stats, number};
+
+#[test]
+fn who_asks_at_their_own_times_finds_what_the_server_tells() {
+    const PER_SECOND: u32 = 500;
+    let core = CoreSelection::Count(NonZeroUsize::MIN);
+    let server = Server::bind("127.0.0.1:0").cores(core);
+    let every = Duration::from_millis(400);
+    let server = server.start(move |_| example::app(every));
+    let server = server.expect("the server starts");
+    let address = server.addresses()[0];
+    let latencies = example::ask(&address.to_string(), 4, PER_SECOND, PER_SECOND).expect("answers");
+    assert_eq!(latencies.len(), PER_SECOND as usize);
+    let half = example::HELD / 2;
+    let slow = latencies.iter().filter(|latency| **latency >= half).count();
+    // Whatever was due in the first half of a stall.
+    let due = PER_SECOND * half.as_millis() as u32 / 1_000;
+    assert!(slow >= due as usize, "{slow} of {due}");
+    let stats = fresh_stats(address);
+    let held_ns = example::HELD.as_nanos() as u64;
+    assert!(
+        number(&stats, "/cores/0/loop_lag/max_ns") >= held_ns,
+        "{stats}"
+    );
+    assert_eq!(stats["stalls"][0]["route"], "/", "{stats}");
+    server.stop().expect("no shard failed");
+}
