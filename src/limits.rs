@@ -329,7 +329,7 @@ pub const STATS_KEPT: usize = 64;
 
 /// Most bytes of all of these. Beyond it: the oldest go, and one that is longer is not kept. Cost: so much memory
 /// for each core that is asked.
-pub const STATS_KEPT_BYTES: usize = 2 << 20;
+pub const STATS_KEPT_BYTES: usize = 8 << 20;
 
 /// Shortest time for which tasks hold a core that counts as a stall.
 pub const STALL: Duration = Duration::from_millis(100);

@@ -52,8 +52,6 @@ pub(super) struct Supervisor {
     /// Those that shards may still have, and this besides, so that they are freed here: that of thousands of
     /// distributions would hold a core up.
     views: Vec<Arc<View>>,
-    /// Snapshots to be sent back to the shards that sent them, to be filled again.
-    spares: Vec<Option<Snapshot>>,
     newest: Newest,
     rounds: BTreeMap<u64, Round>,
     next_round: u64,
@@ -84,7 +82,6 @@ impl Supervisor {
             posts: (0..shards).map(|_| None).collect(),
             running: 0,
             quiet: vec![false; shards],
-            spares: (0..shards).map(|_| None).collect(),
             rounds: BTreeMap::new(),
             next_round: 0,
             leaving_at: None,
@@ -266,7 +263,10 @@ impl Supervisor {
         let Some(shard) = self.plan.cpus.iter().position(|cpu| *cpu == core) else {
             return;
         };
-        self.spares[shard] = Some(self.totals.keep(snapshot));
+        let spare = self.totals.keep(snapshot);
+        if let Some(post) = &self.posts[shard] {
+            post.leave(Order::Spare(spare));
+        }
         if let Some(round) = round.and_then(|round| self.rounds.get_mut(&round)) {
             round.missing[shard] = false;
         }
@@ -280,12 +280,8 @@ impl Supervisor {
         self.totals.surround(surroundings::read());
         self.newest
             .put(share(&mut self.views, self.totals.merge(now_ns)));
-        for (post, spare) in self.posts.iter().zip(&mut self.spares) {
-            if let Some(post) = post {
-                post.leave(Order::Merged {
-                    spare: spare.take(),
-                });
-            }
+        for post in self.posts.iter().flatten() {
+            post.leave(Order::Merged);
         }
     }
 

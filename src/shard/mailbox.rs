@@ -234,6 +234,7 @@ struct Mailbox {
 
 impl Mailbox {
     async fn run(&mut self, mut notified: Notified) {
+        let mut is_due = false;
         loop {
             loop {
                 match self.orders.try_recv() {
@@ -246,8 +247,13 @@ impl Mailbox {
             if self.shard.drained.is_raised() {
                 self.end().await;
                 // The last word: what the connections did until their end.
-                self.report(None).await;
+                self.report(None);
                 return;
+            }
+            // Behind the orders, which may have brought back what it is made of.
+            if is_due {
+                self.report(None);
+                self.shard.service.log.tick(self.shard.ring.now_ns());
             }
             // An eventfd that belongs to us alone cannot fail; if it did, the tick looks as well.
             let notification = async {
@@ -258,10 +264,9 @@ impl Mailbox {
                 or(self.tick.passed(), self.shard.drained.wait()),
             )
             .await;
-            if self.tick.has_passed() {
+            is_due = self.tick.has_passed();
+            if is_due {
                 self.arm_tick();
-                self.report(None).await;
-                self.shard.service.log.tick(self.shard.ring.now_ns());
             }
         }
     }
@@ -291,12 +296,12 @@ impl Mailbox {
                 // Connections that were woken before this order came count their requests first:
                 // who has read a response finds its request in fresh statistics.
                 yield_now().await;
-                self.report(Some(round)).await;
+                self.report(Some(round));
             }
-            Order::Merged { spare } => {
+            Order::Spare(spare) => self.spare = Some(spare),
+            Order::Merged => {
                 self.shard.merged.publish(());
                 self.shard.written.forget(&self.shard);
-                self.spare = spare.or(self.spare.take());
             }
             Order::Fresh { token, view } => stats::deliver(&self.shard, token, view),
             Order::Leave => self.shard.leaving.announce(),
@@ -353,24 +358,8 @@ impl Mailbox {
         Some(sum)
     }
 
-    /// Sends a snapshot. Where there is much in it, others run in between.
-    async fn report(&mut self, round: Option<u64>) {
-        self.begin_snapshot();
-        let snapshot = loop {
-            let next = self.shard.recorder().next_of_snapshot();
-            match next {
-                Some(snapshot) => break snapshot,
-                None => yield_now().await,
-            }
-        };
-        // Without a supervisor there is nobody to tell.
-        let _ = self
-            .shard
-            .reports
-            .send(Report::Snapshot { snapshot, round });
-    }
-
-    fn begin_snapshot(&mut self) {
+    /// Sends a snapshot.
+    fn report(&mut self, round: Option<u64>) {
         let now_ns = self.shard.ring.clock_ns();
         let waited_ns = self.shard.ring.waited_ns();
         let waited = waited_ns - self.waited_ns;
@@ -389,7 +378,18 @@ impl Mailbox {
             recorder.file_cache(files.cache.figures());
         }
         (self.ticked_ns, self.waited_ns) = (now_ns, waited_ns);
-        recorder.begin_snapshot(self.spare.take(), now_ns);
+        let snapshot = match self.spare.take() {
+            Some(mut spare) => {
+                recorder.snapshot_into(&mut spare, now_ns);
+                spare
+            }
+            None => recorder.snapshot(now_ns),
+        };
+        // Without a supervisor there is nobody to tell.
+        let _ = self
+            .shard
+            .reports
+            .send(Report::Snapshot { snapshot, round });
     }
 }
 

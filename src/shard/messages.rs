@@ -17,8 +17,10 @@ pub(crate) enum Order {
     Serve,
     /// Take a snapshot now, for this round.
     Snapshot { round: u64 },
-    /// The statistics of the last interval are there, and here is a snapshot to be filled again.
-    Merged { spare: Option<Snapshot> },
+    /// A snapshot to be filled again, in place of the one that was sent.
+    Spare(Snapshot),
+    /// The statistics of the last interval are there.
+    Merged,
     /// The merged statistics that a request waits for.
     Fresh { token: u64, view: Arc<View> },
     /// A shutdown is to come: serve on, and tell who asks.

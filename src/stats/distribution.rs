@@ -4,7 +4,7 @@
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
-use super::recent::{Exact, Taken};
+use super::recent::{Exact, OfKind};
 use super::scale::{BAND, highest_of, index_of};
 use crate::limits::{LATENCY_DIGITS, LATENCY_MAX_NS, TOLD_REQUESTS};
 
@@ -41,15 +41,15 @@ impl Distribution {
     }
 
     /// Becomes what a snapshot says of some latencies, in the memory that it has.
-    pub(super) fn set(&mut self, taken: Taken<'_>) {
+    pub(super) fn set(&mut self, latencies: OfKind<'_>) {
         self.places.clear();
         self.counts.clear();
-        for (place, count) in taken.counted() {
+        for (place, count) in latencies.counted() {
             self.places.push(place);
             self.counts.push(count);
         }
         self.count = self.counts.iter().sum();
-        self.exact = *taken.exact;
+        self.exact = latencies.exact;
     }
 
     /// Adds the latencies of `other`.
@@ -304,15 +304,8 @@ impl Distribution {
     pub(super) fn of(values: &[u64]) -> Distribution {
         let mut recent = super::recent::Recent::new();
         values.iter().for_each(|ns| recent.record([*ns]));
-        let (mut blocks, mut carries) = (Vec::new(), Vec::new());
-        let mut parts = Vec::new();
-        let sealed = recent.seal();
-        recent.take(sealed, &mut blocks, &mut carries, |_, part| {
-            parts.push(part)
-        });
         let mut distribution = Distribution::new();
-        let taken = Taken::split_off(&parts[0], &mut &blocks[..], &mut &carries[..]);
-        distribution.set(taken);
+        recent.kinds().for_each(|of_kind| distribution.set(of_kind));
         distribution
     }
 }

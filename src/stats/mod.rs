@@ -9,7 +9,7 @@
 //! A [`Recorder`] has one owner and plain integers. Its owner sends a [`Snapshot`] once a second: an owned
 //! copy of the counters, and the latencies since the one before, which leave the core with it. The
 //! supervisor adds them up in [`Totals`], since the start and over the last 1, 10 and 60 seconds, hands the
-//! snapshot back to be filled again, and has an immutable [`View`] for every core. The view is written
+//! memory back to be filled again, and has an immutable [`View`] for every core. The view is written
 //! ([`Writing`]) where it is asked for.
 //!
 //! # What a latency is
@@ -98,8 +98,9 @@
 //! `html` is the dashboard: a page of its own that asks for nothing but `sse`, and has the figures of the
 //! request in tables where scripts do not run. Browsers get it by what they accept.
 //!
-//! An answer may be given again for 100 ms. One is written at a time on each core, in slices of some 50 µs. Scrapers' formats count since the start alone, since that is
-//! what they take differences of.
+//! An answer may be given again until the next view comes, for 1 s at most. One is written at a time on each
+//! core, in slices of some 50 µs. Scrapers' formats count since the start alone, since that is what they take
+//! differences of.
 //!
 //! # What the JSON says
 //!
@@ -160,8 +161,8 @@
 //!
 //! # What it costs
 //!
-//! Three readings of the clock and five counters for each request, some 70 ns at most, and a copy of what was
-//! touched once a second; `benches/README.md` has the figures, [`Recorder`] the memory. Without `/stats`
+//! Three readings of the clock and five counters for each request, some 70 ns at most, and a few microseconds
+//! once a second; `benches/README.md` has the figures, [`Recorder`] the memory. Without `/stats`
 //! (`--no-stats`) neither is there but for requests, statuses, connections and bytes, which are counted for the
 //! server's own use.
 //!
@@ -198,7 +199,6 @@ mod series;
 mod snapshot;
 mod status;
 mod surroundings;
-mod taking;
 mod text;
 mod totals;
 mod view;

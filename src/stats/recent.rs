@@ -1,5 +1,5 @@
-//! Latencies since the last snapshot: what the hot path writes. It is emptied into a [`Snapshot`], which
-//! leaves the core; what has been is added up elsewhere.
+//! Latencies since the last snapshot: what the hot path writes. It leaves the core with a [`Snapshot`], and
+//! comes back empty; what has been is added up elsewhere.
 //!
 //! A bucket is a byte, so that all of a series' lie close together. What it counts beyond 255 is carried to
 //! a list, which has an entry for each bucket that ever did so in one interval.
@@ -8,34 +8,23 @@
 
 use super::scale::{BLOCK, BUCKETS, index_of};
 use crate::limits::LATENCY_MAX_NS;
-use std::ops::Range;
 
 /// Latencies of some kinds since they were last taken: each recording has one of each.
 ///
 /// Memory: 3.75 KiB and 32 bytes for each kind.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq)]
 #[repr(C, align(64))]
 pub(super) struct Recent<const KINDS: usize> {
     /// Each block of them is a line of the processor's cache.
     counts: [[u8; BUCKETS]; KINDS],
     known: [Known; KINDS],
-    /// By kind and bucket, ascending.
+    /// What a bucket counted beyond what it has room for, in units of 256: by kind and bucket, ascending.
     carried: Vec<([u16; 2], u32)>,
     long: Option<Box<[Long; KINDS]>>,
 }
 
-/// Some of the counters of a histogram.
-pub(super) type Block = [u8; BLOCK];
-
-/// What a bucket counted beyond what it has room for: so many times 256.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Carry {
-    bucket: u16,
-    times: u32,
-}
-
 /// What is known exactly of latencies, as far as most go.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Known {
     /// The blocks that are not all 0, a bit each.
     touched: u64,
@@ -47,7 +36,7 @@ struct Known {
 }
 
 /// What has no room there.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Long {
     sum_ns: u128,
     overflow: u64,
@@ -65,24 +54,14 @@ pub(super) struct Exact {
     pub(super) overflow: u64,
 }
 
-/// What was taken of one kind, but for its blocks and carries, which lie behind those of others.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Part {
-    /// Which blocks there are, a bit each.
-    touched: u64,
-    /// How many carries.
-    carries: u32,
-    exact: Exact,
-}
-
-/// Latencies of one kind that were taken.
+/// Those of one kind.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Taken<'a> {
+pub(super) struct OfKind<'a> {
+    counts: &'a [u8; BUCKETS],
     touched: u64,
-    blocks: &'a [Block],
     /// In the order of their buckets.
-    carries: &'a [Carry],
-    pub(super) exact: &'a Exact,
+    carried: &'a [([u16; 2], u32)],
+    pub(super) exact: Exact,
 }
 
 /// From here on a latency is seldom enough to be recorded in another way: 34 s.
@@ -152,56 +131,40 @@ impl<const KINDS: usize> Recent<KINDS> {
         self.known[0].touched == 0
     }
 
-    /// Takes what is known of them all, and with it leaves the object for empty: the counters that belong to
-    /// it stay where they are until [`Recent::take`], which has to come before the next latency.
-    pub(super) fn seal(&mut self) -> Sealed<KINDS> {
-        Sealed(std::mem::replace(&mut self.known, [Known::NOTHING; KINDS]))
+    /// Those of each kind, in their order.
+    pub(super) fn kinds(&self) -> impl Iterator<Item = OfKind<'_>> {
+        let mut carried = &self.carried[..];
+        let known = self.known.iter().zip(&self.counts).enumerate();
+        known.map(move |(kind, (known, counts))| {
+            let is_own = |([of, _], _): &([u16; 2], u32)| usize::from(*of) == kind;
+            let (own, others) = carried.split_at(carried.partition_point(is_own));
+            carried = others;
+            let long = self.long.as_ref().map_or(Long::NOTHING, |long| long[kind]);
+            OfKind {
+                counts,
+                touched: known.touched,
+                carried: own,
+                exact: Exact {
+                    sum_ns: u128::from(known.sum_ns) + long.sum_ns,
+                    min_ns: known.min_ns,
+                    max_ns: known.max_ns(),
+                    overflow: long.overflow,
+                },
+            }
+        })
     }
 
-    /// Moves the counters of what was sealed behind `blocks` and `carries`, and hands the part of every kind
-    /// to `each`, in their order. Nothing is left but the memory.
-    pub(super) fn take(
-        &mut self,
-        Sealed(known): Sealed<KINDS>,
-        blocks: &mut Vec<Block>,
-        carries: &mut Vec<Carry>,
-        mut each: impl FnMut(usize, Part),
-    ) {
-        let long = self.long.take();
-        let mut carried = self.carried.drain(..).peekable();
-        for (kind, (counts, known)) in self.counts.iter_mut().zip(known).enumerate() {
-            let (counts, _) = counts.as_chunks_mut();
-            for run in Runs(known.touched) {
-                let touched: &mut [Block] = &mut counts[run];
-                blocks.extend_from_slice(touched);
-                touched.as_flattened_mut().fill(0);
-            }
-            let before = carries.len();
-            while let Some(([_, bucket], times)) =
-                carried.next_if(|([of, _], _)| usize::from(*of) == kind)
-            {
-                carries.push(Carry { bucket, times });
-            }
-            let long = long.as_ref().map_or(Long::NOTHING, |long| long[kind]);
-            let exact = Exact {
-                sum_ns: u128::from(known.sum_ns) + long.sum_ns,
-                min_ns: known.min_ns,
-                max_ns: known.max_ns(),
-                overflow: long.overflow,
-            };
-            let part = Part {
-                touched: known.touched,
-                carries: (carries.len() - before) as u32,
-                exact,
-            };
-            each(kind, part);
+    /// Forgets them all. Nothing is left but the memory.
+    pub(super) fn clear(&mut self) {
+        for (counts, known) in self.counts.iter_mut().zip(&mut self.known) {
+            let (blocks, _) = counts.as_chunks_mut::<BLOCK>();
+            Touched(known.touched).for_each(|at| blocks[at] = [0; BLOCK]);
+            *known = Known::NOTHING;
         }
+        self.carried.clear();
+        self.long = None;
     }
 }
-
-/// What is known of latencies whose counters are still to be taken.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Sealed<const KINDS: usize>([Known; KINDS]);
 
 /// The blocks whose bits are set, ascending.
 struct Touched(u64);
@@ -213,21 +176,6 @@ impl Iterator for Touched {
         let at = self.0.trailing_zeros();
         self.0 &= self.0.checked_sub(1)?;
         Some(at as usize)
-    }
-}
-
-/// The same, those that lie side by side together: of one latency after the other most do.
-struct Runs(u64);
-
-impl Iterator for Runs {
-    type Item = Range<usize>;
-
-    fn next(&mut self) -> Option<Range<usize>> {
-        let start = self.0.trailing_zeros();
-        let length = self.0.checked_shr(start)?.trailing_ones();
-        let end = start + length;
-        self.0 &= u64::MAX.checked_shl(end).unwrap_or(0);
-        Some(start as usize..end as usize)
     }
 }
 
@@ -271,36 +219,19 @@ impl Long {
     };
 }
 
-impl<'a> Taken<'a> {
-    /// What belongs to `part`, which is the first in `blocks` and `carries`; the others are left there.
-    pub(super) fn split_off(
-        part: &'a Part,
-        blocks: &mut &'a [Block],
-        carries: &mut &'a [Carry],
-    ) -> Taken<'a> {
-        let (own_blocks, other_blocks) = blocks.split_at(part.touched.count_ones() as usize);
-        let (own_carries, other_carries) = carries.split_at(part.carries as usize);
-        (*blocks, *carries) = (other_blocks, other_carries);
-        Taken {
-            touched: part.touched,
-            blocks: own_blocks,
-            carries: own_carries,
-            exact: &part.exact,
-        }
-    }
-
+impl<'a> OfKind<'a> {
     /// The buckets that are not empty, ascending, each with what it counted.
     pub(super) fn counted(self) -> impl Iterator<Item = (u16, u64)> + 'a {
-        let blocks = Touched(self.touched).zip(self.blocks);
-        let counts = blocks.flat_map(|(at, block)| {
-            let counts = block.iter().enumerate();
+        let (blocks, _) = self.counts.as_chunks::<BLOCK>();
+        let counts = Touched(self.touched).flat_map(|at| {
+            let counts = blocks[at].iter().enumerate();
             counts.map(move |(place, count)| ((at * BLOCK + place) as u16, u64::from(*count)))
         });
-        let mut carries = self.carries.iter().peekable();
+        let mut carried = self.carried.iter().peekable();
         let counts = counts.map(move |(bucket, count)| {
-            let carry = carries.next_if(|carry| carry.bucket == bucket);
-            let carried = carry.map_or(0, |carry| u64::from(carry.times) << u8::BITS);
-            (bucket, count + carried)
+            let carry = carried.next_if(|([_, carried], _)| *carried == bucket);
+            let beyond = carry.map_or(0, |(_, times)| u64::from(*times) << u8::BITS);
+            (bucket, count + beyond)
         });
         counts.filter(|(_, count)| *count > 0)
     }
@@ -333,25 +264,24 @@ mod tests {
     fn taken<const KINDS: usize>(
         recent: &mut Recent<KINDS>,
     ) -> [(BTreeMap<usize, u64>, Exact); KINDS] {
-        let (mut blocks, mut carries, mut parts) = (Vec::new(), Vec::new(), Vec::new());
-        let sealed = recent.seal();
-        recent.take(sealed, &mut blocks, &mut carries, |_, part| {
-            parts.push(part)
-        });
+        let taken: Vec<_> = recent
+            .kinds()
+            .map(|of_kind| {
+                let counted: Vec<_> = of_kind.counted().collect();
+                assert!(counted.is_sorted());
+                let counted = counted.iter();
+                let counted = counted.map(|(bucket, count)| (usize::from(*bucket), *count));
+                (counted.collect(), of_kind.exact)
+            })
+            .collect();
+        recent.clear();
         assert!(recent.is_empty());
-        let (mut blocks, mut carries) = (&blocks[..], &carries[..]);
-        std::array::from_fn(|kind| {
-            let taken = Taken::split_off(&parts[kind], &mut blocks, &mut carries);
-            let counted: Vec<_> = taken.counted().collect();
-            assert!(counted.is_sorted());
-            let counted = counted.iter();
-            let counted = counted.map(|(bucket, count)| (usize::from(*bucket), *count));
-            (counted.collect(), *taken.exact)
-        })
+        assert!(recent.counts.as_flattened().iter().all(|count| *count == 0));
+        taken.try_into().expect("each kind")
     }
 
     #[test]
-    fn taking_empties_it() {
+    fn clearing_empties_it() {
         let mut recent = Recent::new();
         assert_eq!(taken(&mut recent), [(BTreeMap::new(), Exact::NONE)]);
         let latencies = [5, 5, 63, 64, LATENCY_MAX_NS, LATENCY_MAX_NS + 1, u64::MAX];

@@ -3,9 +3,9 @@
 
 use super::recent::Recent;
 use super::series::{Answered, CLASSES, KINDS, METHODS, MethodIndex, Series, Whose, class_of};
-use super::snapshot::{AcceptQueue, Counters, FileCache, Of, ReceiveBuffers, Snapshot, Stall};
-use super::taking::{PIECE_BLOCKS, Place, Taking};
+use super::snapshot::{AcceptQueue, Counters, FileCache, ReceiveBuffers, Snapshot, Stall};
 use crate::limits::{STALL, STALLS, STATS_ROWS};
+use std::mem;
 
 /// The counters of one core.
 ///
@@ -17,8 +17,8 @@ use crate::limits::{STALL, STALLS, STATS_ROWS};
 /// There are at most [`STATS_ROWS`] routes with a method and one for those beyond, and five classes. A bucket
 /// that counts more than 255 between two snapshots takes 8 bytes more.
 ///
-/// A snapshot has 64 bytes for each part of the scale in which latencies lay, of 60, and some 100 for each kind
-/// of them; there are two at most, one under way.
+/// The latencies leave with the snapshot, and others are counted in the memory of the one before: there is twice as
+/// much of it, for as many as were ever met between two snapshots.
 #[derive(Debug)]
 pub struct Recorder {
     core: usize,
@@ -32,9 +32,8 @@ pub struct Recorder {
     /// The first is of all beyond the bound.
     rows: Vec<Row>,
     /// The rows and classes with latencies since the last snapshot.
-    filled: Vec<Place>,
-    taking: Taking,
-    lag: Recent<1>,
+    filled: Vec<(u16, u8)>,
+    lag: Box<Recent<1>>,
     /// Those since the last snapshot.
     stalls: Vec<Stall>,
     /// The longest that a handler held the core since the last turn of its loop.
@@ -78,8 +77,7 @@ impl Recorder {
             places: Vec::new(),
             rows: vec![Row::new(Whose::OTHER, MethodIndex::OTHER)],
             filled: Vec::new(),
-            taking: Taking::default(),
-            lag: Recent::new(),
+            lag: Box::new(Recent::new()),
             stalls: Vec::new(),
             longest: None,
         };
@@ -127,9 +125,7 @@ impl Recorder {
         let recent = &mut self.rows[usize::from(row)].classes[class];
         let recent = recent.get_or_insert_with(first);
         if recent.is_empty() {
-            let place = (row, class as u8);
-            self.taking.take(place, recent);
-            self.filled.push(place);
+            self.filled.push((row, class as u8));
         }
         recent.record(answered.times.latencies(sent_ns));
     }
@@ -305,25 +301,16 @@ impl Recorder {
     /// Takes a snapshot of the counters as they are now, which is `at_ns` on the monotonic clock, and
     /// the latencies since the last one.
     pub fn snapshot(&mut self, at_ns: u64) -> Snapshot {
-        self.begin_snapshot(None, at_ns);
-        loop {
-            if let Some(snapshot) = self.next_of_snapshot() {
-                return snapshot;
-            }
-        }
+        let mut snapshot = Snapshot::new(self.core, self.counters.close_reasons);
+        self.snapshot_into(&mut snapshot, at_ns);
+        snapshot
     }
 
-    /// Begins to take a snapshot of everything as it is now, which is `at_ns` on the monotonic clock; what
-    /// is recorded from here on is not in it. It is taken in the memory of `spare`, an old one of any core of
-    /// the same server, if there is one: nothing is allocated that was there.
+    /// Does what [`Recorder::snapshot`] does in the memory of an old snapshot, of any core of the
+    /// same server: it allocates nothing that was there.
     ///
-    /// While one is being taken another does not begin.
-    pub fn begin_snapshot(&mut self, spare: Option<Snapshot>, at_ns: u64) {
-        if self.taking.is_under_way() {
-            return;
-        }
-        let mut snapshot =
-            spare.unwrap_or_else(|| Snapshot::new(self.core, self.counters.close_reasons));
+    /// Latencies are not copied: the snapshot has what they were counted in, and leaves what it had instead.
+    pub fn snapshot_into(&mut self, snapshot: &mut Snapshot, at_ns: u64) {
         snapshot.core = self.core;
         snapshot.at_ns = at_ns;
         snapshot.accept_queue = self.accept_queue;
@@ -332,43 +319,26 @@ impl Recorder {
         snapshot.counters.copy_from(&self.counters);
         snapshot.clear();
         snapshot.stalls.append(&mut self.stalls);
-        if !self.lag.is_empty() {
-            snapshot.take(self.lag.seal(), &mut self.lag, |_| Of::Lag);
-        }
-        self.taking.begin(snapshot);
-        // In the order of the rows, whatever came first: the last is taken first.
+        mem::swap(&mut snapshot.lag, &mut self.lag);
+        // The order of the rows, whatever came first.
         self.filled.sort_unstable();
-        for place in self.filled.drain(..).rev() {
-            let row = &mut self.rows[usize::from(place.0)];
+        for (row, class) in self.filled.drain(..) {
+            let row = &mut self.rows[usize::from(row)];
             let series = Series {
                 whose: row.whose,
                 method: row.method,
-                class: place.1,
+                class,
             };
-            if let Some(recent) = &mut row.classes[usize::from(place.1)] {
-                self.taking.set_aside(place, series, recent);
-            }
+            let recent = &mut row.classes[usize::from(class)];
+            let filled = mem::replace(recent, snapshot.spare.pop());
+            snapshot
+                .series
+                .extend(filled.map(|filled| (series, filled)));
         }
-    }
-
-    /// Takes the next piece of the snapshot that was begun, which is some 20 µs of work at most, and returns
-    /// it when that was the last. `None` as well if none was begun.
-    pub fn next_of_snapshot(&mut self) -> Option<Snapshot> {
-        let mut blocks = 0;
-        while blocks < PIECE_BLOCKS {
-            let Some(place) = self.taking.next() else {
-                return self.taking.finish();
-            };
-            if let Some(recent) = &mut self.rows[usize::from(place.0)].classes[usize::from(place.1)]
-            {
-                blocks += self.taking.take(place, recent);
-            }
-        }
-        None
     }
 }
 
-/// Memory for the latencies of a series that was not met before. It is not made where requests are
+/// Memory for the latencies of a series, where none came back with a snapshot. It is not made where requests are
 /// recorded: those are not to have so much of the stack.
 #[cold]
 #[inline(never)]

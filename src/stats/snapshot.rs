@@ -1,7 +1,7 @@
 //! What leaves a core: its counters, and the latencies since its last snapshot. It interprets nothing.
 
-use super::recent::{Block, Carry, Part, Recent, Sealed, Taken};
-use super::series::{MethodIndex, Series, Whose};
+use super::recent::{OfKind, Recent};
+use super::series::{KINDS, MethodIndex, Series, Whose};
 use super::status::StatusCounts;
 
 /// One core's counters at one moment and its latencies since the moment before, taken by
@@ -15,10 +15,12 @@ pub struct Snapshot {
     pub(super) file_cache: Option<FileCache>,
     pub(super) counters: Counters,
     pub(super) stalls: Vec<Stall>,
-    parts: Vec<(Of, Part)>,
-    /// The counters of all parts, in their order.
-    blocks: Vec<Block>,
-    carries: Vec<Carry>,
+    /// Of requests.
+    pub(super) series: Vec<(Series, Box<Recent<KINDS>>)>,
+    /// Of turns of the core's loop.
+    pub(super) lag: Box<Recent<1>>,
+    /// Empty ones, for the next time.
+    pub(super) spare: Vec<Box<Recent<KINDS>>>,
 }
 
 /// What latencies are of.
@@ -84,9 +86,9 @@ impl Snapshot {
             file_cache: None,
             counters: Counters::new(close_reasons),
             stalls: Vec::new(),
-            parts: Vec::new(),
-            blocks: Vec::new(),
-            carries: Vec::new(),
+            series: Vec::new(),
+            lag: Box::new(Recent::new()),
+            spare: Vec::new(),
         }
     }
 
@@ -103,38 +105,26 @@ impl Snapshot {
     /// Forgets the latencies and stalls, but not their memory.
     pub(super) fn clear(&mut self) {
         self.stalls.clear();
-        self.parts.clear();
-        self.blocks.clear();
-        self.carries.clear();
-    }
-
-    /// Takes the latencies that were sealed, of which each kind is `of` that, and tells how many blocks they
-    /// were counted in.
-    pub(super) fn take<const KINDS: usize>(
-        &mut self,
-        sealed: Sealed<KINDS>,
-        recent: &mut Recent<KINDS>,
-        of: impl Fn(u8) -> Of,
-    ) -> usize {
-        let before = self.blocks.len();
-        recent.take(sealed, &mut self.blocks, &mut self.carries, |kind, part| {
-            self.parts.push((of(kind as u8), part))
-        });
-        self.blocks.len() - before
-    }
-
-    #[cfg(test)]
-    pub(super) fn memory(&self) -> (*const (Of, Part), *const Block) {
-        (self.parts.as_ptr(), self.blocks.as_ptr())
+        self.lag.clear();
+        for (_, mut recent) in self.series.drain(..) {
+            recent.clear();
+            self.spare.push(recent);
+        }
     }
 
     /// The latencies of each kind.
-    pub(super) fn parts(&self) -> impl Iterator<Item = (Of, Taken<'_>)> {
-        let (mut blocks, mut carries) = (&self.blocks[..], &self.carries[..]);
-        self.parts.iter().map(move |(of, part)| {
-            let taken = Taken::split_off(part, &mut blocks, &mut carries);
-            (*of, taken)
-        })
+    pub(super) fn parts(&self) -> impl Iterator<Item = (Of, OfKind<'_>)> {
+        let series = self.series.iter().flat_map(|(series, recent)| {
+            let kinds = recent.kinds().enumerate();
+            kinds.map(|(kind, latencies)| (Of::Series(*series, kind as u8), latencies))
+        });
+        let lag = self.lag.kinds().map(|turns| (Of::Lag, turns));
+        series.chain(lag.take_while(|_| !self.lag.is_empty()))
+    }
+
+    /// Takes the memory for latencies that another has, which is empty.
+    pub(super) fn take_memory(&mut self, other: &mut Snapshot) {
+        self.spare.append(&mut other.spare);
     }
 }
 

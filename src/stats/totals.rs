@@ -104,7 +104,7 @@ impl Totals {
     /// Those of one core have to come in the order in which they were taken. One of a core that it was not
     /// made for comes straight back.
     #[must_use = "the memory of a snapshot is used again"]
-    pub fn keep(&mut self, snapshot: Snapshot) -> Snapshot {
+    pub fn keep(&mut self, mut snapshot: Snapshot) -> Snapshot {
         let Some(core) = self.place(snapshot.core) else {
             return snapshot;
         };
@@ -145,7 +145,11 @@ impl Totals {
             "snapshots of a core come in order"
         );
         known.rate.observe(&snapshot);
-        mem::replace(&mut known.newest, snapshot)
+        // What latencies are counted in goes back at once, so that there are two of it and not three.
+        snapshot.clear();
+        let mut spare = mem::replace(&mut known.newest, snapshot);
+        spare.take_memory(&mut known.newest);
+        spare
     }
 
     fn place(&self, core: usize) -> Option<usize> {

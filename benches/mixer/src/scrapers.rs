@@ -167,9 +167,8 @@ fn round(
     let before = serving.cpu_time()?;
     let latencies = plain::run(address, clients, until)?;
     let busy = (serving.cpu_time()? - before).as_secs_f64() / window.as_secs_f64();
-    let answers = join(others)?;
+    let (answers, lag) = join(others)?;
     let ns = |percent| latencies.percentile(percent).as_nanos() as f64;
-    let lag = block_on(longest_turn(address))?;
     Ok(Round {
         requests: latencies.count() as f64,
         p50: ns(50.0),
@@ -209,9 +208,14 @@ fn watched(
     times.try_into().ok().context("other figures than three")
 }
 
-/// Those who ask beside plain requests, on a thread of their own that runs where those leave room; how many
-/// answers they got.
-fn begin(address: SocketAddr, beside: Beside, lengths: &[usize], until: Instant) -> Load<usize> {
+/// Those who ask beside plain requests, on a thread of their own that runs where those leave room: how many
+/// answers they got, and the longest turn of the server's loop meanwhile, in nanoseconds.
+fn begin(
+    address: SocketAddr,
+    beside: Beside,
+    lengths: &[usize],
+    until: Instant,
+) -> Load<(usize, u64)> {
     let paths: Vec<String> = match beside {
         Beside::Nothing => Vec::new(),
         Beside::Content => lengths
@@ -235,7 +239,8 @@ async fn ask_all(
     paths: Vec<String>,
     followers: usize,
     until: Instant,
-) -> Result<usize> {
+) -> Result<(usize, u64)> {
+    let turns = spawn_local(longest_turn(address, until));
     let answers = Rc::new(Cell::new(0));
     let mut clients = Vec::new();
     for number in 0..if paths.is_empty() { 0 } else { SCRAPERS } {
@@ -255,7 +260,7 @@ async fn ask_all(
     for client in clients {
         client.await??;
     }
-    Ok(answers.get())
+    Ok((answers.get(), turns.await??))
 }
 
 async fn scrape(
@@ -362,15 +367,19 @@ async fn lengths(address: SocketAddr) -> Result<Vec<usize>> {
     Ok(lengths)
 }
 
-/// The longest turn of the core's loop in the last ten seconds, as the server tells it.
-async fn longest_turn(address: SocketAddr) -> Result<u64> {
-    let told = Asking::connect(address)
-        .await?
-        .ask("/stats?window=10s")
-        .await?;
-    let told = String::from_utf8(told)?;
-    let (_, lag) = told.split_once("\"loop_lag\":").context("no loop lag")?;
-    let (_, longest) = lag.split_once("\"max_ns\":").context("no maximum")?;
-    let digits = longest.split([',', '}']).next().unwrap_or_default();
-    Ok(digits.parse()?)
+/// The longest turn of the core's loop in all seconds that begin from now on, as the server tells it.
+async fn longest_turn(address: SocketAddr, until: Instant) -> Result<u64> {
+    let mut asking = Asking::connect(address).await?;
+    let mut longest_ns = 0;
+    // The second that is told of then began after those before had left.
+    sleep(Duration::from_millis(2_500)).await;
+    while Instant::now() < until {
+        let told = String::from_utf8(asking.ask("/stats?window=1s").await?)?;
+        let (_, lag) = told.split_once("\"loop_lag\":").context("no loop lag")?;
+        let (_, longest) = lag.split_once("\"max_ns\":").context("no maximum")?;
+        let digits = longest.split([',', '}']).next().unwrap_or_default();
+        longest_ns = longest_ns.max(digits.parse()?);
+        sleep(Duration::from_secs(1)).await;
+    }
+    Ok(longest_ns)
 }

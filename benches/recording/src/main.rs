@@ -11,14 +11,16 @@ mod writing;
 use corelane::cores::CoreSelection;
 use corelane::limits::STATS_ROWS;
 use corelane::ring::Ring;
-use corelane::stats::{Answered, MethodIndex, Recorder, Snapshot, Times, View, Whose};
+use corelane::stats::{Answered, MethodIndex, Recorder, Snapshot, Times, Totals, View, Whose};
 use corelane::{App, Method, Request, Server};
+use rustix::thread::{CpuSet, sched_setaffinity};
 use rustix::time::{ClockId, clock_gettime};
 use std::error::Error;
 use std::hint::black_box;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::ExitCode;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 /// That of the program `corelane`.
@@ -30,7 +32,7 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 /// Most nanoseconds that the statistics of a request may cost.
 const BOUND_NS: f64 = 80.0;
 
-/// Most nanoseconds that the snapshot of a second may cost, with [`ROUTES`] routes.
+/// Most nanoseconds that the snapshot of a second may cost.
 const SNAPSHOT_BOUND_NS: f64 = 50_000.0;
 
 /// Most nanoseconds that a core may write an answer without a pause.
@@ -45,8 +47,8 @@ const ROUTES: u16 = 60;
 /// Requests between two snapshots: what one core answers in a second.
 const SECOND: u64 = 100_000;
 
-/// Seconds, with a snapshot of each.
-const SECONDS: u64 = 5;
+/// Seconds that are measured, with a snapshot of each, after as many that are not.
+const SECONDS: u64 = 10;
 
 /// Requests, in an order that no predictor knows.
 #[derive(Clone, Copy)]
@@ -145,49 +147,44 @@ fn each_ns(mut act: impl FnMut(u64)) -> f64 {
     begin.elapsed().as_nanos() as f64 / TIMES as f64
 }
 
-/// What recording a request costs in nanoseconds, and what a snapshot.
-fn costs_ns(mut recorder: Recorder, load: Load) -> [f64; 2] {
+/// What recording a request costs in nanoseconds, and what a snapshot. Each second has one, which goes to another
+/// core and comes back as a server's does, so that what is recorded into was in that core's cache.
+fn costs_ns(mut recorder: Recorder, load: Load, supervisor: &Supervisor) -> [f64; 2] {
     // What it takes to make up requests is not the statistics' cost.
     let made = each_ns(|turn| {
         black_box(load.request(black_box(turn)));
     });
-    let recorded = each_ns(|turn| record(&mut recorder, turn, load));
-    let mut spare = recorder.snapshot(0);
-    let mut taken_ns = 0.0;
-    for second in 1..=SECONDS {
+    let mut snapshot = supervisor.keep(recorder.snapshot(0));
+    let (mut recorded, mut taken_ns) = (Duration::ZERO, 0);
+    for second in 1..=SECONDS + SECONDS {
+        let begin = Instant::now();
         let turns = second * SECOND..(second + 1) * SECOND;
         turns.for_each(|turn| record(&mut recorder, turn, load));
-        let (snapshot, [all_ns, _]) = snapshot(&mut recorder, spare);
-        (spare, taken_ns) = (snapshot, taken_ns + all_ns);
-    }
-    let snapshot_ns = taken_ns / SECONDS as f64;
-    [recorded - made, snapshot_ns]
-}
-
-/// Takes a snapshot in the memory of another: what it takes in nanoseconds, and the longest piece of that.
-fn snapshot(recorder: &mut Recorder, spare: Snapshot) -> (Snapshot, [f64; 2]) {
-    let mut begin_ns = cpu_ns();
-    let [mut all_ns, mut longest_ns] = [0.0; 2];
-    recorder.begin_snapshot(Some(spare), 1);
-    loop {
-        let next = recorder.next_of_snapshot();
-        let piece_ns = (cpu_ns() - begin_ns) as f64;
-        (all_ns, longest_ns) = (all_ns + piece_ns, piece_ns.max(longest_ns));
-        if let Some(snapshot) = next {
-            return (snapshot, [all_ns, longest_ns]);
+        let recorded_in = begin.elapsed();
+        let begin_ns = cpu_ns();
+        recorder.snapshot_into(&mut snapshot, second);
+        let taken_in_ns = cpu_ns() - begin_ns;
+        snapshot = supervisor.keep(snapshot);
+        // At first there is no memory to come back.
+        if second > SECONDS {
+            (recorded, taken_ns) = (recorded + recorded_in, taken_ns + taken_in_ns);
         }
-        begin_ns = cpu_ns();
     }
+    let [recorded, taken] = [
+        recorded.as_nanos() as f64 / (SECONDS * SECOND) as f64,
+        taken_ns as f64 / SECONDS as f64,
+    ];
+    [recorded - made, taken]
 }
 
 /// What a snapshot takes when every route that is told apart was answered with every class of status, and each
-/// stage lay in every part of the scale: all of it, and the longest piece.
-fn full_snapshot_ns() -> [f64; 2] {
+/// stage lay in every part of the scale.
+fn full_snapshot_ns(supervisor: &Supervisor) -> f64 {
     let mut recorder = recorder();
-    let mut spare = recorder.snapshot(0);
-    let mut costs = [0.0; 2];
-    // The first finds no memory yet.
-    for _ in 0..3 {
+    let mut snapshot = recorder.snapshot(0);
+    let mut taken_ns = 0;
+    // The first two find no memory yet.
+    for second in 1..=3 {
         for place in 0..(STATS_ROWS as u16 + 1) * 5 {
             let (route, class) = (place / 5, place % 5 + 1);
             for part in 0..60 {
@@ -206,9 +203,45 @@ fn full_snapshot_ns() -> [f64; 2] {
                 recorder.request(black_box(&answered), 4 * stage_ns);
             }
         }
-        (spare, costs) = snapshot(&mut recorder, spare);
+        let begin_ns = cpu_ns();
+        recorder.snapshot_into(&mut snapshot, second);
+        taken_ns = cpu_ns() - begin_ns;
+        snapshot = supervisor.keep(snapshot);
     }
-    costs
+    taken_ns as f64
+}
+
+/// A thread on another CPU that adds up what snapshots say.
+struct Supervisor {
+    snapshots: Sender<Snapshot>,
+    spares: Receiver<Snapshot>,
+}
+
+impl Supervisor {
+    fn start() -> Supervisor {
+        let (snapshots, received) = channel();
+        let (sent, spares) = channel();
+        std::thread::spawn(move || {
+            // The first is that of the core, whose affinity this has; the last is another where there is one.
+            let mut cpus = CpuSet::new();
+            (1..CpuSet::MAX_CPU).for_each(|cpu| cpus.set(cpu));
+            let _ = sched_setaffinity(None, &cpus);
+            let mut totals = Totals::new(&[0], &["completed"], 0);
+            for snapshot in received {
+                if sent.send(totals.keep(snapshot)).is_err() {
+                    break;
+                }
+            }
+        });
+        Supervisor { snapshots, spares }
+    }
+
+    /// Waits until it has added up `snapshot`, and returns what is to be filled again.
+    fn keep(&self, snapshot: Snapshot) -> Snapshot {
+        let kept = self.snapshots.send(snapshot).ok();
+        let spare = kept.and_then(|()| self.spares.recv().ok());
+        spare.expect("the supervisor lives as long as this")
+    }
 }
 
 /// What is measured, in the order of its rows.
@@ -226,11 +259,12 @@ fn loads(spread: &'static Spread) -> [(String, Load); 4] {
 }
 
 /// One round in nanoseconds: three readings of the clock, recording and snapshot of each load, recording
-/// without latencies, the largest snapshot and its longest piece, and [`writing::costs_ns`].
-type Round = [f64; 12 + 2 * writing::FORMS.len()];
+/// without latencies, the largest snapshot, and [`writing::costs_ns`].
+type Round = [f64; 11 + 2 * writing::FORMS.len()];
 
 fn round(ring: &Ring, spread: &'static Spread, written: &View) -> Round {
     let mut round = [0.0; _];
+    let supervisor = Supervisor::start();
     round[0] = each_ns(|_| {
         for _ in 0..3 {
             black_box(ring.clock_ns());
@@ -238,11 +272,11 @@ fn round(ring: &Ring, spread: &'static Spread, written: &View) -> Round {
     });
     let loads = loads(spread);
     for (costs, (_, load)) in round[1..9].chunks_exact_mut(2).zip(&loads) {
-        costs.copy_from_slice(&costs_ns(recorder(), *load));
+        costs.copy_from_slice(&costs_ns(recorder(), *load, &supervisor));
     }
-    [round[9], _] = costs_ns(recorder().without_latencies(), loads[0].1);
-    round[10..12].copy_from_slice(&full_snapshot_ns());
-    round[12..].copy_from_slice(writing::costs_ns(written).as_flattened());
+    [round[9], _] = costs_ns(recorder().without_latencies(), loads[0].1, &supervisor);
+    round[10] = full_snapshot_ns(&supervisor);
+    round[11..].copy_from_slice(writing::costs_ns(written).as_flattened());
     round
 }
 
@@ -324,7 +358,6 @@ fn run(count: usize) -> Result<ExitCode> {
         "| snapshot, everything that can be told apart in every part of the scale | {:.1} |",
         ns(10) / 1e3
     );
-    println!("| its longest piece | {:.1} |", ns(11) / 1e3);
     println!(
         "\n| an answer for {} routes, all classes | µs | longest slice |",
         STATS_ROWS
@@ -332,7 +365,7 @@ fn run(count: usize) -> Result<ExitCode> {
     println!("|---|--:|--:|");
     let mut slice = 0.0_f64;
     for (place, form) in writing::FORMS.iter().enumerate() {
-        let [all, longest] = [0, 1].map(|of| ns(12 + 2 * place + of) / 1e3);
+        let [all, longest] = [0, 1].map(|of| ns(11 + 2 * place + of) / 1e3);
         println!("| {} | {all:.0} | {longest:.1} |", form.name);
         slice = slice.max(longest);
     }
@@ -341,16 +374,12 @@ fn run(count: usize) -> Result<ExitCode> {
         eprintln!("a slice of an answer is above the bound of {SLICE_BOUND_NS} ns");
         outcome = ExitCode::FAILURE;
     }
-    if ns(11) > SNAPSHOT_BOUND_NS {
-        eprintln!("a piece of a snapshot is above the bound of {SNAPSHOT_BOUND_NS} ns");
-        outcome = ExitCode::FAILURE;
-    }
     if worst > BOUND_NS {
         eprintln!("a request is above the bound of {BOUND_NS} ns");
         outcome = ExitCode::FAILURE;
     }
-    if taken[1] > SNAPSHOT_BOUND_NS {
-        eprintln!("a snapshot of {ROUTES} routes is above the bound of {SNAPSHOT_BOUND_NS} ns");
+    if taken.iter().any(|ns| *ns > SNAPSHOT_BOUND_NS) || ns(10) > SNAPSHOT_BOUND_NS {
+        eprintln!("a snapshot is above the bound of {SNAPSHOT_BOUND_NS} ns");
         outcome = ExitCode::FAILURE;
     }
     Ok(outcome)

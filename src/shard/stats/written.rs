@@ -16,9 +16,9 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-/// How long an answer is given again to whoever asks for the same: many scrapers cost little more than
-/// one, and what an answer says of ages is at most so old.
-const KEPT: Duration = Duration::from_millis(100);
+/// How long an answer is given again to whoever asks for the same, if no other view has come: many scrapers cost
+/// little more than one, and what an answer says of ages is at most so old.
+const KEPT: Duration = Duration::from_secs(1);
 
 /// How long a core writes before it lets others run. The last piece of work may be begun just before that, and
 /// takes some 100 µs at most ([`Writing::write_next`]).

@@ -1,6 +1,6 @@
 use super::super::Times;
-use super::super::scale::{BLOCK, BUCKETS, lowest_of};
 use super::super::series::{STAGES, WHOLE};
+use super::super::snapshot::Of;
 use super::*;
 use http::Method;
 
@@ -107,7 +107,7 @@ fn everything_is_counted_where_it_belongs() {
     assert_eq!(wholes(&snapshot), [(route, 1, 2), (route, 3, 1)]);
     // Each stage has as many as the whole.
     assert_eq!(parts(&snapshot).len(), 2 * (1 + STAGES.len()) + 1);
-    assert_eq!(parts(&snapshot).first(), Some(&(Of::Lag, 2)));
+    assert_eq!(parts(&snapshot).last(), Some(&(Of::Lag, 2)));
     let stall = Stall {
         core: 3,
         at_ns: 2,
@@ -218,97 +218,59 @@ fn a_snapshot_takes_the_latencies_and_copies_the_counters() {
     assert_eq!(wholes(&second), [(Whose::route(0), 4, 1)]);
 }
 
-/// A snapshot in the memory of another.
-fn snapshot_in(spare: Snapshot, mut recorder: Recorder, at_ns: u64) -> Snapshot {
-    recorder.begin_snapshot(Some(spare), at_ns);
-    recorder.snapshot(0)
-}
-
 #[test]
-fn a_snapshot_in_the_memory_of_another_leaves_nothing_of_it() {
+fn snapshot_into_leaves_nothing_of_the_old_one() {
     let old = busy().snapshot(5);
     for make in [busy, || Recorder::new(1, REASONS)] {
-        let reused = snapshot_in(old.clone(), make(), 6);
+        let mut reused = old.clone();
+        make().snapshot_into(&mut reused, 6);
+        // But for memory.
+        assert!(reused.spare.iter().all(|recent| recent.is_empty()));
+        reused.spare.clear();
         assert_eq!(reused, make().snapshot(6));
     }
 }
 
 #[test]
-fn a_snapshot_in_the_memory_of_another_uses_what_is_there() {
+fn snapshot_into_uses_the_memory_that_is_there() {
     let memory = |snapshot: &Snapshot| {
         let counters = &snapshot.counters;
-        (
-            counters.status.memory(),
-            counters.closed.as_ptr(),
-            snapshot.memory(),
-        )
+        (counters.status.memory(), counters.closed.as_ptr())
     };
-    let old = busy().snapshot(5);
-    let before = memory(&old);
-    assert_eq!(memory(&snapshot_in(old, busy(), 6)), before);
-}
-
-/// A recorder with a latency in every block of every row and class that there may be, and how many of the
-/// latter there are.
-fn full() -> (Recorder, usize) {
-    let mut recorder = Recorder::new(0, REASONS);
-    recorder.know_routes(STATS_ROWS + 1);
-    for number in 0..=STATS_ROWS as u16 {
-        for class in 1..=CLASSES.len() as u16 {
-            for block in 0..BUCKETS / BLOCK {
-                let sent_ns = lowest_of(block * BLOCK);
-                recorder.request(&answered(Whose::route(number), class * 100), sent_ns);
-            }
-        }
-    }
-    (recorder, (STATS_ROWS + 1) * CLASSES.len())
+    let mut reused = busy().snapshot(5);
+    let before = memory(&reused);
+    busy().snapshot_into(&mut reused, 6);
+    assert_eq!(memory(&reused), before);
 }
 
 #[test]
-fn a_snapshot_is_taken_in_pieces() {
-    let (mut recorder, series) = full();
-    assert!(recorder.next_of_snapshot().is_none());
-    recorder.begin_snapshot(None, 7);
-    // Each request has its latency in the whole and in `write`, and the rest of the stages in one block.
-    let blocks = series * (2 * BUCKETS / BLOCK + 3);
-    let series_blocks = blocks / series;
-    let mut pieces = 1;
-    let snapshot = loop {
-        match recorder.next_of_snapshot() {
-            Some(snapshot) => break snapshot,
-            None => pieces += 1,
+fn what_latencies_are_counted_in_comes_and_goes() {
+    let places = |snapshot: &Snapshot| -> Vec<*const Recent<KINDS>> {
+        let recents = snapshot.series.iter().map(|(_, recent)| &**recent);
+        let mut places: Vec<_> = recents.map(std::ptr::from_ref).collect();
+        places.sort_unstable();
+        places
+    };
+    let mut recorder = busy();
+    let request = |recorder: &mut Recorder| {
+        for status in [200, 404] {
+            recorder.request(&answered(Whose::route(1), status), 1_000);
         }
     };
-    assert!(pieces >= blocks / (PIECE_BLOCKS + series_blocks));
-    assert_eq!(snapshot, full().0.snapshot(7));
-    assert!(recorder.next_of_snapshot().is_none());
-    assert!(wholes(&recorder.snapshot(8)).is_empty());
-}
-
-#[test]
-fn what_is_recorded_while_a_snapshot_is_taken_is_in_the_next() {
-    let (mut recorder, series) = full();
-    recorder.begin_snapshot(None, 7);
-    // One that was taken, one that is to be taken, and one that was not there.
-    assert!(recorder.next_of_snapshot().is_none());
-    let met = [(0, 200), (STATS_ROWS as u16 - 1, 500)];
-    for (route, status) in [met[0], met[1], met[1]] {
-        recorder.request(&answered(Whose::route(route), status), 5);
-    }
-    recorder.turned(1, 8);
-    // It goes on as it began.
-    recorder.begin_snapshot(None, 9);
-    let first = recorder.snapshot(9);
-    assert_eq!(first.at_ns(), 7);
-    assert_eq!(first.counters.requests, (series * BUCKETS / BLOCK) as u64);
-    assert_eq!(wholes(&first).len(), series);
-    let counted: u64 = wholes(&first).iter().map(|(.., count)| count).sum();
-    assert_eq!(counted, first.counters.requests);
-    let second = recorder.snapshot(10);
-    assert_eq!(second.counters.requests, first.counters.requests + 3);
-    let [met, twice] = met.map(|(route, status)| (Whose::route(route), class_of(status) as u8));
-    assert_eq!(wholes(&second), [(met.0, met.1, 1), (twice.0, twice.1, 2)]);
-    assert_eq!(parts(&second)[0], (Of::Lag, 1));
+    let mut snapshot = recorder.snapshot(1);
+    let first = places(&snapshot);
+    request(&mut recorder);
+    recorder.snapshot_into(&mut snapshot, 2);
+    let second = places(&snapshot);
+    assert!(first.iter().all(|place| !second.contains(place)));
+    request(&mut recorder);
+    recorder.snapshot_into(&mut snapshot, 3);
+    assert_eq!(places(&snapshot), first);
+    assert_eq!(wholes(&snapshot).len(), 2);
+    // Whoever is not met any more leaves its own behind, and no more are made.
+    recorder.snapshot_into(&mut snapshot, 4);
+    assert!(snapshot.series.is_empty());
+    assert_eq!(snapshot.spare.len(), 2);
 }
 
 #[test]
