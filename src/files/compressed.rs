@@ -231,6 +231,8 @@ impl Compressor {
         let (all, this) = (Rc::clone(&self.making), Rc::clone(&making));
         let common = Rc::clone(&self.common);
         let task = async move {
+            // It is run at once, and who has it begun is about to wait.
+            yield_now().await;
             let outcome = outcome(work.run()).await;
             if let (Some(made), Some(keep)) = (&outcome, keep) {
                 keep(made);

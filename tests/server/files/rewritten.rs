@@ -181,7 +181,7 @@ fn download_coded(address: SocketAddr, number: usize, met: &Met) {
     let mut client = Client::connect(address);
     let (_, wanted) = CODINGS[number % CODINGS.len()];
     // Some of them take nothing else.
-    let takes_all = number / CODINGS.len() % 2 == 0;
+    let takes_all = (number / CODINGS.len()).is_multiple_of(2);
     let others = if takes_all { "" } else { ", identity;q=0" };
     let accept = format!("Accept-Encoding: {wanted}{others}\r\n");
     let response = ask(&mut client, "GET", "/coded.css", &accept);
