@@ -46,9 +46,6 @@ pub(crate) fn levels(_: ContentCoding) -> Option<(RangeInclusive<u8>, u8)> {
 impl Compressing {
     /// Nothing is to be given up.
     pub(super) fn drain(&self) {}
-
-    /// Nothing is under way.
-    pub(super) async fn end(&self) {}
 }
 
 impl Compressor {
@@ -57,12 +54,12 @@ impl Compressor {
     }
 
     /// Nothing.
-    pub(super) fn compress<K: FnOnce(&Made) + 'static>(
+    pub(super) fn compress(
         &self,
         _: Held,
         _: ContentCoding,
         _: usize,
-        _: impl FnOnce() -> Option<K>,
+        _: impl FnOnce(&Made) + 'static,
     ) -> Option<Rc<Making>> {
         None
     }
