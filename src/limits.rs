@@ -182,7 +182,7 @@ pub const CONNECTIONS: usize = 1 << 20;
 
 /// Descriptors of the process that are kept for files, rings and logs, and never taken by
 /// connections: this many, and as many again per shard.
-pub const RESERVED_DESCRIPTORS: usize = 64;
+pub const RESERVED_DESCRIPTORS: usize = 80;
 
 /// Most files whose close waits for the next turn of a core's ring. Beyond it: they are closed at once, by
 /// a system call each. Cost: a descriptor each until then.
@@ -407,7 +407,7 @@ pub const FILE_BROTLI_LEVEL: u8 = 6;
 pub const FILE_ZSTD_LEVEL: u8 = 9;
 
 /// Most files that a core compresses at the same time, of all folders it serves. Beyond it: they are sent
-/// as they are. Cost: what [`COMPRESSED_FILE_BYTES`] says, each.
+/// as they are. Cost: what [`COMPRESSED_FILE_BYTES`] says, and a descriptor, each.
 pub const COMPRESSIONS: usize = 8;
 
 /// Longest that a request waits for a file that is compressed for it, unless its policy says otherwise or
@@ -524,7 +524,8 @@ const _: () = assert!(RECONNECT_PAUSE.as_nanos() < RECONNECT_PAUSE_MAX.as_nanos(
 const _: () = assert!(NAME_BYTES < PATH_BYTES);
 const _: () = assert!(REDIRECT_BYTES < REQUEST_LINE_BYTES);
 const _: () = assert!(LISTING_SLICE_ENTRIES < LISTING_ENTRIES);
-const _: () = assert!(OPEN_FILES + QUEUED_CLOSES < RESERVED_DESCRIPTORS);
+// A core's rings, clocks and notifiers have their room beside them.
+const _: () = assert!(OPEN_FILES + QUEUED_CLOSES + COMPRESSIONS + 16 <= RESERVED_DESCRIPTORS);
 const _: () = assert!(ARCHIVE_DEPTH <= ARCHIVE_FOLDERS && ARCHIVES <= ARCHIVE_FOLDERS);
 const _: () =
     assert!(INLINE_BODY_BYTES <= CACHED_FILE_BYTES && FILE_SAMPLE_BYTES < INLINE_BODY_BYTES);

@@ -31,6 +31,11 @@ impl Permits {
             Permit(Rc::clone(&self.taken))
         })
     }
+
+    /// Whether there is any that has leave.
+    pub(crate) fn are_taken(&self) -> bool {
+        self.taken.get() > 0
+    }
 }
 
 impl Drop for Permit {

@@ -131,7 +131,9 @@ fn locked_memory(machine: &Machine, shards: usize) -> Finding {
 fn open_files(limit: Option<u64>) -> Finding {
     match limit {
         Some(limit) if limit < OPEN_FILES => warn(
-            format!("open files are limited to {limit}, and each connection is one"),
+            format!(
+                "open files are limited to {limit}, and each connection is one, or two where files are served"
+            ),
             "set LimitNOFILE=1048576 in the systemd unit, or raise ulimit -n",
         ),
         Some(limit) => ok(format!("open files are limited to {limit}")),

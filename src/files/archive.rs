@@ -51,6 +51,9 @@ use crate::ring::Ring;
 /// What an archive of the root is called where the root has no name.
 const NAMELESS: &[u8] = b"files";
 
+/// The Cache-Control of archives, unless a rule gives one.
+pub(super) const ARCHIVE_CACHE_CONTROL: &str = "no-store";
+
 /// Where an archive's content is from.
 #[derive(Debug)]
 pub(super) struct Source {
@@ -176,7 +179,7 @@ pub(super) async fn respond(
     let value = HeaderValue::from_static;
     let response = Response::new(StatusCode::OK)
         .with_header(CONTENT_TYPE, value("application/x-tar"))
-        .with_header(CACHE_CONTROL, value("no-store"))
+        .with_header(CACHE_CONTROL, value(ARCHIVE_CACHE_CONTROL))
         .with_header(ACCEPT_RANGES, value("none"))
         .with_attachment(&String::from_utf8_lossy(&name));
     Ok(response.with_body(pieces::stream(first, archive)))

@@ -33,4 +33,10 @@ impl Common {
     pub(crate) fn drain(&self) {
         self.compressing.drain();
     }
+
+    /// Waits until the tasks that were begun for requests have come to their ends. No request comes from now
+    /// on.
+    pub(crate) async fn end(&self) {
+        self.compressing.end().await;
+    }
 }

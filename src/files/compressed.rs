@@ -9,10 +9,14 @@
 //!
 //! A task of its own does it, and not the requests that wait, for what comes of it is for those who ask
 //! later: it goes on where all of them have left or have waited for too long. Given up with the last of
-//! them it would be begun again by the next, for nothing. What a peer can make the core do that way is little:
-//! each version is compressed once as long as it is remembered, a few at a time
-//! ([`COMPRESSIONS`]), one slice of one of them between two turns of everything else. While the core
-//! drains, nobody asks later: what no request waits for ends with its next slice.
+//! them it would be begun again by the next, for nothing. Where nobody could be served with it later, because
+//! the file was changed too recently to be remembered or the core drains, what no request waits for ends with
+//! its next slice.
+//!
+//! What a peer can make the core do that way is bounded: each version is compressed once as long as it is
+//! remembered, a few at a time ([`COMPRESSIONS`]), one slice of one of them between two turns of everything
+//! else. In a folder of more text than the cache has room for, it can have the encoders work all the time,
+//! and only at that pace.
 //!
 //! The result is served like any file: with a length, ranges, and a strong tag, which is made of its
 //! octets. So a peer that goes on with a part of it has a part of the same, whichever program, level or
@@ -30,7 +34,7 @@ use bytes::Bytes;
 use futures_lite::FutureExt;
 use futures_lite::future::yield_now;
 use http::HeaderValue;
-use xxhash_rust::xxh3::xxh3_128;
+use xxhash_rust::xxh3::Xxh3;
 
 use super::policy::Policy;
 use super::transfer::Held;
@@ -43,7 +47,7 @@ use crate::limits::{
     FILE_ZSTD_LEVEL,
 };
 use crate::log;
-use crate::permits::Permits;
+use crate::permits::{Permit, Permits};
 use crate::ring::{Deadline, Ring};
 use crate::turns::Turns;
 
@@ -53,6 +57,10 @@ pub(crate) struct Compressing {
     permits: Permits,
     turns: Turns,
     is_draining: Cell<bool>,
+    /// Whether nothing is begun any more.
+    is_ending: Cell<bool>,
+    /// Raised by the last that was under way then.
+    has_ended: Flag,
 }
 
 /// What a core compresses the files of a folder with.
@@ -85,6 +93,8 @@ struct Work {
     /// In how many parts of the usual size the encoder gets its input.
     parts: usize,
     room_bytes: usize,
+    /// Whether somebody keeps what comes of it for those who ask later.
+    is_kept: bool,
     spares: Rc<Spares>,
     common: Rc<Compressing>,
     making: Rc<Making>,
@@ -145,6 +155,8 @@ impl Default for Compressing {
             permits: Permits::new(COMPRESSIONS),
             turns: Turns::default(),
             is_draining: Cell::new(false),
+            is_ending: Cell::new(false),
+            has_ended: Flag::default(),
         }
     }
 }
@@ -153,6 +165,22 @@ impl Compressing {
     /// Compresses nothing any more that no request waits for.
     pub(super) fn drain(&self) {
         self.is_draining.set(true);
+    }
+
+    /// Waits until nothing is under way any more. No request comes from now on.
+    pub(super) async fn end(&self) {
+        self.is_ending.set(true);
+        if self.permits.are_taken() {
+            self.has_ended.wait().await;
+        }
+    }
+
+    /// Gives back the leave of one that is over.
+    fn is_over(&self, permit: Permit) {
+        drop(permit);
+        if self.is_ending.get() && !self.permits.are_taken() {
+            self.has_ended.raise();
+        }
     }
 }
 
@@ -172,14 +200,15 @@ impl Compressor {
     }
 
     /// Has a task of the core compress the version that `held` holds in `coding`, if that makes it smaller
-    /// and it then has no more than `room_bytes`, and tell `keep` what came of it; or else what is under way
-    /// already. `None` if the core has as much to compress as it may have at a time.
-    pub(super) fn compress(
+    /// and it then has no more than `room_bytes`, and tell what `keep` returns what came of it; or else what is
+    /// under way already. If `keep` returns nothing, it goes on for as long as a request waits. `None` if the core
+    /// has as much to compress as it may have at a time.
+    pub(super) fn compress<K: FnOnce(&Made) + 'static>(
         &self,
         held: Held,
         coding: ContentCoding,
         room_bytes: usize,
-        keep: impl FnOnce(&Made) + 'static,
+        keep: impl FnOnce() -> Option<K>,
     ) -> Option<Rc<Making>> {
         let key = (held.version(), coding);
         if let Some(making) = self.making.borrow().get(&key) {
@@ -188,24 +217,29 @@ impl Compressor {
         let permit = self.common.permits.take()?;
         let making = Rc::<Making>::default();
         self.making.borrow_mut().insert(key, Rc::clone(&making));
+        let keep = keep();
         let work = Work {
             held,
             coding,
             parts: parts(coding, self.levels.of(coding)),
             room_bytes,
+            is_kept: keep.is_some(),
             spares: Rc::clone(&self.spares),
             common: Rc::clone(&self.common),
             making: Rc::clone(&making),
         };
         let (all, this) = (Rc::clone(&self.making), Rc::clone(&making));
+        let common = Rc::clone(&self.common);
         let task = async move {
+            // It is run at once, and who has it begun is about to wait.
+            yield_now().await;
             let outcome = outcome(work.run()).await;
-            if let Some(made) = &outcome {
+            if let (Some(made), Some(keep)) = (&outcome, keep) {
                 keep(made);
             }
             all.borrow_mut().remove(&key);
-            drop(permit);
             this.end(outcome);
+            common.is_over(permit);
         };
         glommio::spawn_local(task).detach();
         Some(making)
@@ -273,25 +307,35 @@ impl Drop for Waiting<'_> {
 }
 
 impl Work {
+    /// Whether nobody gets what comes of it, neither now nor later.
+    fn is_for_nobody(&self) -> bool {
+        let is_asked_later = self.is_kept && !self.common.is_draining.get();
+        !is_asked_later && self.making.waiting.get() == 0
+    }
+
     /// Compresses all of it; `None` if nobody waits for it any more, and nobody will.
     ///
     /// It ends a slice with a flush where the middleware does, for the same reason: some encoders hold
     /// back several slices otherwise, to work on them at once.
     async fn run(self) -> io::Result<Option<Made>> {
-        let version = self.held.version();
+        let mut held = self.held.clone();
+        let version = held.version();
         let length = version.length();
         let is_worth_it = |bytes: usize| (bytes as u64) < length && bytes <= self.room_bytes;
-        let mut held = self.held;
         let mut encoder = self.spares.take(self.coding)?;
         let mut content = Vec::new();
+        let mut hash = Xxh3::new();
         let mut offset = 0;
         while offset < length && is_worth_it(content.len()) {
             let bytes = (length - offset).min(FILE_PIECE_BYTES as u64);
             let piece;
             (held, piece) = held.read(offset, bytes as usize).await;
             for slice in piece?.chunks(FILE_CODING_BYTES / self.parts) {
+                if self.is_for_nobody() {
+                    return Ok(None);
+                }
                 let turn = self.common.turns.take().await;
-                if self.common.is_draining.get() && self.making.waiting.get() == 0 {
+                if self.is_for_nobody() {
                     return Ok(None);
                 }
                 offset += slice.len() as u64;
@@ -300,20 +344,31 @@ impl Work {
                     0 => Step::Flush,
                     _ => Step::More,
                 };
+                let hashed = content.len();
                 encoder.encode(slice, step, &mut content)?;
+                hash.update(&content[hashed..]);
                 drop(turn);
                 yield_now().await;
             }
         }
         self.spares.give_back(self.coding, encoder);
-        let is_worth_it = is_worth_it(content.len());
-        content.shrink_to_fit();
-        let hash = xxh3_128(&content);
+        // The last slices took their time: what was replaced or deleted meanwhile is another version, for its
+        // inode is changed by that.
+        held = held.sampled(0).await?;
+        let is_settled = held.version() == version;
+        if !is_worth_it(content.len()) {
+            return Ok(Some(Made {
+                content: None,
+                tag: None,
+                is_settled,
+            }));
+        }
+        let hash = hash.digest128();
         let tag = HeaderValue::try_from(format!("\"{:x}-{hash:032x}\"", content.len()));
         Ok(Some(Made {
-            content: is_worth_it.then(|| content.into()),
+            content: Some(content.into()),
             tag: tag.ok(),
-            is_settled: held.version() == version,
+            is_settled,
         }))
     }
 }
@@ -369,7 +424,7 @@ mod tests {
         name: usize,
     ) -> Option<Rc<Making>> {
         let held = held(ring, folder, name).await;
-        compressor.compress(held, Gzip, usize::MAX, |_| ())
+        compressor.compress(held, Gzip, usize::MAX, || Some(|_: &Made| ()))
     }
 
     /// Lets other tasks run until nothing is compressed any more.
@@ -465,7 +520,8 @@ mod tests {
                     count.set(count.get() + 1);
                 };
                 let held = held(&ring, &folder, name).await;
-                let making = compressor.compress(held, Gzip, usize::MAX, keep).unwrap();
+                let making = compressor.compress(held, Gzip, usize::MAX, || Some(keep));
+                let making = making.unwrap();
                 let mut waiting = Box::pin(making.wait(&ring, None));
                 assert!(poll_once(&mut waiting).await.is_none());
             }
@@ -494,6 +550,85 @@ mod tests {
             assert!(wait.await.unwrap().content.is_some());
             assert!(left.wait(&ring, None).await.is_none());
             until_idle(&compressor).await;
+        })
+        .unwrap();
+    }
+
+    #[test]
+    fn what_nobody_keeps_goes_on_while_it_is_waited_for() {
+        run(None, RingOptions::default(), |ring| async move {
+            let folder = folder(2, 3 * FILE_PIECE_BYTES);
+            let compressor = compressor(&Rc::default());
+            let begin = async |name| {
+                let held = held(&ring, &folder, name).await;
+                let making = compressor.compress(held, Gzip, usize::MAX, || None::<fn(&Made)>);
+                making.unwrap()
+            };
+            let wanted = begin(0).await;
+            let mut wait = Box::pin(wanted.wait(&ring, None));
+            assert!(poll_once(&mut wait).await.is_none());
+            let left = begin(1).await;
+            let mut leaving = Box::pin(left.wait(&ring, None));
+            assert!(poll_once(&mut leaving).await.is_none());
+            drop(leaving);
+            assert!(left.wait(&ring, Some(Duration::ZERO)).await.is_none());
+            while compressor.making.borrow().len() > 1 {
+                yield_now().await;
+            }
+            // It has not come to its end.
+            assert_eq!(left.outcome.get().map(Option::is_none), Some(true));
+            assert!(wait.await.unwrap().content.is_some());
+        })
+        .unwrap();
+    }
+
+    #[test]
+    fn at_the_end_nothing_is_left_under_way() {
+        run(None, RingOptions::default(), |ring| async move {
+            let folder = folder(COMPRESSIONS, 3 * FILE_PIECE_BYTES);
+            let common = Rc::default();
+            let compressor = compressor(&common);
+            for name in 0..COMPRESSIONS {
+                begin(&compressor, &ring, &folder, name).await.unwrap();
+            }
+            while common.turns.came() == 0 {
+                yield_now().await;
+            }
+            common.drain();
+            common.end().await;
+            assert!(compressor.making.borrow().is_empty());
+            drop(compressor);
+            assert_eq!(Rc::strong_count(&common), 1);
+            // And it is not waited for again.
+            common.end().await;
+        })
+        .unwrap();
+    }
+
+    #[test]
+    fn what_was_replaced_meanwhile_is_not_settled() {
+        use std::os::unix::fs::MetadataExt;
+        run(None, RingOptions::default(), |ring| async move {
+            let folder = folder(1, FILE_PIECE_BYTES);
+            let [path, next] = ["0", "next"].map(|name| folder.path().join(name));
+            let changed = |path| {
+                let seen = fs::metadata(path).unwrap();
+                (seen.ctime(), seen.ctime_nsec())
+            };
+            // The clock of the file system goes in steps.
+            fs::write(&next, "next").unwrap();
+            while changed(&next) == changed(&path) {
+                fs::write(&next, "next").unwrap();
+            }
+            let compressor = compressor(&Rc::default());
+            let making = begin(&compressor, &ring, &folder, 0).await.unwrap();
+            // All of it is read.
+            while compressor.common.turns.came() == 0 {
+                yield_now().await;
+            }
+            fs::rename(next, path).unwrap();
+            let made = making.wait(&ring, None).await.unwrap();
+            assert!(made.content.is_some() && !made.is_settled);
         })
         .unwrap();
     }
@@ -544,7 +679,7 @@ mod tests {
             let compressor = compressor(&Rc::default());
             let made = async |room_bytes| {
                 let held = held(&ring, &folder, 0).await;
-                let making = compressor.compress(held, Gzip, room_bytes, |_| ());
+                let making = compressor.compress(held, Gzip, room_bytes, || Some(|_: &Made| ()));
                 making.unwrap().wait(&ring, None).await.unwrap().content
             };
             let content = made(usize::MAX).await.unwrap();

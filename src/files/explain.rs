@@ -6,9 +6,11 @@ use std::io;
 
 use http::HeaderValue;
 
+use super::archive::ARCHIVE_CACHE_CONTROL;
 use super::decision::{Absence, Decision, Seen};
 use super::glob::Glob;
 use super::header_rules::HeaderRule;
+use super::listed::LISTING_CACHE_CONTROL;
 use super::sending::Remembering;
 use super::service::Files;
 use crate::app::Request;
@@ -51,12 +53,12 @@ impl Files {
             }
             Ok(Decision::Listing { relative }) => {
                 points.push(("listing", shown(&relative)));
-                self.explain_folder(&relative, &mut points);
+                self.explain_folder(&relative, LISTING_CACHE_CONTROL, &mut points);
                 return points;
             }
             Ok(Decision::Archive { relative }) => {
                 points.push(("archive", format!("{}, as tar", shown(&relative))));
-                self.explain_folder(&relative, &mut points);
+                self.explain_folder(&relative, ARCHIVE_CACHE_CONTROL, &mut points);
                 return points;
             }
             Ok(Decision::Refuse(reason)) => {
@@ -107,43 +109,52 @@ impl Files {
         let media_type = policy.media_type(relative);
         let media_type = String::from_utf8_lossy(media_type.as_bytes());
         points.push(("media type", format!("{media_type}, by {source}")));
-        points.push(cache_control(policy.cache_control(relative)));
+        points.push(cache_control(policy.cache_control(relative), None));
         points.extend(policy.response_headers.of(relative).into_iter().map(header));
         let now = served.message_time();
-        points.push((
-            "memory",
-            match served.remembering(request.method(), variant, now) {
-                Ok(Remembering::Made) => {
-                    let room_bytes = served.cache.room(variants.relative());
-                    format!(
-                        "a core remembers what is made of it, if that has at most {room_bytes} bytes; \
-                         else the file is sent as it is"
-                    )
-                }
-                Ok(Remembering::Whole) => "a core remembers it whole".to_owned(),
-                Ok(Remembering::Open) => "a core keeps it open".to_owned(),
-                Err(why) => format!("not remembered: {why}"),
-            },
-        ));
+        let memory = if variant.is_made {
+            let room_bytes = served.cache.room(variants.relative());
+            let made = served.is_memorable(variant.version, now);
+            made.map(|()| {
+                format!(
+                    "a core remembers what is made of it, if that has at most {room_bytes} bytes; \
+                     else the file is sent as it is"
+                )
+            })
+        } else {
+            let plain = served.remembering(request.method(), variant.version, now);
+            plain.map(|remembering| match remembering {
+                Remembering::Whole => "a core remembers it whole".to_owned(),
+                Remembering::Open => "a core keeps it open".to_owned(),
+            })
+        };
+        let memory = memory.unwrap_or_else(|why| format!("not remembered: {why}"));
+        points.push(("memory", memory));
         points
     }
 
-    /// Adds what rules give to the listing or the archive of the folder at `relative`.
-    fn explain_folder(&self, relative: &CStr, points: &mut Vec<Point>) {
+    /// Adds what rules give to the listing or the archive of the folder at `relative`, which has the
+    /// Cache-Control `otherwise` without one.
+    fn explain_folder(&self, relative: &CStr, otherwise: &str, points: &mut Vec<Point>) {
         let (policy, relative) = (&self.0.policy, relative.to_bytes());
-        points.push(cache_control(policy.cache_control_of_folder(relative)));
+        let rule = policy.cache_control_of_folder(relative);
+        points.push(cache_control(rule, Some(otherwise)));
         let headers = policy.response_headers.of_folder(relative);
         points.extend(headers.into_iter().map(header));
     }
 }
 
-fn cache_control(rule: Option<&(Glob, HeaderValue)>) -> Point {
+/// The Cache-Control by a rule, or what it is `otherwise`.
+fn cache_control(rule: Option<&(Glob, HeaderValue)>, otherwise: Option<&str>) -> Point {
     let what = match rule {
         Some((glob, value)) => {
             let value = String::from_utf8_lossy(value.as_bytes());
             format!("{value}, by {}", glob.as_str())
         }
-        None => "no rule matches".to_owned(),
+        None => otherwise.map_or_else(
+            || "no rule matches".to_owned(),
+            |value| format!("{value}, as no rule matches"),
+        ),
     };
     ("cache-control", what)
 }

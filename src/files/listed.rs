@@ -26,6 +26,9 @@ use super::policy::Policy;
 use crate::app::{Body, Response};
 use crate::limits::{LISTING_BYTES, LISTING_ENTRIES, LISTING_PIECE_BYTES, LISTING_SLICE_ENTRIES};
 
+/// The Cache-Control of listings, unless a rule gives one.
+pub(super) const LISTING_CACHE_CONTROL: &str = "no-cache";
+
 /// The memory that the listings of a folder being served take on its core, in bytes.
 #[derive(Debug, Default)]
 pub(super) struct Memory(Rc<Cell<usize>>);
@@ -139,7 +142,7 @@ fn with_fields(format: Format) -> Response {
     let mut response = Response::new(StatusCode::OK);
     let fields = &mut response.headers;
     fields.append(CONTENT_TYPE, value(format.media_type()));
-    fields.append(CACHE_CONTROL, value("no-cache"));
+    fields.append(CACHE_CONTROL, value(LISTING_CACHE_CONTROL));
     fields.append(VARY, value("accept"));
     if format == Format::Html {
         fields.append(CONTENT_SECURITY_POLICY, value(POLICY));

@@ -52,8 +52,6 @@ struct Sought<'a> {
     looked_ns: u64,
     /// What it is remembered by.
     name: &'a [u8],
-    /// How long it may be waited for.
-    wait: Duration,
 }
 
 /// How much of a file is remembered.
@@ -62,8 +60,6 @@ pub(super) enum Remembering {
     Whole,
     /// Where it can be read.
     Open,
-    /// What is made of it.
-    Made,
 }
 
 impl<'a> Wanted<'a> {
@@ -203,23 +199,30 @@ impl Served {
         Ok(variants)
     }
 
-    /// How much of `variant` is remembered when `method` asks for it at `now`, or why nothing is. What is made
-    /// of a file is made for HEAD as well, which tells its length and its tag.
+    /// Why nothing of `version` is remembered at `now`, not even what is made of it, if so.
+    pub(super) fn is_memorable(&self, version: Version, now: Duration) -> Result<(), &'static str> {
+        if !self.cache.remembers_any() {
+            Err("there is no memory for files")
+        } else if version.is_racy(now) {
+            Err("the file was changed just now")
+        } else {
+            Ok(())
+        }
+    }
+
+    /// How much of a file as it is, of which `version` was seen, is remembered when `method` asks for it at
+    /// `now`, or why nothing is. What is made of one is made for HEAD as well, which tells its length and its
+    /// tag.
     pub(super) fn remembering(
         &self,
         method: &Method,
-        variant: Variant,
+        version: Version,
         now: Duration,
     ) -> Result<Remembering, &'static str> {
-        if !self.cache.remembers_any() {
-            Err("there is no memory for files")
-        } else if variant.version.is_racy(now) {
-            Err("the file was changed just now")
-        } else if variant.is_made {
-            Ok(Remembering::Made)
-        } else if method == Method::HEAD {
+        self.is_memorable(version, now)?;
+        if method == Method::HEAD {
             Err("HEAD gets no content")
-        } else if variant.version.length() <= CACHED_FILE_BYTES as u64 {
+        } else if version.length() <= CACHED_FILE_BYTES as u64 {
             Ok(Remembering::Whole)
         } else {
             Ok(Remembering::Open)
@@ -258,11 +261,10 @@ impl Served {
                 variants: &variants,
                 looked_ns,
                 name: wanted.name,
-                wait,
             };
             // What is changed all the time is not waited for again.
-            wait = Duration::ZERO;
-            match self.send(found, sought, wanted.request).await {
+            let wait = std::mem::take(&mut wait);
+            match self.send(found, sought, wanted.request, wait).await {
                 Ok(response) => return Ok(response),
                 Err(error) if is_change(&error) => {}
                 Err(error) => return Err(failed(error)),
@@ -271,12 +273,14 @@ impl Served {
         Err(Refusal::Changing)
     }
 
-    /// Sends what was `found`, the one of the variants that `request` gets.
+    /// Sends what was `found`, the one of the variants that `request` gets; what is made of it, if that takes
+    /// no longer than about `wait`.
     async fn send(
         self: &Rc<Self>,
         found: Found,
         sought: Sought<'_>,
         request: &Request,
+        wait: Duration,
     ) -> io::Result<Response> {
         let variants = sought.variants;
         let Found { file, version } = found;
@@ -287,10 +291,13 @@ impl Served {
         if variant.is_made {
             // It may be replaced by then, and is what it was for who has a sample of it.
             held = held.sampled(0).await?;
-            let made = self.compressed(held.clone(), variant, sought, request, now);
+            let made = self.compressed(held.clone(), variant, sought, request, wait, now);
             if let Some(response) = made.await {
                 return Ok(response);
             }
+            // It was waited for: what was replaced or deleted meanwhile is another version, for its inode is
+            // changed by that, and is not remembered.
+            held = held.sampled(0).await?;
             variant = variants.plain();
         }
         let is_hashed = self.policy.entity_tags == EntityTags::Hash;
@@ -300,7 +307,7 @@ impl Served {
             (held, version.entity_tag(now))
         };
         let representation = Representation::new(&self.policy, variants, variant, tag, now);
-        let remembering = self.remembering(request.method(), variant, now).ok();
+        let remembering = self.remembering(request.method(), version, now).ok();
         let (Some(remembering), true) = (remembering, held.version() == version) else {
             return from_open(held, &representation, request, &self.boundaries).await;
         };
@@ -309,7 +316,7 @@ impl Served {
                 let (held, content) = held.read(0, version.length() as usize).await;
                 (held, Content::Whole(content?.into()))
             }
-            Remembering::Open | Remembering::Made => (held, Content::Open(file)),
+            Remembering::Open => (held, Content::Open(file)),
         };
         if held.version() != version {
             return from_open(held, &representation, request, &self.boundaries).await;
@@ -324,13 +331,14 @@ impl Served {
     }
 
     /// The response with `variant`, which is made of the file that is held; `None` if the file itself is
-    /// sent in its place: it would be no smaller, is not made in time, or cannot be made at all.
+    /// sent in its place: it would be no smaller, is not made within about `wait`, or cannot be made at all.
     async fn compressed(
         self: &Rc<Self>,
         held: Held,
         variant: Variant,
         sought: Sought<'_>,
         request: &Request,
+        wait: Duration,
         now: Duration,
     ) -> Option<Response> {
         let coding = variant.coding?;
@@ -343,18 +351,19 @@ impl Served {
             return None;
         }
         let room_bytes = self.cache.room(sought.variants.relative());
-        let keep = self.keeping(sought, variant, now);
+        let is_memorable = self.is_memorable(variant.version, now).is_ok();
+        let keep = || is_memorable.then(|| self.keeping(sought, variant, now));
         let making = self.compressor.compress(held, coding, room_bytes, keep)?;
         let accepted = request.head().field_values(ACCEPT_ENCODING.as_str());
         let is_needed = AcceptedCodings::of(accepted).refuses_identity();
-        let wait = (!is_needed).then_some(sought.wait);
+        let wait = (!is_needed).then_some(wait);
         let made = making.wait(&self.ring, wait).await?;
         // It may have been begun by a request for the same file by another name.
         let known = self.cache.get(self.key(sought.name, Some(coding)));
         let is_kept =
             |known: &Rc<Entry>| known.is_variant_of(sought.release, sought.variants, variant);
-        if !known.as_ref().is_some_and(is_kept) {
-            self.keeping(sought, variant, now)(&made);
+        if is_memorable && !known.as_ref().is_some_and(is_kept) {
+            self.remember_made(sought, variant, &made, now);
         }
         let kept = self.kept(sought.variants, variant, &made, now)?;
         let Content::Whole(content) = &kept.content else {
@@ -377,10 +386,7 @@ impl Served {
     ) -> impl FnOnce(&Made) + 'static {
         let served = Rc::clone(self);
         let Sought {
-            release,
-            looked_ns,
-            wait,
-            ..
+            release, looked_ns, ..
         } = sought;
         let (variants, name) = (sought.variants.clone(), sought.name.to_vec());
         move |made| {
@@ -389,12 +395,16 @@ impl Served {
                 variants: &variants,
                 looked_ns,
                 name: &name,
-                wait,
             };
-            if made.is_settled && !variant.version.is_racy(now) {
-                let kept = served.kept(&variants, variant, made, now);
-                served.remember(sought, variant, kept);
-            }
+            served.remember_made(sought, variant, made, now);
+        }
+    }
+
+    /// Remembers what was made of `variant`, unless the file has changed meanwhile.
+    fn remember_made(&self, sought: Sought<'_>, variant: Variant, made: &Made, now: Duration) {
+        if made.is_settled {
+            let kept = self.kept(sought.variants, variant, made, now);
+            self.remember(sought, variant, kept);
         }
     }
 
@@ -415,14 +425,14 @@ impl Served {
         })
     }
 
-    /// Remembers what is kept of `variant`, one of those that are sought.
+    /// Remembers what is kept of `variant`, one of those that are sought, unless others are known that were
+    /// looked at later.
     fn remember(&self, sought: Sought<'_>, variant: Variant, kept: Option<Kept>) -> Rc<Entry> {
         let Sought {
             release,
             variants,
             looked_ns,
             name,
-            ..
         } = sought;
         let entry = |variant, kept| Entry {
             variants: variants.clone(),
@@ -431,14 +441,16 @@ impl Served {
             release,
             looked_ns: Cell::new(looked_ns),
         };
-        if variant.coding.is_some() {
-            let key = self.key(name, None);
-            let known = self.cache.get(key);
-            let is_known =
-                |known: &Rc<Entry>| known.release == release && known.variants == *variants;
-            if !known.as_ref().is_some_and(is_known) {
-                self.cache.insert(key, entry(variants.plain(), None));
-            }
+        let key = self.key(name, None);
+        let known = self.cache.get(key);
+        let others = known
+            .as_ref()
+            .filter(|known| known.release != release || known.variants != *variants);
+        if others.is_some_and(|others| others.looked_ns.get() > looked_ns) {
+            return Rc::new(entry(variant, kept));
+        }
+        if variant.coding.is_some() && (known.is_none() || others.is_some()) {
+            self.cache.insert(key, entry(variants.plain(), None));
         }
         self.cache
             .insert(self.key(name, variant.coding), entry(variant, kept))
@@ -452,5 +464,55 @@ impl Served {
         // Responses are dated by the ring's clock, which stands still while its tasks run.
         let behind_ns = self.ring.clock_ns().saturating_sub(self.ring.now_ns());
         now.saturating_sub(Duration::from_nanos(behind_ns))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::{Files, Policy};
+    use crate::ring::{RingOptions, run};
+
+    #[test]
+    fn nothing_is_remembered_in_place_of_what_was_looked_at_later() {
+        run(None, RingOptions::default(), |ring| async move {
+            let folder = tempfile::tempdir().unwrap();
+            let files = Files::open(&ring, folder.path(), Policy::default()).unwrap();
+            let served = &files.0;
+            let [one, other] = [1, 2].map(|inode| {
+                let version = Version::made(inode, 1, Duration::from_secs(1));
+                Variants::new(c"a".to_owned(), version)
+            });
+            let remember = |variants: &Variants, coding, looked_ns| {
+                let sought = Sought {
+                    release: 0,
+                    variants,
+                    looked_ns,
+                    name: b"a",
+                };
+                let variant = Variant {
+                    coding,
+                    is_made: coding.is_some(),
+                    ..variants.plain()
+                };
+                served.remember(sought, variant, None);
+            };
+            let known = |coding| served.cache.get(served.key(b"a", coding));
+            let gzip = Some(ContentCoding::Gzip);
+            remember(&one, None, 2);
+            // It was waited for, and is too late.
+            remember(&other, None, 1);
+            remember(&other, gzip, 1);
+            assert_eq!(known(None).unwrap().variants, one);
+            assert!(known(gzip).is_none());
+            // What is made of what is known comes late as well, and makes it no older.
+            remember(&one, gzip, 1);
+            assert_eq!(known(gzip).unwrap().variants, one);
+            assert_eq!(known(None).unwrap().looked_ns.get(), 2);
+            remember(&other, gzip, 3);
+            assert_eq!(known(None).unwrap().variants, other);
+            assert_eq!(known(gzip).unwrap().variants, other);
+        })
+        .unwrap();
     }
 }

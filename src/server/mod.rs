@@ -352,7 +352,7 @@ mod tests {
                 1,
                 false,
                 CONNECTIONS,
-                (20_000 - 64 * 3 - 2) / 2,
+                (20_000 - RESERVED_DESCRIPTORS * 3 - 2) / 2,
             ),
             (
                 Some(20_000),
@@ -360,9 +360,16 @@ mod tests {
                 1,
                 true,
                 CONNECTIONS,
-                (20_000 - 64 * 3 - 2 - 130) / 2,
+                (20_000 - RESERVED_DESCRIPTORS * 3 - 2 - 130) / 2,
             ),
-            (Some(1024), 1, 2, false, CONNECTIONS, 1024 - 64 * 2 - 2),
+            (
+                Some(1024),
+                1,
+                2,
+                false,
+                CONNECTIONS,
+                1024 - RESERVED_DESCRIPTORS * 2 - 2,
+            ),
             (Some(64), 4, 1, true, CONNECTIONS, 1),
             (Some(u64::MAX), 1, 1, true, CONNECTIONS, CONNECTIONS),
             (None, 2, 3, false, 8, 8),
@@ -385,7 +392,10 @@ mod tests {
             );
         }
         let with_archives = credit(Some(20_000), 2, 1, false, true, CONNECTIONS, 2);
-        assert_eq!(with_archives, (20_000 - 64 * 3 - 2 - 2 * 256) / 2 / 2);
+        assert_eq!(
+            with_archives,
+            (20_000 - RESERVED_DESCRIPTORS * 3 - 2 - 2 * 256) / 2 / 2
+        );
     }
 
     #[test]

@@ -289,6 +289,10 @@ impl Mailbox {
             for ending in endings {
                 ending.await;
             }
+            // Left in their waits, tasks would never be dropped.
+            if let Some(files) = self.shard.files.get() {
+                files.end().await;
+            }
         };
         // What is not done by then is dropped with the core.
         let _ = deadline.limit(ending).await;

@@ -47,6 +47,7 @@ fn folder() -> TempDir {
         (".env", "env"),
         ("sub/index.html", "index"),
         ("bare/x.png", "x"),
+        ("plain/x.png", "x"),
     ];
     for (name, content) in files {
         let path = folder.path().join(name);
@@ -208,6 +209,21 @@ fn what_is_explained_is_what_is_served() {
             "max-age=9, by /bare/*",
         ),
         ("HEAD", "/bare/", &[], 200, "x-bare: yes, by /bare"),
+        (
+            "GET",
+            "/plain/",
+            &["Accept: text/html"],
+            200,
+            "no-cache, as no rule matches",
+        ),
+        (
+            "GET",
+            "/plain/?download=tar",
+            &[],
+            200,
+            "no-store, as no rule matches",
+        ),
+        ("GET", "/b.raw", &[], 200, "no rule matches"),
         ("GET", "/c.key", &[], 404, "it is hidden by *.key"),
         ("GET", "/.env", &[], 404, "a name begins with a dot"),
         (

@@ -81,6 +81,37 @@ pub(crate) const CLASSES_OF_MADE: &[Class] = &[
     },
 ];
 
+/// Differences in what lies beside files, compressed, before those of [`CLASSES`].
+pub(crate) const CLASSES_OF_NEIGHBOURS: &[Class] = &[
+    Class {
+        name: "a neighbour without its file",
+        why: "whether a file is there does not depend on what a peer can decode",
+        is: |request, ours, _| {
+            ours.status == 404 && is_at(request, &["/alone.css"]) && accepts_gzip(request)
+        },
+        chosen: None,
+    },
+    Class {
+        name: "a neighbour older than its file",
+        why: "whoever changed the file did not compress it again",
+        is: |request, ours, _| is_served_plain_at(request, ours, "/stale.css"),
+        chosen: Some(""),
+    },
+    Class {
+        name: "an empty neighbour",
+        why: "it is no gzip",
+        is: |request, ours, _| is_served_plain_at(request, ours, "/hollow.css"),
+        chosen: Some(""),
+    },
+    Class {
+        name: "a neighbour of what is compressed already",
+        why: "it is not looked for",
+        is: |request, ours, _| is_served_plain_at(request, ours, "/photo.png"),
+        chosen: Some(""),
+    },
+];
+
+/// Differences in all else.
 pub(crate) const CLASSES: &[Class] = &[
     Class {
         name: "dot segments",
@@ -124,32 +155,6 @@ pub(crate) const CLASSES: &[Class] = &[
             (ours.status, theirs.status) == (404, 403) && is_at(request, &["/bare/"])
         },
         chosen: None,
-    },
-    Class {
-        name: "a neighbour without its file",
-        why: "whether a file is there does not depend on what a peer can decode",
-        is: |request, ours, _| {
-            ours.status == 404 && is_at(request, &["/alone.css"]) && accepts_gzip(request)
-        },
-        chosen: None,
-    },
-    Class {
-        name: "a neighbour older than its file",
-        why: "whoever changed the file did not compress it again",
-        is: |request, ours, _| is_served_plain_at(request, ours, "/stale.css"),
-        chosen: Some(""),
-    },
-    Class {
-        name: "an empty neighbour",
-        why: "it is no gzip",
-        is: |request, ours, _| is_served_plain_at(request, ours, "/hollow.css"),
-        chosen: Some(""),
-    },
-    Class {
-        name: "a neighbour of what is compressed already",
-        why: "it is not looked for",
-        is: |request, ours, _| is_served_plain_at(request, ours, "/photo.png"),
-        chosen: Some(""),
     },
     Class {
         name: "If-Unmodified-Since that is no date",

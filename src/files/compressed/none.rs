@@ -46,6 +46,9 @@ pub(crate) fn levels(_: ContentCoding) -> Option<(RangeInclusive<u8>, u8)> {
 impl Compressing {
     /// Nothing is to be given up.
     pub(super) fn drain(&self) {}
+
+    /// Nothing is under way.
+    pub(super) async fn end(&self) {}
 }
 
 impl Compressor {
@@ -54,12 +57,12 @@ impl Compressor {
     }
 
     /// Nothing.
-    pub(super) fn compress(
+    pub(super) fn compress<K: FnOnce(&Made) + 'static>(
         &self,
         _: Held,
         _: ContentCoding,
         _: usize,
-        _: impl FnOnce(&Made) + 'static,
+        _: impl FnOnce() -> Option<K>,
     ) -> Option<Rc<Making>> {
         None
     }

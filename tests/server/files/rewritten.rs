@@ -5,11 +5,12 @@ use super::super::support::client::Broken;
 use super::precompressed::ask;
 use super::*;
 use corelane::files::variants::coding_of;
+use corelane::limits::COMPRESSIONS;
 use std::collections::HashMap;
 use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// The suffixes of the codings that can be undone here, with their names.
 const CODINGS: &[(&str, &str)] = &[
@@ -68,10 +69,20 @@ impl Drop for Over<'_> {
     }
 }
 
+/// What came of downloads of which not each comes to it.
+#[derive(Default)]
+struct Met {
+    /// Contents by their tags.
+    tagged: Mutex<HashMap<String, Vec<u8>>>,
+    coded: AtomicUsize,
+    archives: AtomicUsize,
+}
+
 #[test]
 fn a_thousand_clients_get_versions_that_were_while_the_tree_is_rewritten() {
     const CLIENTS: usize = 1_000;
     const AT_ONCE: usize = 50;
+    const { assert!(CLIENTS / AT_ONCE / 4 < COMPRESSIONS) };
     let tree = Tree::new();
     let root = tree.root();
     fs::create_dir(root.join("pack")).expect("a folder");
@@ -97,7 +108,7 @@ fn a_thousand_clients_get_versions_that_were_while_the_tree_is_rewritten() {
         ..Policy::default()
     });
     let is_over = AtomicBool::new(false);
-    let tagged = Mutex::default();
+    let met = Met::default();
     std::thread::scope(|scope| {
         let _over = Over(&is_over);
         scope.spawn(|| {
@@ -108,14 +119,15 @@ fn a_thousand_clients_get_versions_that_were_while_the_tree_is_rewritten() {
                 rewrite(number);
             }
         });
-        let (address, tagged) = (served.address, &tagged);
+        let (address, met) = (served.address, &met);
         let clients: Vec<_> = (0..CLIENTS / AT_ONCE)
             .map(|first| {
                 scope.spawn(move || {
                     for client in 0..AT_ONCE {
-                        match (first + client) % 4 {
-                            0 => download_coded(address, client, tagged),
-                            1 => download_folder(address),
+                        // Fewer ask for a coding at once than the core compresses files.
+                        match first % 4 {
+                            0 => download_coded(address, client, met),
+                            1 => download_folder(address, met),
                             _ => download(address),
                         }
                     }
@@ -126,6 +138,13 @@ fn a_thousand_clients_get_versions_that_were_while_the_tree_is_rewritten() {
             client.join().expect("a client");
         }
     });
+    let Met {
+        coded, archives, ..
+    } = met;
+    let [coded, archives] = [coded, archives].map(AtomicUsize::into_inner);
+    eprintln!("{coded} were coded, and {archives} were whole archives");
+    assert!(coded > 0, "none is coded");
+    assert!(archives > 0, "no archive is whole");
 }
 
 /// A client: each of its downloads is of one version, or its connection ends.
@@ -161,15 +180,12 @@ fn download(address: SocketAddr) {
 
 /// A client that decodes: what it gets is all of one version, in the coding that it is said to be in, and
 /// the same octets as everybody's with the same tag.
-fn download_coded(address: SocketAddr, number: usize, tagged: &Mutex<HashMap<String, Vec<u8>>>) {
+fn download_coded(address: SocketAddr, number: usize, met: &Met) {
     let mut client = Client::connect(address);
     let (_, wanted) = CODINGS[number % CODINGS.len()];
     // Some of them take nothing else.
-    let others = if number.is_multiple_of(2) {
-        ""
-    } else {
-        ", identity;q=0"
-    };
+    let takes_all = (number / CODINGS.len()).is_multiple_of(2);
+    let others = if takes_all { "" } else { ", identity;q=0" };
     let accept = format!("Accept-Encoding: {wanted}{others}\r\n");
     let response = ask(&mut client, "GET", "/coded.css", &accept);
     assert_eq!(response.status, 200);
@@ -181,8 +197,10 @@ fn download_coded(address: SocketAddr, number: usize, tagged: &Mutex<HashMap<Str
             assert_eq!(coding, wanted);
             let end = format!("-{coding}\"");
             assert!(tag.is_some_and(|tag| tag.ends_with(&end)), "{tag:?}");
+            met.coded.fetch_add(1, Ordering::Relaxed);
             decoded(coding, &response.body)
         }
+        None if !takes_all => panic!("it is sent as it is"),
         None => response.body.clone(),
     };
     whole_version_of(&content).expect("all of one version");
@@ -190,7 +208,7 @@ fn download_coded(address: SocketAddr, number: usize, tagged: &Mutex<HashMap<Str
         return;
     };
     {
-        let mut tagged = tagged.lock().expect("nobody failed");
+        let mut tagged = met.tagged.lock().expect("nobody failed");
         let same = tagged
             .entry(tag.to_owned())
             .or_insert_with(|| response.body.clone());
@@ -213,7 +231,7 @@ fn download_coded(address: SocketAddr, number: usize, tagged: &Mutex<HashMap<Str
 
 /// A client that downloads a folder: each file in the archive is of one version, and one that could not be
 /// finished has no end.
-fn download_folder(address: SocketAddr) {
+fn download_folder(address: SocketAddr, met: &Met) {
     let mut client = Client::connect(address);
     client.get("/pack/?download=tar");
     let response = match client.try_response(false) {
@@ -245,4 +263,5 @@ fn download_folder(address: SocketAddr) {
         "its end"
     );
     assert!(names.iter().any(|name| name == "pack/renamed"), "{names:?}");
+    met.archives.fetch_add(1, Ordering::Relaxed);
 }
