@@ -189,14 +189,14 @@ fn who_reads_nothing_keeps_nobody_waiting() {
         .cores(CoreSelection::Count(NonZeroUsize::MIN))
         .limits(limits);
     let served = Served::on(server, app);
-    // More than the kernel takes between the two of them, and all of it behind something that was gathered.
+    // More than the kernel takes between the two of them, and most of it gathered in front of an answer.
     let mut deaf: Vec<_> = (0..4)
         .map(|number| {
             let mut client = Client::connect(served.address);
             let host = "HTTP/1.1\r\nHost: a\r\n\r\n";
-            let pair =
-                |round| format!("GET /plaintext {host}GET /stats?filter={number}.{round} {host}");
-            client.send((0..1_000).map(pair).collect::<String>());
+            let gathered = format!("GET /bytes/15000 {host}").repeat(3);
+            let part = |round| format!("{gathered}GET /stats?filter={number}.{round} {host}");
+            client.send((0..250).map(part).collect::<String>());
             client
         })
         .collect();
