@@ -381,6 +381,7 @@ mod tests {
     use crate::files::sending::Wanted;
     use crate::files::{Files, cache, resolve};
     use crate::http::{HeadLimits, HeadParser};
+    use crate::limits::CACHED_FILE_BYTES;
     use crate::ring::{Access, File, Links, Opening, Ring, RingOptions, run};
     use ContentCoding::Gzip;
     use futures_lite::future::{block_on, poll_once, zip};
@@ -642,7 +643,8 @@ mod tests {
         run(None, RingOptions::default(), |ring| async move {
             let folder = tempfile::tempdir().unwrap();
             let [path, next] = ["a.css", "next"].map(|name| folder.path().join(name));
-            fs::write(&path, text(FILE_PIECE_BYTES / 2)).unwrap();
+            // What is kept open, and not read.
+            fs::write(&path, text(2 * CACHED_FILE_BYTES)).unwrap();
             let common = Common::new(1 << 20);
             let policy = Policy {
                 compress: vec![(Gzip, 1)],
@@ -660,7 +662,7 @@ mod tests {
                 name: b"a.css",
             };
             let release = served.root.release(ring.now_ns());
-            let version = || resolve::version(&fs::File::open(&path).unwrap()).unwrap();
+            let version = || resolve::version(fs::File::open(&path).unwrap()).unwrap();
             while version().is_racy(served.message_time()) {
                 yield_now().await;
             }
