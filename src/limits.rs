@@ -312,15 +312,16 @@ pub const LATENCY_DIGITS: u8 = 2;
 pub const RATE_INTERVAL_NS: u64 = 900_000_000;
 
 /// Most routes, each with one method, whose latencies a core tells apart. Beyond it: they are counted
-/// together, as `_other`. Cost: see [`Recorder`](crate::stats::Recorder), at most 95 KiB each.
+/// together, as `_other`. Cost: see [`Recorder`](crate::stats::Recorder), at most 190 KiB each, and 95 more for each
+/// snapshot that is under way besides.
 pub const STATS_ROWS: usize = 64;
 
 /// Most connections to the statistics' own address on each core. Beyond it: they wait to be accepted. Cost: a
 /// descriptor each.
 pub const STATS_CONNECTIONS: usize = 64;
 
-/// Most peers that follow a core's statistics as events. Beyond it: 503. Cost: some 10 KiB each, written
-/// once a second.
+/// Most peers that follow a core's statistics as events. Beyond it: 503. Cost: an event each, written
+/// once a second for all who ask for the same: some 10 KiB, and 200 where there are many routes and cores.
 pub const STATS_FOLLOWERS: usize = 64;
 
 /// Most answers to requests for statistics that a core keeps for a moment, to give them again. Beyond it: the

@@ -16,10 +16,15 @@ pub(super) struct Node {
     written: String,
     /// Without a query.
     url: String,
+    /// What is the same however it was written: the host in lower case, the port and the path.
+    place: (String, u16, String),
 }
 
 /// Where statistics are, if the address does not say.
 const PATH: &str = "/stats";
+
+/// The port of HTTP (RFC 9110 §4.2.1), if the address has none.
+const PORT: u16 = 80;
 
 /// How long it may take to answer, if nothing else is asked for.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -56,13 +61,18 @@ impl Node {
         Ok(Self {
             written: text.into(),
             url: format!("http://{authority}{path}"),
+            place: (
+                authority.host().to_ascii_lowercase(),
+                authority.port_u16().unwrap_or(PORT),
+                path.into(),
+            ),
         })
     }
 
     /// Reads the same, where it is not one of `others`: what a node told would count twice.
     pub(super) fn parse_another(text: &str, others: &[Node]) -> Result<Self, Mistake> {
         let node = Self::parse(text)?;
-        if others.iter().any(|other| other.url == node.url) {
+        if others.iter().any(|other| other.place == node.place) {
             return Err(Mistake {
                 what: format!("'{text}' is there twice"),
                 mend: "write each node once: its requests would be counted twice".into(),
@@ -169,6 +179,27 @@ impl fmt::Display for Node {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_node_is_there_once_however_it_is_written() {
+        let first = [Node::parse("http://a.example").expect("a node")];
+        for same in [
+            "http://a.example/",
+            "http://a.example:80",
+            "http://A.Example",
+            "http://a.EXAMPLE:80/stats",
+        ] {
+            let mistake = Node::parse_another(same, &first).expect_err(same);
+            assert_eq!(mistake.what, format!("'{same}' is there twice"));
+        }
+        for other in [
+            "http://b.example",
+            "http://a.example:8080",
+            "http://a.example/Stats",
+        ] {
+            assert!(Node::parse_another(other, &first).is_ok(), "{other}");
+        }
+    }
 
     #[test]
     fn addresses() {

@@ -176,7 +176,7 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
         tick: Deadline::new(&shard.ring),
         waited_ns: shard.ring.waited_ns(),
         ticked_ns: shard.ring.now_ns(),
-        spare: None,
+        spares: Vec::with_capacity(SPARES),
         credit: setup.credit,
         sockets: setup.sockets,
         stats_socket: setup.stats_socket,
@@ -218,6 +218,10 @@ pub(super) fn notified(ring: &Ring) -> Result<(Notifier, Notified), Failure> {
     })
 }
 
+/// How much of what snapshots are made of waits to be filled again. It is megabytes, and freeing it takes the core
+/// some time; two are under way where fresh statistics are asked for.
+const SPARES: usize = 2;
+
 /// The shard's end of the messages between it and the supervisor.
 struct Mailbox {
     shard: Rc<Shard>,
@@ -226,7 +230,8 @@ struct Mailbox {
     /// The ring's waiting time and clock at the last snapshot.
     waited_ns: u64,
     ticked_ns: u64,
-    spare: Option<Snapshot>,
+    /// What snapshots are made of: as many as were under way at the same time, and no more than [`SPARES`].
+    spares: Vec<Snapshot>,
     credit: Credit,
     sockets: Vec<Arc<OwnedFd>>,
     stats_socket: Option<Arc<OwnedFd>>,
@@ -302,7 +307,8 @@ impl Mailbox {
                 yield_now().await;
                 self.report(Some(round));
             }
-            Order::Spare(spare) => self.spare = Some(spare),
+            Order::Spare(spare) if self.spares.len() < SPARES => self.spares.push(spare),
+            Order::Spare(_) => {}
             Order::Merged => {
                 self.shard.merged.publish(());
                 self.shard.written.forget(&self.shard);
@@ -382,7 +388,7 @@ impl Mailbox {
             recorder.file_cache(files.cache.figures());
         }
         (self.ticked_ns, self.waited_ns) = (now_ns, waited_ns);
-        let snapshot = match self.spare.take() {
+        let snapshot = match self.spares.pop() {
             Some(mut spare) => {
                 recorder.snapshot_into(&mut spare, now_ns);
                 spare

@@ -103,19 +103,20 @@ pub(super) fn answer(shard: &Rc<Shard>, head: &RequestHead) -> Answer {
         });
     }
     if !query.fresh
-        && let Some(pieces) = shard.written.find(shard, &query, &shard.newest.get())
+        && let Some(told) = shard
+            .written
+            .find(shard, &query, shard.newest.get().merged_at_ns)
     {
-        return Answer::ready(response(&query, &pieces));
+        return Answer::ready(response(&query, &told.pieces));
     }
     let shard = Rc::clone(shard);
     Answer::pending(async move {
-        let view = if query.fresh {
-            fresh(&shard).await
-        } else {
-            shard.newest.get()
+        let view = match query.fresh {
+            true => Some(fresh(&shard).await),
+            false => None,
         };
-        let pieces = write(&shard, &query, &view).await;
-        response(&query, &pieces)
+        let told = write(&shard, &query, view).await;
+        response(&query, &told.pieces)
     })
 }
 
@@ -128,32 +129,33 @@ fn events(shard: Rc<Shard>, permit: Permit, query: Query) -> Response {
         query,
         Sent::of(&Pieces::default()),
     );
-    let pieces = stream::unfold(state, move |(mut follower, told, mut query, mut event)| {
+    let pieces = stream::unfold(state, move |(mut follower, last, mut query, mut event)| {
         let shard = Rc::clone(&shard);
         // It is held for as long as there are events.
         let _ = &permit;
         async move {
             if let Some(piece) = event.next() {
-                return Some((piece, (follower, told, query, event)));
+                return Some((piece, (follower, last, query, event)));
             }
             let is_first = follower.is_new();
-            let view = loop {
+            loop {
                 follower.next(&shard.merged).await;
-                let view = shard.newest.get();
                 // Who came between a merge and its being told of has that one.
-                if told != Some(view.merged_at_ns) {
-                    break view;
+                if last != Some(shard.newest.get().merged_at_ns) {
+                    break;
                 }
-            };
-            let pieces = write(&shard, &query, &view).await;
-            event = Sent::of(&pieces);
-            // Seconds in charts are told once, those of skipped views included.
-            query.selection.after = view.newest_second();
+            }
+            let told = write(&shard, &query, None).await;
+            event = Sent::of(&told.pieces);
+            if query.selection.charts {
+                // Seconds in charts are told once, those of skipped views included.
+                query.selection.after = told.newest_second;
+            }
             let next = match is_first {
                 true => Bytes::from(format!("retry: {}\n", RETRY.as_millis())),
                 false => event.next().unwrap_or_default(),
             };
-            Some((next, (follower, Some(view.merged_at_ns), query, event)))
+            Some((next, (follower, Some(told.merged_at_ns), query, event)))
         }
     });
     let vary = HeaderValue::from_static("accept");

@@ -14,6 +14,7 @@ pub(super) struct WindowChart {
     name: &'static str,
     seconds: f64,
     requests: u64,
+    per_second: f64,
     mean_per_second: f64,
     #[serde(flatten)]
     latency: LatencySummary,
@@ -43,6 +44,7 @@ impl WindowChart {
             name: window.name(),
             seconds: seconds(figures.span_ns),
             requests: figures.counters.requests,
+            per_second: to_thousandths(figures.requests_per_second),
             mean_per_second: to_thousandths(figures.mean_per_second()),
             latency: latency.summary(),
             curve_ns: latency.curve(),

@@ -279,8 +279,12 @@ impl Distribution {
         }
         let is_ordered = exact.min_ns <= exact.mean_ns && exact.mean_ns <= exact.max_ns;
         let is_beyond = exact.max_ns > LATENCY_MAX_NS;
-        let is_told_beyond = (1..=exact.count).contains(&exact.overflow);
-        if !is_ordered || is_beyond != is_told_beyond || exact.count > TOLD_REQUESTS {
+        let is_told_beyond = exact.overflow > 0;
+        if !is_ordered
+            || is_beyond != is_told_beyond
+            || exact.overflow > exact.count
+            || exact.count > TOLD_REQUESTS
+        {
             return None;
         }
         let place = |ns: u64| index_of(ns.min(LATENCY_MAX_NS)) as u16;
@@ -358,7 +362,9 @@ pub struct LatencySummary {
     pub p99_99_ns: u64,
     /// The longest, exact.
     pub max_ns: u64,
-    /// How many were longer than [`LATENCY_MAX_NS`], which percentiles take for that long.
+    /// How many were longer than [`LATENCY_MAX_NS`], which percentiles take for that long. Servers that do not
+    /// tell are read as if there were none.
+    #[serde(default)]
     pub overflow: u64,
 }
 

@@ -179,7 +179,7 @@ mod tests {
 
         #[test]
         fn no_summary_makes_it_panic(latencies in prop::collection::vec(0..2 * LATENCY_MAX_NS, 0..4),
-            figures in prop::collection::vec(0..2 * LATENCY_MAX_NS, 5)) {
+            figures in prop::collection::vec(prop_oneof![0..2 * LATENCY_MAX_NS, any::<u64>()], 5)) {
             let mut document = document(&Distribution::of(&latencies));
             let names = ["min_ns", "mean_ns", "max_ns", "overflow", "p50_ns"];
             for (name, figure) in names.into_iter().zip(figures) {
@@ -187,6 +187,7 @@ mod tests {
                 if let Ok(told) = read(&document) {
                     let summary = merge([&told.latency, &told.latency]).summary();
                     prop_assert!(summary.min_ns <= summary.mean_ns && summary.mean_ns <= summary.max_ns);
+                    prop_assert!(summary.overflow <= summary.count);
                 }
             }
         }
@@ -258,6 +259,14 @@ mod tests {
     }
 
     #[test]
+    fn an_older_server_does_not_tell_what_is_beyond_the_scale() {
+        let mut document = document(&Distribution::of(&[5, 700]));
+        let summary = document["summary"].as_object_mut().expect("an object");
+        assert!(summary.remove("overflow").is_some());
+        assert_eq!(read(&document).expect("hdr").latency.summary().overflow, 0);
+    }
+
+    #[test]
     fn as_many_requests_are_believed_as_numbers_in_json_count() {
         let told = |count: u64| {
             let mut histogram =
@@ -323,6 +332,16 @@ mod tests {
             (
                 "/summary/overflow",
                 json!(1),
+                "a histogram on another scale",
+            ),
+            (
+                "/summary/overflow",
+                json!(3),
+                "a histogram on another scale",
+            ),
+            (
+                "/summary/overflow",
+                json!(u64::MAX),
                 "a histogram on another scale",
             ),
             ("/summary", json!(null), "not statistics in the form hdr"),

@@ -8,7 +8,7 @@ use corelane::app::{Upgraded, upgrade};
 use corelane::config::{Config, StatsAccess, cidr};
 use corelane::cores::CoreSelection;
 use corelane::limits::STATS_FOLLOWERS;
-use corelane::{App, Request, Server};
+use corelane::{App, Limits, Request, Server};
 use futures_lite::{AsyncReadExt, AsyncWriteExt};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -178,6 +178,44 @@ fn many_may_ask_at_once() {
     let mut scraper = Client::connect(served.address);
     let total = number(&scrape(&mut scraper), "/requests/total");
     assert_eq!(total, SCRAPERS * SCRAPES + scraper.asked);
+}
+
+#[test]
+fn who_reads_nothing_keeps_nobody_waiting() {
+    let mut limits = Limits::default();
+    // Whoever waits for one of them to be cut off gives up before.
+    limits.write_timeout = 4 * PATIENCE;
+    let server = Server::bind("127.0.0.1:0")
+        .cores(CoreSelection::Count(NonZeroUsize::MIN))
+        .limits(limits);
+    let served = Served::on(server, app);
+    // More than the kernel takes between the two of them, and all of it behind something that was gathered.
+    let mut deaf: Vec<_> = (0..4)
+        .map(|number| {
+            let mut client = Client::connect(served.address);
+            let host = "HTTP/1.1\r\nHost: a\r\n\r\n";
+            let pair =
+                |round| format!("GET /plaintext {host}GET /stats?filter={number}.{round} {host}");
+            client.send((0..1_000).map(pair).collect::<String>());
+            client
+        })
+        .collect();
+    let mut client = Client::connect(served.address);
+    let mut totals = [0; 20];
+    wait_until("no more is sent to those who read nothing", || {
+        let stats = scrape(&mut client);
+        totals.rotate_left(1);
+        totals[19] = number(&stats, "/requests/total") - client.asked;
+        client.asked += 1;
+        totals[0] > 0 && totals[0] == totals[19]
+    });
+    for filter in 0..3 {
+        client.get(&format!("/stats?window=1s&filter={filter}"));
+        assert_eq!(client.response().status, 200);
+    }
+    for client in &mut deaf {
+        assert_eq!(client.response().status, 200);
+    }
 }
 
 #[test]
@@ -463,7 +501,8 @@ struct Hold {
     is_over: AtomicBool,
 }
 
-const HELD: Duration = Duration::from_millis(300);
+/// Much longer than a busy machine keeps a core from running.
+const HELD: Duration = Duration::from_secs(2);
 
 impl Hold {
     fn hold(&self) {
@@ -474,7 +513,7 @@ impl Hold {
     }
 }
 
-/// Connections by the core that they came to: three to the first, and one to the second if there is one.
+/// Connections by the core that they came to: four to the first, and one to the second if there is one.
 fn by_core(address: SocketAddr, cores: usize) -> (Vec<Client>, Option<Client>) {
     let mut by_core: BTreeMap<String, Vec<Client>> = BTreeMap::new();
     loop {
@@ -550,13 +589,19 @@ fn a_handler_that_holds_its_core_is_found_there_and_nowhere_else() {
     }
     for core in stats["cores"].as_array().expect("a list") {
         let is_held = core["core"] == *held_core;
-        assert_eq!(
-            number(core, "/loop_lag/max_ns") >= held_ns,
-            is_held,
-            "{core}"
-        );
-        assert_eq!(number(core, "/stalls_total") >= 2, is_held, "{core}");
-        assert_eq!(number(core, "/max_ns") >= held_ns, is_held, "{core}");
+        // What holds the others is the machine, and not for so long.
+        for path in ["/loop_lag/max_ns", "/max_ns"] {
+            let ns = number(core, path);
+            assert!(
+                if is_held {
+                    ns >= held_ns
+                } else {
+                    ns < held_ns / 2
+                },
+                "{path} of {core}"
+            );
+        }
+        assert!(!is_held || number(core, "/stalls_total") >= 2, "{core}");
     }
     let routes = stats["routes"].as_array().expect("a list");
     let of = |name: &str, path: &str| {
@@ -569,11 +614,11 @@ fn a_handler_that_holds_its_core_is_found_there_and_nowhere_else() {
         "{stats}"
     );
     assert!(
-        of("/plaintext", "/stages/handler/max_ns") < held_ns,
+        of("/plaintext", "/stages/handler/max_ns") < held_ns / 2,
         "{stats}"
     );
     if other.is_some() {
-        assert!(of("/json", "/max_ns") < held_ns, "{stats}");
+        assert!(of("/json", "/max_ns") < held_ns / 2, "{stats}");
     }
 }
 

@@ -200,7 +200,7 @@ fn window_lines(state: &State, told: &[Stats; Window::ALL.len()]) -> Vec<Line<'s
         let mark = if window == state.window() { "▸" } else { " " };
         [
             format!("{mark}{}", Window::ALL[window].name()),
-            rate(requests.mean_per_second),
+            rate(requests.mean_per_second.unwrap_or(requests.per_second)),
             time(latency, latency.p50_ns),
             time(latency, latency.p99_ns),
             time(latency, latency.p99_9_ns),

@@ -35,7 +35,8 @@ pub(super) struct Server {
 pub(super) struct Requests {
     pub(super) total: u64,
     pub(super) per_second: f64,
-    pub(super) mean_per_second: f64,
+    /// What an older server does not tell.
+    pub(super) mean_per_second: Option<f64>,
     pub(super) in_flight: u64,
 }
 

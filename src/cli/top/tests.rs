@@ -19,7 +19,7 @@ fn with(mut value: Value, others: Value) -> Value {
 }
 
 /// What a server with so many cores and routes says, the last core of which is far slower than the others.
-fn stats(cores: usize, routes: usize, started_at: &str) -> Stats {
+fn figures(cores: usize, routes: usize, started_at: &str) -> Value {
     let core = |core: usize| {
         let p99_ns = if core + 1 == cores { 900_000 } else { 90_000 };
         with(
@@ -37,7 +37,7 @@ fn stats(cores: usize, routes: usize, started_at: &str) -> Stats {
             json!({"route": format!("/route/{route}"), "method": "GET", "status": {"2xx": 1}}),
         )
     };
-    let stats = json!({
+    json!({
         "server": {
             "name": "corelane", "version": "1.2.3", "pid": 77, "started_at": started_at,
             "uptime_seconds": 200.5, "cores": cores,
@@ -60,8 +60,11 @@ fn stats(cores: usize, routes: usize, started_at: &str) -> Stats {
             },
         ],
         "cores": (0..cores).map(core).collect::<Vec<_>>(),
-    });
-    serde_json::from_value(stats).expect("what is shown")
+    })
+}
+
+fn stats(cores: usize, routes: usize, started_at: &str) -> Stats {
+    serde_json::from_value(figures(cores, routes, started_at)).expect("what is shown")
 }
 
 fn told(cores: usize, routes: usize, started_at: &str) -> Box<Told> {
@@ -108,6 +111,26 @@ fn everything_is_on_a_screen_of_80_by_24() {
     assert!(lines.iter().all(|line| line.chars().count() <= 80));
     let cores = lines.iter().find(|line| line.contains("lag p99"));
     assert!(cores.is_some_and(|line| line.ends_with("queue")), "{shown}");
+}
+
+#[test]
+fn what_an_older_server_does_not_tell_is_not_missed() {
+    let mut told = figures(1, 1, "then");
+    let requests = told["requests"].as_object_mut().expect("an object");
+    assert!(requests.remove("mean_per_second").is_some());
+    let latency = told["latency"].as_object_mut().expect("an object");
+    assert!(latency.remove("overflow").is_some());
+    let stats: Stats = serde_json::from_value(told).expect("what is shown");
+    let mut state = State::new("http://a:1".into());
+    state.hear(Ok(Box::new(
+        [(); Window::ALL.len()].map(|()| stats.clone()),
+    )));
+    let shown = drawn(&state, 100, 30);
+    let window = shown.lines().find(|line| line.contains("▸10s"));
+    assert!(
+        window.is_some_and(|line| line.contains("12,345")),
+        "{shown}"
+    );
 }
 
 #[test]
