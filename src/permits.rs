@@ -33,6 +33,7 @@ impl Permits {
     }
 
     /// Whether there is any that has leave.
+    #[cfg(feature = "compression")]
     pub(crate) fn are_taken(&self) -> bool {
         self.taken.get() > 0
     }

@@ -376,7 +376,12 @@ impl Work {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::files::resolve;
+    use crate::app::{Body, Request};
+    use crate::files::common::Common;
+    use crate::files::sending::Wanted;
+    use crate::files::{Files, cache, resolve};
+    use crate::http::{HeadLimits, HeadParser};
+    use crate::limits::CACHED_FILE_BYTES;
     use crate::ring::{Access, File, Links, Opening, Ring, RingOptions, run};
     use ContentCoding::Gzip;
     use futures_lite::future::{block_on, poll_once, zip};
@@ -629,6 +634,69 @@ mod tests {
             fs::rename(next, path).unwrap();
             let made = making.wait(&ring, None).await.unwrap();
             assert!(made.content.is_some() && !made.is_settled);
+        })
+        .unwrap();
+    }
+
+    #[test]
+    fn a_file_that_was_replaced_while_it_was_waited_for_is_not_remembered() {
+        run(None, RingOptions::default(), |ring| async move {
+            let folder = tempfile::tempdir().unwrap();
+            let [path, next] = ["a.css", "next"].map(|name| folder.path().join(name));
+            // What is kept open, and not read.
+            fs::write(&path, text(2 * CACHED_FILE_BYTES)).unwrap();
+            let common = Common::new(1 << 20);
+            let policy = Policy {
+                compress: vec![(Gzip, 1)],
+                compression_wait: Duration::from_millis(1),
+                ..Policy::default()
+            };
+            let files = Files::sharing(&ring, folder.path(), policy, &common).unwrap();
+            let served = &files.0;
+            let head = b"GET /a.css HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: gzip\r\n\r\n";
+            let head = HeadParser::default().parse(head, &HeadLimits::default());
+            let nobody = ([0; 4], 0).into();
+            let request = Request::new(head.unwrap().unwrap().0, Body::Empty, nobody);
+            let wanted = Wanted {
+                request: &request,
+                name: b"a.css",
+            };
+            let release = served.root.release(ring.now_ns());
+            let version = || resolve::version(fs::File::open(&path).unwrap()).unwrap();
+            while version().is_racy(served.message_time()) {
+                yield_now().await;
+            }
+            let ask = || {
+                let relative = c"a.css".to_owned();
+                served.file(&release, wanted, relative, version(), ring.now_ns())
+            };
+            let key = cache::Key {
+                root: served.number,
+                path: wanted.name,
+                coding: None,
+            };
+            // Nothing is compressed until this is dropped.
+            let turn = common.compressing.turns.take().await;
+            ask().await.ok().unwrap();
+            assert!(served.cache.get(key).is_some());
+            served.cache.remove(key);
+            let mut asked = Box::pin(ask());
+            let is_waiting = || {
+                let making = served.compressor.making.borrow();
+                making.values().any(|making| making.waiting.get() > 0)
+            };
+            while !is_waiting() {
+                assert!(poll_once(&mut asked).await.is_none());
+                yield_now().await;
+            }
+            fs::write(&next, "another").unwrap();
+            fs::rename(&next, &path).unwrap();
+            asked.await.ok().unwrap();
+            assert!(served.cache.get(key).is_none());
+            // Nor is what is made of it.
+            drop(turn);
+            common.compressing.end().await;
+            assert!(served.cache.get(key).is_none());
         })
         .unwrap();
     }
