@@ -2,8 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::future::poll_fn;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 
 /// Who waits.
 ///
@@ -40,14 +39,15 @@ impl Turns {
     }
 
     /// Waits until all who came before are done: the place is the first, and is so until it is dropped.
+    #[cfg(any(test, feature = "compression"))]
     pub(crate) async fn take(&self) -> Turn<'_> {
         let turn = self.enter();
-        poll_fn(|cx| {
+        std::future::poll_fn(|cx| {
             if turn.has_come() {
-                return Poll::Ready(());
+                return std::task::Poll::Ready(());
             }
             turn.wait(cx);
-            Poll::Pending
+            std::task::Poll::Pending
         })
         .await;
         turn
