@@ -77,56 +77,60 @@ fn idle_connections_hold_no_buffer() {
     drop(connections);
 }
 
-/// How often a thread gave up its CPU to wait, and its time on the CPU.
-fn waits(thread: &Path) -> (u64, Duration) {
-    let status = fs::read_to_string(thread.join("status")).expect("its status");
-    let waits = status
-        .lines()
-        .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
-    let ran = fs::read_to_string(thread.join("schedstat")).expect("its time");
-    let ran_ns = ran.split_whitespace().next().map(str::parse);
-    (
-        waits.expect("a count").trim().parse().expect("a number"),
-        Duration::from_nanos(ran_ns.expect("a time").expect("a number")),
-    )
+/// What a thread did since it began.
+#[derive(Clone, Copy)]
+struct Activity {
+    /// How often it gave up its CPU to wait.
+    waits: u64,
+    ran: Duration,
+}
+
+impl Activity {
+    fn of(thread: &Path) -> Self {
+        let status = fs::read_to_string(thread.join("status")).expect("its status");
+        let waits = status
+            .lines()
+            .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        let ran = fs::read_to_string(thread.join("schedstat")).expect("its time");
+        let ran_ns = ran.split_whitespace().next().map(str::parse);
+        Self {
+            waits: waits.expect("a count").trim().parse().expect("a number"),
+            ran: Duration::from_nanos(ran_ns.expect("a time").expect("a number")),
+        }
+    }
 }
 
 #[test]
-fn an_idle_core_sleeps() {
-    const WATCHED: Duration = Duration::from_secs(4);
+fn idle_cores_sleep() {
+    const WATCHED: Duration = Duration::from_secs(2);
     const MOST_WAKE_UPS_PER_SECOND: f64 = 5.0;
+    // 0 % in whole percent.
+    const MOST_BUSY: f64 = 0.005;
     let mut process = Process::start(["demo", "--listen", "127.0.0.1:0"]);
     let address = process.listening();
     let mut connections: Vec<_> = (0..16).map(|_| Client::connect(address)).collect();
     connections.iter_mut().for_each(Client::assert_alive);
     let shards = process.shards();
     assert!(!shards.is_empty());
-    let look = || -> Vec<_> { shards.iter().map(|shard| waits(shard)).collect() };
-    // A core that has just been busy waits in steps of a millisecond first.
-    let mut before = look();
+    let look = || shards.iter().map(|shard| Activity::of(shard));
+    // A core that has just been busy waits in steps of a millisecond first. And what else runs on this
+    // machine may add waits in the kernel, for membarrier(2) say, to those of the cores: what wakes a core
+    // by itself is in every interval, so one quiet interval tells.
     wait_until("the cores sleep", || {
-        let seen = std::mem::replace(&mut before, look());
-        seen == before
-    });
-    let began = Instant::now();
-    // The length of the observation, and nothing that anything waits for.
-    std::thread::sleep(WATCHED);
-    for (shard, (woken, ran)) in shards.iter().zip(before) {
-        let (woken_now, ran_now) = waits(shard);
+        let (before, began): (Vec<_>, _) = (look().collect(), Instant::now());
+        // The length of the observation, and nothing that anything waits for.
+        std::thread::sleep(WATCHED);
         let seconds = began.elapsed().as_secs_f64();
-        let per_second = (woken_now - woken) as f64 / seconds;
-        let busy = (ran_now - ran).as_secs_f64() / seconds;
-        eprintln!(
-            "{per_second:.2} wake-ups a second, {:.3} % CPU",
-            busy * 100.0
-        );
-        assert!(
-            per_second < MOST_WAKE_UPS_PER_SECOND,
-            "{per_second} wake-ups a second"
-        );
-        // 0 % in whole percent.
-        assert!(busy < 0.005, "busy for {busy} of the time");
-    }
+        let rates = before.iter().zip(look()).map(|(before, now)| {
+            let per_second = (now.waits - before.waits) as f64 / seconds;
+            (per_second, (now.ran - before.ran).as_secs_f64() / seconds)
+        });
+        let rates: Vec<_> = rates.collect();
+        eprintln!("wake-ups a second and busy ratio by core: {rates:?}");
+        let is_idle =
+            |&(per_second, busy)| per_second < MOST_WAKE_UPS_PER_SECOND && busy < MOST_BUSY;
+        rates.iter().all(is_idle)
+    });
 }
 
 #[test]
