@@ -264,11 +264,7 @@ fn folders_have_the_first_index_that_is_there_and_pages_no_extension() {
         ("/docs", folder("docs"), &["docs", "docs.html"]),
         ("/hidden", folder("hidden"), &["hidden"]),
         // What the page keeps to itself the folder of its name does, too.
-        (
-            "/kept",
-            absent(Absence::Unreadable),
-            &["kept", "kept.html"],
-        ),
+        ("/kept", absent(Absence::Unreadable), &["kept", "kept.html"]),
         ("/team", file("team.html"), &["team", "team.html"]),
         ("/team.html", file("team.html"), &["team.html"]),
         ("/v1.2", file("v1.2.html"), &["v1.2", "v1.2.html"]),
