@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::cache::Cache;
 use super::compressed::Compressing;
+use super::resolve;
 use crate::limits::ARCHIVE_FOLDERS;
 use crate::permits::Permits;
 
@@ -19,14 +20,28 @@ pub(crate) struct Common {
 }
 
 impl Common {
-    /// Of a core that remembers at most `cache_bytes` of files.
+    /// Of a core that remembers at most `cache_bytes` of files, and is to tell of [each second](Common::tick).
     pub(crate) fn new(cache_bytes: u64) -> Self {
+        Self::keeping(cache_bytes, true)
+    }
+
+    /// Of folders that nobody tells of time, which keep no file open between two requests.
+    pub(super) fn without_ticks(cache_bytes: u64) -> Self {
+        Self::keeping(cache_bytes, false)
+    }
+
+    fn keeping(cache_bytes: u64, keeps_open: bool) -> Self {
         let capacity = usize::try_from(cache_bytes).unwrap_or(usize::MAX);
         Self {
-            cache: Rc::new(Cache::new(capacity)),
+            cache: Rc::new(Cache::new(capacity, keeps_open)),
             archive_folders: Permits::new(ARCHIVE_FOLDERS),
             compressing: Rc::default(),
         }
+    }
+
+    /// A second or so has passed, at `now_ns` on the ring's clock: closes what was kept open for long enough.
+    pub(crate) fn tick(&self, now_ns: u64) {
+        self.cache.let_go(now_ns, |file| resolve::is_deleted(file));
     }
 
     /// The core drains: nothing is done any more that no request waits for.
