@@ -38,10 +38,20 @@ fn change_while_sent(change: impl Fn(&Path, usize)) {
         ));
         let path = tree.root().join(&name);
         let (head, content) = begun_and_rest(&mut client, || change(&path, length));
-        assert!(head.contains(&format!("content-length: {length}\r\n")), "{head}");
+        assert!(
+            head.contains(&format!("\r\nContent-Length: {length}\r\n")),
+            "{head}"
+        );
         let same = content.iter().take_while(|&&byte| byte == b'a').count();
-        assert_eq!(same, content.len(), "of {length} bytes, the first others at {same}");
-        assert!(length < 32_000_000 || content.len() < length, "all of it came");
+        assert_eq!(
+            same,
+            content.len(),
+            "of {length} bytes, the first others at {same}"
+        );
+        assert!(
+            length < 32_000_000 || content.len() < length,
+            "all of it came"
+        );
     }
 }
 
@@ -71,7 +81,10 @@ fn one_that_is_written_to_in_place_is_not_mixed() {
 #[test]
 fn one_that_gets_a_hole_is_not_padded() {
     change_while_sent(|path, length| {
-        let file = fs::File::options().write(true).open(path).expect("the file");
+        let file = fs::File::options()
+            .write(true)
+            .open(path)
+            .expect("the file");
         let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
         fallocate(file, flags, 50_000, length as u64 - 50_000).expect("a hole");
     });

@@ -3,7 +3,6 @@
 use super::*;
 use corelane::limits::FILE_SETTLING;
 use std::io::Write;
-use std::os::unix::fs::FileExt;
 use std::time::Instant;
 
 /// The strong entity tag of `target`: it is weak for the first moment of a version, so it is asked for
