@@ -33,7 +33,7 @@ fn change_while_sent(change: impl Fn(&Path, usize)) {
         let name = format!("of-{length}.bin");
         tree.write(OsStr::new(&name), &vec![b'a'; length]);
         let mut client = Client::connect(served.address);
-        client.send(&format!(
+        client.send(format!(
             "GET /{name} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
         ));
         let path = tree.root().join(&name);
