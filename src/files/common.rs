@@ -4,7 +4,9 @@ use std::rc::Rc;
 
 use super::cache::Cache;
 use super::compressed::Compressing;
+use super::policy::Policy;
 use super::resolve;
+use super::transfer::{Copied, Way};
 use crate::limits::ARCHIVE_FOLDERS;
 use crate::permits::Permits;
 
@@ -15,6 +17,8 @@ pub(crate) struct Common {
     pub(crate) cache: Rc<Cache>,
     /// How many folders are open for archives.
     pub(super) archive_folders: Permits,
+    /// Where files are copied to that are sent.
+    copied: Copied,
     /// What is compressed.
     pub(super) compressing: Rc<Compressing>,
 }
@@ -35,6 +39,7 @@ impl Common {
         Self {
             cache: Rc::new(Cache::new(capacity, keeps_open)),
             archive_folders: Permits::new(ARCHIVE_FOLDERS),
+            copied: Copied::default(),
             compressing: Rc::default(),
         }
     }
@@ -42,6 +47,14 @@ impl Common {
     /// A second or so has passed, at `now_ns` on the ring's clock: closes what was kept open for long enough.
     pub(crate) fn tick(&self, now_ns: u64) {
         self.cache.let_go(now_ns, |file| resolve::is_deleted(file));
+    }
+
+    /// How files go out of a folder with this policy.
+    pub(super) fn way(&self, policy: &Policy) -> Way {
+        match policy.sendfile {
+            true => Way::Pages,
+            false => Way::Copies(self.copied.clone()),
+        }
     }
 
     /// The core drains: nothing is done any more that no request waits for.
