@@ -6,6 +6,7 @@
 //! of it with one clear [`Failure`].
 
 mod listen;
+mod rounds;
 mod supervisor;
 mod surroundings;
 

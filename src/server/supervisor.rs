@@ -3,19 +3,19 @@
 //! but one that asks for fresh statistics.
 
 use super::listen::Listening;
+use super::rounds::Rounds;
 use super::surroundings;
 use crate::between::Exchange;
 use crate::config::StatsAccess;
 use crate::failure::Failure;
 use crate::files::Policy;
 use crate::http::CloseReason;
-use crate::limits::{FRESH_TIMEOUT, Limits, SNAPSHOT_INTERVAL};
+use crate::limits::{Limits, SNAPSHOT_INTERVAL};
 use crate::log;
 use crate::ring::{RingOptions, monotonic_ns};
 use crate::shard::{self, Credit, Factory, Newest, Order, Post, Report, Setup, next_tick_ns};
 use crate::stats::{Build, ServerInfo, Snapshot, Totals, View};
 use http::HeaderValue;
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -53,22 +53,12 @@ pub(super) struct Supervisor {
     /// distributions would hold a core up.
     views: Vec<Arc<View>>,
     newest: Newest,
-    rounds: BTreeMap<u64, Round>,
-    next_round: u64,
+    rounds: Rounds,
     /// When the shutdown begins, once it was announced.
     leaving_at: Option<Instant>,
     /// When the shutdown has to be over, once one began.
     draining_until: Option<Instant>,
     failure: Option<Failure>,
-}
-
-/// A request for fresh statistics that waits for the shards' snapshots.
-struct Round {
-    shard: usize,
-    token: u64,
-    /// Shards that have not answered.
-    missing: Vec<bool>,
-    until: Instant,
 }
 
 impl Supervisor {
@@ -82,8 +72,7 @@ impl Supervisor {
             posts: (0..shards).map(|_| None).collect(),
             running: 0,
             quiet: vec![false; shards],
-            rounds: BTreeMap::new(),
-            next_round: 0,
+            rounds: Rounds::new(Instant::now()),
             leaving_at: None,
             draining_until: None,
             failure: None,
@@ -198,7 +187,7 @@ impl Supervisor {
                 self.publish();
                 merge_at = next_merge();
             }
-            self.close_rounds(now);
+            self.move_rounds(now);
             if self.leaving_at.is_some_and(|at| now >= at) {
                 self.drain();
             }
@@ -207,9 +196,9 @@ impl Supervisor {
                 self.abort();
                 break;
             }
-            let rounds = self.rounds.values().map(|round| round.until);
-            let wake_at = rounds
-                .chain(self.leaving_at)
+            let wake_at = [self.rounds.wake_at(), self.leaving_at]
+                .into_iter()
+                .flatten()
                 .chain(self.draining_until)
                 .fold(merge_at, Instant::min);
             match self
@@ -237,7 +226,7 @@ impl Supervisor {
     fn handle(&mut self, report: Report) {
         match report {
             Report::Snapshot { snapshot, round } => self.take(snapshot, round),
-            Report::Fresh { shard, token } => self.open_round(shard, token),
+            Report::Fresh { shard, token } => self.rounds.ask(shard, token),
             Report::Signal | Report::Stop => self.leave(),
             Report::Quiet { shard } => {
                 self.quiet[shard] = true;
@@ -267,8 +256,8 @@ impl Supervisor {
         if let Some(post) = &self.posts[shard] {
             post.leave(Order::Spare(spare));
         }
-        if let Some(round) = round.and_then(|round| self.rounds.get_mut(&round)) {
-            round.missing[shard] = false;
+        if let Some(round) = round {
+            self.rounds.answered(round, shard);
         }
     }
 
@@ -285,39 +274,22 @@ impl Supervisor {
         }
     }
 
-    fn open_round(&mut self, shard: usize, token: u64) {
-        let round = self.next_round;
-        self.next_round += 1;
-        let missing = self.posts.iter().map(Option::is_some).collect();
-        let until = Instant::now() + FRESH_TIMEOUT;
-        self.rounds.insert(
-            round,
-            Round {
-                shard,
-                token,
-                missing,
-                until,
-            },
-        );
-        self.send_all(|| Order::Snapshot { round });
-    }
-
-    /// Answers the rounds that are complete, or out of time.
-    fn close_rounds(&mut self, now: Instant) {
-        let (totals, views) = (&self.totals, &mut self.views);
-        let posts = &self.posts;
-        self.rounds.retain(|_, round| {
-            let waits = round.missing.iter().any(|missing| *missing) && now < round.until;
-            if !waits && let Some(post) = &posts[round.shard] {
-                let view = share(views, totals.merge(monotonic_ns()));
-                self.newest.put(Arc::clone(&view));
-                post.send(Order::Fresh {
-                    token: round.token,
-                    view,
-                });
+    /// Answers who waits for a round that is over, and begins the next.
+    fn move_rounds(&mut self, now: Instant) {
+        if let Some(askers) = self.rounds.end(now) {
+            let view = share(&mut self.views, self.totals.merge(monotonic_ns()));
+            self.newest.put(Arc::clone(&view));
+            for (shard, tokens) in askers {
+                if let Some(post) = &self.posts[shard] {
+                    let view = Arc::clone(&view);
+                    post.send(Order::Fresh { tokens, view });
+                }
             }
-            waits
-        });
+        }
+        let missing = || self.posts.iter().map(Option::is_some).collect();
+        if let Some(round) = self.rounds.begin(now, missing) {
+            self.send_all(|| Order::Snapshot { round });
+        }
     }
 
     /// Announces the shutdown, which begins after the delay: at once if there is none, or who was told

@@ -194,6 +194,7 @@ mod rate;
 mod recent;
 mod recorder;
 pub(crate) mod rfc3339;
+mod rows;
 #[cfg(test)]
 mod samples;
 mod scale;

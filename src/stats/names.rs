@@ -1,19 +1,35 @@
 //! The names of series: the same on all cores, whatever order those met them in, and never more than
 //! fit the bounds.
 
+use super::rows::{Own, Room};
 use super::series::{CLASSES, MethodIndex, Series, Whose};
-use crate::limits::STATS_ROWS;
-use std::collections::BTreeMap;
+use http::Method;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// A route as it is named in statistics.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RouteName(String);
+pub struct RouteName {
+    name: String,
+    pub(super) own: Own,
+}
 
 impl RouteName {
-    /// The route with this template, in the app of that host if it is one's alone.
+    /// The route with this template, in the app of that host if it is one's alone. It takes any method.
     pub fn new(host: Option<&str>, template: &str) -> RouteName {
-        RouteName([host.unwrap_or_default(), template].concat())
+        RouteName {
+            name: [host.unwrap_or_default(), template].concat(),
+            own: None,
+        }
+    }
+
+    /// The same, but for this method.
+    #[must_use]
+    pub fn of(self, method: &Method) -> RouteName {
+        RouteName {
+            own: Some(MethodIndex::of(method)),
+            ..self
+        }
     }
 }
 
@@ -21,7 +37,7 @@ impl RouteName {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeriesName {
     /// The route's template, behind its host if it is one's alone; `_unmatched` where no route matched,
-    /// `_other` beyond [`STATS_ROWS`].
+    /// `_other` beyond [`STATS_ROWS`](crate::limits::STATS_ROWS).
     pub route: Arc<str>,
     /// The method, or `_OTHER` (OpenTelemetry's `http.request.method`).
     pub method: &'static str,
@@ -32,8 +48,9 @@ pub struct SeriesName {
 /// The numbers and names of all series.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    /// Of each core, the names of its routes by their numbers.
-    routes: Vec<Vec<Arc<str>>>,
+    /// Of each core, its routes by their numbers.
+    routes: Vec<Vec<(Arc<str>, Own)>>,
+    room: Room,
     /// The series of each route and method, by class.
     rows: BTreeMap<(Arc<str>, MethodIndex), [Option<usize>; CLASSES.len()]>,
     series: Arc<Vec<SeriesName>>,
@@ -49,23 +66,36 @@ impl Names {
 
     /// The routes of the `core`th core are called so, by their numbers.
     pub(super) fn know_routes(&mut self, core: usize, names: Vec<RouteName>) {
-        self.routes[core] = names.into_iter().map(|name| name.0.into()).collect();
+        let named = names.into_iter().map(|route| (route.name.into(), route.own));
+        self.routes[core] = named.collect();
+        let all: BTreeSet<_> = self.routes.iter().flatten().collect();
+        self.room.know_routes(all.len());
     }
 
     /// The name of a route of the `core`th core.
     pub(super) fn route(&self, core: usize, whose: Whose) -> Arc<str> {
-        let number = whose.number().map(usize::from);
-        let known = number.and_then(|number| self.routes[core].get(number));
-        known.cloned().unwrap_or_else(|| whose.fixed_name().into())
+        let known = self.known(core, whose);
+        known.map_or_else(|| whose.fixed_name().into(), |(name, _)| Arc::clone(name))
+    }
+
+    fn known(&self, core: usize, whose: Whose) -> Option<&(Arc<str>, Own)> {
+        self.routes[core].get(usize::from(whose.number()?))
     }
 
     /// The number of a series of the `core`th core.
     pub(super) fn series(&mut self, core: usize, series: Series) -> usize {
-        let mut row = (self.route(core, series.whose), series.method);
+        let Series { whose, method, .. } = series;
+        let route = self.route(core, whose);
+        let own = self.known(core, whose).map(|(_, own)| *own);
+        let rows = &self.rows;
         // Cores that met others first may have more together than each has.
-        if self.rows.len() >= STATS_ROWS && !self.rows.contains_key(&row) {
-            row = (Whose::OTHER.fixed_name().into(), MethodIndex::OTHER);
-        }
+        let placed = self.room.place(whose, method, own, |method| {
+            rows.contains_key(&(Arc::clone(&route), method))
+        });
+        let row = match placed {
+            Some(method) => (route, method),
+            None => (Whose::OTHER.fixed_name().into(), MethodIndex::OTHER),
+        };
         let (route, method) = row.clone();
         let class = usize::from(series.class);
         *self.rows.entry(row).or_default()[class].get_or_insert_with(|| {
@@ -88,7 +118,7 @@ impl Names {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::Method;
+    use crate::limits::STATS_ROWS;
 
     fn series(number: u16, method: &Method, class: u8) -> Series {
         Series {
@@ -99,7 +129,7 @@ mod tests {
     }
 
     fn names(routes: usize) -> Vec<RouteName> {
-        let name = |n| RouteName::new(None, &format!("/{n}"));
+        let name = |n| RouteName::new(None, &format!("/{n}")).of(&Method::GET);
         (0..routes).map(name).collect()
     }
 

@@ -21,7 +21,7 @@ fn view() -> View {
     totals.tell_time(0, server().started_at);
     totals.know_routes(0, vec![RouteName::new(None, "/\"a\\b\n")]);
     let mut recorder = Recorder::new(0, &["peer_closed"]);
-    recorder.know_routes(1);
+    recorder.know_routes(&[RouteName::new(None, "/")]);
     for (status, ns) in [
         (200, 5_000),
         (200, 10_000),
@@ -189,10 +189,11 @@ fn the_interval_log_has_one_head_and_an_interval_for_each() {
 /// A view with as many routes and classes of status as are told apart.
 fn large() -> View {
     let mut totals = Totals::new(&[0], &["peer_closed"], 0);
-    let name = |route| RouteName::new(None, &format!("/{route}"));
-    totals.know_routes(0, (0..STATS_ROWS).map(name).collect());
+    let name = |route| RouteName::new(None, &format!("/{route}")).of(&Method::GET);
+    let routes: Vec<_> = (0..STATS_ROWS).map(name).collect();
     let mut recorder = Recorder::new(0, &["peer_closed"]);
-    recorder.know_routes(STATS_ROWS);
+    recorder.know_routes(&routes);
+    totals.know_routes(0, routes);
     for number in 0..STATS_ROWS as u16 {
         for class in 1..=5 {
             let answered = Answered {
