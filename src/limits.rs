@@ -265,6 +265,10 @@ pub const FRESH_TIMEOUT: Duration = Duration::from_millis(50);
 /// the next together. Cost of a round: a snapshot of each core, and a merge.
 pub const FRESH_INTERVAL: Duration = Duration::from_millis(10);
 
+/// How long the supervisor adds up statistics before it lets a shard run whose CPU it has. The last piece of work may be
+/// begun just before that, and takes some 20 µs.
+pub const SUPERVISOR_SLICE: Duration = Duration::from_micros(100);
+
 /// Messages that may be on their way from one core to another, on lanes for one type, unless their app
 /// asks for another number. Beyond it: sending waits, or says so. Cost: none before they are sent.
 pub const LANE_MESSAGES: usize = 1024;

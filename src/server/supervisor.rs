@@ -3,6 +3,7 @@
 //! but one that asks for fresh statistics.
 
 use super::listen::Listening;
+use super::pace::Pace;
 use super::rounds::Rounds;
 use super::surroundings;
 use crate::between::Exchange;
@@ -49,6 +50,7 @@ pub(super) struct Supervisor {
     /// Shards that have no requests left.
     quiet: Vec<bool>,
     totals: Totals,
+    pace: Pace,
     /// Those that shards may still have, and this besides, so that they are freed here: that of thousands of
     /// distributions would hold a core up.
     views: Vec<Arc<View>>,
@@ -68,6 +70,7 @@ impl Supervisor {
         Self {
             newest: Newest::new(Arc::new(totals.merge(monotonic_ns()))),
             totals,
+            pace: Pace::new(),
             views: Vec::new(),
             posts: (0..shards).map(|_| None).collect(),
             running: 0,
@@ -115,9 +118,8 @@ impl Supervisor {
             receive_buffers: self.plan.options.buffers.into(),
         };
         self.totals.tell_time(started_ns, info.started_at);
-        self.totals.surround(surroundings::read());
-        self.newest
-            .put(share(&mut self.views, self.totals.merge(started_ns)));
+        self.totals.surround(surroundings::read(|| ()));
+        self.share(started_ns);
         let exchange = Arc::new(Exchange::new(self.plan.cpus.len()));
         let mut orders_by_shard = Vec::new();
         for (index, cpu) in self.plan.cpus.iter().copied().enumerate() {
@@ -201,11 +203,10 @@ impl Supervisor {
                 .flatten()
                 .chain(self.draining_until)
                 .fold(merge_at, Instant::min);
-            match self
-                .plan
-                .inbox
-                .recv_timeout(wake_at.saturating_duration_since(now))
-            {
+            let wait = wake_at.saturating_duration_since(now);
+            let received = self.plan.inbox.recv_timeout(wait);
+            self.pace.waited();
+            match received {
                 Ok(Report::Signal) if self.draining_until.is_some() => {
                     self.abort();
                     let what = "a second signal cut the shutdown short";
@@ -252,7 +253,7 @@ impl Supervisor {
         let Some(shard) = self.plan.cpus.iter().position(|cpu| *cpu == core) else {
             return;
         };
-        let spare = self.totals.keep(snapshot);
+        let spare = self.totals.keep_in_pieces(snapshot, || self.pace.rest());
         if let Some(post) = &self.posts[shard] {
             post.leave(Order::Spare(spare));
         }
@@ -265,20 +266,35 @@ impl Supervisor {
     fn publish(&mut self) {
         let now_ns = monotonic_ns();
         self.totals.tell_time(now_ns, SystemTime::now());
-        self.totals.end_second(now_ns);
-        self.totals.surround(surroundings::read());
-        self.newest
-            .put(share(&mut self.views, self.totals.merge(now_ns)));
+        self.totals
+            .end_second_in_pieces(now_ns, || self.pace.rest());
+        self.totals
+            .surround(surroundings::read(|| self.pace.rest()));
+        self.share(now_ns);
         for post in self.posts.iter().flatten() {
             post.leave(Order::Merged);
         }
     }
 
+    /// Merges what there is at `now_ns`, for all shards to have, and frees the views that none of them has any more.
+    fn share(&mut self, now_ns: u64) -> Arc<View> {
+        let view = Arc::new(self.totals.merge(now_ns));
+        self.newest.put(Arc::clone(&view));
+        for older in std::mem::take(&mut self.views) {
+            self.pace.rest();
+            match Arc::try_unwrap(older) {
+                Ok(older) => older.free(|| self.pace.rest()),
+                Err(shared) => self.views.push(shared),
+            }
+        }
+        self.views.push(Arc::clone(&view));
+        view
+    }
+
     /// Answers who waits for a round that is over, and begins the next.
     fn move_rounds(&mut self, now: Instant) {
         if let Some(askers) = self.rounds.end(now) {
-            let view = share(&mut self.views, self.totals.merge(monotonic_ns()));
-            self.newest.put(Arc::clone(&view));
+            let view = self.share(monotonic_ns());
             for (shard, tokens) in askers {
                 if let Some(post) = &self.posts[shard] {
                     let view = Arc::clone(&view);
@@ -345,12 +361,4 @@ fn next_merge() -> Instant {
     let now_ns = monotonic_ns();
     let at_ns = next_tick_ns(now_ns.saturating_sub(half_ns)) + half_ns;
     Instant::now() + Duration::from_nanos(at_ns - now_ns)
-}
-
-/// Makes a view one that shards can have, and frees those that no shard has any more.
-fn share(views: &mut Vec<Arc<View>>, view: View) -> Arc<View> {
-    views.retain(|view| Arc::strong_count(view) > 1);
-    let view = Arc::new(view);
-    views.push(Arc::clone(&view));
-    view
 }

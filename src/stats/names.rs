@@ -51,6 +51,8 @@ pub(super) struct Names {
     /// Of each core, its routes by their numbers.
     routes: Vec<Vec<(Arc<str>, Own)>>,
     room: Room,
+    /// Of each core, the numbers of the series that it has told of.
+    numbers: Vec<BTreeMap<Series, usize>>,
     /// The series of each route and method, by class.
     rows: BTreeMap<(Arc<str>, MethodIndex), [Option<usize>; CLASSES.len()]>,
     series: Arc<Vec<SeriesName>>,
@@ -60,6 +62,7 @@ impl Names {
     pub(super) fn new(cores: usize) -> Names {
         Names {
             routes: vec![Vec::new(); cores],
+            numbers: vec![BTreeMap::new(); cores],
             ..Names::default()
         }
     }
@@ -68,6 +71,7 @@ impl Names {
     pub(super) fn know_routes(&mut self, core: usize, names: Vec<RouteName>) {
         let named = names.into_iter().map(|route| (route.name.into(), route.own));
         self.routes[core] = named.collect();
+        self.numbers[core].clear();
         let all: BTreeSet<_> = self.routes.iter().flatten().collect();
         self.room.know_routes(all.len());
     }
@@ -84,6 +88,16 @@ impl Names {
 
     /// The number of a series of the `core`th core.
     pub(super) fn series(&mut self, core: usize, series: Series) -> usize {
+        if let Some(number) = self.numbers[core].get(&series) {
+            return *number;
+        }
+        let number = self.number(core, series);
+        self.numbers[core].insert(series, number);
+        number
+    }
+
+    /// The number of a series that the core has not told of before.
+    fn number(&mut self, core: usize, series: Series) -> usize {
         let Series { whose, method, .. } = series;
         let route = self.route(core, whose);
         let own = self.known(core, whose).map(|(_, own)| *own);

@@ -333,7 +333,7 @@ impl Recorder {
         snapshot.receive_buffers = self.receive_buffers;
         snapshot.file_cache = self.file_cache;
         snapshot.counters.copy_from(&self.counters);
-        snapshot.clear();
+        snapshot.clear(|| ());
         snapshot.stalls.append(&mut self.stalls);
         mem::swap(&mut snapshot.lag, &mut self.lag);
         // The order of the rows, whatever came first.

@@ -2,6 +2,7 @@
 
 mod followers;
 mod held;
+mod rows;
 
 use super::app::{Served, app};
 use super::support::outside::not_run;
