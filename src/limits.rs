@@ -325,7 +325,8 @@ pub const LATENCY_DIGITS: u8 = 2;
 pub const RATE_INTERVAL_NS: u64 = 900_000_000;
 
 /// Most routes, each with one method, whose latencies a core tells apart. Beyond it: they are counted
-/// together, as `_other`. Cost: see [`Recorder`](crate::stats::Recorder), at most 190 KiB each, and 95 more for each
+/// together, as `_other`; a route has a row before other methods of any have one. What is no route has eight rows
+/// besides. Cost: see [`Recorder`](crate::stats::Recorder), at most 190 KiB each, and 95 more for each
 /// snapshot that is under way besides.
 pub const STATS_ROWS: usize = 64;
 

@@ -6,6 +6,7 @@ use super::series::{CLASSES, MethodIndex, Series, Whose};
 use http::Method;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 /// A route as it is named in statistics.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +44,8 @@ pub struct SeriesName {
     pub method: &'static str,
     /// The class of the status, from `1xx` to `5xx`.
     pub class: &'static str,
+    /// When there had been none of it yet, at most an interval of snapshots before the first.
+    pub since: SystemTime,
 }
 
 /// The numbers and names of all series.
@@ -69,7 +72,9 @@ impl Names {
 
     /// The routes of the `core`th core are called so, by their numbers.
     pub(super) fn know_routes(&mut self, core: usize, names: Vec<RouteName>) {
-        let named = names.into_iter().map(|route| (route.name.into(), route.own));
+        let named = names
+            .into_iter()
+            .map(|route| (route.name.into(), route.own));
         self.routes[core] = named.collect();
         self.numbers[core].clear();
         let all: BTreeSet<_> = self.routes.iter().flatten().collect();
@@ -86,18 +91,18 @@ impl Names {
         self.routes[core].get(usize::from(whose.number()?))
     }
 
-    /// The number of a series of the `core`th core.
-    pub(super) fn series(&mut self, core: usize, series: Series) -> usize {
+    /// The number of a series of the `core`th core, of which there was none before the time `since` if it is new.
+    pub(super) fn series(&mut self, core: usize, series: Series, since: SystemTime) -> usize {
         if let Some(number) = self.numbers[core].get(&series) {
             return *number;
         }
-        let number = self.number(core, series);
+        let number = self.number(core, series, since);
         self.numbers[core].insert(series, number);
         number
     }
 
     /// The number of a series that the core has not told of before.
-    fn number(&mut self, core: usize, series: Series) -> usize {
+    fn number(&mut self, core: usize, series: Series, since: SystemTime) -> usize {
         let Series { whose, method, .. } = series;
         let route = self.route(core, whose);
         let own = self.known(core, whose).map(|(_, own)| *own);
@@ -118,6 +123,7 @@ impl Names {
                 route,
                 method: method.name(),
                 class: CLASSES[class],
+                since,
             });
             names.len() - 1
         })
@@ -139,6 +145,12 @@ mod tests {
             whose: Whose::route(number),
             method: MethodIndex::of(method),
             class,
+        }
+    }
+
+    impl Names {
+        fn met(&mut self, core: usize, series: Series) -> usize {
+            self.series(core, series, SystemTime::UNIX_EPOCH)
         }
     }
 
@@ -164,10 +176,10 @@ mod tests {
                 RouteName::new(None, "/a"),
             ],
         );
-        assert_eq!(all.series(0, series(0, &Method::GET, 1)), 0);
-        assert_eq!(all.series(1, series(1, &Method::GET, 1)), 0);
-        assert_eq!(all.series(1, series(0, &Method::GET, 1)), 1);
-        assert_eq!(all.series(0, series(1, &Method::GET, 3)), 2);
+        assert_eq!(all.met(0, series(0, &Method::GET, 1)), 0);
+        assert_eq!(all.met(1, series(1, &Method::GET, 1)), 0);
+        assert_eq!(all.met(1, series(0, &Method::GET, 1)), 1);
+        assert_eq!(all.met(0, series(1, &Method::GET, 3)), 2);
         let told: Vec<_> = all
             .all()
             .iter()
@@ -186,22 +198,22 @@ mod tests {
         all.know_routes(0, names(STATS_ROWS + 2));
         for number in 0..STATS_ROWS as u16 {
             assert_eq!(
-                all.series(0, series(number, &Method::GET, 1)),
+                all.met(0, series(number, &Method::GET, 1)),
                 usize::from(number)
             );
         }
-        let other = all.series(0, series(STATS_ROWS as u16, &Method::GET, 1));
+        let other = all.met(0, series(STATS_ROWS as u16, &Method::GET, 1));
         assert_eq!(other, STATS_ROWS);
         assert_eq!(&*all.all()[other].route, "_other");
         assert_eq!(all.all()[other].method, "_OTHER");
         assert_eq!(
-            all.series(0, series(STATS_ROWS as u16 + 1, &Method::PUT, 1)),
+            all.met(0, series(STATS_ROWS as u16 + 1, &Method::PUT, 1)),
             other
         );
         // Those that have a row keep it, and get the classes they had not.
-        assert_eq!(all.series(0, series(3, &Method::GET, 1)), 3);
+        assert_eq!(all.met(0, series(3, &Method::GET, 1)), 3);
         assert_eq!(
-            &*all.series(0, series(3, &Method::GET, 4)).to_string(),
+            &*all.met(0, series(3, &Method::GET, 4)).to_string(),
             (other + 1).to_string()
         );
     }
@@ -217,7 +229,7 @@ mod tests {
             (Whose::route(9), "_other"),
         ] {
             let method = MethodIndex::OTHER;
-            let number = all.series(
+            let number = all.met(
                 0,
                 Series {
                     whose,

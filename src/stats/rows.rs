@@ -161,7 +161,10 @@ mod tests {
     fn what_is_no_route_takes_a_few_rows_and_no_room() {
         let mut rows = Rows::new(0, None);
         rows.attack(0);
-        let told = rows.rows.iter().map(|(whose, method)| (*whose, method.name()));
+        let told = rows
+            .rows
+            .iter()
+            .map(|(whose, method)| (*whose, method.name()));
         let told: Vec<_> = told.collect();
         let expected = [
             (Whose::UNMATCHED, "_OTHER"),

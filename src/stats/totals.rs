@@ -124,13 +124,16 @@ impl Totals {
         let Some(core) = self.place(snapshot.core) else {
             return snapshot;
         };
+        // What is new in this one was not there when the last was taken.
+        let since = self.calendar.time_of(self.cores[core].newest.at_ns);
         for (of, taken) in snapshot.parts() {
             self.added.set(taken);
             let slot = match of {
                 Of::Series(series, kind) => {
                     let kind = usize::from(kind);
                     self.sums[kind].add(&self.added);
-                    self.slots.series(self.names.series(core, series), kind)
+                    let series = self.names.series(core, series, since);
+                    self.slots.series(series, kind)
                 }
                 Of::Lag => self.slots.lag(core),
             };

@@ -63,7 +63,8 @@ pub const USUAL: usize = SECONDS.len() - 1;
 /// CPU time of each in nanoseconds, and that of its longest piece.
 pub fn costs_ns() -> [[f64; 2]; SECONDS.len()] {
     SECONDS.map(|second| {
-        let [[whole_ns, _], [_, piece_ns]] = [false, true].map(|in_pieces| cost_ns(second.load, in_pieces));
+        let [[whole_ns, _], [_, piece_ns]] =
+            [false, true].map(|in_pieces| cost_ns(second.load, in_pieces));
         [whole_ns, piece_ns]
     })
 }

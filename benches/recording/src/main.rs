@@ -367,7 +367,12 @@ fn run(count: usize) -> Result<ExitCode> {
     let (mut added, mut piece) = (0.0_f64, 0.0_f64);
     for (place, second) in adding::SECONDS.iter().enumerate() {
         let [all, longest] = [0, 1].map(|of| ns(ADDED + 2 * place + of));
-        println!("| {} | {:.0} | {:.1} |", second.name, all / 1e3, longest / 1e3);
+        println!(
+            "| {} | {:.0} | {:.1} |",
+            second.name,
+            all / 1e3,
+            longest / 1e3
+        );
         piece = piece.max(longest);
         if place < adding::USUAL {
             added = added.max(all);
