@@ -31,7 +31,7 @@ use std::time::SystemTime;
 pub struct Totals {
     close_reasons: &'static [&'static str],
     started_ns: u64,
-    cores: Vec<Core>,
+    cores: Vec<KnownCore>,
     slots: Slots,
     names: Names,
     /// Since the start.
@@ -51,7 +51,7 @@ pub struct Totals {
 
 /// One core: its newest snapshot, and its rate.
 #[derive(Debug)]
-struct Core {
+struct KnownCore {
     newest: Snapshot,
     rate: Rate,
 }
@@ -64,7 +64,7 @@ impl Totals {
         let names = Names::new(cores.len());
         let cores: Vec<_> = cores
             .iter()
-            .map(|&core| Core {
+            .map(|&core| KnownCore {
                 newest: Recorder::new(core, close_reasons).snapshot(started_ns),
                 rate: Rate::new(started_ns),
             })
@@ -255,7 +255,7 @@ impl Totals {
             names: self.names.all(),
             slots: self.slots,
             stalls: self.stalls.iter().cloned().collect(),
-            cores: self.cores.iter().map(Core::view).collect(),
+            cores: self.cores.iter().map(KnownCore::view).collect(),
         }
     }
 
@@ -276,7 +276,7 @@ impl Totals {
 }
 
 /// The counters of all cores.
-fn sum(cores: &[Core], close_reasons: &'static [&'static str]) -> Counters {
+fn sum(cores: &[KnownCore], close_reasons: &'static [&'static str]) -> Counters {
     let mut sum = Counters::new(close_reasons);
     for core in cores {
         sum.add(&core.newest.counters);
@@ -284,7 +284,7 @@ fn sum(cores: &[Core], close_reasons: &'static [&'static str]) -> Counters {
     sum
 }
 
-impl Core {
+impl KnownCore {
     fn view(&self) -> CoreView {
         let Snapshot {
             core,
