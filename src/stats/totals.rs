@@ -86,7 +86,7 @@ impl Totals {
             added: Distribution::new(),
             sums: [const { Distribution::new() }; KINDS],
         };
-        totals.moving = totals.moving();
+        totals.moving = totals.moving(|| ());
         totals
     }
 
@@ -193,7 +193,7 @@ impl Totals {
     }
 
     /// Does what [`Totals::end_second`] does with a `rest` between pieces.
-    pub fn end_second_in_pieces(&mut self, now_ns: u64, rest: impl FnMut()) {
+    pub fn end_second_in_pieces(&mut self, now_ns: u64, mut rest: impl FnMut()) {
         let counters = sum(&self.cores, self.close_reasons);
         let times = self.cores.iter().map(|core| {
             let Counters {
@@ -204,8 +204,8 @@ impl Totals {
             (busy_ns, waiting_ns)
         });
         self.windows
-            .end_second(now_ns, counters, times.collect(), rest);
-        self.moving = self.moving();
+            .end_second(now_ns, counters, times.collect(), &mut rest);
+        self.moving = self.moving(rest);
         let second = self
             .moving
             .iter()
@@ -259,9 +259,10 @@ impl Totals {
         }
     }
 
-    /// What is told of the windows that move on.
-    fn moving(&self) -> Vec<Arc<WindowView>> {
+    /// What is told of the windows that move on, with a `rest` before each.
+    fn moving(&self, mut rest: impl FnMut()) -> Vec<Arc<WindowView>> {
         let windows = self.windows.spans().map(|span| {
+            rest();
             Arc::new(WindowView {
                 window: span.window,
                 span_ns: span.ns,
