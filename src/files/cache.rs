@@ -1,5 +1,6 @@
 //! What a core remembers of the files it serves: a bounded number of bytes, those used last. Small files
-//! are remembered whole, larger ones as open descriptors. It does no I/O and reads no clock.
+//! are remembered whole, larger ones as open descriptors, for as long as they are asked for and have a name:
+//! an open file that was deleted takes room on the disk. It does no I/O and reads no clock.
 //!
 //! Nothing in it is believed for longer than [`FILE_FRESHNESS`]: after that the file is looked at, and
 //! what is remembered serves on if it is still of the same version. What was remembered in one release
@@ -16,7 +17,7 @@ use slab::Slab;
 use super::representation::Representation;
 use super::variants::{Variant, Variants};
 use crate::http::ContentCoding;
-use crate::limits::{FILE_FRESHNESS, OPEN_FILES};
+use crate::limits::{FILE_FRESHNESS, OPEN_FILE_IDLE, OPEN_FILES};
 use crate::ring::File;
 use crate::stats::FileCache;
 
@@ -34,6 +35,8 @@ pub(crate) struct Cache {
     entries: RefCell<Entries>,
     /// Most bytes of all entries.
     capacity: usize,
+    /// Whether files are kept open, which [`Cache::let_go`] is then called for.
+    keeps_open: bool,
     hits: Cell<u64>,
     misses: Cell<u64>,
 }
@@ -47,7 +50,8 @@ struct Entries {
     newest: Option<usize>,
     oldest: Option<usize>,
     bytes: usize,
-    open_files: usize,
+    /// The places of those that are kept open, at most [`OPEN_FILES`].
+    open: Vec<usize>,
 }
 
 /// An entry among those used before and after it.
@@ -149,11 +153,12 @@ impl Entry {
 }
 
 impl Cache {
-    /// A cache of at most `capacity` bytes; of none, if that is 0.
-    pub(crate) fn new(capacity: usize) -> Self {
+    /// A cache of at most `capacity` bytes; of none, if that is 0. It keeps files open if it `keeps_open`.
+    pub(crate) fn new(capacity: usize, keeps_open: bool) -> Self {
         Self {
             entries: RefCell::default(),
             capacity,
+            keeps_open,
             hits: Cell::new(0),
             misses: Cell::new(0),
         }
@@ -191,7 +196,7 @@ impl Cache {
         let entry = Rc::new(entry);
         self.remove(key);
         let bytes = entry.bytes();
-        if bytes > self.capacity {
+        if bytes > self.capacity || (entry.is_open() && !self.keeps_open) {
             return entry;
         }
         let entries = &mut *self.entries.borrow_mut();
@@ -199,7 +204,7 @@ impl Cache {
             let Some(oldest) = entries.oldest else { break };
             entries.remove(oldest);
         }
-        if entry.is_open() && entries.open_files >= OPEN_FILES {
+        if entry.is_open() && entries.open.len() >= OPEN_FILES {
             entries.remove_oldest_open();
         }
         entries.insert(key, Rc::clone(&entry));
@@ -210,6 +215,22 @@ impl Cache {
     pub(super) fn remove(&self, key: Key<'_>) {
         let entries = &mut *self.entries.borrow_mut();
         if let Some(place) = entries.place_of(key) {
+            entries.remove(place);
+        }
+    }
+
+    /// Lets go of the open files that nobody has looked at for [`OPEN_FILE_IDLE`] at `now_ns`, and of those
+    /// that `is_deleted`.
+    pub(super) fn let_go(&self, now_ns: u64, is_deleted: impl Fn(&File) -> bool) {
+        let entries = &mut *self.entries.borrow_mut();
+        let is_over = |&place: &usize| {
+            let entry = &entries.list[place].entry;
+            let idle_ns = now_ns.saturating_sub(entry.looked_ns.get());
+            u128::from(idle_ns) >= OPEN_FILE_IDLE.as_nanos()
+                || matches!(entry.content(), Some(Content::Open(file)) if is_deleted(file))
+        };
+        let over: Vec<_> = entries.open.iter().copied().filter(is_over).collect();
+        for place in over {
             entries.remove(place);
         }
     }
@@ -245,7 +266,7 @@ impl Entries {
 
     fn insert(&mut self, key: Key<'_>, entry: Rc<Entry>) {
         self.bytes += entry.bytes();
-        self.open_files += usize::from(entry.is_open());
+        let is_open = entry.is_open();
         let path: Rc<[u8]> = key.path.into();
         let place = self.list.insert(Place {
             root: key.root,
@@ -256,6 +277,7 @@ impl Entries {
             older: None,
         });
         self.places[key.root][key.kind()].insert(path, place);
+        self.open.extend(is_open.then_some(place));
         self.push(place);
     }
 
@@ -265,7 +287,7 @@ impl Entries {
         self.places[removed.root][removed.kind].remove(&removed.path);
         let entry = removed.entry;
         self.bytes -= entry.bytes();
-        self.open_files -= usize::from(entry.is_open());
+        self.open.retain(|&other| other != place);
     }
 
     fn remove_oldest_open(&mut self) {
@@ -311,165 +333,4 @@ impl Entries {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::files::Policy;
-    use crate::files::version::Version;
-    use proptest::prelude::*;
-    use std::time::Duration;
-
-    fn key(path: &str) -> Key<'_> {
-        Key {
-            root: 0,
-            path: path.as_bytes(),
-            coding: None,
-        }
-    }
-
-    /// An entry of so many bytes in all, for a path of one byte.
-    fn entry(bytes: usize) -> Entry {
-        let content = vec![0; bytes - ENTRY_BYTES - 2];
-        let version = Version::made(1, content.len() as u64, Duration::ZERO);
-        let variants = Variants::new(c"a".to_owned(), version);
-        let variant = Variant {
-            coding: None,
-            version,
-            is_made: false,
-        };
-        let now = Duration::ZERO;
-        let representation = Representation::new(&Policy::default(), &variants, variant, None, now);
-        Entry {
-            variants,
-            variant,
-            kept: Some(Kept {
-                representation,
-                content: Content::Whole(content.into()),
-            }),
-            release: 0,
-            looked_ns: Cell::new(0),
-        }
-    }
-
-    fn kept(cache: &Cache) -> String {
-        let entries = cache.entries.borrow();
-        let mut kept = String::new();
-        let mut next = entries.newest;
-        while let Some(place) = next {
-            kept.push_str(str::from_utf8(&entries.list[place].path).unwrap());
-            next = entries.list[place].older;
-        }
-        kept
-    }
-
-    #[test]
-    fn what_was_used_longest_ago_makes_room() {
-        let cache = Cache::new(6000);
-        assert_eq!(cache.number_root(), 0);
-        for path in ["a", "b", "c"] {
-            cache.insert(key(path), entry(2000));
-        }
-        assert_eq!(kept(&cache), "cba");
-        assert!(cache.get(key("a")).is_some());
-        cache.insert(key("d"), entry(2000));
-        assert_eq!(kept(&cache), "dac");
-        // In place of another for the same path.
-        cache.insert(key("c"), entry(1500));
-        assert_eq!(kept(&cache), "cda");
-        assert_eq!(cache.figures().bytes, 5500);
-        cache.insert(key("e"), entry(6000));
-        assert_eq!(kept(&cache), "e");
-        // More than there is room for is not remembered, and costs nothing else its place.
-        cache.insert(key("f"), entry(6001));
-        assert_eq!(kept(&cache), "e");
-        cache.remove(key("e"));
-        let figures = cache.figures();
-        assert_eq!((figures.entries, figures.bytes), (0, 0));
-    }
-
-    #[test]
-    fn a_variant_is_remembered_beside_its_file() {
-        let cache = Cache::new(6000);
-        cache.number_root();
-        let gzip = Key {
-            coding: Some(ContentCoding::Gzip),
-            ..key("a")
-        };
-        cache.insert(key("a"), entry(2000));
-        assert!(cache.get(gzip).is_none());
-        cache.insert(gzip, entry(3000));
-        assert_eq!(cache.figures().bytes, 5000);
-        let file = cache.get(key("a")).unwrap();
-        let mut variant = entry(3000);
-        assert!(variant.is_variant_of(file.release, &file.variants, variant.variant));
-        // Of another version, another path, another release.
-        let version = Version::made(2, 1, Duration::ZERO);
-        let other = Variant {
-            version,
-            ..variant.variant
-        };
-        assert!(!variant.is_variant_of(file.release, &file.variants, other));
-        variant.variants = Variants::new(c"b".to_owned(), version);
-        assert!(!variant.is_variant_of(file.release, &file.variants, variant.variant));
-        let moved = Entry {
-            release: 1,
-            ..entry(3000)
-        };
-        assert!(!moved.is_variant_of(file.release, &file.variants, moved.variant));
-        cache.remove(key("a"));
-        assert!(cache.get(gzip).is_some());
-        cache.insert(key("b"), entry(4000));
-        assert!(cache.get(gzip).is_none());
-    }
-
-    #[test]
-    fn there_is_room_for_what_is_made_beside_its_file() {
-        let cache = Cache::new(6000);
-        cache.number_root();
-        let room = cache.room(c"a");
-        assert_eq!(room, 6000 - 2 * (ENTRY_BYTES + 2));
-        let gzip = Key {
-            coding: Some(ContentCoding::Gzip),
-            ..key("a")
-        };
-        for (more, is_kept) in [(0, true), (1, false)] {
-            cache.insert(key("a"), entry(ENTRY_BYTES + 2));
-            cache.insert(gzip, entry(ENTRY_BYTES + 2 + room + more));
-            assert_eq!(cache.get(key("a")).is_some(), is_kept);
-        }
-        assert_eq!(Cache::new(2 * ENTRY_BYTES).room(c"a"), 0);
-        assert_eq!(Cache::new(0).room(c"a"), 0);
-    }
-
-    #[test]
-    fn an_entry_is_believed_for_a_while_and_in_its_release() {
-        let entry = entry(2000);
-        let most = FILE_FRESHNESS.as_nanos() as u64;
-        assert!(entry.is_fresh(0, most - 1));
-        assert!(!entry.is_fresh(0, most));
-        assert!(!entry.is_fresh(1, 0));
-    }
-
-    proptest! {
-        #[test]
-        fn the_order_and_the_bytes_stay_true(
-            steps in prop::collection::vec((0..3_u8, "[a-e]", 1100..4000_usize), 1..60),
-        ) {
-            let cache = Cache::new(8000);
-            cache.number_root();
-            for (step, path, bytes) in steps {
-                match step {
-                    0 => drop(cache.insert(key(&path), entry(bytes))),
-                    1 => drop(cache.get(key(&path))),
-                    _ => cache.remove(key(&path)),
-                }
-                let entries = cache.entries.borrow();
-                let bytes: usize = entries.list.iter().map(|(_, place)| place.entry.bytes()).sum();
-                prop_assert_eq!(bytes, entries.bytes);
-                prop_assert!(bytes <= 8000);
-                prop_assert_eq!(entries.places[0][0].len(), entries.list.len());
-                drop(entries);
-                prop_assert_eq!(kept(&cache).len(), cache.entries.borrow().list.len());
-            }
-        }
-    }
-}
+mod tests;

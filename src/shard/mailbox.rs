@@ -151,9 +151,15 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
     let router = shard.build(app, &setup.files)?;
     let routes: Vec<_> = router
         .routes()
-        .map(|route| RouteName::new(route.host, route.template))
+        .map(|route| {
+            let name = RouteName::new(route.host, route.template);
+            match route.method {
+                Some(method) => name.of(method),
+                None => name,
+            }
+        })
         .collect();
-    shard.recorder().know_routes(routes.len());
+    shard.recorder().know_routes(&routes);
     shard.taken.set(Taken::by(&router));
     shard.service.route_by(router);
     observe_turns(&shard);
@@ -261,7 +267,13 @@ impl Mailbox {
             // Behind the orders, which may have brought back what it is made of.
             if is_due {
                 self.report(None);
-                self.shard.service.log.tick(self.shard.ring.now_ns());
+                let now_ns = self.shard.ring.now_ns();
+                self.shard.service.log.tick(now_ns);
+                self.shard
+                    .files
+                    .get()
+                    .into_iter()
+                    .for_each(|files| files.tick(now_ns));
             }
             // An eventfd that belongs to us alone cannot fail; if it did, the tick looks as well.
             let notification = async {
@@ -316,7 +328,7 @@ impl Mailbox {
                 self.shard.merged.publish(());
                 self.shard.written.forget(&self.shard);
             }
-            Order::Fresh { token, view } => stats::deliver(&self.shard, token, view),
+            Order::Fresh { tokens, view } => stats::deliver(&self.shard, &tokens, &view),
             Order::Leave => self.shard.leaving.announce(),
             Order::Drain => {
                 self.shard.leaving.announce();
