@@ -5,6 +5,7 @@ use super::board::{Board, Slots};
 use super::calendar::Calendar;
 use super::distribution::Distribution;
 use super::names::{Names, RouteName};
+use super::outside::Outside;
 use super::rate::Rate;
 use super::recorder::Recorder;
 use super::seconds::Seconds;
@@ -40,11 +41,12 @@ pub struct Totals {
     added: Distribution,
 }
 
-/// One core: its newest snapshot, and its rate.
+/// One core: its newest snapshot, its rate, and what it looks like from outside.
 #[derive(Debug)]
 struct Core {
     newest: Snapshot,
     rate: Rate,
+    outside: Outside,
 }
 
 impl Totals {
@@ -58,6 +60,7 @@ impl Totals {
             .map(|&core| Core {
                 newest: Recorder::new(core, close_reasons).snapshot(started_ns),
                 rate: Rate::new(started_ns),
+                outside: Outside::default(),
             })
             .collect();
         let start = sum(&cores, close_reasons);
@@ -98,6 +101,13 @@ impl Totals {
         self.surroundings = surroundings;
     }
 
+    /// The core looks like this from outside now, whether it tells of itself or not.
+    pub fn see(&mut self, core: usize, outside: Outside) {
+        if let Some(place) = self.place(core) {
+            self.cores[place].outside = outside;
+        }
+    }
+
     /// Adds the latencies of `snapshot`, keeps its counters in place of those that it had of that core,
     /// and returns the snapshot that is not needed any more, for [`Recorder::snapshot_into`].
     ///
@@ -128,12 +138,18 @@ impl Totals {
         }
         for stall in &snapshot.stalls {
             if self.stalls.len() == STALLS {
-                self.stalls.pop_front();
+                let nobodys = self.stalls.iter().filter(|kept| kept.by.is_none());
+                let is_theirs = nobodys.count() > STALLS / 2;
+                // A machine that takes CPUs away all the time leaves half of the room to handlers.
+                let oldest = self.stalls.iter().position(|kept| kept.by.is_none());
+                let oldest = oldest.filter(|_| is_theirs).unwrap_or(0);
+                self.stalls.remove(oldest);
             }
             self.stalls.push_back(StallView {
                 core: stall.core,
                 at: self.calendar.time_of(stall.at_ns),
                 held_ns: stall.held_ns,
+                ran: stall.ran,
                 by: stall
                     .by
                     .map(|(whose, method)| (self.names.route(core, whose), method.name())),
@@ -266,7 +282,6 @@ impl Core {
         let Snapshot {
             core,
             at_ns,
-            accept_queue,
             receive_buffers,
             file_cache,
             counters,
@@ -280,7 +295,7 @@ impl Core {
             busy_ns: counters.busy_ns,
             waiting_ns: counters.waiting_ns,
             connections_active: counters.active(),
-            accept_queue: *accept_queue,
+            outside: self.outside,
             receive_buffers: *receive_buffers,
             file_cache: *file_cache,
         }
