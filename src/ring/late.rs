@@ -6,8 +6,8 @@
 //! in the accept queue. To ask takes 1 to 2 µs, so it is asked where it matters and nowhere else:
 //!
 //! - Of what is reaped [`WORTH_ASKING_NS`] or more after the reap before, whatever the core did in between, and in
-//!   the turns behind that until the kernel has handed over all that was ready: since Linux 6.13 it hands over 20 at a
-//!   time. That ends after as much time again at the latest, so that a core that has more to do than it can is not
+//!   the turns behind that until the kernel has handed over all that was ready: since Linux 6.13 it hands over a few dozen at
+//!   a time. That ends after as much time again at the latest, so that a core that has more to do than it can is not
 //!   slowed down by asking.
 //! - Of the first bytes of a connection that waited for being accepted, or of a receive that waited for a buffer.
 //!

@@ -206,6 +206,8 @@ fn recorder(cpu: usize, access: &StatsAccess) -> Recorder {
 /// Has the turns of the core's loop recorded.
 fn observe_turns(shard: &Rc<Shard>) {
     let observed = Rc::downgrade(shard);
+    let ring = shard.ring();
+    shard.account.look(ring.now_ns(), ring.waited_ns());
     shard.ring.observe_turns(move |late_ns| {
         let Some(shard) = observed.upgrade() else {
             return;

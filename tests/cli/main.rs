@@ -14,5 +14,6 @@ mod log;
 mod refusals;
 mod shape;
 mod shutdown;
+mod stopped;
 #[cfg(feature = "top")]
 mod top;
