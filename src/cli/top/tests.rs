@@ -53,7 +53,8 @@ fn figures(cores: usize, routes: usize, started_at: &str) -> Value {
         "routes": (0..routes).map(route).collect::<Vec<_>>(),
         "connections": {"accepted_total": 20, "active": 6, "idle": 4, "closed": {}},
         "stalls": [
-            {"core": 1, "at": "2026-01-02T03:04:05Z", "held_ns": 300_000_000},
+            {"core": 1, "at": "2026-01-02T03:04:04Z", "held_ns": 300_000_000, "run_delay_ns": 150_000_000},
+            {"core": 1, "at": "2026-01-02T03:04:05Z", "held_ns": 300_000_000, "run_delay_ns": 149_999_999},
             {
                 "core": 0, "at": "2026-01-02T03:04:06Z", "held_ns": 400_000_000,
                 "route": "/slow", "method": "POST",
@@ -103,6 +104,7 @@ fn everything_is_on_a_screen_of_80_by_24() {
         " GET /route/2",
         " POST /slow               0    400 ms  2026-01-02T03:04:06Z",
         " no handler by itself     1    300 ms  2026-01-02T03:04:05Z",
+        " the machine              1    300 ms  2026-01-02T03:04:04Z",
         "q quit",
     ] {
         assert!(shown.contains(expected), "{expected}:\n{shown}");
