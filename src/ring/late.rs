@@ -7,8 +7,8 @@
 //!
 //! - Of what is reaped [`WORTH_ASKING_NS`] or more after the reap before, whatever the core did in between, and in
 //!   the turns behind that until the kernel has handed over all that was ready: since Linux 6.13 it hands over a few dozen at
-//!   a time. That ends after as much time again at the latest, so that a core that has more to do than it can is not
-//!   slowed down by asking.
+//!   a time. That ends after as much time again, and after [`MOST_ASKING_NS`], at the latest, so that a core that has more to
+//!   do than it can is not slowed down by asking.
 //! - Of the first bytes of a connection that waited for being accepted, or of a receive that waited for a buffer.
 //!
 //! What is told is never more than was. The answer is in ticks of the kernel (1 to 10 ms), of which it is
@@ -21,6 +21,9 @@ use std::os::fd::RawFd;
 /// Least time between two reaps after which sockets are asked. Less could hardly be told: most kernels count ticks
 /// of 4 ms.
 const WORTH_ASKING_NS: u64 = 10_000_000;
+
+/// Longest time for which sockets are asked behind one such reap.
+const MOST_ASKING_NS: u64 = 1_000_000_000;
 
 /// By how much a sleep has to be late to be called so. The kernel may delay any by 50 µs (prctl(2), PR_SET_TIMERSLACK),
 /// and takes some time to begin.
@@ -69,7 +72,8 @@ impl Late {
                 (self.since_ns, self.until_ns) = (Some(self.before_ns), 0);
             }
             // Otherwise some was left behind in the last turn already, and may be older.
-            self.until_ns = self.until_ns.max(now_ns + between_ns);
+            let until_ns = now_ns + between_ns.min(MOST_ASKING_NS);
+            self.until_ns = self.until_ns.max(until_ns);
         }
     }
 
@@ -180,6 +184,19 @@ mod tests {
         let mut late = reaped(&[100, 20]);
         late.settle(|| false);
         assert!(!late.is_asking());
+    }
+
+    #[test]
+    fn a_core_that_was_idle_for_long_does_not_ask_for_as_long() {
+        let mut late = reaped(&[3_600_000]);
+        // In turns of 5 ms, each of which leaves something behind.
+        let mut turns = 0;
+        while late.is_asking() {
+            late.settle(|| true);
+            late.reap(late.reaped_ns + 5 * MS);
+            turns += 1;
+        }
+        assert_eq!(turns, 1 + MOST_ASKING_NS / (5 * MS));
     }
 
     #[test]
