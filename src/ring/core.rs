@@ -9,9 +9,10 @@ use super::late::{Late, overslept_ns};
 use super::listener::Accepting;
 use super::op::{Payload, Slot};
 use super::probe::StartError;
+use super::setup::{self, Size};
 use super::socket::{Received, Socket};
 use super::wheel::Wheel;
-use crate::limits::{RESERVED_CONNECTIONS, RING_COMPLETIONS, RING_ENTRIES};
+use crate::limits::{RESERVED_CONNECTIONS, RING_ENTRIES};
 use io_uring::{IoUring, cqueue, opcode, squeue, types};
 use slab::Slab;
 use std::cell::{Cell, OnceCell, RefCell};
@@ -40,6 +41,7 @@ pub(super) struct Turn {
 pub(super) struct Shared {
     core: RefCell<Core>,
     pub(super) pool: Pool,
+    size: Size,
     /// Looked at after each reap.
     pub(super) clock: Clock,
     waited: Cell<u64>,
@@ -105,16 +107,7 @@ impl std::fmt::Debug for Core {
 impl Shared {
     /// Sets up a ring for the calling thread, which alone may use it.
     pub(super) fn new(buffers: u16) -> Result<Self, StartError> {
-        let ring: IoUring = IoUring::builder()
-            .dontfork()
-            .setup_single_issuer()
-            .setup_defer_taskrun()
-            .setup_taskrun_flag()
-            .setup_submit_all()
-            .setup_clamp()
-            .setup_cqsize(RING_COMPLETIONS)
-            .build(RING_ENTRIES)
-            .map_err(StartError::Setup)?;
+        let (ring, size) = setup::set_up().map_err(StartError::Setup)?;
         let pool = Pool::new(buffers).map_err(StartError::Memory)?;
         // SAFETY: the pool's mapping holds `capacity` entries at that page-aligned address, and
         // it is unmapped only after the ring is closed.
@@ -137,6 +130,7 @@ impl Shared {
         Ok(Self {
             core: RefCell::new(core),
             pool,
+            size,
             clock: Clock::new(),
             waited: Cell::new(0),
             overslept: Cell::new(0),
@@ -241,6 +235,11 @@ impl Shared {
         let due_ns = self.core.borrow().state.alarm.due_ns();
         self.overslept
             .set(due_ns.map_or(0, |due_ns| overslept_ns(due_ns, now_ns)));
+    }
+
+    /// Whether it is smaller than usual.
+    pub(super) fn is_small(&self) -> bool {
+        self.size != setup::USUAL
     }
 
     /// Nanoseconds that the driver was parked or blocked.
