@@ -179,7 +179,7 @@ pub(super) struct FilesArgs {
     #[arg(long, value_name = "NAME[,NAME]…")]
     index: Vec<String>,
 
-    /// Serve about.html for /about
+    /// Serve about.html for /about, before a folder about/
     #[arg(long)]
     clean_urls: bool,
 

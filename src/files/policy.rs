@@ -56,7 +56,8 @@ pub struct Policy {
     /// Names of what a folder serves when it is asked for itself: the first that is there counts.
     /// Default: `index.html`.
     pub index: Vec<CString>,
-    /// Whether `/about` serves `about.html`, where nothing else is called `about`. Default: no.
+    /// Whether `/about` serves `about.html`, where no file is called `about`. It goes before a folder of that
+    /// name, as static exporters mean it. Default: no.
     pub clean_urls: bool,
     /// The path below the root of the file that is served to navigations where nothing is, with 200:
     /// to requests whose Accept fields name `text/html`, for paths whose last name has no extension.
