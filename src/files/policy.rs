@@ -69,6 +69,11 @@ pub struct Policy {
     /// index or is listed. It tells all names in it that are not hidden, and redirects withhold nothing of
     /// it. Default: no.
     pub tar: bool,
+    /// Whether files go out as they lie in memory, which takes a fraction of the CPU time for large ones, and
+    /// is for folders whose files are replaced and not written to: what is changed in place, or cut off,
+    /// while the network takes it may reach a peer as a mixture, and nobody notices. Otherwise they are
+    /// copied, and what was copied is of one version. Default: no.
+    pub sendfile: bool,
     /// Bytes of files that a core remembers; 0 for none. Default:
     /// [`FILE_CACHE_BYTES`].
     pub cache_bytes: u64,
@@ -133,6 +138,7 @@ impl Default for Policy {
             fallback: None,
             listing: false,
             tar: false,
+            sendfile: false,
             cache_bytes: FILE_CACHE_BYTES,
         }
     }
