@@ -101,10 +101,15 @@ impl Totals {
         self.surroundings = surroundings;
     }
 
-    /// The core looks like this from outside now, whether it tells of itself or not.
+    /// The core looks like this from outside now, whether it tells of itself or not. Its run delay stays what it was
+    /// when its thread has ended.
     pub fn see(&mut self, core: usize, outside: Outside) {
         if let Some(place) = self.place(core) {
-            self.cores[place].outside = outside;
+            let seen = &mut self.cores[place].outside;
+            *seen = Outside {
+                run_delay_ns: outside.run_delay_ns.max(seen.run_delay_ns),
+                ..outside
+            };
         }
     }
 
