@@ -1,7 +1,7 @@
 //! A server that was kept from running: what it tells of that, and of who waited meanwhile.
 
 use super::support::process::Process;
-use super::support::{Client, fresh_stats, number, wait_until};
+use super::support::{Client, number, wait_until};
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
@@ -32,7 +32,9 @@ fn a_core_that_slept_and_was_not_let_run_tells_of_it() {
     // The kernel's ticks may be late themselves.
     let most_ns = (since.elapsed() + Duration::from_millis(50)).as_nanos() as u64;
 
-    let stats = fresh_stats(address);
+    // With the stages of its routes.
+    client.get("/stats?fresh=1&filter=");
+    let stats: Value = serde_json::from_slice(&client.response().body).expect("JSON");
     let routes = stats["routes"].as_array().expect("a list").iter();
     let asked = |route: &&Value| route["route"] == "/{name}";
     let route = routes.clone().find(asked).expect("the route");

@@ -2,8 +2,8 @@
 
 use super::super::samples::{server, surroundings};
 use super::super::{
-    AcceptQueue, Answered, MethodIndex, Outside, Recorder, RouteName, Surroundings, Times, Totals,
-    Whose, Window,
+    AcceptQueue, Answered, MethodIndex, Outside, Ran, Recorder, RouteName, Surroundings, Times,
+    Totals, Whose, Window,
 };
 use super::*;
 use base64::Engine;
@@ -32,6 +32,10 @@ fn view() -> View {
     }
     recorder.held(Whose::route(0), MethodIndex::of(&Method::GET), SECOND);
     recorder.turned(SECOND, SECOND);
+    recorder.ran_in_stall(Ran {
+        cpu_ns: SECOND,
+        run_delay_ns: Some(0),
+    });
     recorder.ran(1);
     let _ = totals.keep(recorder.snapshot(SECOND));
     totals.surround(Surroundings {

@@ -145,7 +145,11 @@ fn a_handler_that_holds_its_core_is_found_there_and_nowhere_else() {
     let (early_answered, late_answered) = (early_sent.elapsed(), late_sent.elapsed());
     let all = before.elapsed();
 
-    let stats = fresh_stats(served.address);
+    // Of all cores; and with the stages of their routes.
+    let _ = fresh_stats(served.address);
+    let mut client = Client::connect(served.address);
+    client.get("/stats?fresh=1&filter=");
+    let stats: Value = serde_json::from_slice(&client.response().body).expect("JSON");
     let cores = stats["cores"].as_array().expect("a list");
     let held = cores.iter().find(is_held).expect("the held core");
     let stalls = stats["stalls"].as_array().expect("a list").iter();
