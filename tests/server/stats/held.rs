@@ -34,7 +34,9 @@ impl Hold {
     fn hold(&self) {
         self.has_begun.store(true, Ordering::Relaxed);
         let since = Instant::now();
-        while !self.is_over.load(Ordering::Relaxed) && since.elapsed() < PATIENCE {}
+        while !self.is_over.load(Ordering::Relaxed) && since.elapsed() < PATIENCE {
+            std::hint::spin_loop();
+        }
     }
 }
 
