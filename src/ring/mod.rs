@@ -44,6 +44,7 @@ mod late;
 mod listener;
 mod message;
 mod notify;
+mod nudge;
 mod op;
 mod probe;
 mod rw;

@@ -11,10 +11,10 @@ mod footprint;
 mod growth;
 mod http_server;
 mod log;
-mod memory;
 mod refusals;
 mod shape;
 mod shutdown;
+mod starting;
 mod stopped;
 #[cfg(feature = "top")]
 mod top;
