@@ -9,7 +9,7 @@ use super::rate::Rate;
 use super::recorder::Recorder;
 use super::seconds::Seconds;
 use super::series::KINDS;
-use super::snapshot::{Counters, Of, Snapshot};
+use super::snapshot::{CoreTime, Counters, Of, Snapshot};
 use super::surroundings::Surroundings;
 use super::view::{Connections, CoreView, StallView, View, Window, WindowView};
 use super::windows::Windows;
@@ -162,14 +162,7 @@ impl Totals {
     /// once a second; what comes later is counted in the second in which it came.
     pub fn end_second(&mut self, now_ns: u64) {
         let counters = sum(&self.cores, self.close_reasons);
-        let times = self.cores.iter().map(|core| {
-            let Counters {
-                busy_ns,
-                waiting_ns,
-                ..
-            } = core.newest.counters;
-            (busy_ns, waiting_ns)
-        });
+        let times = self.cores.iter().map(Core::time);
         self.windows.end_second(now_ns, counters, times.collect());
         self.moving = self.moving();
         let second = self
@@ -196,7 +189,7 @@ impl Totals {
             busy_ratios: self
                 .cores
                 .iter()
-                .map(|core| core.rate.busy_ratio())
+                .map(|core| core.time().busy_ratio())
                 .collect(),
             whole: self.whole(&self.total),
             board: self.total.clone(),
@@ -262,6 +255,10 @@ fn sum(cores: &[Core], close_reasons: &'static [&'static str]) -> Counters {
 }
 
 impl Core {
+    fn time(&self) -> CoreTime {
+        self.newest.counters.time()
+    }
+
     fn view(&self) -> CoreView {
         let Snapshot {
             core,
