@@ -59,6 +59,7 @@ enum Values {
     CoreWaiting,
     CoreLag,
     CoreStalls,
+    StallThreshold,
     CoreAge,
     CoreCacheHits,
     CoreCacheMisses,
@@ -115,7 +116,7 @@ const fn family(
 
 /// All families.
 #[rustfmt::skip]
-pub(super) const FAMILIES: [Family; 40] = [
+pub(super) const FAMILIES: [Family; 41] = [
     family("corelane_build", Kind::Info, "", "The program.", Values::Build),
     family("process_start_time_seconds", Kind::Gauge, "seconds", "When the server started, since 1970.", Values::StartTime),
     family("http_server_request_duration_seconds", Kind::Histogram, "seconds", "From the completion that delivered a request's last head byte to the completion of its response's last byte.", Values::Requests),
@@ -137,7 +138,8 @@ pub(super) const FAMILIES: [Family; 40] = [
     family("corelane_core_busy_seconds", Kind::Counter, "seconds", "Time for which each core ran.", Values::CoreBusy),
     family("corelane_core_waiting_seconds", Kind::Counter, "seconds", "Time for which each core waited for something to do.", Values::CoreWaiting),
     family("corelane_core_loop_lag_seconds", Kind::Histogram, "seconds", "How long tasks ran in each turn of a core's loop: what completes meanwhile waits so long.", Values::CoreLag),
-    family("corelane_core_stalls", Kind::Counter, "", "Turns in which tasks held a core for longer than 100 ms.", Values::CoreStalls),
+    family("corelane_core_stalls", Kind::Counter, "", "Turns in which tasks held a core for corelane_stall_threshold_seconds or longer.", Values::CoreStalls),
+    family("corelane_stall_threshold_seconds", Kind::Gauge, "seconds", "How long tasks hold a core at least in a stall.", Values::StallThreshold),
     family("corelane_core_file_cache_hits", Kind::Counter, "", "Requests for files that each core answered from its cache.", Values::CoreCacheHits),
     family("corelane_core_file_cache_misses", Kind::Counter, "", "Requests for files that each core opened one for.", Values::CoreCacheMisses),
     family("corelane_core_file_cache_entries", Kind::Gauge, "", "Files in the cache of each core.", Values::CoreCacheEntries),
@@ -274,6 +276,9 @@ impl<'a> Telling<'a> {
                     encoder.histogram(&[route, method, class, ("stage", stage)], distribution);
                 }
             }),
+            Values::StallThreshold => {
+                encoder.number(&[], self.server.stall_threshold.as_secs_f64());
+            }
             Values::Active => encoder.number(&[], view.requests_in_flight as f64),
             Values::Abandoned => encoder.number(&[], figures.counters.abandoned as f64),
             Values::Responses => {

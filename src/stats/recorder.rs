@@ -4,8 +4,9 @@
 use super::recent::Recent;
 use super::series::{Answered, CLASSES, KINDS, METHODS, MethodIndex, Series, Whose, class_of};
 use super::snapshot::{AcceptQueue, Counters, FileCache, ReceiveBuffers, Snapshot, Stall};
-use crate::limits::{STALL, STALLS, STATS_ROWS};
+use crate::limits::{STALL_THRESHOLD, STALLS, STATS_ROWS};
 use std::mem;
+use std::time::Duration;
 
 /// The counters of one core.
 ///
@@ -23,6 +24,7 @@ use std::mem;
 pub struct Recorder {
     core: usize,
     is_on: bool,
+    stall_threshold: Duration,
     accept_queue: Option<AcceptQueue>,
     receive_buffers: Option<ReceiveBuffers>,
     file_cache: Option<FileCache>,
@@ -70,6 +72,7 @@ impl Recorder {
         let mut recorder = Recorder {
             core,
             is_on: true,
+            stall_threshold: STALL_THRESHOLD,
             accept_queue: None,
             receive_buffers: None,
             file_cache: None,
@@ -92,6 +95,20 @@ impl Recorder {
             is_on: false,
             ..self
         }
+    }
+
+    /// The same, but another threshold makes a stall: by default it is [`STALL_THRESHOLD`].
+    #[must_use]
+    pub fn with_stall_threshold(self, stall_threshold: Duration) -> Recorder {
+        Recorder {
+            stall_threshold,
+            ..self
+        }
+    }
+
+    /// For how long tasks hold the core at least in a turn of its loop that counts as a stall.
+    pub fn stall_threshold(&self) -> Duration {
+        self.stall_threshold
     }
 
     /// Whether latencies are recorded, and so whether it is worth reading the clock for them.
@@ -156,7 +173,7 @@ impl Recorder {
         }
         self.lag.record([ns]);
         let longest = self.longest.take();
-        if u128::from(ns) >= STALL.as_nanos() {
+        if Duration::from_nanos(ns) >= self.stall_threshold {
             self.stalled(ns, now_ns, longest);
         }
     }
