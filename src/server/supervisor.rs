@@ -34,6 +34,7 @@ pub(super) struct Plan {
     pub(super) server_header: Option<HeaderValue>,
     pub(super) files: Policy,
     pub(super) access: StatsAccess,
+    pub(super) stall_threshold: Duration,
     pub(super) shutdown_timeout: Duration,
     pub(super) shutdown_delay: Duration,
     pub(super) factory: Factory,
@@ -62,10 +63,9 @@ pub(super) struct Supervisor {
     failure: Option<Failure>,
 }
 
-/// A request for fresh statistics that waits for the shards' snapshots.
+/// A shard's look at all of them, for requests for fresh statistics: it waits for their snapshots.
 struct Round {
     shard: usize,
-    token: u64,
     /// Shards that have not answered.
     missing: Vec<bool>,
     until: Instant,
@@ -122,6 +122,7 @@ impl Supervisor {
                 .release()
                 .to_string_lossy()
                 .into_owned(),
+            stall_threshold: self.plan.stall_threshold,
             busy_poll: self.plan.options.busy_poll,
             receive_buffers: self.plan.options.buffers.into(),
         };
@@ -237,7 +238,7 @@ impl Supervisor {
     fn handle(&mut self, report: Report) {
         match report {
             Report::Snapshot { snapshot, round } => self.take(snapshot, round),
-            Report::Fresh { shard, token } => self.open_round(shard, token),
+            Report::Fresh { shard } => self.open_round(shard),
             Report::Signal | Report::Stop => self.leave(),
             Report::Quiet { shard } => {
                 self.quiet[shard] = true;
@@ -285,7 +286,7 @@ impl Supervisor {
         }
     }
 
-    fn open_round(&mut self, shard: usize, token: u64) {
+    fn open_round(&mut self, shard: usize) {
         let round = self.next_round;
         self.next_round += 1;
         let missing = self.posts.iter().map(Option::is_some).collect();
@@ -294,7 +295,6 @@ impl Supervisor {
             round,
             Round {
                 shard,
-                token,
                 missing,
                 until,
             },
@@ -304,20 +304,20 @@ impl Supervisor {
 
     /// Answers the rounds that are complete, or out of time.
     fn close_rounds(&mut self, now: Instant) {
-        let (totals, views) = (&self.totals, &mut self.views);
-        let posts = &self.posts;
-        self.rounds.retain(|_, round| {
-            let waits = round.missing.iter().any(|missing| *missing) && now < round.until;
-            if !waits && let Some(post) = &posts[round.shard] {
-                let view = share(views, totals.merge(monotonic_ns()));
-                self.newest.put(Arc::clone(&view));
-                post.send(Order::Fresh {
-                    token: round.token,
-                    view,
-                });
+        let is_over = |_: &u64, round: &mut Round| {
+            now >= round.until || !round.missing.iter().any(|missing| *missing)
+        };
+        let over: Vec<_> = self.rounds.extract_if(.., is_over).collect();
+        if over.is_empty() {
+            return;
+        }
+        self.newest
+            .put(share(&mut self.views, self.totals.merge(monotonic_ns())));
+        for (_, round) in over {
+            if let Some(post) = &self.posts[round.shard] {
+                post.send(Order::Fresh);
             }
-            waits
-        });
+        }
     }
 
     /// Announces the shutdown, which begins after the delay: at once if there is none, or who was told

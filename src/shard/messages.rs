@@ -2,8 +2,7 @@
 
 use crate::failure::Failure;
 use crate::ring::Notifier;
-use crate::stats::{RouteName, Snapshot, View};
-use std::sync::Arc;
+use crate::stats::{RouteName, Snapshot};
 use std::sync::mpsc::Sender;
 
 /// What the supervisor tells a shard.
@@ -21,8 +20,8 @@ pub(crate) enum Order {
     Spare(Snapshot),
     /// The statistics of the last interval are there.
     Merged,
-    /// The merged statistics that a request waits for.
-    Fresh { token: u64, view: Arc<View> },
+    /// The look at all cores that was asked for is over: the newest statistics are fresh.
+    Fresh,
     /// A shutdown is to come: serve on, and tell who asks.
     Leave,
     /// Stop accepting, answer what has come, and end.
@@ -52,8 +51,8 @@ pub(crate) enum Report {
         snapshot: Snapshot,
         round: Option<u64>,
     },
-    /// A request waits for fresh statistics.
-    Fresh { shard: usize, token: u64 },
+    /// Requests wait for fresh statistics. Each is answered, and the shard asks for one at a time.
+    Fresh { shard: usize },
     /// The shard drains, and has no requests left. Other shards may still send to it.
     Quiet { shard: usize },
     /// The shard ended.

@@ -123,7 +123,8 @@
 //! - `status` has five classes and, in `codes`, each code that was sent. A code outside 100 to 599
 //!   is invalid, and a client takes it for a 5xx (RFC 9110 §15): it is counted in `5xx` alone.
 //! - `routes` are by template and method; at most [`STATS_ROWS`], with what is beyond in `_other`. What no route
-//!   matched, or was refused before one could, is `_unmatched`.
+//!   matched, or was refused before one could, is `_unmatched`; what the server answered itself is `_stats`, with
+//!   `/metrics` and all that comes to an address of theirs, and `_healthz`.
 //! - `connections.closed` has every reason a connection can end for, those that never happened
 //!   included.
 //! - `imbalance` is the most of any core over the mean of all.
@@ -135,11 +136,12 @@
 //!   that there were some. `log.events_left_out_total` are those beyond [`LOG_EVENTS`], of the window;
 //!   `log.lines_left_out_total` of all logs of the process, its access log included.
 //! - `ring` is how the cores' rings were set up.
-//! - `stalls` are the last [`STALLS`] turns in which tasks held a core for longer than [`STALL`]: when each was
-//!   over, and whose handler took at least half of it, if one did.
-//! - `cores[].busy_ratio` is the share of the window in which the core ran instead of waiting, from 0 to 1;
-//!   since the start that of its last interval. It is left out while nothing is known of it, as are
-//!   `accept_queue` and `receive_buffers`; `file_cache` is left out on a core that serves no files.
+//! - `stalls` are the last [`STALLS`] turns in which tasks held a core for `server.stall_threshold_ns` or longer
+//!   (`--stall-threshold`; [`STALL_THRESHOLD`] unless it is set): when each was over, and whose handler took at
+//!   least half of it, if one did.
+//! - `cores[].busy_ratio` is the share of the window in which the core ran instead of waiting, from 0 to 1.
+//!   It is left out while nothing is known of it, as are `accept_queue` and `receive_buffers`; `file_cache` is left
+//!   out on a core that serves no files.
 //! - `cores[].receive_buffers` are those that held received bytes when the snapshot was taken, and the
 //!   bytes of memory behind all that were ever needed at the same time.
 //! - `cores[].snapshot_age_ms` says how old the core's figures are when the answer is written. A
@@ -174,7 +176,7 @@
 //! [`RATE_INTERVAL_NS`]: crate::limits::RATE_INTERVAL_NS
 //! [`STATS_ROWS`]: crate::limits::STATS_ROWS
 //! [`STATS_SECONDS`]: crate::limits::STATS_SECONDS
-//! [`STALL`]: crate::limits::STALL
+//! [`STALL_THRESHOLD`]: crate::limits::STALL_THRESHOLD
 //! [`STALLS`]: crate::limits::STALLS
 
 mod board;
