@@ -201,7 +201,7 @@ fn a_route_of_the_app_for_statistics_is_the_apps() {
 
 #[test]
 fn an_app_learns_of_an_announced_shutdown() {
-    let server = Server::bind(LOOPBACK).shutdown_delay(Duration::from_millis(500));
+    let server = Server::bind(LOOPBACK).shutdown_delay(Duration::from_secs(2));
     let own = |shard: &Shard| {
         let leaving = shard.leaving();
         App::new().get("/healthz", move |_: Request| {

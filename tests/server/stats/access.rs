@@ -76,8 +76,7 @@ fn who_may_not_see_it_finds_an_unknown_path() {
 fn asked_with(address: SocketAddr, fields: &str) -> [u16; 2] {
     ["/stats", "/metrics"].map(|path| {
         let mut client = Client::connect(address);
-        client.send(format!("GET {path} HTTP/1.1\r\nHost: a\r\n{fields}\r\n"));
-        client.response().status
+        client.ask("GET", path, fields).status
     })
 }
 
