@@ -281,7 +281,7 @@ fn looks(browser: &mut Browser) {
     assert!(pictures.iter().all(|picture| picture.len() > 50_000));
     let motion = [("prefers-reduced-motion", "reduce")];
     browser.look(1280, 800, &motion);
-    let transition = "getComputedStyle(document.querySelector('.tiles')).transitionDuration";
+    let transition = "getComputedStyle(document.querySelector('.chart')).transitionDuration";
     browser.wait(&format!("{transition} === '0s'"));
 }
 
