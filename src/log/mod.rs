@@ -46,8 +46,9 @@ pub(crate) mod panic;
 
 pub(crate) use self::cause::Cause;
 pub(crate) use self::life::{
-    accepting_goes_on, accepting_pauses, messages_are_left, shard_ended, shard_failed,
-    shard_serves, shutdown_begins, shutdown_is_announced, shutdown_is_cut_short, shutdown_is_over,
+    accepting_goes_on, accepting_pauses, messages_are_left, ring_is_small, shard_ended,
+    shard_failed, shard_serves, shutdown_begins, shutdown_is_announced, shutdown_is_cut_short,
+    shutdown_is_over,
 };
 pub use self::lines::Lines;
 pub(crate) use self::lines::{Written, lines_left_out};
