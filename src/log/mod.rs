@@ -10,6 +10,7 @@
 //! | | DEBUG | one with a 4xx status and a source | the same |
 //! | | ERROR | a handler panicked, or the source of its response, or an access log | `shard`, `peer`, `method`, `route`, `panic`, `place` |
 //! | | ERROR | a handler of questions of other cores ([`crate::between`]) panicked | `shard`, `panic`, `place` |
+//! | | ERROR | writing statistics panicked, and the request for them is answered with 500 | the same |
 //! | | ERROR | compressing a file panicked, which is sent as it is | `panic`, `place` |
 //! | | ERROR | a response broke off after its head | `shard`, `peer`, `method`, `route`, `status`, `error` |
 //! | | WARN | one whose source was changed or used by others, or is more than is taken | the same |

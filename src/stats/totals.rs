@@ -130,14 +130,19 @@ impl Totals {
             if self.stalls.len() == STALLS {
                 self.stalls.pop_front();
             }
-            self.stalls.push_back(StallView {
+            // Another core may have told of what came after it.
+            let at_ns = stall.at_ns;
+            let place = self.stalls.partition_point(|known| known.at_ns <= at_ns);
+            let stall = StallView {
                 core: stall.core,
-                at: self.calendar.time_of(stall.at_ns),
+                at_ns,
+                at: self.calendar.time_of(at_ns),
                 held_ns: stall.held_ns,
                 by: stall
                     .by
                     .map(|(whose, method)| (self.names.route(core, whose), method.name())),
-            });
+            };
+            self.stalls.insert(place, stall);
         }
         let known = &mut self.cores[core];
         debug_assert!(

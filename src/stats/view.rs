@@ -139,6 +139,8 @@ pub struct CoreView {
 pub struct StallView {
     /// Which core.
     pub core: usize,
+    /// When it was over, in nanoseconds on the monotonic clock.
+    pub at_ns: u64,
     /// When it was over, as the calendar was set then.
     pub at: SystemTime,
     /// How long it took, in nanoseconds.

@@ -173,6 +173,21 @@ fn stalls_have_the_names_of_their_routes_and_the_last_are_kept() {
 }
 
 #[test]
+fn stalls_are_in_the_order_in_which_they_were_over() {
+    let mut totals = totals();
+    for core in [0, 1] {
+        let mut recorder = Recorder::new(CORES[core], REASONS);
+        for second in [core as u64, core as u64 + 2] {
+            recorder.turned(SECOND, second * SECOND);
+        }
+        let _ = totals.keep(recorder.snapshot(4 * SECOND));
+    }
+    let stalls = totals.merge(4 * SECOND).stalls;
+    let told: Vec<_> = stalls.iter().map(|stall| stall.at_ns / SECOND).collect();
+    assert_eq!(told, [0, 1, 2, 3]);
+}
+
+#[test]
 fn what_was_told_keeps_its_time_when_the_calendar_is_set() {
     let mut totals = totals();
     let day = |day: u64| UNIX_EPOCH + Duration::from_secs(day * 24 * 60 * 60);
