@@ -19,7 +19,7 @@
 //! is sent from where it lies, or read piece by piece (`transfer.rs`). Either way it is of one version,
 //! or not sent.
 
-use super::answer::Boundaries;
+use super::answer::Answers;
 use super::archive;
 use super::cache::Cache;
 use super::common::Common;
@@ -67,7 +67,7 @@ pub(super) struct Served {
     archive_folders: Permits,
     /// Longest request line that the server takes, in bytes.
     request_line_bytes: usize,
-    pub(super) boundaries: Boundaries,
+    pub(super) answers: Answers,
     pub(super) tags: Tags,
     pub(super) compressor: Compressor,
     pub(super) cache: Rc<Cache>,
@@ -78,12 +78,13 @@ pub(super) struct Served {
 }
 
 impl Files {
-    /// Serves `folder`, below where it is mounted, on the core of `ring`.
+    /// Serves `folder`, below where it is mounted, on the core of `ring`. Unlike
+    /// [`App::files`](crate::App::files) it keeps no larger file open between two requests.
     ///
     /// # Errors
     /// What `open(2)` answers: the folder is not there, is none, or may not be entered.
     pub fn open(ring: &Ring, folder: impl AsRef<Path>, policy: Policy) -> io::Result<Self> {
-        let common = Common::new(policy.cache_bytes);
+        let common = Common::without_ticks(policy.cache_bytes);
         Self::sharing(ring, folder, policy, &common)
     }
 
@@ -106,7 +107,7 @@ impl Files {
             archives: Permits::new(ARCHIVES),
             archive_folders: common.archive_folders.clone(),
             request_line_bytes: REQUEST_LINE_BYTES,
-            boundaries: Boundaries::default(),
+            answers: Answers::new(common.way(&policy)),
             tags: Tags::default(),
             compressor: Compressor::new(&policy, &common.compressing),
             policy: Rc::new(policy),
