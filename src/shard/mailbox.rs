@@ -131,7 +131,7 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
         info: setup.info,
         merged: Latest::new(()),
         newest: setup.newest,
-        looks: stats::Looks::default(),
+        fresh: RefCell::default(),
         written: stats::Written::default(),
         followers: Permits::new(STATS_FOLLOWERS),
         reports: setup.reports,
@@ -151,9 +151,15 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
     let router = shard.build(app, &setup.files)?;
     let routes: Vec<_> = router
         .routes()
-        .map(|route| RouteName::new(route.host, route.template))
+        .map(|route| {
+            let name = RouteName::new(route.host, route.template);
+            match route.method {
+                Some(method) => name.of(method),
+                None => name,
+            }
+        })
         .collect();
-    shard.recorder().know_routes(routes.len());
+    shard.recorder().know_routes(&routes);
     shard.taken.set(Taken::by(&router));
     shard.service.route_by(router);
     observe_turns(&shard);
@@ -323,7 +329,7 @@ impl Mailbox {
                 self.shard.merged.publish(());
                 self.shard.written.forget(&self.shard);
             }
-            Order::Fresh => stats::looked(&self.shard),
+            Order::Fresh { tokens } => stats::deliver(&self.shard, &tokens),
             Order::Leave => self.shard.leaving.announce(),
             Order::Drain => {
                 self.shard.leaving.announce();

@@ -20,8 +20,8 @@ pub(crate) enum Order {
     Spare(Snapshot),
     /// The statistics of the last interval are there.
     Merged,
-    /// The look at all cores that was asked for is over: the newest statistics are fresh.
-    Fresh,
+    /// The newest statistics are fresh, for which these requests wait.
+    Fresh { tokens: Vec<u64> },
     /// A shutdown is to come: serve on, and tell who asks.
     Leave,
     /// Stop accepting, answer what has come, and end.
@@ -51,8 +51,8 @@ pub(crate) enum Report {
         snapshot: Snapshot,
         round: Option<u64>,
     },
-    /// Requests wait for fresh statistics. Each is answered, and the shard asks for one at a time.
-    Fresh { shard: usize },
+    /// A request waits for fresh statistics.
+    Fresh { shard: usize, token: u64 },
     /// The shard drains, and has no requests left. Other shards may still send to it.
     Quiet { shard: usize },
     /// The shard ended.

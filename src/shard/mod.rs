@@ -90,7 +90,7 @@ pub struct Shard {
     /// Told of each interval's merged statistics, for those who follow them.
     merged: Latest<()>,
     newest: Newest,
-    looks: stats::Looks,
+    fresh: RefCell<stats::Waiting>,
     written: stats::Written,
     /// Of the peers that follow its statistics.
     followers: Permits,

@@ -7,11 +7,11 @@ mod query;
 mod queue;
 mod written;
 
-pub(super) use self::fresh::{Looks, looked};
+pub(super) use self::fresh::{Waiting, deliver};
 pub(super) use self::written::Written;
 
 use self::asker::may_be_for_others;
-use self::fresh::look;
+use self::fresh::freshen;
 use self::query::Query;
 use self::written::{Pieces, Sent, Unwritten, content, write};
 use super::Shard;
@@ -74,7 +74,7 @@ pub(super) fn answer(shard: &Rc<Shard>, head: &RequestHead) -> Answer {
     let shard = Rc::clone(shard);
     Answer::pending(async move {
         if query.fresh {
-            look(&shard).await;
+            freshen(&shard).await;
         }
         match write(&shard, &query).await {
             Ok(told) => response(&query, &told.pieces),

@@ -1,7 +1,6 @@
 //! The last seconds one by one, for charts over time: what of each is drawn, and no more.
 
 use super::distribution::{Bands, Distribution};
-use super::series::WHOLE;
 use super::view::WindowView;
 use crate::limits::STATS_SECONDS;
 use std::collections::VecDeque;
@@ -30,9 +29,8 @@ pub(super) struct Second {
 pub(super) struct Seconds(Arc<VecDeque<Arc<Second>>>);
 
 impl Seconds {
-    /// Adds the one that ended at this time, in which `told` happened.
-    pub(super) fn push(&mut self, told: &WindowView, at: SystemTime) {
-        let latencies: &Distribution = &told.whole[WHOLE];
+    /// Adds the one that ended at this time, in which `told` happened, with these latencies.
+    pub(super) fn push(&mut self, told: &WindowView, latencies: &Distribution, at: SystemTime) {
         let summary = latencies.summary();
         let seconds = Arc::make_mut(&mut self.0);
         let number = seconds.back().map_or(0, |newest| newest.number) + 1;

@@ -4,6 +4,7 @@ mod access;
 mod answers;
 mod followers;
 mod held;
+mod rows;
 
 use super::app::Served;
 use super::support::{Client, assert_adds_up, fresh_stats, number, scrape, wait_until};
@@ -177,7 +178,7 @@ fn routes_are_told_apart_with_their_stages() {
         ("/{name}", "GET", "2xx", 2),
         ("/plaintext", "GET", "2xx", 1),
         ("/plaintext", "HEAD", "2xx", 1),
-        ("_unmatched", "GET", "4xx", 1),
+        ("_unmatched", "_OTHER", "4xx", 1),
     ] {
         let routes = stats["routes"].as_array().expect("a list");
         let told = routes

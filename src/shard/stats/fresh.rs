@@ -1,95 +1,92 @@
-//! Fresh statistics: a look at all cores, shared by all who asked for one before it began.
+//! Fresh statistics: requests that wait for a round of snapshots of all cores.
 //!
-//! What comes of it is the [newest](crate::shard::Newest) view when the look is over, or one that is newer still:
-//! whoever waited for a look has nothing else to be given.
+//! What they are given is the [newest](crate::shard::Newest) view when their turn to be answered comes, which is that of
+//! their round or newer still: no request holds a view while it waits.
 
-use crate::flag::Flag;
 use crate::limits::FRESH_TIMEOUT;
 use crate::ring::Deadline;
 use crate::shard::{Report, Shard};
-use std::cell::RefCell;
-use std::rc::Rc;
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::task::{Poll, Waker};
 
-/// The looks of a core's requests. One is under way at a time: were each request to have its own, a thousand of them
-/// would have as many views merged.
+/// The requests that wait, by a token that is never used again: what comes late for one that gave up is
+/// nothing to another.
 #[derive(Debug, Default)]
-pub(in crate::shard) struct Looks {
-    /// Raised when the one that is under way is over.
-    under_way: RefCell<Option<Rc<Flag>>>,
-    /// That of the next, if anybody waits for it.
-    next: RefCell<Option<Rc<Flag>>>,
+pub(in crate::shard) struct Waiting {
+    next_token: u64,
+    requests: BTreeMap<u64, Fresh>,
+}
+
+/// A request that waits for fresh statistics.
+#[derive(Debug, Default)]
+struct Fresh {
+    are_there: bool,
+    waker: Option<Waker>,
+}
+
+/// Takes the request out of the waiting ones, however it ends.
+struct Place<'a> {
+    shard: &'a Shard,
+    token: u64,
 }
 
 /// Waits until the newest statistics are merged from snapshots that every core has taken since this was called.
 /// A core that does not answer within [`FRESH_TIMEOUT`] is in them as it was.
-pub(super) async fn look(shard: &Shard) {
-    let over = shard.looks.join(|| ask(shard));
-    // The supervisor keeps the time limit, of one look that is under way and of the next; this one is for a
-    // supervisor that cannot.
+pub(super) async fn freshen(shard: &Shard) {
+    let place = Place {
+        shard,
+        token: shard.fresh.borrow_mut().enter(),
+    };
+    let report = Report::Fresh {
+        shard: shard.index,
+        token: place.token,
+    };
+    if shard.reports.send(report).is_err() {
+        return;
+    }
+    let merged = poll_fn(|cx| {
+        let mut waiting = shard.fresh.borrow_mut();
+        let fresh = waiting.requests.entry(place.token).or_default();
+        if fresh.are_there {
+            return Poll::Ready(());
+        }
+        fresh.waker = Some(cx.waker().clone());
+        Poll::Pending
+    });
+    // The supervisor keeps the time limits of the round and of the one before it; this one is for a supervisor that
+    // cannot.
     let limit = Deadline::new(shard.ring());
-    limit.arm(4 * FRESH_TIMEOUT);
+    limit.arm(3 * FRESH_TIMEOUT);
     // Who is not told by then has what there is.
-    let _ = limit.limit(over.wait()).await;
+    let _ = limit.limit(merged).await;
 }
 
-/// The look that is under way is over: the newest statistics are fresh.
-pub(in crate::shard) fn looked(shard: &Shard) {
-    shard.looks.end(|| ask(shard));
-}
-
-fn ask(shard: &Shard) {
-    // Without a supervisor there is nobody to ask, and the shard is about to end.
-    let _ = shard.reports.send(Report::Fresh { shard: shard.index });
-}
-
-impl Looks {
-    /// What is raised when a look is over that begins now, which `begin` does, or is still to begin.
-    fn join(&self, begin: impl FnOnce()) -> Rc<Flag> {
-        let mut under_way = self.under_way.borrow_mut();
-        if under_way.is_some() {
-            return Rc::clone(self.next.borrow_mut().get_or_insert_default());
-        }
-        begin();
-        Rc::clone(under_way.get_or_insert_default())
-    }
-
-    /// Ends the one that is under way, and begins the next if anybody still waits for it.
-    fn end(&self, begin: impl FnOnce()) {
-        let next = self.next.take().filter(|next| Rc::strong_count(next) > 1);
-        if next.is_some() {
-            begin();
-        }
-        let over = self.under_way.replace(next);
-        over.into_iter().for_each(|over| over.raise());
+/// Tells those of the requests with these tokens that still wait that the newest statistics are fresh.
+pub(in crate::shard) fn deliver(shard: &Shard, tokens: &[u64]) {
+    for token in tokens {
+        let mut waiting = shard.fresh.borrow_mut();
+        let Some(fresh) = waiting.requests.get_mut(token) else {
+            continue;
+        };
+        fresh.are_there = true;
+        let waker = fresh.waker.take();
+        drop(waiting);
+        waker.into_iter().for_each(Waker::wake);
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::cell::Cell;
+impl Waiting {
+    fn enter(&mut self) -> u64 {
+        let token = self.next_token;
+        self.next_token += 1;
+        self.requests.insert(token, Fresh::default());
+        token
+    }
+}
 
-    #[test]
-    fn a_look_is_for_those_who_came_before_it_began() {
-        let (looks, begun) = (Looks::default(), Cell::new(0));
-        let begin = || begun.set(begun.get() + 1);
-        let first = looks.join(begin);
-        assert_eq!(begun.get(), 1);
-        let (second, third) = (looks.join(begin), looks.join(begin));
-        assert_eq!(begun.get(), 1);
-        looks.end(begin);
-        assert!(first.is_raised() && !second.is_raised());
-        assert_eq!(begun.get(), 2);
-        let fourth = looks.join(begin);
-        looks.end(begin);
-        assert!(second.is_raised() && third.is_raised() && !fourth.is_raised());
-        assert_eq!(begun.get(), 3);
-        // Nobody waits for the next: there is none, until somebody asks.
-        drop(looks.join(begin));
-        looks.end(begin);
-        assert!(fourth.is_raised());
-        assert_eq!(begun.get(), 3);
-        drop(looks.join(begin));
-        assert_eq!(begun.get(), 4);
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.shard.fresh.borrow_mut().requests.remove(&self.token);
     }
 }
