@@ -474,6 +474,10 @@ pub const LISTING_PIECE_BYTES: usize = 32 * 1024;
 /// calls. Cost: 24 bytes each and their names, for each of the folders within each other.
 pub const ARCHIVE_SLICE_ENTRIES: usize = 64;
 
+/// Most slices that are read for a piece of an archive, and folders that are left behind for it. Beyond it:
+/// what is made of them is a piece, and the core learns whether its peer is still there.
+pub const ARCHIVE_PIECE_SLICES: usize = 2 * ARCHIVE_DEPTH;
+
 /// Most folders within each other in an archive. Beyond it: 404, or the archive breaks off where a part of
 /// it was sent. Cost: a descriptor and about 50 KiB each while it is read.
 pub const ARCHIVE_DEPTH: usize = 64;
@@ -558,6 +562,8 @@ const _: () = assert!(LISTING_SLICE_ENTRIES < LISTING_ENTRIES);
 const _: () = assert!(FILE_FRESHNESS.as_nanos() < OPEN_FILE_IDLE.as_nanos());
 // A core's rings, clocks and notifiers have their room beside them.
 const _: () = assert!(OPEN_FILES + QUEUED_CLOSES + COMPRESSIONS + 16 <= RESERVED_DESCRIPTORS);
+// Folders that are too deep are met before a part of them is sent.
+const _: () = assert!(ARCHIVE_DEPTH < ARCHIVE_PIECE_SLICES);
 const _: () = assert!(ARCHIVE_DEPTH <= ARCHIVE_FOLDERS && ARCHIVES <= ARCHIVE_FOLDERS);
 const _: () =
     assert!(INLINE_BODY_BYTES <= CACHED_FILE_BYTES && FILE_SAMPLE_BYTES < INLINE_BODY_BYTES);
