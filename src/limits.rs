@@ -351,8 +351,20 @@ pub const STATS_KEPT: usize = 64;
 /// for each core that is asked.
 pub const STATS_KEPT_BYTES: usize = 8 << 20;
 
-/// Shortest time for which tasks hold a core that counts as a stall.
-pub const STALL: Duration = Duration::from_millis(100);
+/// Shortest time for which tasks hold a core that counts as a stall, unless another is set.
+pub const STALL_THRESHOLD: Duration = Duration::from_millis(100);
+
+/// Shortest that can be set for it. A shorter one would take turns in which much was to be done for stalls.
+pub const LEAST_STALL_THRESHOLD: Duration = Duration::from_millis(1);
+
+/// Longest that can be set for it: beyond it there is no telling how long a core was held in percentiles of
+/// `loop_lag`.
+pub const MOST_STALL_THRESHOLD: Duration = Duration::from_nanos(LATENCY_MAX_NS);
+
+const _: () = assert!(
+    LEAST_STALL_THRESHOLD.as_nanos() < STALL_THRESHOLD.as_nanos()
+        && STALL_THRESHOLD.as_nanos() < MOST_STALL_THRESHOLD.as_nanos()
+);
 
 /// Most stalls that are remembered. Beyond it: the oldest are forgotten.
 pub const STALLS: usize = 64;

@@ -120,6 +120,21 @@ fn without_port(host: &str) -> &str {
     }
 }
 
+/// The name or address in `host`, an address of IPv6 without its brackets, and its port.
+pub(crate) fn split_port(host: &str) -> (&str, Option<u16>) {
+    let (name, port) = match host.strip_prefix('[') {
+        Some(rest) => rest.split_once(']').unwrap_or((rest, "")),
+        None => match host.rfind(':') {
+            Some(colon) => host.split_at(colon),
+            None => (host, ""),
+        },
+    };
+    (
+        name,
+        port.strip_prefix(':').and_then(|port| port.parse().ok()),
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -201,6 +216,20 @@ mod tests {
             "[127.0.0.1]",
         ] {
             assert!(Pattern::parse(written).is_err(), "{written}");
+        }
+    }
+
+    #[test]
+    fn hosts_are_split() {
+        for (host, expected) in [
+            ("example.org", ("example.org", None)),
+            ("example.org:80", ("example.org", Some(80))),
+            ("example.org:", ("example.org", None)),
+            ("127.0.0.1:8080", ("127.0.0.1", Some(8080))),
+            ("[::1]", ("::1", None)),
+            ("[::1]:443", ("::1", Some(443))),
+        ] {
+            assert_eq!(split_port(host), expected, "{host}");
         }
     }
 }

@@ -72,6 +72,7 @@ pub use folder::Folder;
 pub(crate) use folder::{SendNamed, Sending};
 pub use handler::{Answer, Handler, finish_after_disconnect, with_body_limit};
 pub use headers::Headers;
+pub(crate) use hosts::split_port;
 pub use into_response::{Html, IntoResponse, Json};
 pub(crate) use life::Life;
 pub use middleware::{Middleware, Next};
@@ -85,6 +86,8 @@ pub use response::Response;
 pub use router::{Dispatch, RouteId, RouteInfo, Router};
 pub use sse::{Sse, SseEvent};
 pub use streams::BodyReader;
+#[cfg(feature = "websocket")]
+pub(crate) use time::Pause;
 pub(crate) use time::Timer;
 pub use time::{Elapsed, Time};
 pub(crate) use upgrade::{Link, Switch, Work};

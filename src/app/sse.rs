@@ -16,7 +16,7 @@ use serde::Serialize;
 use super::body::Body;
 use super::into_response::IntoResponse;
 use super::response::Response;
-use super::time::Time;
+use super::time::{Pause, Time};
 
 const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
 
@@ -268,7 +268,7 @@ struct Silence {
     time: Time,
     most: Duration,
     since: Duration,
-    wait: Pin<Box<dyn Future<Output = ()>>>,
+    wait: Pause,
 }
 
 impl Silence {
@@ -277,13 +277,8 @@ impl Silence {
             time: time.clone(),
             most,
             since: time.now(),
-            wait: Silence::wait(time, most),
+            wait: time.pause(most),
         }
-    }
-
-    fn wait(time: &Time, left: Duration) -> Pin<Box<dyn Future<Output = ()>>> {
-        let time = time.clone();
-        Box::pin(async move { time.sleep(left).await })
     }
 
     fn end(&mut self) {
@@ -298,10 +293,10 @@ impl Silence {
             let left = self.most.saturating_sub(lasted);
             if left.is_zero() {
                 self.end();
-                self.wait = Silence::wait(&self.time, self.most);
+                self.wait = self.time.pause(self.most);
                 return Poll::Ready(());
             }
-            self.wait = Silence::wait(&self.time, left);
+            self.wait = self.time.pause(left);
         }
     }
 }

@@ -31,8 +31,11 @@ pub(crate) trait Timer {
     fn now_ns(&self) -> u64;
 
     /// Ready at `at_ns`.
-    fn passed(&self, at_ns: u64) -> Pin<Box<dyn Future<Output = ()>>>;
+    fn passed(&self, at_ns: u64) -> Pause;
 }
+
+/// A wait for a time.
+pub(crate) type Pause = Pin<Box<dyn Future<Output = ()>>>;
 
 /// The time for something passed before it was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -58,11 +61,16 @@ impl Time {
 
     /// Waits for `duration`.
     pub async fn sleep(&self, duration: Duration) {
+        self.pause(duration).await;
+    }
+
+    /// A wait for `duration` from now on, to be kept.
+    pub(crate) fn pause(&self, duration: Duration) -> Pause {
         let Some(timer) = &self.0 else {
-            return std::future::pending().await;
+            return Box::pin(std::future::pending());
         };
         let ns = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-        timer.passed(timer.now_ns().saturating_add(ns)).await;
+        timer.passed(timer.now_ns().saturating_add(ns))
     }
 
     /// Runs `work` for no longer than `duration`: it is then dropped, unfinished.

@@ -294,6 +294,11 @@ pub(super) struct NodeArgs {
     #[arg(long, value_name = "ADDR:PORT", conflicts_with = "no_stats")]
     stats_listen: Option<String>,
 
+    /// How long a core is held, by a handler say, before /stats tells of a stall, with a unit: ms, s or m
+    /// [default: 100ms]
+    #[arg(long, value_name = "DURATION", conflicts_with = "no_stats")]
+    stall_threshold: Option<String>,
+
     /// Serve no /stats, and measure no latencies; requests are still counted
     #[arg(long)]
     no_stats: bool,
@@ -323,6 +328,9 @@ impl NodeArgs {
             stats_listen: self
                 .stats_listen
                 .map(|text| Written::argument("--stats-listen", text)),
+            stall_threshold: self
+                .stall_threshold
+                .map(|text| Written::argument("--stall-threshold", text)),
             limits: self.limit.into_iter().map(limit).collect(),
             server_header: self
                 .server_header

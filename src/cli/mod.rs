@@ -217,6 +217,13 @@ mod tests {
                 },
             ),
             (
+                "demo --stall-threshold 20ms",
+                Config {
+                    stall_threshold: std::time::Duration::from_millis(20),
+                    ..default()
+                },
+            ),
+            (
                 "demo --stats-allow 10.0.0.0/8 --stats-allow fd00::/8 --stats-listen 0.0.0.0:9",
                 Config {
                     stats: crate::config::StatsAccess {
@@ -297,6 +304,10 @@ mod tests {
             (
                 "demo --shutdown-timeout 5",
                 "--shutdown-timeout: '5' has no unit; ",
+            ),
+            (
+                "demo --stall-threshold 0s",
+                "--stall-threshold: 0ns is no time that a stall can begin at; ",
             ),
             (
                 "demo --stats-allow x",

@@ -50,6 +50,10 @@ pub struct Config {
     pub busy_poll: bool,
     /// Who may read `/stats`. Default: peers on this machine.
     pub stats: StatsAccess,
+    /// For how long tasks hold a core at least in what `/stats` calls a stall. Default:
+    /// [`limits::STALL_THRESHOLD`]; from [`limits::LEAST_STALL_THRESHOLD`] to
+    /// [`limits::MOST_STALL_THRESHOLD`].
+    pub stall_threshold: Duration,
     /// The limits that every shard keeps.
     pub limits: Limits,
     /// The value of the Server field, or none. Default: `corelane`.
@@ -70,8 +74,8 @@ pub struct Config {
 pub struct StatsAccess {
     /// Whether there is a `/stats` at all. Default: yes.
     pub enabled: bool,
-    /// Networks that may read it, beside loopback addresses, which may unless their request came through
-    /// a proxy. Default: none.
+    /// Networks that may read it, beside loopback addresses, which may unless their request may have come
+    /// through a proxy. Default: none.
     pub allow: Vec<Cidr>,
     /// An address of its own, where there is nothing else, and without which it is on all others. Who may
     /// read it there is the same. Default: none.
@@ -82,12 +86,13 @@ impl StatsAccess {
     /// Whether `peer` may read `/stats`. An IPv4 peer on an IPv6 socket (`::ffff:a.b.c.d`) counts
     /// as the IPv4 address that it is.
     ///
-    /// `is_forwarded` says that a proxy sent the request for somebody else, by the fields of
-    /// [`StatsAccess::FORWARDED`]. One on this machine is a loopback peer, but those whom it speaks for
-    /// are not: it is admitted where its network is named in `allow`.
-    pub fn admits(&self, peer: IpAddr, is_forwarded: bool) -> bool {
+    /// `for_others` says that a proxy may have sent the request for somebody else, by what is in it: one of
+    /// the fields of [`StatsAccess::FORWARDED`], HTTP/1.0, or a host that is a public name or an address of
+    /// another machine. A proxy on this machine is a loopback peer, but those whom it speaks for are not: it is
+    /// admitted where its network is named in `allow`.
+    pub fn admits(&self, peer: IpAddr, for_others: bool) -> bool {
         let peer = peer.to_canonical();
-        let is_here = peer.is_loopback() && !is_forwarded;
+        let is_here = peer.is_loopback() && !for_others;
         self.enabled && (is_here || self.allow.iter().any(|cidr| cidr.contains(peer)))
     }
 
@@ -123,6 +128,7 @@ impl Default for Config {
             shutdown_delay: Duration::ZERO,
             busy_poll: false,
             stats: StatsAccess::default(),
+            stall_threshold: limits::STALL_THRESHOLD,
             limits: Limits::default(),
             server_header: Some(HeaderValue::from_static("corelane")),
             log_level: LogLevel::default(),
@@ -141,6 +147,9 @@ impl Config {
         self.limits.prove().map_err(|error| {
             Failure::operator(format!("{}: {}", error.name, error.what), error.mend)
         })?;
+        prove_stall_threshold(self.stall_threshold).map_err(|mistake| {
+            Failure::operator(format!("stall_threshold: {}", mistake.what), mistake.mend)
+        })?;
         prove_shares(&self.limits, self.listen.len()).map_err(|mistake| {
             Failure::operator(format!("connections: {}", mistake.what), mistake.mend)
         })
@@ -149,6 +158,17 @@ impl Config {
 
 fn no_address() -> Failure {
     Failure::operator("listen: the list is empty", "name at least one ADDR:PORT")
+}
+
+fn prove_stall_threshold(threshold: Duration) -> Result<(), Mistake> {
+    let (least, most) = (limits::LEAST_STALL_THRESHOLD, limits::MOST_STALL_THRESHOLD);
+    if (least..=most).contains(&threshold) {
+        return Ok(());
+    }
+    Err(Mistake::new(
+        format!("{threshold:?} is no time that a stall can begin at"),
+        format!("give it a value from {least:?} to {most:?}"),
+    ))
 }
 
 /// Every address to listen on needs a connection to give.
@@ -211,6 +231,11 @@ impl TryFrom<RawConfig> for Config {
                     .collect(),
                 listen: prove(raw.stats_listen.as_ref(), &mut faults, listen::parse),
             },
+            stall_threshold: prove(raw.stall_threshold.as_ref(), &mut faults, |text| {
+                let threshold = duration::parse(text, limits::MOST_STALL_THRESHOLD)?;
+                prove_stall_threshold(threshold).map(|()| threshold)
+            })
+            .unwrap_or(default.stall_threshold),
             limits: default.limits,
             server_header: match &raw.server_header {
                 Some(written) => prove(Some(written), &mut faults, prove_server).flatten(),

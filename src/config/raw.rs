@@ -34,6 +34,8 @@ pub struct RawConfig {
     pub stats_allow: Option<Vec<Written>>,
     /// `[stats] listen = "ADDR:PORT"`; `--stats-listen`.
     pub stats_listen: Option<Written>,
+    /// `[stats] stall_threshold = "100ms"`; `--stall-threshold`.
+    pub stall_threshold: Option<Written>,
     /// `[limits] NAME = VALUE`, by name; `--limit`.
     pub limits: BTreeMap<String, Written>,
     /// `server_header = "NAME"`, or `false`, which is the text `none`; `--server-header`.
@@ -111,6 +113,9 @@ impl RawConfig {
             stats_enabled: stats.enabled,
             stats_allow: stats.allow.map(|texts| file.all("stats.allow", texts)),
             stats_listen: stats.listen.map(|text| file.written("stats.listen", text)),
+            stall_threshold: stats
+                .stall_threshold
+                .map(|text| file.written("stats.stall_threshold", text)),
             limits: table
                 .limits
                 .into_iter()
@@ -150,6 +155,7 @@ impl RawConfig {
             stats_enabled: over.stats_enabled.or(self.stats_enabled),
             stats_allow: over.stats_allow.or(self.stats_allow),
             stats_listen: over.stats_listen.or(self.stats_listen),
+            stall_threshold: over.stall_threshold.or(self.stall_threshold),
             limits: self.limits.into_iter().chain(over.limits).collect(),
             server_header: over.server_header.or(self.server_header),
             log_level: over.log_level.or(self.log_level),
@@ -186,6 +192,7 @@ struct StatsTable {
     enabled: Option<bool>,
     allow: Option<Spanned<Texts>>,
     listen: Option<Spanned<String>>,
+    stall_threshold: Option<Spanned<Text>>,
 }
 
 /// A string, or a whole number as its digits: `cores = 2` is as plain as `cores = "2"`.

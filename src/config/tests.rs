@@ -36,6 +36,7 @@ fn everything_written_is_taken() {
         enabled = false
         allow = ["10.0.0.0/8"]
         listen = "10.0.0.1:9090"
+        stall_threshold = "250ms"
         [limits]
         head_timeout = "5s"
         body_bytes = "10MiB"
@@ -63,6 +64,7 @@ fn everything_written_is_taken() {
             allow: vec![cidr::parse("10.0.0.0/8").unwrap()],
             listen: Some("10.0.0.1:9090".parse().unwrap()),
         },
+        stall_threshold: Duration::from_millis(250),
         limits,
         server_header: Some(HeaderValue::from_static("a/1 (b)")),
         log_level: LogLevel::Debug,
@@ -109,6 +111,39 @@ fn the_longest_shutdown_is_taken_and_no_longer() {
     let config_of = |seconds| config(&text(seconds)).map(|config| config.shutdown_delay);
     assert_eq!(config_of(most), Ok(limits::SHUTDOWN_TIMEOUT));
     assert!(config_of(most + 1).is_err());
+}
+
+#[test]
+fn a_stall_begins_between_a_millisecond_and_a_minute() {
+    let text = |time: &str| format!("[stats]\nstall_threshold = '{time}'");
+    for (time, expected) in [
+        ("1ms", Ok(limits::LEAST_STALL_THRESHOLD)),
+        ("60000ms", Ok(limits::MOST_STALL_THRESHOLD)),
+        (
+            "0ms",
+            Err("0ns is no time that a stall can begin at; give it a value from 1ms to 60s"),
+        ),
+        ("60001ms", Err("'60001ms' is too long; write at most 60s")),
+        ("100", Err("'100' has no unit; write 100s or 100ms")),
+    ] {
+        let told = config(&text(time)).map(|config| config.stall_threshold);
+        let place = "/etc/c.toml:2:19: stats.stall_threshold: ";
+        let expected = expected.map_err(|fault| vec![format!("{place}{fault}")]);
+        assert_eq!(told, expected, "{time}");
+    }
+    // One that a program was made with.
+    let made = |nanos| {
+        let stall_threshold = Duration::from_nanos(nanos);
+        let config = Config {
+            stall_threshold,
+            ..Config::default()
+        };
+        config.prove().is_ok()
+    };
+    assert_eq!(
+        [999_999, 1_000_000, 60_000_000_000, 60_000_000_001].map(made),
+        [false, true, true, false]
+    );
 }
 
 #[test]
@@ -286,7 +321,7 @@ fn stats_admits_loopback_and_the_networks_named() {
     ];
     for (access, peer, itself, for_others) in table {
         let address = peer.parse().unwrap();
-        let admitted = [false, true].map(|is_forwarded| access.admits(address, is_forwarded));
+        let admitted = [false, true].map(|for_others| access.admits(address, for_others));
         assert_eq!(admitted, [itself, for_others], "{peer} {access:?}");
     }
 }

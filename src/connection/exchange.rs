@@ -13,7 +13,7 @@ use crate::http::{
     BodyDecoder, BodyFraming, BodyLimits, CONTINUE, Connection, ErrorForm, Event, Framing, Refusal,
     RequestHead, State,
 };
-use crate::limits::{GATHER_BYTES, STALL};
+use crate::limits::GATHER_BYTES;
 use crate::stats::{Answered, MethodIndex, Times, Whose};
 use bytes::Bytes;
 use http::{Method, StatusCode, Version};
@@ -317,8 +317,7 @@ impl<T: Transport> Wire<T> {
     pub(super) fn held_since(&self, service: &Service, asked: Asked, since_ns: u64) -> u64 {
         let now_ns = self.clock_ns(service);
         let held_ns = now_ns.saturating_sub(since_ns);
-        // What is shorter explains no stall.
-        if held_ns >= STALL.as_nanos() as u64 / 2 {
+        if held_ns >= service.hold_ns {
             let Answered { whose, method, .. } = asked.record;
             service.recorder().held(whose, method, held_ns);
         }

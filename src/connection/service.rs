@@ -22,6 +22,9 @@ pub(crate) struct Service {
     recorder: RefCell<Recorder>,
     /// Whether latencies are recorded, and so whether the clock is read for them.
     pub(super) is_timed: bool,
+    /// For how long a handler holds the core at least that may be the one to name for a stall, in
+    /// nanoseconds: half of what makes one.
+    pub(super) hold_ns: u64,
     limits: Limits,
     /// What is told of the connections.
     pub(crate) log: Rc<Log>,
@@ -54,6 +57,7 @@ impl Service {
         Self {
             router: OnceCell::new(),
             is_timed: recorder.is_on(),
+            hold_ns: recorder.stall_threshold().as_nanos() as u64 / 2,
             recorder: RefCell::new(recorder),
             log: Rc::new(log),
             ids: Rc::default(),

@@ -10,6 +10,7 @@
 //! | | DEBUG | one with a 4xx status and a source | the same |
 //! | | ERROR | a handler panicked, or the source of its response, or an access log | `shard`, `peer`, `method`, `route`, `panic`, `place` |
 //! | | ERROR | a handler of questions of other cores ([`crate::between`]) panicked | `shard`, `panic`, `place` |
+//! | | ERROR | writing statistics panicked, and the request for them is answered with 500 | the same |
 //! | | ERROR | compressing a file panicked, which is sent as it is | `panic`, `place` |
 //! | | ERROR | a response broke off after its head | `shard`, `peer`, `method`, `route`, `status`, `error` |
 //! | | WARN | one whose source was changed or used by others, or is more than is taken | the same |
@@ -39,16 +40,23 @@
 //!   So are spans of requests: [`Spans`](crate::app::middleware::Spans) opens them.
 
 pub(crate) mod budget;
+mod cause;
+mod life;
 mod lines;
 pub(crate) mod panic;
 
+pub(crate) use self::cause::Cause;
+pub(crate) use self::life::{
+    accepting_goes_on, accepting_pauses, messages_are_left, ring_is_small, shard_ended,
+    shard_failed, shard_serves, shutdown_begins, shutdown_is_announced, shutdown_is_cut_short,
+    shutdown_is_over,
+};
 pub use self::lines::Lines;
 pub(crate) use self::lines::{Written, lines_left_out};
 
 use self::budget::{Budget, Kind, LeftOut};
 use self::panic::Noted;
-use crate::app::{BodyError, Error, RouteInfo};
-use crate::failure::Failure;
+use crate::app::{Error, RouteInfo};
 use crate::http::{CloseReason, Refusal};
 use crate::limits::LOG_TEXT_BYTES;
 use crate::printable::Printable;
@@ -56,12 +64,10 @@ use http::StatusCode;
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::fmt::Display;
-use std::io;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Duration;
 use tracing::field::display;
-use tracing::{Level, debug, enabled, error, info, warn};
+use tracing::{Level, debug, enabled, error, warn};
 
 /// Messages that were refused.
 pub const REFUSAL: &str = "corelane::refusal";
@@ -300,51 +306,6 @@ impl Log {
     }
 }
 
-/// Why a response broke off.
-#[derive(Debug)]
-pub(crate) enum Cause {
-    /// Its source failed.
-    Source(BodyError),
-    /// Its source panicked.
-    Panic(Box<dyn Any + Send>),
-    /// It had more content than was declared.
-    TooLong,
-    /// It had less content than was declared.
-    TooShort,
-    /// Its source took too long.
-    Silent,
-}
-
-impl Cause {
-    fn is_of_peer(&self) -> bool {
-        use BodyError::{Disconnected, Refused, TimedOut};
-        matches!(self, Cause::Source(Refused(_) | Disconnected | TimedOut))
-    }
-
-    /// Whether it is the work of others on what the response is made of, such as a file that is
-    /// written to, and nothing that failed.
-    fn is_of_others(&self) -> bool {
-        use io::ErrorKind::{QuotaExceeded, ResourceBusy};
-        match self {
-            Cause::Source(BodyError::Io(error)) => {
-                matches!(error.kind(), ResourceBusy | QuotaExceeded)
-            }
-            _ => false,
-        }
-    }
-
-    fn text(&self) -> String {
-        match self {
-            Cause::Source(BodyError::Io(error)) => text(error),
-            Cause::Source(error) => text(error),
-            Cause::Panic(payload) => panic::message(&**payload),
-            Cause::TooLong => "it has more content than was declared".to_owned(),
-            Cause::TooShort => "it has less content than was declared".to_owned(),
-            Cause::Silent => "its source took longer than handler_timeout".to_owned(),
-        }
-    }
-}
-
 /// An encoder panicked that compressed a file.
 #[cfg(feature = "compression")]
 pub(crate) fn compressing_panicked(payload: &(dyn Any + Send)) {
@@ -352,77 +313,6 @@ pub(crate) fn compressing_panicked(payload: &(dyn Any + Send)) {
     error!(
         target: HANDLER, panic = panic::message(payload), place = noted.map(|noted| noted.place),
         "compressing a file panicked: it is sent as it is"
-    );
-}
-
-/// Accepting begins to fail for want of descriptors or memory.
-pub(crate) fn accepting_pauses(shard: usize, error: &io::Error) {
-    warn!(
-        target: ACCEPT, shard, error = text(error),
-        "accepting pauses: raise LimitNOFILE= or ulimit -n, or lower the limit of connections"
-    );
-}
-
-/// Accepting goes on without failing, after this many pauses.
-pub(crate) fn accepting_goes_on(shard: usize, pauses: u64) {
-    warn!(target: ACCEPT, shard, pauses, "accepting goes on");
-}
-
-/// A shard serves.
-pub(crate) fn shard_serves(shard: usize, cpu: usize) {
-    info!(target: SHARD, shard, cpu, "a shard serves");
-}
-
-/// The ring of a shard is smaller than usual, because the kernel had no memory for more.
-pub(crate) fn ring_is_small(shard: usize) {
-    warn!(
-        target: SHARD, shard,
-        "the kernel has no memory in one piece for a ring of the usual size: this one is smaller, \
-         which costs speed with thousands of connections; start again when more memory is free"
-    );
-}
-
-/// A shard ended.
-pub(crate) fn shard_ended(shard: usize, cpu: usize) {
-    info!(target: SHARD, shard, cpu, "a shard ended");
-}
-
-/// A shard ended with so many messages of other cores that its app had not taken.
-pub(crate) fn messages_are_left(shard: usize, messages: usize) {
-    warn!(
-        target: SHARD, shard, messages,
-        "a shard ended with messages of other cores that its app had not taken"
-    );
-}
-
-/// A shard failed while the others served.
-pub(crate) fn shard_failed(shard: usize, failure: &Failure) {
-    error!(
-        target: SHARD, shard, error = text(failure),
-        "a shard failed, and the server shuts down"
-    );
-}
-
-/// A shutdown begins after `delay`.
-pub(crate) fn shutdown_is_announced(delay: Duration) {
-    info!(target: SERVER, ?delay, "a shutdown is announced: it is served on until it begins");
-}
-
-/// A shutdown begins with this many shards.
-pub(crate) fn shutdown_begins(shards: usize) {
-    info!(target: SERVER, shards, "a shutdown begins");
-}
-
-/// A shutdown is over.
-pub(crate) fn shutdown_is_over() {
-    info!(target: SERVER, "the shutdown is over");
-}
-
-/// A shutdown took too long, and this many shards are cut off.
-pub(crate) fn shutdown_is_cut_short(shards: usize) {
-    warn!(
-        target: SERVER, shards,
-        "the shutdown took its whole time: what is left is cut off; raise --shutdown-timeout"
     );
 }
 

@@ -237,6 +237,7 @@ impl Server {
             server_header: config.server_header,
             files: config.files,
             access: config.stats,
+            stall_threshold: config.stall_threshold,
             shutdown_timeout: config.shutdown_timeout,
             shutdown_delay: config.shutdown_delay,
             factory,

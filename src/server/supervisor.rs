@@ -37,6 +37,7 @@ pub(super) struct Plan {
     pub(super) server_header: Option<HeaderValue>,
     pub(super) files: Policy,
     pub(super) access: StatsAccess,
+    pub(super) stall_threshold: Duration,
     pub(super) shutdown_timeout: Duration,
     pub(super) shutdown_delay: Duration,
     pub(super) factory: Factory,
@@ -119,6 +120,7 @@ impl Supervisor {
                 .release()
                 .to_string_lossy()
                 .into_owned(),
+            stall_threshold: self.plan.stall_threshold,
             busy_poll: self.plan.options.busy_poll,
             receive_buffers: self.plan.options.buffers.into(),
         };
@@ -309,7 +311,7 @@ impl Supervisor {
     }
 
     /// Merges what there is at `now_ns`, for all shards to have, and frees the views that none of them has any more.
-    fn share(&mut self, now_ns: u64) -> Arc<View> {
+    fn share(&mut self, now_ns: u64) {
         self.pace.rest();
         let view = Arc::new(self.totals.merge(now_ns));
         self.pace.rest();
@@ -321,19 +323,17 @@ impl Supervisor {
                 Err(shared) => self.views.push(shared),
             }
         }
-        self.views.push(Arc::clone(&view));
-        view
+        self.views.push(view);
     }
 
     /// Answers who waits for a round that is over, and begins the next.
     fn move_rounds(&mut self, now: Instant) {
         if let Some(askers) = self.rounds.end(now) {
             self.look_at_cores();
-            let view = self.share(monotonic_ns());
+            self.share(monotonic_ns());
             for (shard, tokens) in askers {
                 if let Some(post) = &self.posts[shard] {
-                    let view = Arc::clone(&view);
-                    post.send(Order::Fresh { tokens, view });
+                    post.send(Order::Fresh { tokens });
                 }
             }
         }

@@ -110,7 +110,7 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
         index: setup.index,
         cpu: setup.cpu,
         service: Service::new(
-            recorder(setup.cpu, &setup.access),
+            recorder(&setup),
             Log::new(setup.index),
             setup.limits,
             setup.server_header,
@@ -203,9 +203,10 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
 }
 
 /// The recorder of a core: of latencies only if there is a `/stats` to read them at.
-fn recorder(cpu: usize, access: &StatsAccess) -> Recorder {
-    let recorder = Recorder::new(cpu, CloseReason::NAMES);
-    if access.enabled {
+fn recorder(setup: &Setup) -> Recorder {
+    let recorder = Recorder::new(setup.cpu, CloseReason::NAMES)
+        .with_stall_threshold(setup.info.stall_threshold);
+    if setup.access.enabled {
         recorder
     } else {
         recorder.without_latencies()
@@ -339,7 +340,7 @@ impl Mailbox {
                 self.shard.merged.publish(());
                 self.shard.written.forget(&self.shard);
             }
-            Order::Fresh { tokens, view } => stats::deliver(&self.shard, &tokens, &view),
+            Order::Fresh { tokens } => stats::deliver(&self.shard, &tokens),
             Order::Leave => self.shard.leaving.announce(),
             Order::Drain => {
                 self.shard.leaving.announce();

@@ -3,8 +3,7 @@
 use super::schedule::Schedule;
 use crate::failure::Failure;
 use crate::ring::Notifier;
-use crate::stats::{RouteName, Snapshot, View};
-use std::sync::Arc;
+use crate::stats::{RouteName, Snapshot};
 use std::sync::mpsc::Sender;
 
 /// What the supervisor tells a shard.
@@ -22,8 +21,8 @@ pub(crate) enum Order {
     Spare(Snapshot),
     /// The statistics of the last interval are there.
     Merged,
-    /// The merged statistics that these requests wait for.
-    Fresh { tokens: Vec<u64>, view: Arc<View> },
+    /// The newest statistics are fresh, for which these requests wait.
+    Fresh { tokens: Vec<u64> },
     /// A shutdown is to come: serve on, and tell who asks.
     Leave,
     /// Stop accepting, answer what has come, and end.

@@ -65,7 +65,7 @@ pub(super) fn answer(
     };
     let Some(own) = own(&shard.access, head, peer, door, taken) else {
         let nothing = || Answer::ready(Response::error(StatusCode::NOT_FOUND, ""));
-        return (door == Door::Stats).then(|| (Whose::UNMATCHED, nothing()));
+        return (door == Door::Stats).then(|| (Whose::STATS, nothing()));
     };
     let whose = match own {
         Own::Statistics => Whose::STATS,

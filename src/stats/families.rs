@@ -62,6 +62,7 @@ enum Values {
     CoreRunDelay,
     CoreLag,
     CoreStalls,
+    StallThreshold,
     CoreAge,
     CoreCacheHits,
     CoreCacheMisses,
@@ -124,7 +125,7 @@ const fn family(
 
 /// All families.
 #[rustfmt::skip]
-pub(super) const FAMILIES: [Family; 43] = [
+pub(super) const FAMILIES: [Family; 44] = [
     family("corelane_build", Kind::Info, "", "The program.", Values::Build),
     family("process_start_time_seconds", Kind::Gauge, "seconds", "When the server started, since 1970.", Values::StartTime),
     family("http_server_request_duration_seconds", Kind::Histogram, "seconds", "From the completion that delivered a request's last head byte to the completion of its response's last byte.", Values::Requests),
@@ -149,7 +150,8 @@ pub(super) const FAMILIES: [Family; 43] = [
     family("corelane_core_waiting_seconds", Kind::Counter, "seconds", "Time for which each core waited for something to do.", Values::CoreWaiting),
     family("corelane_core_run_delay_seconds", Kind::Counter, "seconds", "Time for which each core could have run and the kernel gave it no CPU.", Values::CoreRunDelay),
     family("corelane_core_loop_lag_seconds", Kind::Histogram, "seconds", "How long what completed may have waited for each turn of a core's loop: while tasks ran, or the core was kept from running.", Values::CoreLag),
-    family("corelane_core_stalls", Kind::Counter, "", "Turns that came 100 ms late or later: handlers held the core, or the machine did.", Values::CoreStalls),
+    family("corelane_core_stalls", Kind::Counter, "", "Turns that came corelane_stall_threshold_seconds late or later: handlers held the core, or the machine did.", Values::CoreStalls),
+    family("corelane_stall_threshold_seconds", Kind::Gauge, "seconds", "By how much a turn comes late at least in a stall.", Values::StallThreshold),
     family("corelane_core_file_cache_hits", Kind::Counter, "", "Requests for files that each core answered from its cache.", Values::CoreCacheHits),
     family("corelane_core_file_cache_misses", Kind::Counter, "", "Requests for files that each core opened one for.", Values::CoreCacheMisses),
     family("corelane_core_file_cache_entries", Kind::Gauge, "", "Files in the cache of each core.", Values::CoreCacheEntries),
@@ -287,6 +289,9 @@ impl<'a> Telling<'a> {
                     encoder.histogram(&labels, distribution, Some(since));
                 }
             }),
+            Values::StallThreshold => {
+                encoder.number(&[], self.server.stall_threshold.as_secs_f64());
+            }
             Values::Active => encoder.number(&[], view.requests_in_flight as f64),
             Values::Abandoned => encoder.number(&[], figures.counters.abandoned as f64),
             Values::Responses => {

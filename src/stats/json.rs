@@ -1,7 +1,7 @@
 //! `/stats?format=json`: a view told with the names, order and types that scripts rely on, piece by piece:
 //! there are many routes, and those of one are sums of several distributions. It computes nothing else but ages.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
@@ -38,6 +38,8 @@ pub struct ServerInfo {
     pub started_ns: u64,
     /// How many cores serve.
     pub cores: usize,
+    /// For how long tasks hold a core at least in a stall.
+    pub stall_threshold: Duration,
     /// The kernel's release, as `uname -r` prints it.
     pub kernel: String,
     /// Whether a core with nothing to do spins instead of blocking.

@@ -53,7 +53,7 @@
 //!   each turn of the core's loop: while tasks ran, as a sleep ended later than it was to, and for as long as any
 //!   bytes are found to have waited in the sockets that are asked. A core that is woken late by less than 1 ms counts as in
 //!   time.
-//! - `stalls`: the turns that were late by [`STALL`] or more, with the route whose handler held the core, if one did.
+//! - `stalls`: the turns that were late by the stall threshold or more, with the route whose handler held the core, if one did.
 //!   `cpu_ns` is for how long the core's thread ran meanwhile at least, and `run_delay_ns` for how long at most it could
 //!   have run and was not let: so a handler that computes is told from a machine that took the CPU away, and where both
 //!   are small, from a handler that waits in a system call. They are found out by a look back over at most a second.
@@ -152,9 +152,9 @@
 //!   is invalid, and a client takes it for a 5xx (RFC 9110 §15): it is counted in `5xx` alone.
 //! - `routes` are by template and method. Each route has a row for the method that it is for, up to [`STATS_ROWS`]
 //!   routes, and others, such as HEAD of one for GET, as long as those leave room; what is beyond is in `_other`. What no
-//!   route matched, or was refused before one could, is `_unmatched`, whatever its method (`_OTHER`); of the server's own
-//!   (`/stats`, `/healthz`) GET and HEAD are told apart from `_OTHER`. These take no room of routes, so that no peer can
-//!   bring one into `_other`.
+//!   route matched, or was refused before one could, is `_unmatched`, whatever its method (`_OTHER`); of the server's own,
+//!   `_stats` (with `/metrics` and all that comes to an address of theirs) and `_healthz`, GET and HEAD are told
+//!   apart from `_OTHER`. These take no room of routes, so that no peer can bring one into `_other`.
 //! - `connections.closed` has every reason a connection can end for, those that never happened
 //!   included.
 //! - `imbalance` is the most of any core over the mean of all.
@@ -166,11 +166,12 @@
 //!   that there were some. `log.events_left_out_total` are those beyond [`LOG_EVENTS`], of the window;
 //!   `log.lines_left_out_total` of all logs of the process, its access log included.
 //! - `ring` is how the cores' rings were set up.
-//! - `stalls` are the last [`STALLS`]: when each was over, what the core's thread had of its CPU, and whose handler took at
-//!   least half of it, if one did. Those that are nobody's have half of the room where there are others.
-//! - `cores[].busy_ratio` is the share of the window in which the core ran instead of waiting, from 0 to 1;
-//!   since the start that of its last interval. It is left out while nothing is known of it, as are
-//!   `accept_queue`, `run_delay_ns` and `receive_buffers`; `file_cache` is left out on a core that serves no files.
+//! - `stalls` are the last [`STALLS`] turns that came `server.stall_threshold_ns` late or later (`--stall-threshold`;
+//!   [`STALL_THRESHOLD`] unless it is set): when each was over, what the core's thread had of its CPU, and whose handler
+//!   took at least half of it, if one did. Those that are nobody's have half of the room where there are others.
+//! - `cores[].busy_ratio` is the share of the window in which the core ran instead of waiting, from 0 to 1.
+//!   It is left out while nothing is known of it, as are `accept_queue`, `run_delay_ns` and `receive_buffers`;
+//!   `file_cache` is left out on a core that serves no files.
 //! - `cores[].receive_buffers` are those that held received bytes when the snapshot was taken, and the
 //!   bytes of memory behind all that were ever needed at the same time.
 //! - `cores[].snapshot_age_ms` says how old the core's figures are when the answer is written. A
@@ -208,7 +209,7 @@
 //! [`RATE_INTERVAL_NS`]: crate::limits::RATE_INTERVAL_NS
 //! [`STATS_ROWS`]: crate::limits::STATS_ROWS
 //! [`STATS_SECONDS`]: crate::limits::STATS_SECONDS
-//! [`STALL`]: crate::limits::STALL
+//! [`STALL_THRESHOLD`]: crate::limits::STALL_THRESHOLD
 //! [`SUPERVISOR_SLICE`]: crate::limits::SUPERVISOR_SLICE
 //! [`STALLS`]: crate::limits::STALLS
 

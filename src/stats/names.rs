@@ -38,7 +38,8 @@ impl RouteName {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeriesName {
     /// The route's template, behind its host if it is one's alone; `_unmatched` where no route matched,
-    /// `_other` beyond [`STATS_ROWS`](crate::limits::STATS_ROWS).
+    /// `_stats` and `_healthz` where the server answered itself, `_other` beyond
+    /// [`STATS_ROWS`](crate::limits::STATS_ROWS).
     pub route: Arc<str>,
     /// The method, or `_OTHER` (OpenTelemetry's `http.request.method`).
     pub method: &'static str,
@@ -222,8 +223,8 @@ mod tests {
     fn what_is_no_route_has_a_name_too() {
         let mut all = Names::new(1);
         for (whose, name) in [
-            (Whose::STATS, "/stats"),
-            (Whose::HEALTH, "/healthz"),
+            (Whose::STATS, "_stats"),
+            (Whose::HEALTH, "_healthz"),
             (Whose::UNMATCHED, "_unmatched"),
             (Whose::OTHER, "_other"),
             (Whose::route(9), "_other"),

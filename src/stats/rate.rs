@@ -1,5 +1,5 @@
-//! What one core did in its last interval: requests a second and how busy it was. It is told the
-//! time by the snapshots.
+//! How many requests a second one core answered in its last interval. It is told the time by the
+//! snapshots.
 
 use super::snapshot::Snapshot;
 use crate::limits::RATE_INTERVAL_NS;
@@ -18,8 +18,6 @@ pub(super) struct Rate {
 struct Mark {
     ns: u64,
     requests: u64,
-    busy_ns: u64,
-    waiting_ns: u64,
 }
 
 impl Rate {
@@ -28,7 +26,7 @@ impl Rate {
         Rate {
             mark: Mark {
                 ns: started_ns,
-                ..Mark::default()
+                requests: 0,
             },
             last: Mark::default(),
         }
@@ -43,14 +41,10 @@ impl Rate {
         let now = Mark {
             ns: snapshot.at_ns,
             requests: snapshot.counters.requests,
-            busy_ns: snapshot.counters.busy_ns,
-            waiting_ns: snapshot.counters.waiting_ns,
         };
         self.last = Mark {
             ns,
             requests: now.requests.saturating_sub(self.mark.requests),
-            busy_ns: now.busy_ns.saturating_sub(self.mark.busy_ns),
-            waiting_ns: now.waiting_ns.saturating_sub(self.mark.waiting_ns),
         };
         self.mark = now;
     }
@@ -65,12 +59,6 @@ impl Rate {
         let late_ns = age_ns.saturating_sub(RATE_INTERVAL_NS);
         self.last.requests as f64 * 1e9 / (self.last.ns as f64 + late_ns as f64)
     }
-
-    /// The share of the interval in which the core ran, from 0 to 1, if it told of any time at all.
-    pub(super) fn busy_ratio(&self) -> Option<f64> {
-        let told_ns = self.last.busy_ns + self.last.waiting_ns;
-        (told_ns > 0).then(|| self.last.busy_ns as f64 / told_ns as f64)
-    }
 }
 
 #[cfg(test)]
@@ -80,49 +68,44 @@ mod tests {
 
     const SECOND: u64 = 1_000_000_000;
 
-    fn core_with(requests: u64, busy_ns: u64, waiting_ns: u64) -> Recorder {
+    fn core_with(requests: u64) -> Recorder {
         let mut recorder = Recorder::new(0, &[]);
         for _ in 0..requests {
             recorder.request(&Answered::unmatched(Times::default()), 1);
         }
-        recorder.ran(busy_ns);
-        recorder.waited(waiting_ns);
         recorder
     }
 
     #[test]
     fn the_first_interval_is_not_shorter_than_it_may_be() {
-        for (at_ns, per_second, busy_ratio) in [
-            (5, 0.0, None),
-            (5 + RATE_INTERVAL_NS - 1, 0.0, None),
-            (5 + RATE_INTERVAL_NS, 10.0 / 0.9, Some(0.25)),
-            (5 + SECOND, 10.0, Some(0.25)),
-            (5 + 2 * SECOND, 5.0, Some(0.25)),
+        for (at_ns, per_second) in [
+            (5, 0.0),
+            (5 + RATE_INTERVAL_NS - 1, 0.0),
+            (5 + RATE_INTERVAL_NS, 10.0 / 0.9),
+            (5 + SECOND, 10.0),
+            (5 + 2 * SECOND, 5.0),
         ] {
             let mut rate = Rate::new(5);
-            rate.observe(&core_with(10, 1, 3).snapshot(at_ns));
+            rate.observe(&core_with(10).snapshot(at_ns));
             assert_eq!(rate.per_second(0), per_second, "{at_ns}");
-            assert_eq!(rate.busy_ratio(), busy_ratio, "{at_ns}");
         }
     }
 
     #[test]
     fn snapshots_within_an_interval_do_not_move_the_rate() {
         let mut rate = Rate::new(0);
-        rate.observe(&core_with(10, 1, 1).snapshot(SECOND));
-        rate.observe(&core_with(900, 9, 1).snapshot(SECOND + SECOND / 2));
+        rate.observe(&core_with(10).snapshot(SECOND));
+        rate.observe(&core_with(900).snapshot(SECOND + SECOND / 2));
         assert_eq!(rate.per_second(RATE_INTERVAL_NS), 10.0);
-        assert_eq!(rate.busy_ratio(), Some(0.5));
         // The interval that they were in counts whole.
-        rate.observe(&core_with(1_010, 9, 9).snapshot(3 * SECOND));
+        rate.observe(&core_with(1_010).snapshot(3 * SECOND));
         assert_eq!(rate.per_second(0), 500.0);
-        assert_eq!(rate.busy_ratio(), Some(0.5));
     }
 
     #[test]
     fn the_rate_of_a_silent_core_falls() {
         let mut rate = Rate::new(0);
-        rate.observe(&core_with(100, 0, 0).snapshot(SECOND));
+        rate.observe(&core_with(100).snapshot(SECOND));
         for (age_ns, per_second) in [
             (0, 100.0),
             (RATE_INTERVAL_NS, 100.0),
@@ -131,12 +114,5 @@ mod tests {
         ] {
             assert_eq!(rate.per_second(age_ns), per_second, "{age_ns}");
         }
-    }
-
-    #[test]
-    fn a_core_that_tells_no_time_has_no_busy_ratio() {
-        let mut rate = Rate::new(0);
-        rate.observe(&core_with(1, 0, 0).snapshot(SECOND));
-        assert_eq!(rate.busy_ratio(), None);
     }
 }

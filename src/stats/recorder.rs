@@ -6,8 +6,9 @@ use super::recent::Recent;
 use super::rows::{Own, Room};
 use super::series::{Answered, CLASSES, KINDS, METHODS, MethodIndex, Series, Whose, class_of};
 use super::snapshot::{Counters, FileCache, Ran, ReceiveBuffers, Snapshot, Stall};
-use crate::limits::{STALL, STALLS};
+use crate::limits::{STALL_THRESHOLD, STALLS};
 use std::mem;
+use std::time::Duration;
 
 /// The counters of one core.
 ///
@@ -26,6 +27,7 @@ use std::mem;
 pub struct Recorder {
     core: usize,
     is_on: bool,
+    stall_threshold: Duration,
     receive_buffers: Option<ReceiveBuffers>,
     file_cache: Option<FileCache>,
     counters: Counters,
@@ -75,6 +77,7 @@ impl Recorder {
         let mut recorder = Recorder {
             core,
             is_on: true,
+            stall_threshold: STALL_THRESHOLD,
             receive_buffers: None,
             file_cache: None,
             counters: Counters::new(close_reasons),
@@ -98,6 +101,20 @@ impl Recorder {
             is_on: false,
             ..self
         }
+    }
+
+    /// The same, but another threshold makes a stall: by default it is [`STALL_THRESHOLD`].
+    #[must_use]
+    pub fn with_stall_threshold(self, stall_threshold: Duration) -> Recorder {
+        Recorder {
+            stall_threshold,
+            ..self
+        }
+    }
+
+    /// For how long tasks hold the core at least in a turn of its loop that counts as a stall.
+    pub fn stall_threshold(&self) -> Duration {
+        self.stall_threshold
     }
 
     /// Whether latencies are recorded, and so whether it is worth reading the clock for them.
@@ -170,7 +187,7 @@ impl Recorder {
         }
         self.lag.record([ns]);
         let longest = self.longest.take();
-        let is_stall = u128::from(ns) >= STALL.as_nanos();
+        let is_stall = Duration::from_nanos(ns) >= self.stall_threshold;
         if is_stall {
             self.stalled(ns, now_ns, longest);
         }

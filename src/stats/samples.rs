@@ -2,6 +2,8 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
+use crate::limits::STALL_THRESHOLD;
+
 use super::{Build, ServerInfo, Surroundings};
 
 /// A server of 2 cores that started at 0 on the ring's clock.
@@ -19,6 +21,7 @@ pub(super) fn server() -> ServerInfo {
         started_at: UNIX_EPOCH + Duration::from_secs(1_000),
         started_ns: 0,
         cores: 2,
+        stall_threshold: STALL_THRESHOLD,
         kernel: "6.1.0".to_owned(),
         busy_poll: false,
         receive_buffers: 4_096,

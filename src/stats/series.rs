@@ -11,9 +11,9 @@ impl Whose {
     pub(super) const OTHER: Whose = Whose(0);
     /// No route's: refused, or nothing that any route is for.
     pub const UNMATCHED: Whose = Whose(1);
-    /// `/stats` itself.
+    /// The server's own: `/stats` and `/metrics`, and all that comes to an address of theirs.
     pub const STATS: Whose = Whose(2);
-    /// `/healthz`, where it is the server's.
+    /// The server's own `/healthz`.
     pub const HEALTH: Whose = Whose(3);
     /// How many are not of routes.
     const FIXED: u32 = 4;
@@ -50,12 +50,12 @@ impl Whose {
         }
     }
 
-    /// How the one that is not a route's is called.
+    /// How the one that is not a route's is called: as no route can be, of which each has a `/` in its template.
     pub(super) const fn fixed_name(self) -> &'static str {
         match self {
             Whose::UNMATCHED => "_unmatched",
-            Whose::STATS => "/stats",
-            Whose::HEALTH => "/healthz",
+            Whose::STATS => "_stats",
+            Whose::HEALTH => "_healthz",
             _ => "_other",
         }
     }

@@ -31,7 +31,9 @@ pub(super) enum Of {
     Lag,
 }
 
-/// A turn of a core's loop in which tasks ran for longer than [`STALL`](crate::limits::STALL).
+/// A turn of a core's loop in which tasks ran for as long as [`Recorder::stall_threshold`] or longer.
+///
+/// [`Recorder::stall_threshold`]: super::Recorder::stall_threshold
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stall {
     /// Which core.
@@ -154,6 +156,29 @@ pub(super) struct Counters {
     pub(super) waiting_ns: u64,
 }
 
+/// What a core did with its time.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct CoreTime {
+    busy_ns: u64,
+    waiting_ns: u64,
+}
+
+impl CoreTime {
+    /// What it did since it had done what is in `earlier`.
+    pub(super) fn since(self, earlier: CoreTime) -> CoreTime {
+        CoreTime {
+            busy_ns: self.busy_ns - earlier.busy_ns,
+            waiting_ns: self.waiting_ns - earlier.waiting_ns,
+        }
+    }
+
+    /// The share in which it ran, from 0 to 1, if it told of any time at all.
+    pub(super) fn busy_ratio(self) -> Option<f64> {
+        let told_ns = self.busy_ns + self.waiting_ns;
+        (told_ns > 0).then(|| self.busy_ns as f64 / told_ns as f64)
+    }
+}
+
 impl Counters {
     pub(super) fn new(close_reasons: &'static [&'static str]) -> Counters {
         Counters {
@@ -181,6 +206,14 @@ impl Counters {
             .iter()
             .copied()
             .zip(self.closed.iter().copied())
+    }
+
+    /// The time of a core that these are the counters of.
+    pub(super) fn time(&self) -> CoreTime {
+        CoreTime {
+            busy_ns: self.busy_ns,
+            waiting_ns: self.waiting_ns,
+        }
     }
 
     /// Connections that are open.

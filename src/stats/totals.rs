@@ -10,7 +10,7 @@ use super::rate::Rate;
 use super::recorder::Recorder;
 use super::seconds::Seconds;
 use super::series::{KINDS, WHOLE};
-use super::snapshot::{Counters, Of, Snapshot};
+use super::snapshot::{CoreTime, Counters, Of, Snapshot};
 use super::surroundings::Surroundings;
 use super::view::{Connections, CoreView, StallView, View, Window, WindowView};
 use super::windows::Windows;
@@ -177,15 +177,20 @@ impl Totals {
                 let oldest = oldest.filter(|_| is_theirs).unwrap_or(0);
                 self.stalls.remove(oldest);
             }
-            self.stalls.push_back(StallView {
+            // Another core may have told of what came after it.
+            let at_ns = stall.at_ns;
+            let place = self.stalls.partition_point(|known| known.at_ns <= at_ns);
+            let stall = StallView {
                 core: stall.core,
-                at: self.calendar.time_of(stall.at_ns),
+                at_ns,
+                at: self.calendar.time_of(at_ns),
                 held_ns: stall.held_ns,
                 ran: stall.ran,
                 by: stall
                     .by
                     .map(|(whose, method)| (self.names.route(core, whose), method.name())),
-            });
+            };
+            self.stalls.insert(place, stall);
         }
         let known = &mut self.cores[core];
         debug_assert!(
@@ -216,14 +221,7 @@ impl Totals {
     /// Does what [`Totals::end_second`] does with a `rest` between pieces.
     pub fn end_second_in_pieces(&mut self, now_ns: u64, mut rest: impl FnMut()) {
         let counters = sum(&self.cores, self.close_reasons);
-        let times = self.cores.iter().map(|core| {
-            let Counters {
-                busy_ns,
-                waiting_ns,
-                ..
-            } = core.newest.counters;
-            (busy_ns, waiting_ns)
-        });
+        let times = self.cores.iter().map(KnownCore::time);
         self.windows
             .end_second(now_ns, counters, times.collect(), &mut rest);
         self.moving = self.moving(rest);
@@ -253,7 +251,7 @@ impl Totals {
             busy_ratios: self
                 .cores
                 .iter()
-                .map(|core| core.rate.busy_ratio())
+                .map(|core| core.time().busy_ratio())
                 .collect(),
             board: self.total.clone(),
             counters,
@@ -307,6 +305,10 @@ fn sum(cores: &[KnownCore], close_reasons: &'static [&'static str]) -> Counters 
 }
 
 impl KnownCore {
+    fn time(&self) -> CoreTime {
+        self.newest.counters.time()
+    }
+
     fn view(&self) -> CoreView {
         let Snapshot {
             core,

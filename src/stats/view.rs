@@ -93,8 +93,7 @@ pub(super) struct WindowView {
     pub(super) requests_per_second: f64,
     /// What was counted in it; its gauges are as they were at its end.
     pub(super) counters: Counters,
-    /// Of each core the share of the time in which it ran, from 0 to 1, if it told; since the start: of its
-    /// last interval.
+    /// Of each core the share of the window in which it ran, from 0 to 1, if it told.
     pub(super) busy_ratios: Vec<Option<f64>>,
     pub(super) board: Board,
 }
@@ -139,6 +138,8 @@ pub struct CoreView {
 pub struct StallView {
     /// Which core.
     pub core: usize,
+    /// When it was over, in nanoseconds on the monotonic clock.
+    pub at_ns: u64,
     /// When it was over, as the calendar was set then.
     pub at: SystemTime,
     /// How long it took, in nanoseconds.
@@ -203,6 +204,15 @@ impl View {
     /// How long tasks of the `core`th core ran in each turn of its loop in `window`.
     pub(super) fn lag(&self, window: Window, core: usize) -> &Distribution {
         self.window(window).board.get(self.slots.lag(core))
+    }
+
+    /// The same, but writing it panics.
+    #[cfg(test)]
+    pub(crate) fn unwritable(self) -> View {
+        View {
+            windows: Vec::new(),
+            ..self
+        }
     }
 
     /// The series that had a request in `window`, each with the latencies of the whole and of the stages.

@@ -2,7 +2,7 @@
 //! one second at a time, whoever asks for them and however often.
 
 use super::board::{Board, PackedBoard};
-use super::snapshot::Counters;
+use super::snapshot::{CoreTime, Counters};
 use super::view::Window;
 use std::collections::VecDeque;
 
@@ -39,8 +39,8 @@ struct Second {
 struct Moment {
     at_ns: u64,
     counters: Counters,
-    /// For how many nanoseconds each core had run and waited.
-    times_ns: Vec<(u64, u64)>,
+    /// The time of each core.
+    times: Vec<CoreTime>,
 }
 
 /// What happened in a window.
@@ -63,7 +63,7 @@ impl Windows {
             now: Moment {
                 at_ns: now_ns,
                 counters,
-                times_ns: vec![(0, 0); cores],
+                times: vec![CoreTime::default(); cores],
             },
             sums: Default::default(),
         }
@@ -74,19 +74,19 @@ impl Windows {
         &mut self.second
     }
 
-    /// Ends it at `now_ns`, when the cores have counted this, and have run and waited for so long. Between two slots
+    /// Ends it at `now_ns`, when the cores have counted this, and have had this time. Between two slots
     /// there is a `rest`.
     pub(super) fn end_second(
         &mut self,
         now_ns: u64,
         counters: Counters,
-        times_ns: Vec<(u64, u64)>,
+        times: Vec<CoreTime>,
         mut rest: impl FnMut(),
     ) {
         let now = Moment {
             at_ns: now_ns,
             counters,
-            times_ns,
+            times,
         };
         let before = std::mem::replace(&mut self.now, now);
         let second = std::mem::take(&mut self.second);
@@ -135,15 +135,12 @@ impl Windows {
                     .map_or(&self.now, |second| &second.before);
                 let mut counters = self.now.counters.clone();
                 counters.since(&before.counters);
-                let times = self.now.times_ns.iter().zip(&before.times_ns);
+                let times = self.now.times.iter().zip(&before.times);
                 Span {
                     window: *window,
                     ns: self.now.at_ns - before.at_ns,
                     counters,
-                    busy_ratios: times.map(|(now, before)| {
-                        let (busy, waiting) = (now.0 - before.0, now.1 - before.1);
-                        (busy + waiting > 0).then(|| busy as f64 / (busy + waiting) as f64)
-                    }),
+                    busy_ratios: times.map(|(now, before)| now.since(*before).busy_ratio()),
                     board,
                 }
             })

@@ -19,13 +19,13 @@ use super::message::code;
 use super::reader::Reader;
 use super::socket::WebSocket;
 use super::state::{Phase, Shared};
-use crate::app::{Time, Upgraded};
+use crate::app::{Pause, Time, Upgraded};
 use crate::http::Event;
 use crate::limits::WEBSOCKET_CLOSE_TIMEOUT;
 use std::any::Any;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -115,19 +115,17 @@ impl Drop for Ending<'_> {
 struct Heart {
     time: Time,
     interval: Duration,
-    wait: Wait,
+    wait: Pause,
     /// The peer was asked since the wait began.
     has_asked: bool,
 }
-
-type Wait = Pin<Box<dyn Future<Output = ()>>>;
 
 impl Heart {
     fn new(time: &Time, interval: Duration) -> Self {
         Self {
             time: time.clone(),
             interval,
-            wait: sleep(time, interval),
+            wait: time.pause(interval),
             has_asked: false,
         }
     }
@@ -144,23 +142,18 @@ impl Heart {
             return;
         }
         self.has_asked = shared.ask(cx);
-        self.wait = sleep(&self.time, self.interval);
+        self.wait = self.time.pause(self.interval);
         // The new wait is to know whom to wake.
         shared.waiters.wake();
     }
 }
 
-fn sleep(time: &Time, duration: Duration) -> Wait {
-    let time = time.clone();
-    Box::pin(async move { time.sleep(duration).await })
-}
-
 /// Gives up a peer that does not answer our Close.
-fn heed_patience(shared: &Shared, time: &Time, patience: &mut Option<Wait>, cx: &mut Context<'_>) {
+fn heed_patience(shared: &Shared, time: &Time, patience: &mut Option<Pause>, cx: &mut Context<'_>) {
     let Phase::Closing(event) = shared.phase.get() else {
         return;
     };
-    let wait = patience.get_or_insert_with(|| sleep(time, WEBSOCKET_CLOSE_TIMEOUT));
+    let wait = patience.get_or_insert_with(|| time.pause(WEBSOCKET_CLOSE_TIMEOUT));
     if wait.as_mut().poll(cx).is_ready() {
         shared.end(event);
     }

@@ -45,10 +45,19 @@ fn what_comes_through_nginx_gets_no_statistics() {
     for path in ["/stats", "/metrics"] {
         assert_eq!(status(corelane.address, path), 200);
         assert_eq!(status(nginx.address, &format!("/behind{path}")), 404);
-        // It does not say that it is one.
-        assert_eq!(status(nginx.address, &format!("/unsaid{path}")), 200);
+        // It does not say that it is one, but speaks HTTP/1.0, or passes on the name that it was asked for.
+        assert_eq!(status(nginx.address, &format!("/unsaid{path}")), 404);
+        let mut client = Client::connect(nginx.address);
+        let head = "HTTP/1.1\r\nHost: www.example.org\r\n\r\n";
+        client.send(format!("GET /kept{path} {head}"));
+        assert_eq!(client.response().status, 404);
     }
-    assert_eq!(status(nginx.address, "/behind/small.txt"), 200);
+    for location in ["behind", "unsaid", "kept"] {
+        assert_eq!(
+            status(nginx.address, &format!("/{location}/small.txt")),
+            200
+        );
+    }
 }
 
 #[test]

@@ -75,7 +75,9 @@ impl Nginx {
              location ~ \\.css$ {{ add_header X-Rule css; }}\n\
              location ^~ /behind/ {{ proxy_pass http://{behind}/;\n\
              proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; }}\n\
-             location ^~ /unsaid/ {{ proxy_pass http://{behind}/; }}\n"
+             location ^~ /unsaid/ {{ proxy_pass http://{behind}/; proxy_http_version 1.0; }}\n\
+             location ^~ /kept/ {{ proxy_pass http://{behind}/; proxy_http_version 1.1;\n\
+             proxy_set_header Host $host; }}\n"
         );
         Self::start_by(tree, &directives)
     }

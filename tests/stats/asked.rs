@@ -64,7 +64,7 @@ impl Asked {
         let stats = super::support::fresh_stats(self.address);
         let routes = stats["routes"].as_array().expect("a list").iter();
         let routes: Vec<_> = routes
-            .filter(|route| route["route"] != "/stats")
+            .filter(|route| route["route"] != "_stats")
             .cloned()
             .collect();
         let count = |route: &Value| number(route, "/count");

@@ -101,7 +101,7 @@ impl Prometheus {
     /// figures.
     fn assert_has(&self, job: &str, routes: &[Value], histogram: &Histogram) {
         let total: u64 = routes.iter().map(|route| number(route, "/count")).sum();
-        let others = format!("job=\"{job}\",http_route!=\"/stats\"");
+        let others = format!("job=\"{job}\",http_route!=\"_stats\"");
         let all = format!("sum({})", histogram.count(&others));
         let scraped_at = format!("timestamp(up{{job=\"{job}\"}})");
         let mut at = None;

@@ -133,7 +133,10 @@ impl Browser {
 
     /// A picture of the whole page, as PNG.
     pub(crate) fn picture(&mut self) -> Vec<u8> {
-        let asked = json!({ "format": "png", "captureBeyondViewport": true });
+        // Where all of the page is in sight it has no scroll bar, and so is as wide as the window.
+        let size = self.evaluate("[innerWidth, document.documentElement.scrollHeight]");
+        let clip = json!({ "x": 0, "y": 0, "width": size[0], "height": size[1], "scale": 1 });
+        let asked = json!({ "format": "png", "captureBeyondViewport": true, "clip": clip });
         let picture = self.call("Page.captureScreenshot", asked);
         let picture = picture["data"].as_str().expect("base64");
         BASE64_STANDARD.decode(picture).expect("base64")

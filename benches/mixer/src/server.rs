@@ -84,9 +84,12 @@ async fn content(req: Request) -> corelane::Result<Bytes> {
     Ok(Bytes::from_static(&CONTENT[..bytes.min(CONTENT.len())]))
 }
 
+/// Longest that the core may do one thing.
+pub const MOST_HELD: Duration = Duration::from_micros(200);
+
 /// Watches the core for so long: tells how much CPU time passed between two turns of its loop, in nanoseconds, in
-/// the middle, at the 99.9th percentile, and at most. What it takes itself is in it, and what the kernel does
-/// in the thread's name; the time in which others had the CPU is not.
+/// the middle, at the 99.9th percentile, and at most, and how often it was more than [`MOST_HELD`]. What it takes
+/// itself is in it, and what the kernel does in the thread's name; the time in which others had the CPU is not.
 async fn watch(req: Request) -> corelane::Result<String> {
     let until = Instant::now() + Duration::from_millis(req.param_as("milliseconds")?);
     let mut times_ns = Vec::with_capacity(8 << 20);
@@ -97,9 +100,11 @@ async fn watch(req: Request) -> corelane::Result<String> {
         times_ns.push((now - before).as_nanos() as u64);
         before = cpu_time();
     }
+    let most_ns = MOST_HELD.as_nanos() as u64;
+    let longer = times_ns.iter().filter(|ns| **ns > most_ns).count();
     let times = Latencies::of(times_ns);
-    let told = [50.0, 99.9, 100.0].map(|percent| times.percentile(percent).as_nanos().to_string());
-    Ok(told.join(" "))
+    let told = [50.0, 99.9, 100.0].map(|percent| times.percentile(percent).as_nanos());
+    Ok(format!("{} {} {} {longer}", told[0], told[1], told[2]))
 }
 
 /// Of this thread.

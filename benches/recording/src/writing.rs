@@ -3,7 +3,7 @@
 
 use crate::cpu_ns;
 use corelane::Method;
-use corelane::limits::STATS_ROWS;
+use corelane::limits::{STALL_THRESHOLD, STATS_ROWS};
 use corelane::stats::{
     Answered, Build, Format, MethodIndex, Recorder, RouteName, Selection, ServerInfo, Times,
     Totals, View, Whose, Writing,
@@ -119,6 +119,7 @@ pub fn costs_ns(view: &View) -> [[f64; 2]; FORMS.len()] {
         pid: 1,
         started_at: SystemTime::now(),
         started_ns: 0,
+        stall_threshold: STALL_THRESHOLD,
         cores: 4,
         kernel: "6".to_owned(),
         busy_poll: false,

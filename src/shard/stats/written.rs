@@ -5,24 +5,22 @@
 //! answer when it likes: not while it sends what is in front of it to a peer that does not read. Were it to write,
 //! or to have the turn, all others would wait for that peer.
 
-use super::Query;
+use super::query::Query;
+use super::queue::{Job, Queue};
 use crate::app::{Body, BodyError, BodySource};
-use crate::flag::Flag;
 use crate::limits::{STATS_KEPT, STATS_KEPT_BYTES};
+use crate::log::About;
 use crate::shard::Shard;
-use crate::stats::{View, Writing};
+use crate::stats::Writing;
 use bytes::Bytes;
 use futures_lite::FutureExt;
 use futures_lite::future::yield_now;
-use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
-use std::fmt;
-use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::thread;
 use std::time::Duration;
 
 /// How long an answer is given again to whoever asks for the same, if no other view has come: many scrapers cost
@@ -38,33 +36,7 @@ const SLICE: Duration = Duration::from_micros(50);
 #[derive(Debug, Default)]
 pub(in crate::shard) struct Written {
     kept: RefCell<VecDeque<Kept>>,
-    queue: RefCell<Queue>,
-}
-
-/// Those that are to be written.
-#[derive(Debug, Default)]
-struct Queue {
-    next_ticket: u64,
-    /// By their tickets, which are in the order in which they were asked for.
-    asked: BTreeMap<u64, Asked>,
-    /// Whether there is a task that writes them.
-    is_served: bool,
-}
-
-/// One that is to be written.
-#[derive(Debug)]
-struct Asked {
-    query: Query,
-    /// Without one it is the newest when it is written.
-    view: Option<Arc<View>>,
-    outcome: Rc<Outcome>,
-}
-
-/// What became of one, for whoever asked.
-#[derive(Default)]
-struct Outcome {
-    told: Cell<Option<thread::Result<Told>>>,
-    is_there: Flag,
+    queue: Queue<Query, Result<Told, Unwritten>>,
 }
 
 /// An answer that is written.
@@ -76,6 +48,10 @@ pub(super) struct Told {
     /// The last second that had ended by then.
     pub(super) newest_second: u64,
 }
+
+/// Writing it panicked, which the log has been told.
+#[derive(Debug)]
+pub(super) struct Unwritten;
 
 /// One that is given again.
 #[derive(Debug)]
@@ -95,59 +71,28 @@ pub(super) struct Sent {
     count: usize,
 }
 
-/// A place in the queue, which is left however the wait ends.
-struct Place<'a> {
-    written: &'a Written,
-    ticket: u64,
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        let left = self.written.queue.borrow_mut().asked.remove(&self.ticket);
-        // Not while the queue is borrowed: it may have the last of a view.
-        drop(left);
-    }
-}
-
-/// Has `view`, or the newest when its turn comes, written behind what others have asked for. If the same has
-/// been written meanwhile, it is that.
-pub(super) async fn write(shard: &Rc<Shard>, query: &Query, view: Option<Arc<View>>) -> Told {
-    let outcome = Rc::new(Outcome::default());
-    let place = shard.written.enter(Asked {
-        query: query.clone(),
-        view,
-        outcome: Rc::clone(&outcome),
-    });
-    if !shard.written.queue.borrow().is_served {
-        shard.written.queue.borrow_mut().is_served = true;
+/// Has the answer to `query` written behind what others have asked for, from the statistics that are the newest
+/// when its turn comes. If the same has been written meanwhile, it is that.
+pub(super) async fn write(shard: &Rc<Shard>, query: &Query) -> Result<Told, Unwritten> {
+    let begin = || {
         glommio::spawn_local(serve(Rc::clone(shard))).detach();
-    }
-    outcome.is_there.wait().await;
-    drop(place);
-    match outcome.told.take() {
-        Some(Ok(told)) => told,
-        // It is for whoever asked, who knows of which request it is.
-        Some(Err(payload)) => resume_unwind(payload),
-        None => unreachable!("it is there when that is raised, and one waits for it"),
-    }
+    };
+    shard.written.queue.ask(query.clone(), begin).await
 }
 
 /// Writes what is asked for until there is nothing left.
 async fn serve(shard: Rc<Shard>) {
     let mut slice = Slice::begin(&shard);
-    while let Some(Asked {
-        query,
-        view,
-        outcome,
-    }) = shard.written.next()
-    {
-        let is_wanted = || Rc::strong_count(&outcome) > 1;
-        let told = AssertUnwindSafe(tell(&shard, query, view, &mut slice, is_wanted))
-            .catch_unwind()
-            .await;
-        if let Some(told) = told.transpose() {
-            outcome.told.set(Some(told));
-            outcome.is_there.raise();
+    while let Some(job) = shard.written.queue.next() {
+        let telling = AssertUnwindSafe(tell(&shard, &job, &mut slice));
+        match telling.catch_unwind().await {
+            Ok(Some(told)) => job.done(Ok(told)),
+            Ok(None) => {}
+            Err(payload) => {
+                let now_ns = shard.ring().now_ns();
+                shard.service.log.panicked(&*payload, now_ns, About::nobody);
+                job.done(Err(Unwritten));
+            }
         }
         slice.rest().await;
     }
@@ -156,22 +101,19 @@ async fn serve(shard: Rc<Shard>) {
 /// Writes one, if it is not kept. None if nobody wants it any more.
 async fn tell(
     shard: &Shard,
-    query: Query,
-    view: Option<Arc<View>>,
+    job: &Job<Query, Result<Told, Unwritten>>,
     slice: &mut Slice<'_>,
-    is_wanted: impl Fn() -> bool,
 ) -> Option<Told> {
-    let view = view.unwrap_or_else(|| shard.newest.get());
-    if !query.fresh
-        && let Some(told) = shard.written.find(shard, &query, view.merged_at_ns)
-    {
+    let query = &job.what;
+    if let Some(told) = shard.written.newest(shard, query) {
         return Some(told);
     }
+    let view = shard.newest.get();
     let now_ns = shard.ring().clock_ns();
     let mut writing = Writing::new(query.format, &view, &query.selection, &shard.info, now_ns);
     while writing.write_next() {
         slice.rest().await;
-        if !is_wanted() {
+        if !job.is_wanted() {
             return None;
         }
     }
@@ -180,14 +122,11 @@ async fn tell(
         merged_at_ns: view.merged_at_ns,
         newest_second: view.newest_second(),
     };
-    // Whoever wants fresh figures gets no one else's.
-    if !query.fresh {
-        shard.written.keep(Kept {
-            at_ns: shard.ring().clock_ns(),
-            query,
-            told: told.clone(),
-        });
-    }
+    shard.written.keep(Kept {
+        at_ns: shard.ring().clock_ns(),
+        query: query.clone(),
+        told: told.clone(),
+    });
     Some(told)
 }
 
@@ -252,29 +191,10 @@ impl BodySource for Sent {
 }
 
 impl Written {
-    /// A place behind all others.
-    fn enter(&self, asked: Asked) -> Place<'_> {
-        let mut queue = self.queue.borrow_mut();
-        let ticket = queue.next_ticket;
-        queue.next_ticket += 1;
-        queue.asked.insert(ticket, asked);
-        Place {
-            written: self,
-            ticket,
-        }
-    }
-
-    /// The first that is to be written. If there is none, nobody looks for more until one is asked for.
-    fn next(&self) -> Option<Asked> {
-        let mut queue = self.queue.borrow_mut();
-        let first = queue.asked.pop_first();
-        queue.is_served = first.is_some();
-        first.map(|(_, asked)| asked)
-    }
-
-    /// The answer to the same question, from the view that was merged then, if it is not too old.
-    pub(super) fn find(&self, shard: &Shard, query: &Query, merged_at_ns: u64) -> Option<Told> {
+    /// The answer to the same question from the newest view, if there is one that is not too old.
+    pub(super) fn newest(&self, shard: &Shard, query: &Query) -> Option<Told> {
         self.forget(shard);
+        let merged_at_ns = shard.newest.get().merged_at_ns;
         let kept = self.kept.borrow();
         let same = |kept: &&Kept| kept.told.merged_at_ns == merged_at_ns && kept.query == *query;
         kept.iter().find(same).map(|kept| kept.told.clone())
@@ -312,16 +232,16 @@ impl Kept {
     }
 }
 
-impl fmt::Debug for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Outcome").finish_non_exhaustive()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stats::{Format, Selection};
+    use crate::cores::CoreSelection;
+    use crate::stats::{Format, Selection, View};
+    use crate::{App, Request, Server};
+    use std::io::{Read, Write};
+    use std::net::{SocketAddr, TcpStream};
+    use std::num::NonZeroUsize;
+    use std::sync::Arc;
 
     fn query(format: Format) -> Query {
         Query {
@@ -368,27 +288,43 @@ mod tests {
         assert_eq!(kept(&[7, STATS_KEPT_BYTES + 1]), [7]);
     }
 
+    /// The status of the last response to requests for these paths, on a connection of their own.
+    fn last_status(address: SocketAddr, paths: &[&str]) -> String {
+        let mut stream = TcpStream::connect(address).expect("it is accepted");
+        for (place, path) in paths.iter().enumerate() {
+            let close = match place + 1 == paths.len() {
+                true => "Connection: close\r\n",
+                false => "",
+            };
+            write!(stream, "GET {path} HTTP/1.1\r\nHost: a\r\n{close}\r\n").expect("it is sent");
+        }
+        let mut received = String::new();
+        stream.read_to_string(&mut received).expect("text");
+        let responses: Vec<_> = received.split("HTTP/1.1 ").collect();
+        assert_eq!(responses.len(), 1 + paths.len(), "{received}");
+        responses[paths.len()][..3].to_owned()
+    }
+
     #[test]
-    fn what_is_asked_for_is_written_in_order_but_for_who_left() {
-        let written = Written::default();
-        let [first, second, third, last] = [Format::Json, Format::Hdr, Format::Hlog, Format::Html]
-            .map(|format| {
-                written.enter(Asked {
-                    query: query(format),
-                    view: None,
-                    outcome: Rc::default(),
-                })
-            });
-        let next = || written.next().map(|asked| asked.query.format);
-        drop(first);
-        assert_eq!(next(), Some(Format::Hdr));
-        // The one that is being written is not in the way when it leaves.
-        drop(second);
-        drop(last);
-        assert!(written.queue.borrow().is_served);
-        assert_eq!((next(), next()), (Some(Format::Hlog), None));
-        assert!(!written.queue.borrow().is_served);
-        drop(third);
+    fn one_that_panics_when_it_is_written_is_answered_and_the_next_is_written() {
+        let server = Server::bind("127.0.0.1:0").cores(CoreSelection::Count(NonZeroUsize::MIN));
+        let running = server.start(|shard| {
+            let newest = shard.newest.clone();
+            App::new().get("/break", move |_: Request| {
+                let view = View::clone(&newest.get()).unwritable();
+                newest.put(Arc::new(view));
+                async {}
+            })
+        });
+        let running = running.expect("the server starts");
+        let address = running.addresses()[0];
+        // The supervisor may put the next view there just in between.
+        for _ in 0..2 {
+            while last_status(address, &["/break", "/stats"]) != "500" {}
+        }
+        // It does within a second, and no panic was the end of what writes them.
+        while last_status(address, &["/stats"]) != "200" {}
+        running.stop().expect("no shard failed");
     }
 
     #[test]

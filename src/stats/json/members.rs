@@ -23,6 +23,7 @@ pub(super) struct Server<'a> {
     started_at: String,
     uptime_seconds: f64,
     cores: usize,
+    stall_threshold_ns: u64,
 }
 
 #[derive(Serialize)]
@@ -184,6 +185,7 @@ impl<'a> Server<'a> {
             started_at: rfc3339(server.started_at),
             uptime_seconds: seconds(now_ns.saturating_sub(server.started_ns)),
             cores: server.cores,
+            stall_threshold_ns: server.stall_threshold.as_nanos() as u64,
         }
     }
 }

@@ -2,7 +2,7 @@ use super::super::Times;
 use super::super::series::{STAGES, WHOLE};
 use super::super::snapshot::Of;
 use super::*;
-use crate::limits::STATS_ROWS;
+use crate::limits::{LEAST_STALL_THRESHOLD, MOST_STALL_THRESHOLD, STATS_ROWS};
 use http::Method;
 
 const REASONS: &[&str] = &["peer_closed", "head_timeout"];
@@ -62,7 +62,7 @@ fn busy() -> Recorder {
     recorder
 }
 
-const STALL_NS: u64 = STALL.as_nanos() as u64;
+const STALL_NS: u64 = STALL_THRESHOLD.as_nanos() as u64;
 
 /// The latencies of each kind in a snapshot, and how many they are.
 fn parts(snapshot: &Snapshot) -> Vec<(Of, u64)> {
@@ -122,10 +122,23 @@ fn everything_is_counted_where_it_belongs() {
 
 #[test]
 fn a_stall_begins_at_its_threshold() {
-    for (ns, stalls) in [(STALL_NS - 1, 0), (STALL_NS, 1), (STALL_NS + 1, 1)] {
-        let mut recorder = Recorder::new(0, REASONS);
-        recorder.turned(ns, 0);
-        assert_eq!(recorder.snapshot(0).stalls.len(), stalls, "{ns}");
+    let usual = || Recorder::new(0, REASONS);
+    assert_eq!(usual().stall_threshold(), STALL_THRESHOLD);
+    for threshold in [STALL_THRESHOLD, LEAST_STALL_THRESHOLD, MOST_STALL_THRESHOLD] {
+        let threshold_ns = threshold.as_nanos() as u64;
+        for (ns, stalls) in [
+            (threshold_ns - 1, 0),
+            (threshold_ns, 1),
+            (threshold_ns + 1, 1),
+        ] {
+            let mut recorder = usual().with_stall_threshold(threshold);
+            recorder.turned(ns, 0);
+            assert_eq!(
+                recorder.snapshot(0).stalls.len(),
+                stalls,
+                "{threshold:?} {ns}"
+            );
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use crate::stats::series::WHOLE;
 use crate::stats::{Answered, LatencySummary, MethodIndex, Times, Whose};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -226,6 +227,21 @@ fn a_core_is_seen_whether_it_tells_or_not() {
 }
 
 #[test]
+fn stalls_are_in_the_order_in_which_they_were_over() {
+    let mut totals = totals();
+    for core in [0, 1] {
+        let mut recorder = Recorder::new(CORES[core], REASONS);
+        for second in [core as u64, core as u64 + 2] {
+            recorder.turned(SECOND, second * SECOND);
+        }
+        let _ = totals.keep(recorder.snapshot(4 * SECOND));
+    }
+    let stalls = totals.merge(4 * SECOND).stalls;
+    let told: Vec<_> = stalls.iter().map(|stall| stall.at_ns / SECOND).collect();
+    assert_eq!(told, [0, 1, 2, 3]);
+}
+
+#[test]
 fn what_was_told_keeps_its_time_when_the_calendar_is_set() {
     let mut totals = totals();
     let day = |day: u64| UNIX_EPOCH + Duration::from_secs(day * 24 * 60 * 60);
@@ -365,6 +381,11 @@ proptest! {
     }
 }
 
+/// For how long a core runs in a second: in each for longer.
+fn busy_ns(second: u64) -> u64 {
+    second * 1_000_000
+}
+
 proptest! {
     // Each is a minute.
     #![proptest_config(ProptestConfig::with_cases(16))]
@@ -379,12 +400,18 @@ proptest! {
             for ns in latencies {
                 recorder.request(&answered_with(200), *ns);
             }
-            recorder.ran(second);
-            recorder.waited(3 * second);
+            recorder.ran(busy_ns(second));
+            recorder.waited(SECOND - busy_ns(second));
             let _ = totals.keep(recorder.snapshot(second * SECOND));
             totals.end_second(second * SECOND);
         }
         let view = totals.merge(seconds.len() as u64 * SECOND);
+        let share = |ended: RangeInclusive<u64>| {
+            let told_ns = ended.clone().count() as u64 * SECOND;
+            Some(ended.map(busy_ns).sum::<u64>() as f64 / told_ns as f64)
+        };
+        let last = seconds.len() as u64;
+        prop_assert_eq!(&view.window(Window::Total).busy_ratios, &[None, share(1..=last), None]);
         for window in Window::MOVING {
             let count = window.seconds().min(seconds.len());
             let expected = seconds[seconds.len() - count..].concat();
@@ -393,8 +420,7 @@ proptest! {
             prop_assert_eq!(figures.counters.requests, expected.len() as u64);
             prop_assert_eq!(figures.counters.status.codes().map(|(_, count)| count).sum::<u64>(), figures.counters.requests);
             prop_assert_eq!(figures.requests_per_second, expected.len() as f64 / count as f64);
-            prop_assert_eq!(figures.busy_ratios[1], Some(0.25));
-            prop_assert_eq!(figures.busy_ratios[0], None);
+            prop_assert_eq!(&figures.busy_ratios, &[None, share(last + 1 - count as u64..=last), None]);
             let expected = Distribution::of(&expected);
             for told in [view.latency(window), view.core_latency(window, 1)] {
                 prop_assert_eq!(told.summary(), expected.summary());

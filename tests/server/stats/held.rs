@@ -3,8 +3,10 @@
 use crate::app::{Served, app};
 use crate::support::client::Broken;
 use crate::support::{Client, PATIENCE, fresh_stats, number, wait_until};
-use corelane::Request;
 use corelane::app::{Upgraded, upgrade};
+use corelane::config::Config;
+use corelane::limits::{LEAST_STALL_THRESHOLD, MOST_STALL_THRESHOLD};
+use corelane::{Request, Server};
 use futures_lite::{AsyncReadExt, AsyncWriteExt};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -208,6 +210,39 @@ fn a_handler_that_holds_its_core_is_found_there_and_nowhere_else() {
         of("/json", "/max_ns") <= ns(longest_of_others + TICKS),
         "{stats}"
     );
+}
+
+#[test]
+fn how_long_makes_a_stall_is_as_configured() {
+    // It is held for a time between the two.
+    const HELD_FOR: Duration = Duration::from_millis(2);
+    assert!((LEAST_STALL_THRESHOLD..MOST_STALL_THRESHOLD).contains(&HELD_FOR));
+    for (stall_threshold, is_stall) in
+        [(LEAST_STALL_THRESHOLD, true), (MOST_STALL_THRESHOLD, false)]
+    {
+        let server = Server::new(Config {
+            listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
+            stall_threshold,
+            ..Config::default()
+        });
+        let served = Served::on(server, |shard| {
+            app(shard).get("/hold", async |_: Request| {
+                let since = Instant::now();
+                while since.elapsed() < HELD_FOR {}
+            })
+        });
+        let mut client = Client::connect(served.address);
+        client.get("/hold");
+        assert_eq!(client.response().status, 204);
+        let stats = fresh_stats(served.address);
+        assert_eq!(
+            u128::from(number(&stats, "/server/stall_threshold_ns")),
+            stall_threshold.as_nanos()
+        );
+        let stalls = stats["stalls"].as_array().expect("a list");
+        // Whose it is depends on what else the machine did to the core.
+        assert_eq!(!stalls.is_empty(), is_stall, "{stats}");
+    }
 }
 
 #[test]

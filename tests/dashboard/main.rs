@@ -1,6 +1,7 @@
 //! The dashboard in Chromium: what it shows while a server works, stalls, and is started anew.
 
-#[path = "support/mod.rs"]
+mod axe;
+#[path = "../support/mod.rs"]
 mod support;
 
 use corelane::cores::CoreSelection;
@@ -36,6 +37,12 @@ fn start(address: &str) -> Running {
     let server = Server::bind(address).cores(CoreSelection::All);
     let server = server.shutdown_timeout(Duration::from_secs(10));
     server.start(app).expect("the server starts")
+}
+
+fn get(address: SocketAddr, path: &str) {
+    let mut client = Client::connect(address);
+    client.get(path);
+    client.response();
 }
 
 /// Asks for one thing after the other until `is_over`.
@@ -145,9 +152,7 @@ fn moves(browser: &mut Browser) {
 
 /// A stall is told with its route.
 fn holds(address: SocketAddr, browser: &mut Browser) {
-    let mut client = Client::connect(address);
-    client.get("/hold");
-    client.response();
+    get(address, "/hold");
     browser.wait(
         "[...document.querySelectorAll('[data-rows=stalls] tr')]
             .some(row => row.textContent.includes('GET') && row.textContent.includes('/hold'))",
@@ -276,7 +281,7 @@ fn looks(browser: &mut Browser) {
     assert!(pictures.iter().all(|picture| picture.len() > 50_000));
     let motion = [("prefers-reduced-motion", "reduce")];
     browser.look(1280, 800, &motion);
-    let transition = "getComputedStyle(document.querySelector('.tiles')).transitionDuration";
+    let transition = "getComputedStyle(document.querySelector('.chart')).transitionDuration";
     browser.wait(&format!("{transition} === '0s'"));
 }
 

@@ -1,0 +1,92 @@
+//! Fresh statistics: requests that wait for a round of snapshots of all cores.
+//!
+//! What they are given is the [newest](crate::shard::Newest) view when their turn to be answered comes, which is that of
+//! their round or newer still: no request holds a view while it waits.
+
+use crate::limits::FRESH_TIMEOUT;
+use crate::ring::Deadline;
+use crate::shard::{Report, Shard};
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::task::{Poll, Waker};
+
+/// The requests that wait, by a token that is never used again: what comes late for one that gave up is
+/// nothing to another.
+#[derive(Debug, Default)]
+pub(in crate::shard) struct Waiting {
+    next_token: u64,
+    requests: BTreeMap<u64, Fresh>,
+}
+
+/// A request that waits for fresh statistics.
+#[derive(Debug, Default)]
+struct Fresh {
+    are_there: bool,
+    waker: Option<Waker>,
+}
+
+/// Takes the request out of the waiting ones, however it ends.
+struct Place<'a> {
+    shard: &'a Shard,
+    token: u64,
+}
+
+/// Waits until the newest statistics are merged from snapshots that every core has taken since this was called.
+/// A core that does not answer within [`FRESH_TIMEOUT`] is in them as it was.
+pub(super) async fn freshen(shard: &Shard) {
+    let place = Place {
+        shard,
+        token: shard.fresh.borrow_mut().enter(),
+    };
+    let report = Report::Fresh {
+        shard: shard.index,
+        token: place.token,
+    };
+    if shard.reports.send(report).is_err() {
+        return;
+    }
+    let merged = poll_fn(|cx| {
+        let mut waiting = shard.fresh.borrow_mut();
+        let fresh = waiting.requests.entry(place.token).or_default();
+        if fresh.are_there {
+            return Poll::Ready(());
+        }
+        fresh.waker = Some(cx.waker().clone());
+        Poll::Pending
+    });
+    // The supervisor keeps the time limits of the round and of the one before it; this one is for a supervisor that
+    // cannot.
+    let limit = Deadline::new(shard.ring());
+    limit.arm(3 * FRESH_TIMEOUT);
+    // Who is not told by then has what there is.
+    let _ = limit.limit(merged).await;
+}
+
+/// Tells those of the requests with these tokens that still wait that the newest statistics are fresh.
+pub(in crate::shard) fn deliver(shard: &Shard, tokens: &[u64]) {
+    for token in tokens {
+        let mut waiting = shard.fresh.borrow_mut();
+        let Some(fresh) = waiting.requests.get_mut(token) else {
+            continue;
+        };
+        fresh.are_there = true;
+        let waker = fresh.waker.take();
+        drop(waiting);
+        waker.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl Waiting {
+    fn enter(&mut self) -> u64 {
+        let token = self.next_token;
+        self.next_token += 1;
+        self.requests.insert(token, Fresh::default());
+        token
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.shard.fresh.borrow_mut().requests.remove(&self.token);
+    }
+}

@@ -1,0 +1,187 @@
+//! What a request for statistics asks for, in its query and its Accept fields.
+
+use crate::http::preferred_type;
+use crate::shard::reserved;
+use crate::stats::{Format, Selection, Window};
+
+/// Where scrapers look for the statistics.
+const METRICS: &[u8] = reserved::METRICS.as_bytes();
+
+/// The media types that ask for each format, in the order of [`Format::ALL`].
+const OFFERS: [&[&str]; Format::ALL.len()] = [
+    &["application/json"],
+    &["text/plain"],
+    &["application/openmetrics-text"],
+    &["application/vnd.google.protobuf"],
+    // These have no media type of their own: they are asked for by name.
+    &[],
+    &[],
+    &["text/event-stream"],
+    &["text/html"],
+];
+
+/// What a request for statistics asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Query {
+    /// Whether all cores are to be looked at first.
+    pub(super) fresh: bool,
+    pub(super) format: Format,
+    pub(super) selection: Selection,
+}
+
+impl Query {
+    /// Reads `fresh=0|1`, `format=NAME`, `window=total|1s|10s|60s`, `filter=TEXT` and `per_core=0|1`; what
+    /// it does not know is ignored, as in any query. Without a format it is the one that `accept`, the
+    /// values of all Accept fields, prefer of those for this path.
+    pub(super) fn parse<'a>(
+        path: &[u8],
+        query: &str,
+        accept: impl Iterator<Item = &'a [u8]>,
+    ) -> Result<Self, String> {
+        let pairs: Vec<(String, String)> = serde_html_form::from_str(query)
+            .map_err(|error| format!("the query cannot be read: {error}"))?;
+        let mut selection = Selection::default();
+        let (mut fresh, mut format) = (false, None);
+        for (name, value) in pairs {
+            match &*name {
+                "fresh" => fresh = flag(&name, &value)?,
+                "per_core" => selection.per_core = flag(&name, &value)?,
+                "charts" => selection.charts = flag(&name, &value)?,
+                "format" => format = Some(named("format", &value, Format::ALL, Format::name)?),
+                "window" => {
+                    selection.window = named("window", &value, Window::ALL, Window::name)?;
+                }
+                "filter" => selection.filter = Some(value),
+                _ => {}
+            }
+        }
+        let format = format.unwrap_or_else(|| preferred(path, accept));
+        if selection.window != Window::Total && !format.has_windows() {
+            let name = format.name();
+            return Err(format!("{name} counts since the start: leave out window"));
+        }
+        if fresh && format == Format::Sse {
+            return Err("sse tells of each second when it ends: leave out fresh".to_owned());
+        }
+        Ok(Self {
+            fresh,
+            format,
+            selection,
+        })
+    }
+}
+
+/// The format that `accept` prefers. Whoever wants none that there is gets the usual one.
+fn preferred<'a>(path: &[u8], accept: impl Iterator<Item = &'a [u8]>) -> Format {
+    let (mut offers, mut usual) = (OFFERS, Format::Json);
+    if path == METRICS {
+        // A scraper that takes anything means what scrapers take, and so does who looks at it with a browser.
+        for (offer, format) in offers.iter_mut().zip(Format::ALL) {
+            if matches!(format, Format::Json | Format::Sse | Format::Html) {
+                *offer = &[];
+            }
+        }
+        usual = Format::Prometheus;
+    }
+    preferred_type(accept, &offers).map_or(usual, |place| Format::ALL[place])
+}
+
+/// The one of `all` that is called `value`.
+fn named<T: Copy, const N: usize>(
+    what: &str,
+    value: &str,
+    all: [T; N],
+    name: impl Fn(T) -> &'static str,
+) -> Result<T, String> {
+    let found = all.into_iter().find(|one| name(*one) == value);
+    found.ok_or_else(|| format!("{what} is one of {}", all.map(name).join(", ")))
+}
+
+fn flag(name: &str, value: &str) -> Result<bool, String> {
+    match value {
+        "0" => Ok(false),
+        "1" => Ok(true),
+        _ => Err(format!("{name} is 0 or 1")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(path: &str, query: &str, accept: &str) -> Result<Query, String> {
+        Query::parse(path.as_bytes(), query, [accept.as_bytes()].into_iter())
+    }
+
+    #[test]
+    fn queries() {
+        let default = parsed("/stats", "", "").expect("a query");
+        assert_eq!(default.format, Format::Json);
+        assert_eq!(default.selection, Selection::default());
+        let all = "format=hdr&fresh=1&window=10s&filter=%2Fa+b&per_core=1&charts=1&other=1";
+        let asked = parsed("/stats", all, "text/plain").expect("a query");
+        assert_eq!(
+            asked,
+            Query {
+                fresh: true,
+                format: Format::Hdr,
+                selection: Selection {
+                    window: Window::TenSeconds,
+                    filter: Some("/a b".into()),
+                    per_core: true,
+                    charts: true,
+                    after: 0,
+                },
+            }
+        );
+        for (query, error) in [
+            ("fresh=yes", "fresh is 0 or 1"),
+            ("per_core=2", "per_core is 0 or 1"),
+            (
+                "format=xml",
+                "format is one of json, prometheus, openmetrics, protobuf, hdr, hlog, sse, html",
+            ),
+            ("window=2s", "window is one of total, 1s, 10s, 60s"),
+            (
+                "window=1s&format=prometheus",
+                "prometheus counts since the start: leave out window",
+            ),
+            (
+                "fresh=1&format=sse",
+                "sse tells of each second when it ends: leave out fresh",
+            ),
+        ] {
+            assert_eq!(parsed("/stats", query, ""), Err(error.into()), "{query}");
+        }
+    }
+
+    #[test]
+    fn formats_that_are_accepted() {
+        // What Prometheus 2.42 and 3 send, with native histograms and without.
+        let native = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;\
+            encoding=delimited;q=0.6,application/openmetrics-text;version=1.0.0;q=0.5,\
+            text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
+        let classic = "application/openmetrics-text;version=1.0.0,\
+            application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
+        let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8";
+        for (path, accept, format) in [
+            ("/stats", "*/*", Format::Json),
+            ("/stats", "image/png", Format::Json),
+            ("/stats", "text/plain", Format::Prometheus),
+            ("/stats", "text/event-stream", Format::Sse),
+            ("/stats", browser, Format::Html),
+            ("/metrics", browser, Format::Prometheus),
+            ("/metrics", "text/event-stream", Format::Prometheus),
+            ("/stats", native, Format::Protobuf),
+            ("/stats", classic, Format::OpenMetrics),
+            ("/metrics", "", Format::Prometheus),
+            ("/metrics", "*/*", Format::Prometheus),
+            ("/metrics", "application/json", Format::Prometheus),
+            ("/metrics", native, Format::Protobuf),
+            ("/metrics", classic, Format::OpenMetrics),
+        ] {
+            let asked = parsed(path, "", accept).expect("a query");
+            assert_eq!(asked.format, format, "{path} {accept}");
+        }
+    }
+}
