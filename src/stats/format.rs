@@ -132,7 +132,7 @@ impl<'a> Writing<'a> {
             Format::OpenMetrics => Step::Text(telling(), Text::new(Dialect::OpenMetrics)),
             Format::Protobuf => Step::Protobuf(telling(), Messages::default()),
             Format::Hdr => {
-                let encoding = Encoding::new(view, selection);
+                let encoding = Encoding::new(view, selection, server);
                 Step::Hdr(encoding, json::Text::behind(b""))
             }
             Format::Html => Step::Html(Page::new(view, selection, server, now_ns)),
@@ -169,11 +169,7 @@ impl<'a> Writing<'a> {
                 cut(log.written(), pieces);
                 is_more
             }
-            Step::Html(page) => {
-                let is_more = page.next();
-                cut(page.written(), pieces);
-                is_more
-            }
+            Step::Html(page) => page.next(),
         }
     }
 
