@@ -3,7 +3,7 @@
 //! the exact figures beside them, which the encoding does not keep.
 
 use super::distribution::{Distribution, LatencySummary};
-use super::json::{Kind, Selection, Sink};
+use super::json::{Kind, Selection, ServerInfo, Sink};
 use super::view::View;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -16,6 +16,7 @@ use std::time::{Duration, UNIX_EPOCH};
 pub(super) struct Encoding<'a> {
     view: &'a View,
     selection: &'a Selection,
+    instance: &'a str,
     serializer: V2DeflateSerializer,
     /// The next core; that of all comes before.
     core: Option<usize>,
@@ -32,10 +33,11 @@ struct Core {
 }
 
 impl<'a> Encoding<'a> {
-    pub(super) fn new(view: &'a View, selection: &'a Selection) -> Self {
+    pub(super) fn new(view: &'a View, selection: &'a Selection, server: &'a ServerInfo) -> Self {
         Self {
             view,
             selection,
+            instance: &server.instance,
             serializer: V2DeflateSerializer::new(),
             core: None,
         }
@@ -48,6 +50,9 @@ impl<'a> Encoding<'a> {
             let latency = view.latency(window);
             sink.member("unit", &UNIT);
             sink.member("window", &window.name());
+            if !self.instance.is_empty() {
+                sink.member("instance", &self.instance);
+            }
             sink.member("latency", &encode(&mut self.serializer, latency));
             sink.member("summary", &latency.summary());
             sink.open("cores", Kind::List);

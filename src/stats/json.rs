@@ -31,6 +31,9 @@ pub struct ServerInfo {
     pub build: Build,
     /// The process.
     pub pid: u32,
+    /// What tells this run of it from every other, on whatever machine: a UUID, made when it started; empty if
+    /// none could be made. OpenTelemetry calls it `service.instance.id`.
+    pub instance: String,
     /// When it started, by the calendar.
     pub started_at: SystemTime,
     /// When it started, in nanoseconds on the monotonic clock: the uptime is counted from here, so

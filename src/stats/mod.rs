@@ -125,7 +125,8 @@
 //! - `routes` are by template and method; at most [`STATS_ROWS`], with what is beyond in `_other`. What no route
 //!   matched, or was refused before one could, is `_unmatched`.
 //! - `connections.closed` has every reason a connection can end for, those that never happened
-//!   included.
+//!   included. `peer_aborted` is the peer's doing, a reset at any time and an end in the middle of a request; `failed`
+//!   is ours, and stays 0.
 //! - `imbalance` is the most of any core over the mean of all.
 //! - `server.build` tells how the program was built; `revision` is what the environment variable
 //!   `CORELANE_REVISION` said then (`CORELANE_REVISION=$(git describe --always)`, say).
@@ -158,7 +159,9 @@
 //!   them, and each other those that ended since the one before.
 //!
 //! `hdr` has the latencies of all requests and of each core in HdrHistogram's encoding, which has counts
-//! and no more; `summary` beside each has what is exact. `corelane merge` makes one of those of several servers.
+//! and no more; `summary` beside each has what is exact. `corelane merge` makes one of those of several servers, which
+//! `instance` tells apart: a UUID of each run of the process, as in `server` in the JSON. An answer without these two
+//! is merged as well, its ends within 0.78 % of the exact ones.
 //!
 //! # What it costs
 //!
