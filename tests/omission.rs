@@ -7,6 +7,7 @@ mod support;
 
 use corelane::Server;
 use corelane::cores::CoreSelection;
+use serde_json::Value;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 use support::{fresh_stats, number};
@@ -33,6 +34,9 @@ fn who_asks_at_their_own_times_finds_what_the_server_tells() {
         number(&stats, "/cores/0/loop_lag/max_ns") >= held_ns,
         "{stats}"
     );
-    assert_eq!(stats["stalls"][0]["route"], "/", "{stats}");
+    // What else runs on this machine may have held the core before.
+    let mut stalls = stats["stalls"].as_array().expect("a list").iter();
+    let is_it = |stall: &Value| stall["route"] == "/" && number(stall, "/held_ns") >= held_ns;
+    assert!(stalls.any(is_it), "{stats}");
     server.stop().expect("no shard failed");
 }

@@ -373,6 +373,15 @@ pub(crate) fn shard_serves(shard: usize, cpu: usize) {
     info!(target: SHARD, shard, cpu, "a shard serves");
 }
 
+/// The ring of a shard is smaller than usual, because the kernel had no memory for more.
+pub(crate) fn ring_is_small(shard: usize) {
+    warn!(
+        target: SHARD, shard,
+        "the kernel has no memory in one piece for a ring of the usual size: this one is smaller, \
+         which costs speed with thousands of connections; start again when more memory is free"
+    );
+}
+
 /// A shard ended.
 pub(crate) fn shard_ended(shard: usize, cpu: usize) {
     info!(target: SHARD, shard, cpu, "a shard ended");

@@ -3,8 +3,9 @@
 use super::*;
 use crate::ring::{RingOptions, run};
 use futures_lite::{AsyncReadExt, AsyncWriteExt};
+use socket2::{Domain, Socket, Type};
 use std::io::{ErrorKind, Read, Write};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::UnixListener;
 
 /// Longer than anything here takes, unless it is stuck.
@@ -62,9 +63,11 @@ fn by_path() {
 
 #[test]
 fn what_cannot_be_reached_is_told_by_kind() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    drop(listener);
+    // Bound, so that nobody else listens there, and not listening.
+    let bound = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    bound.bind(&any.into()).unwrap();
+    let port = bound.local_addr().unwrap().as_socket().unwrap().port();
     let folder = tempfile::tempdir().unwrap();
     let stale = folder.path().join("stale");
     drop(UnixListener::bind(&stale).unwrap());

@@ -8,9 +8,10 @@ use super::key::{GENERATION_MASK, Key, Target};
 use super::listener::Accepting;
 use super::op::{Payload, Slot};
 use super::probe::StartError;
+use super::setup::{self, Size};
 use super::socket::{Received, Socket};
 use super::wheel::Wheel;
-use crate::limits::{RESERVED_CONNECTIONS, RING_COMPLETIONS, RING_ENTRIES};
+use crate::limits::{RESERVED_CONNECTIONS, RING_ENTRIES};
 use io_uring::{IoUring, cqueue, opcode, squeue, types};
 use slab::Slab;
 use std::cell::{Cell, OnceCell, RefCell};
@@ -39,6 +40,7 @@ pub(super) struct Turn {
 pub(super) struct Shared {
     core: RefCell<Core>,
     pub(super) pool: Pool,
+    size: Size,
     /// Looked at after each reap.
     pub(super) clock: Clock,
     waited: Cell<u64>,
@@ -101,16 +103,7 @@ impl std::fmt::Debug for Core {
 impl Shared {
     /// Sets up a ring for the calling thread, which alone may use it.
     pub(super) fn new(buffers: u16) -> Result<Self, StartError> {
-        let ring: IoUring = IoUring::builder()
-            .dontfork()
-            .setup_single_issuer()
-            .setup_defer_taskrun()
-            .setup_taskrun_flag()
-            .setup_submit_all()
-            .setup_clamp()
-            .setup_cqsize(RING_COMPLETIONS)
-            .build(RING_ENTRIES)
-            .map_err(StartError::Setup)?;
+        let (ring, size) = setup::set_up().map_err(StartError::Setup)?;
         let pool = Pool::new(buffers).map_err(StartError::Memory)?;
         // SAFETY: the pool's mapping holds `capacity` entries at that page-aligned address, and
         // it is unmapped only after the ring is closed.
@@ -133,6 +126,7 @@ impl Shared {
         Ok(Self {
             core: RefCell::new(core),
             pool,
+            size,
             clock: Clock::new(),
             waited: Cell::new(0),
             observer: OnceCell::new(),
@@ -218,6 +212,11 @@ impl Shared {
     /// Counts nanoseconds that the driver was parked.
     pub(super) fn add_waited(&self, ns: u64) {
         self.waited.set(self.waited.get() + ns);
+    }
+
+    /// Whether it is smaller than usual.
+    pub(super) fn is_small(&self) -> bool {
+        self.size != setup::USUAL
     }
 
     /// Nanoseconds that the driver was parked or blocked.

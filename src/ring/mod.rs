@@ -47,6 +47,7 @@ mod op;
 mod probe;
 mod rw;
 mod sendfile;
+mod setup;
 mod socket;
 mod stream;
 #[cfg(feature = "tokio-io")]
@@ -104,6 +105,11 @@ impl Default for RingOptions {
 impl Ring {
     fn new(options: RingOptions) -> Result<Self, StartError> {
         Ok(Self(Rc::new(Shared::new(options.buffers)?)))
+    }
+
+    /// Whether the kernel had no memory for a ring of the usual size, so that this one is smaller.
+    pub(crate) fn is_small(&self) -> bool {
+        self.0.is_small()
     }
 
     /// CLOCK_MONOTONIC when the completions now being handled were reaped, in nanoseconds. Reading

@@ -23,7 +23,8 @@ const OPERATIONS: [(u8, &str); 11] = [
 #[non_exhaustive]
 pub enum StartError {
     /// `io_uring_setup(2)` failed: EPERM where it is disabled or filtered, ENOSYS where the
-    /// kernel has none, EINVAL where it is older than 6.1, ENOMEM at the memlock limit.
+    /// kernel has none, EINVAL where it is older than 6.1, ENOMEM at the memlock limit, and where there is
+    /// no memory even for a small ring.
     #[error("io_uring cannot be set up: {0}")]
     Setup(#[source] io::Error),
     /// The buffer ring could not be registered.

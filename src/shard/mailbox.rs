@@ -101,6 +101,9 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
     if let Ok(name) = CString::new(format!("shard-{}", setup.index)) {
         let _ = rustix::thread::set_name(&name);
     }
+    if ring.is_small() {
+        log::ring_is_small(setup.index);
+    }
     let (notifier, notified) = notified(&ring)?;
     let shard = Rc::new(Shard {
         index: setup.index,

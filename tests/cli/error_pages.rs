@@ -12,11 +12,7 @@ use std::path::Path;
 use std::process::Command;
 
 fn asked(address: SocketAddr, method: &str, target: &str, fields: &str) -> Response {
-    let mut client = Client::connect(address);
-    client.send(format!(
-        "{method} {target} HTTP/1.1\r\nHost: a\r\n{fields}\r\n"
-    ));
-    let response = client.try_response(method == "HEAD").expect("a response");
+    let response = Client::connect(address).ask(method, target, fields);
     assert!(!response.closes(), "{response:?}");
     response
 }

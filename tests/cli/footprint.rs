@@ -44,9 +44,11 @@ fn an_idle_connection_costs_little_memory() {
     if !has_descriptors(BEFORE + CONNECTIONS + 1_000) {
         return;
     }
-    // Statistics keep the last seconds: what those take grows with time, whatever the connections.
+    // Statistics keep the last seconds: what those take grows with time, whatever the connections. And
+    // however slow the machine is, none of them is closed for its silence.
+    let options = ["--no-stats", "--limit", "idle_timeout=1h"];
     let listen = ["--listen", "127.0.0.1:0", "--cores", "1"];
-    let mut process = Process::start(["demo", "--no-stats"].into_iter().chain(listen));
+    let mut process = Process::start(["demo"].into_iter().chain(options).chain(listen));
     let address = process.listening();
     let earlier = connect(address, BEFORE);
     let before = process.resident_bytes();
@@ -133,26 +135,21 @@ fn idle_cores_sleep() {
     });
 }
 
-#[test]
-fn a_request_costs_a_share_of_one_system_call() {
-    const CONNECTIONS: u64 = 64;
-    /// On an idle machine it is less than a tenth (`benches/footprint`). Tracing makes every call
-    /// slow, and a machine that runs other tests besides gives each turn of the ring less to do.
-    const MOST_ENTERS: f64 = 0.25;
-    const MOST_OTHERS: f64 = 0.01;
-    /// Beside the requests the ring steps aside for glommio's timers, by the clock: about a hundred
-    /// times a second while it is busy. In a fast build that is lost among the requests.
-    const MOST_PER_SECOND: f64 = 250.0;
-    const SECONDS: u32 = 3;
-    if !outside::has("strace") || !outside::has("wrk") {
-        return;
-    }
-    let mut process = Process::start(["demo", "--listen", "127.0.0.1:0", "--cores", "1"]);
-    let address = process.listening();
+/// What strace counted while a server was busy.
+struct Busy {
+    requests: f64,
+    seconds: f64,
+    /// How often each system call was made.
+    calls: Vec<(f64, String)>,
+}
+
+/// Has `process` answer requests on so many connections for three seconds; `None` where it may not be traced.
+fn busy(process: &Process, address: SocketAddr, connections: u64) -> Option<Busy> {
     let shard = process.shards().remove(0);
     let thread = shard.file_name().expect("its number").to_string_lossy();
     let folder = tempfile::tempdir().expect("a folder");
     let counts = folder.path().join("counts");
+    let before = number(&fresh_stats(address), "/requests/total");
     let mut strace = Command::new("strace")
         .args(["-c", "-U", "calls,name", "-p", &thread, "-o"])
         .arg(&counts)
@@ -164,40 +161,62 @@ fn a_request_costs_a_share_of_one_system_call() {
     if !attached.contains("attached") {
         let _ = strace.wait();
         outside::not_run(&attached);
-        return;
+        return None;
     }
-    let load = format!("-t1 -c{CONNECTIONS} -d{SECONDS}s http://{address}/plaintext");
+    let began = Instant::now();
+    let load = format!("-t1 -c{connections} -d3s http://{address}/plaintext");
     outside::run(Command::new("wrk").args(load.split(' ')));
     let stop = Command::new("sh")
         .args(["-c", "kill -s INT \"$0\"", &strace.id().to_string()])
         .status();
     assert!(stop.expect("sh").success());
     let _ = strace.wait().expect("it is our child");
-
-    let requests = number(&fresh_stats(address), "/requests/total") as f64;
+    let seconds = began.elapsed().as_secs_f64();
+    let requests = (number(&fresh_stats(address), "/requests/total") - before) as f64;
     let counts = fs::read_to_string(&counts).expect("what was counted");
-    eprintln!("{requests} requests\n{counts}");
-    let calls: Vec<(f64, &str)> = counts
-        .lines()
-        .filter_map(|line| {
-            let (calls, name) = line.trim().split_once(' ')?;
-            Some((calls.parse().ok()?, name.trim()))
-        })
-        .filter(|(_, name)| *name != "total")
-        .collect();
-    let enters = calls.iter().find(|(_, name)| *name == "io_uring_enter");
-    let (enters, _) = enters.expect("requests come through the ring");
-    assert!(
-        enters / requests <= MOST_ENTERS,
-        "{enters} io_uring_enter for {requests} requests"
-    );
-    for (calls, name) in &calls {
-        // Each connection may ask for something once, as for its peer's address.
-        let beside = CONNECTIONS as f64 + MOST_PER_SECOND * f64::from(SECONDS);
-        let others = (calls - beside) / requests;
-        assert!(
-            *name == "io_uring_enter" || others < MOST_OTHERS,
-            "{calls} {name} for {requests} requests"
-        );
+    eprintln!("{requests} requests in {seconds} s\n{counts}");
+    let call = |line: &str| {
+        let (calls, name) = line.trim().split_once(' ')?;
+        Some((calls.parse().ok()?, name.trim().to_owned()))
+    };
+    let calls = counts.lines().filter_map(call);
+    Some(Busy {
+        requests,
+        seconds,
+        calls: calls.filter(|(_, name)| name != "total").collect(),
+    })
+}
+
+#[test]
+fn a_request_costs_a_share_of_one_system_call() {
+    const CONNECTIONS: u64 = 64;
+    /// On an idle machine it is less than a tenth (`benches/footprint`). Tracing makes every call slow.
+    const MOST_ENTERS: f64 = 0.25;
+    const MOST_OTHERS: f64 = 0.01;
+    /// Beside the requests the ring steps aside for glommio's timers, by the clock: about a hundred
+    /// times a second while it is busy. In a fast build that is lost among the requests.
+    const MOST_PER_SECOND: f64 = 250.0;
+    if !outside::has("strace") || !outside::has("wrk") {
+        return;
     }
+    let mut process = Process::start(["demo", "--listen", "127.0.0.1:0", "--cores", "1"]);
+    let address = process.listening();
+    // What else runs on this machine may leave each turn of the ring less to do: one interval in which it
+    // did not tells.
+    wait_until("a request costs little", || {
+        let Some(busy) = busy(&process, address, CONNECTIONS) else {
+            return true;
+        };
+        // Each connection may ask for something once, as for its peer's address.
+        let beside = CONNECTIONS as f64 + MOST_PER_SECOND * busy.seconds;
+        let is_ring = |name: &str| name == "io_uring_enter";
+        assert!(busy.calls.iter().any(|(_, name)| is_ring(name)));
+        busy.calls.iter().all(|(calls, name)| {
+            if is_ring(name) {
+                calls / busy.requests <= MOST_ENTERS
+            } else {
+                (calls - beside) / busy.requests < MOST_OTHERS
+            }
+        })
+    });
 }

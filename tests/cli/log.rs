@@ -128,7 +128,7 @@ fn files_that_change_and_peers_that_leave_are_no_errors() {
         client.exactly(1000).expect("the beginning");
         cut(much / 2);
         if let Broken::Closed(rest) = client.rest() {
-            assert!((rest.len() as u64) < much, "{}", rest.len());
+            assert!(1000 + (rest.len() as u64) < much, "all of it came");
         }
         let line = process.line("a response broke off");
         assert!(line.contains(" WARN corelane::handler: "), "{line}");

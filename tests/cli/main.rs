@@ -11,6 +11,7 @@ mod footprint;
 mod growth;
 mod http_server;
 mod log;
+mod memory;
 mod refusals;
 mod shape;
 mod shutdown;

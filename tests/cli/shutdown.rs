@@ -226,8 +226,11 @@ fn a_third_signal_ends_an_announced_shutdown_at_once() {
 fn signals_that_come_together_are_one() {
     let (process, address) = demo(&[]);
     Client::connect(address).assert_alive();
+    // Stopped, it gets both when it goes on, however long it takes to send them.
+    process.signal("STOP");
     process.signal("TERM");
     process.signal("INT");
+    process.signal("CONT");
     assert_eq!(process.end().code, Some(0));
 }
 

@@ -2,6 +2,7 @@
 //! every answer belongs to the request at its place, nothing is said that nobody asked for, and
 //! the connection ends when the peer falls silent.
 
+use crate::delivery::pieces;
 use crate::transcript::{Transcript, app};
 use corelane::http::CloseReason;
 use corelane::testing::Conversation;
@@ -21,14 +22,7 @@ pub(crate) fn connection(input: &[u8]) {
         talk(peer, pieces, &[room], ending).0
     };
     transcript.check(&sent(&[bytes], usize::MAX, Ending::Silence));
-    let pieces: Vec<_> = match choice % 4 {
-        0 if bytes.len() <= 512 => bytes.chunks(1).collect(),
-        0 | 1 => bytes.chunks(usize::from(choice) + 1).collect(),
-        _ => {
-            let (first, second) = bytes.split_at(bytes.len() * usize::from(choice) / 256);
-            vec![first, second]
-        }
-    };
+    let pieces = pieces(choice, bytes);
     let room = [usize::MAX, 1, 7, 4096][usize::from(choice / 4 % 4)];
     if choice.is_multiple_of(2) {
         transcript.check(&sent(&pieces, room, Ending::Silence));

@@ -5,7 +5,9 @@
 //! from the same seeds once `FUZZ_CORPUS` has said where to write them.
 
 mod checks;
+mod configurations;
 mod conversation;
+mod delivery;
 mod exchanges;
 #[cfg(feature = "websocket")]
 mod sockets;
@@ -38,7 +40,7 @@ const TARGET: Target = target("target", checks::target, seeds::TARGETS);
 const DATE: Target = target("date", checks::date, seeds::DATES);
 const PATH: Target = target("path", checks::path, seeds::PATHS);
 const REDIRECT: Target = target("redirect", checks::redirect, seeds::REDIRECTS);
-const CONFIG: Target = target("config", checks::config, seeds::CONFIGS);
+const CONFIG: Target = target("config", configurations::config, seeds::CONFIGS);
 const ROUTE: Target = target("route", checks::route, seeds::ROUTES);
 const CONNECTION: Target = target("connection", conversation::connection, seeds::CONNECTIONS);
 const EXCHANGE: Target = target("exchange", exchanges::exchange, seeds::EXCHANGES);

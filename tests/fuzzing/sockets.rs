@@ -2,6 +2,7 @@
 //! is what tungstenite's own context hears, what is sent is whole frames, and none of it depends on
 //! how the bytes were split.
 
+use crate::delivery::pieces;
 use crate::support::frames::{CLOSE, PONG, Seen, seen};
 use corelane::app::{App, Request};
 use corelane::testing::Conversation;
@@ -25,14 +26,7 @@ pub(crate) fn socket(input: &[u8]) {
         return;
     };
     let whole = answers(&[bytes]);
-    let pieces: Vec<_> = match choice % 4 {
-        0 if bytes.len() <= 512 => bytes.chunks(1).collect(),
-        0 | 1 => bytes.chunks(usize::from(choice) + 1).collect(),
-        _ => {
-            let (first, second) = bytes.split_at(bytes.len() * usize::from(choice) / 256);
-            vec![first, second]
-        }
-    };
+    let pieces = pieces(choice, bytes);
     assert_eq!(whole, answers(&pieces), "split");
     let (heard, is_over) = theirs(bytes);
     let close = whole.last().filter(|last| last.opcode == CLOSE);

@@ -201,11 +201,6 @@ impl Peer {
 
     fn send(&self, method: &str, request: &Request, lines: &str) -> Told {
         let mut client = Client::connect(self.address);
-        let target = &request.target;
-        client.send(format!(
-            "{method} {target} HTTP/1.1\r\nHost: a\r\n{lines}\r\n"
-        ));
-        let response = client.try_response(method == "HEAD");
-        Told::new(response.expect("a response"))
+        Told::new(client.ask(method, &request.target, lines))
     }
 }

@@ -184,8 +184,7 @@ fn a_route_of_the_app_for_statistics_is_the_apps() {
 fn asked_with(address: SocketAddr, fields: &str) -> [u16; 2] {
     ["/stats", "/metrics"].map(|path| {
         let mut client = Client::connect(address);
-        client.send(format!("GET {path} HTTP/1.1\r\nHost: a\r\n{fields}\r\n"));
-        client.response().status
+        client.ask("GET", path, fields).status
     })
 }
 
@@ -241,7 +240,7 @@ fn a_proxy_on_this_machine_has_statistics_where_it_is_named() {
 
 #[test]
 fn an_app_learns_of_an_announced_shutdown() {
-    let server = Server::bind(LOOPBACK).shutdown_delay(Duration::from_millis(500));
+    let server = Server::bind(LOOPBACK).shutdown_delay(Duration::from_secs(2));
     let own = |shard: &Shard| {
         let leaving = shard.leaving();
         App::new().get("/healthz", move |_: Request| {

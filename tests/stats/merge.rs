@@ -9,8 +9,9 @@ use ::hdrhistogram::serialization::Deserializer;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
+use socket2::{Domain, Socket, Type};
 use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::process::{Command, Output};
 
 fn merge(arguments: &[&str]) -> Output {
@@ -148,10 +149,12 @@ fn ok(body: &str) -> String {
 fn a_node_that_does_not_tell_is_named() {
     let asked = Asked::new();
     let good = format!("http://{}", asked.address);
-    let nobody = {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        format!("http://{}", listener.local_addr().expect("an address"))
-    };
+    // Bound, so that nobody else listens there, and not listening.
+    let bound = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    bound.bind(&any.into()).expect("a port");
+    let nobody = bound.local_addr().expect("an address").as_socket();
+    let nobody = format!("http://{}", nobody.expect("of the internet"));
     let other = ok("{\"a\": 1}");
     let page = ok("<html>");
     let elsewhere = format!("{good}/none/such");

@@ -54,9 +54,15 @@ impl Prometheus {
         }
     }
 
-    /// What `expression` is, by its labels; values are text.
-    fn query(&self, expression: &str) -> Vec<(Value, f64)> {
-        let answer = api(&format!("{}/query", self.url), &[("query", expression)]);
+    /// What `expression` is at a time, or now, by its labels; values are text.
+    fn query(&self, expression: &str, at: Option<f64>) -> Vec<(Value, f64)> {
+        let at = at.map(|at| at.to_string());
+        let asked = [("query", Some(expression)), ("time", at.as_deref())];
+        let asked: Vec<_> = asked
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)))
+            .collect();
+        let answer = api(&format!("{}/query", self.url), &asked);
         assert_eq!(answer["status"], "success", "{expression}: {answer}");
         let results = answer["data"]["result"].as_array().expect("a vector");
         let pair = |result: &Value| {
@@ -66,9 +72,9 @@ impl Prometheus {
         results.iter().map(pair).collect()
     }
 
-    /// The only value of `expression`, or 0 where there is none.
-    fn value(&self, expression: &str) -> f64 {
-        match &self.query(expression)[..] {
+    /// The only value of `expression` at a time, or now, or 0 where there is none.
+    fn value(&self, expression: &str, at: Option<f64>) -> f64 {
+        match &self.query(expression, at)[..] {
             [] => 0.0,
             [(_, value)] => *value,
             more => panic!("{expression}: {more:?}"),
@@ -82,8 +88,12 @@ impl Prometheus {
         let total: u64 = routes.iter().map(|route| number(route, "/count")).sum();
         let others = format!("job=\"{job}\",http_route!=\"/stats\"");
         let all = format!("sum({})", histogram.count(&others));
+        let scraped_at = format!("timestamp(up{{job=\"{job}\"}})");
+        let mut at = None;
         wait_until(&format!("{job} has all requests"), || {
-            self.value(&all) == total as f64
+            // What a scrape brought stays as it is, whatever becomes of the next.
+            at = Some(self.value(&scraped_at, None)).filter(|at| *at > 0.0);
+            at.is_some() && self.value(&all, at) == total as f64
         });
         for route in routes {
             let text = |name: &str| route[name].as_str().expect("text");
@@ -95,18 +105,18 @@ impl Prometheus {
             );
             for (class, count) in route["status"].as_object().expect("classes") {
                 let labels = format!("{labels},http_response_status_class=\"{class}\"");
-                let told = self.value(&histogram.count(&labels));
+                let told = self.value(&histogram.count(&labels), at);
                 assert_eq!(told, count.as_u64().expect("a count") as f64, "{labels}");
             }
             let count = number(route, "/count");
             let mean_ns = number(route, "/mean_ns");
-            let sum_ns = self.value(&format!("sum({})", histogram.sum(&labels))) * 1e9;
+            let sum_ns = self.value(&format!("sum({})", histogram.sum(&labels)), at) * 1e9;
             // The mean was rounded down.
             let expected = (mean_ns * count) as f64..(mean_ns * count + count + 1) as f64;
             assert!(expected.contains(&sum_ns), "{sum_ns} {labels} {route}");
             for (quantile, field) in [(0.5, "/p50_ns"), (0.99, "/p99_ns")] {
                 let exact_ns = number(route, field) as f64;
-                let told_ns = self.value(&histogram.quantile(quantile, &labels)) * 1e9;
+                let told_ns = self.value(&histogram.quantile(quantile, &labels), at) * 1e9;
                 let (low, high) = histogram.around(exact_ns);
                 assert!(
                     (low..=high).contains(&told_ns),
@@ -118,12 +128,12 @@ impl Prometheus {
             let name = "corelane_request_stage_duration_seconds";
             let labels = format!("{others},stage=\"{stage}\"");
             let stages = Histogram { name, ..*histogram };
-            let counted = self.value(&format!("sum({})", stages.count(&labels)));
+            let counted = self.value(&format!("sum({})", stages.count(&labels)), at);
             assert_eq!(counted, total as f64, "{job} {stage}");
         }
         for code in [404, 405] {
             let labels = format!("job=\"{job}\",http_response_status_code=\"{code}\"");
-            let counted = self.value(&format!("corelane_responses_total{{{labels}}}"));
+            let counted = self.value(&format!("corelane_responses_total{{{labels}}}"), at);
             assert_eq!(counted, 1.0, "{labels}");
         }
     }

@@ -95,6 +95,15 @@ impl Client {
         self.send(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n"));
     }
 
+    /// Sends a request without content that has these field lines, and reads the response to it.
+    pub(crate) fn ask(&mut self, method: &str, target: &str, fields: &str) -> Response {
+        self.send(format!(
+            "{method} {target} HTTP/1.1\r\nHost: a\r\n{fields}\r\n"
+        ));
+        self.try_response(method == "HEAD")
+            .unwrap_or_else(|broken| panic!("no response to {method} {target}: {broken:?}"))
+    }
+
     /// Says that nothing more will be sent.
     pub(crate) fn finish_sending(&self) {
         self.stream.shutdown(Shutdown::Write).expect("half close");

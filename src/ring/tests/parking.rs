@@ -19,7 +19,8 @@ fn deadline_in(shared: &Shared, ns: u64) -> wheel::TimerKey {
 #[test]
 fn no_park_after_the_alarm_rang_for_a_deadline_that_was_moved() {
     let shared = Shared::new(256).unwrap();
-    let key = deadline_in(&shared, 100 * MS);
+    // Later than what comes before it takes, whatever else runs on this machine.
+    let key = deadline_in(&shared, 1_000 * MS);
     shared.arm_bell();
     assert!(!shared.turn(Wait::Look).unwrap().woke);
     assert!(shared.may_park());
@@ -101,11 +102,17 @@ fn an_idle_ring_hardly_wakes() {
             let deadline = Deadline::new(&ring);
             deadline.arm(Duration::from_millis(200));
             deadline.passed().await;
-            let (before, seconds) = (sleeps(), 3);
-            deadline.arm(Duration::from_secs(seconds));
-            deadline.passed().await;
-            let sleeps = sleeps() - before;
-            assert!(sleeps < 5 * seconds, "{sleeps} in {seconds} s");
+            // What else runs on this machine may add waits in the kernel, for membarrier(2) say. What wakes
+            // the ring by itself is in every interval, so the quietest tells.
+            let (mut counts, seconds) = (Vec::new(), 3);
+            while counts.len() < 5 && counts.iter().all(|count| *count >= 5 * seconds) {
+                let before = sleeps();
+                deadline.arm(Duration::from_secs(seconds));
+                deadline.passed().await;
+                counts.push(sleeps() - before);
+            }
+            let quietest = counts.iter().min().unwrap();
+            assert!(*quietest < 5 * seconds, "{counts:?}, each in {seconds} s");
         });
     });
 }

@@ -10,6 +10,10 @@ struct Table {
     answered: AtomicU64,
 }
 
+/// How often whoever asks looks for the answer before it leaves its CPU to whoever else can run there, the
+/// shard for one: several times longer than a round takes where each has its own.
+const AT_ONCE: u32 = 2_000;
+
 /// Runs `rounds` in which another thread asks, after waiting as `pace` says, and the shard
 /// answers. It parks at once in one of `park_every` rounds. A lost wake-up would leave a round without its answer for ever.
 fn ping_pong(
@@ -29,8 +33,14 @@ fn ping_pong(
                 asking.asked.store(round, Ordering::Release);
                 notifier.notify();
                 let asked_at = std::time::Instant::now();
+                let mut looks = 0;
                 while asking.answered.load(Ordering::Acquire) != round {
-                    std::hint::spin_loop();
+                    looks += 1;
+                    if looks < AT_ONCE {
+                        std::hint::spin_loop();
+                    } else {
+                        std::thread::yield_now();
+                    }
                     if asked_at.elapsed() > PATIENCE {
                         std::process::abort();
                     }

@@ -1,8 +1,7 @@
 #![no_main]
-//! See `checks::config`.
+//! See `configurations::config`.
 
-#[allow(dead_code, reason = "each target runs one of the checks")]
-#[path = "../../fuzzing/checks.rs"]
-mod checks;
+#[path = "../../fuzzing/configurations.rs"]
+mod configurations;
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| checks::config(input));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| configurations::config(input));

@@ -3,6 +3,8 @@
 
 #[path = "../../fuzzing/conversation.rs"]
 mod conversation;
+#[path = "../../fuzzing/delivery.rs"]
+mod delivery;
 #[path = "../../support/transcript.rs"]
 mod transcript;
 

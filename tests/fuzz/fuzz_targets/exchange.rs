@@ -4,6 +4,9 @@
 #[allow(dead_code, reason = "it is the other check's")]
 #[path = "../../fuzzing/conversation.rs"]
 mod conversation;
+#[allow(dead_code, reason = "it is the other check's")]
+#[path = "../../fuzzing/delivery.rs"]
+mod delivery;
 #[path = "../../fuzzing/exchanges.rs"]
 mod exchanges;
 #[allow(dead_code, reason = "it is the other check's")]

@@ -1,6 +1,8 @@
 #![no_main]
 //! See `sockets::socket`.
 
+#[path = "../../fuzzing/delivery.rs"]
+mod delivery;
 #[allow(dead_code, reason = "other tests use the rest")]
 #[path = "../../support/frames.rs"]
 mod frames;

@@ -2,13 +2,12 @@
 
 use super::super::support::PATIENCE;
 use super::super::support::outside::has;
-use super::precompressed::{accepting, ask};
+use super::precompressed::accepting;
 use super::remembered::figure;
 use super::*;
 use corelane::files::variants::coding_of;
 use corelane::limits::{COMPRESS_FROM_BYTES, COMPRESSED_FILE_BYTES, FILE_CODING_BYTES};
 use std::process::{Command, Stdio};
-use std::time::Instant;
 
 /// A suffix, what undoes its coding, and the name of that.
 const CODINGS: [(&str, &str, &str); 3] = [
@@ -60,15 +59,13 @@ fn decoded(program: &str, content: &[u8]) -> Vec<u8> {
 
 /// Asks until the server remembers what it answers with.
 fn until_remembered(client: &mut Client, target: &str, codings: &str) -> Response {
-    let begun = Instant::now();
-    loop {
+    let mut told = None;
+    wait_until(&format!("{target} is remembered"), || {
         let before = figure(client, "hits");
-        let response = accepting(client, target, codings);
-        if figure(client, "hits") > before {
-            return response;
-        }
-        assert!(begun.elapsed() < PATIENCE, "it is never remembered");
-    }
+        told = Some(accepting(client, target, codings));
+        figure(client, "hits") > before
+    });
+    told.expect("an answer")
 }
 
 #[test]
@@ -108,7 +105,7 @@ fn all_codings_decode_to_the_file() {
                 assert!(tag.starts_with('"'), "{what}");
                 assert_eq!(again.field("etag"), Some(tag), "{what}");
                 let fields = format!("Accept-Encoding: {coding}\r\n");
-                let head = ask(&mut client, "HEAD", &target, &fields);
+                let head = client.ask("HEAD", &target, &fields);
                 for name in ["content-length", "content-encoding", "vary", "etag"] {
                     assert_eq!(head.field(name), response.field(name), "{what} {name}");
                 }
@@ -129,9 +126,9 @@ fn whoever_would_wait_for_long_gets_the_file_as_it_is() {
         for (suffix, _, coding) in CODINGS {
             let target = format!("/{method}.{suffix}.css");
             tree.write(OsStr::new(&target[1..]), &text(50_000));
-            let plain = ask(&mut client, "GET", &target, "");
+            let plain = client.ask("GET", &target, "");
             let fields = format!("Accept-Encoding: {coding}\r\n");
-            let first = ask(&mut client, method, &target, &fields);
+            let first = client.ask(method, &target, &fields);
             assert_eq!(first.status, 200, "{target}");
             assert_eq!(first.field("content-encoding"), None, "{target}");
             assert_eq!(first.field("vary"), Some("Accept-Encoding"), "{target}");
@@ -268,10 +265,10 @@ fn conditions_and_ranges_are_those_of_what_was_made() {
     let gzip = "Accept-Encoding: gzip\r\n";
     let served = tree.serve_by(compressing([3, 4, 5]));
     let mut client = Client::connect(served.address);
-    let whole = ask(&mut client, "GET", "/a.css", gzip);
+    let whole = client.ask("GET", "/a.css", gzip);
     let tag = whole.field("etag").expect("a tag").to_owned();
     let length = whole.body.len();
-    let plain = ask(&mut client, "GET", "/a.css", "");
+    let plain = client.ask("GET", "/a.css", "");
     let other = plain.field("etag").expect("a tag").to_owned();
     assert_ne!(tag, other);
     let table = [
@@ -304,7 +301,7 @@ fn conditions_and_ranges_are_those_of_what_was_made() {
         (format!("If-Modified-Since: {CHANGED_TEXT}\r\n"), 304, None),
     ];
     for (fields, status, part) in table {
-        let response = ask(&mut client, "GET", "/a.css", &format!("{gzip}{fields}"));
+        let response = client.ask("GET", "/a.css", &format!("{gzip}{fields}"));
         assert_eq!(response.status, status, "{fields}");
         if let Some(part) = part {
             assert!(response.body == whole.body[part.clone()], "{fields}");
@@ -335,19 +332,16 @@ fn what_was_made_of_another_version_is_not_served_for_long() {
     for content in &versions {
         tree.write(OsStr::new("next.css"), content);
         fs::rename(tree.root().join("next.css"), tree.root().join("a.css")).expect("it is there");
-        let begun = Instant::now();
-        loop {
+        wait_until("the next version is served", || {
             let response = accepting(&mut client, "/a.css", "gzip");
             let got = match response.field("content-encoding") {
                 Some(_) => decoded("gzip", &response.body),
                 None => response.body,
             };
-            if got == *content {
-                break;
-            }
-            assert!(before.is_some_and(|before| got == *before));
-            assert!(begun.elapsed() < PATIENCE, "it is served for ever");
-        }
+            let is_next = got == *content;
+            assert!(is_next || before.is_some_and(|before| got == *before));
+            is_next
+        });
         until_remembered(&mut client, "/a.css", "gzip");
         before = Some(content);
     }
@@ -396,18 +390,17 @@ fn the_fallback_is_compressed_and_remembered_and_no_file_is_missed_for_it() {
     });
     let mut client = Client::connect(served.address);
     let fields = "Accept: text/html\r\nAccept-Encoding: gzip\r\n";
-    let begun = Instant::now();
-    while figure(&mut client, "hits") == 0 {
-        let response = ask(&mut client, "GET", "/some/page", fields);
+    wait_until("it is remembered", || {
+        let response = client.ask("GET", "/some/page", fields);
         assert_eq!(response.field("content-encoding"), Some("gzip"));
-        assert!(begun.elapsed() < PATIENCE, "it is never remembered");
-    }
+        figure(&mut client, "hits") > 0
+    });
     let hits = figure(&mut client, "hits");
-    assert_eq!(ask(&mut client, "GET", "/other", fields).status, 200);
+    assert_eq!(client.ask("GET", "/other", fields).status, 200);
     assert_eq!(figure(&mut client, "hits"), hits + 1);
     tree.write(OsStr::new("other"), b"a file");
-    let response = ask(&mut client, "GET", "/other", fields);
+    let response = client.ask("GET", "/other", fields);
     assert_eq!(response.text(), "a file");
-    let missing = ask(&mut client, "GET", "/none", "Accept-Encoding: gzip\r\n");
+    let missing = client.ask("GET", "/none", "Accept-Encoding: gzip\r\n");
     assert_eq!(missing.status, 404);
 }

@@ -25,11 +25,7 @@ fn serve(tree: &Tree, bad: &str) -> Served {
 }
 
 fn asked(served: &Served, method: &str, target: &str, fields: &str) -> Response {
-    let mut client = Client::connect(served.address);
-    client.send(format!(
-        "{method} {target} HTTP/1.1\r\nHost: a\r\n{fields}\r\n"
-    ));
-    client.try_response(method == "HEAD").expect("a response")
+    Client::connect(served.address).ask(method, target, fields)
 }
 
 #[test]
@@ -124,7 +120,7 @@ fn a_page_is_followed_as_any_file_is() {
             }
             None => fs::remove_file(&page).expect("removed"),
         }
-        super::super::support::wait_until("the new page", || {
+        wait_until("the new page", || {
             let response = asked(&served, "GET", "/none", "");
             assert_eq!(response.status, 404);
             response.body == expected

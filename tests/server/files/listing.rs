@@ -247,9 +247,8 @@ fn an_index_goes_before_the_listing() {
     assert_eq!(get(&mut client, "/").text(), "index.html");
     fs::remove_file(tree.root().join("index.html")).expect("it is there");
     // What is remembered of it may be served for a while.
-    let begun = std::time::Instant::now();
-    while get(&mut client, "/").text() == "index.html" {
-        assert!(begun.elapsed() < super::super::support::PATIENCE);
-    }
+    wait_until("the index is gone", || {
+        get(&mut client, "/").text() != "index.html"
+    });
     assert!(get(&mut client, "/").text().starts_with("<!doctype html>"));
 }

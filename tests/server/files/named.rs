@@ -1,6 +1,5 @@
 //! Files that handlers name: the same responses as below a mount, and no way to anything else.
 
-use super::super::support::PATIENCE;
 use super::parts::strong_tag;
 use super::remembered::{figure, until};
 use super::*;
@@ -8,7 +7,6 @@ use corelane::app::{Folder, finish_after_disconnect};
 use corelane::{Request, header};
 use std::fmt::Write as _;
 use std::path::PathBuf;
-use std::time::Instant;
 
 /// What a request names in its query, each octet in two digits.
 fn name_of(request: &Request) -> PathBuf {
@@ -126,10 +124,7 @@ fn names_lead_to_nothing_else() {
 
 /// Status, fields and content, but for what two responses to the same never have in common.
 fn compared(client: &mut Client, method: &str, target: &str, fields: &str) -> String {
-    client.send(format!(
-        "{method} {target} HTTP/1.1\r\nHost: a\r\n{fields}\r\n"
-    ));
-    let mut response = client.try_response(method == "HEAD").expect("a response");
+    let mut response = client.ask(method, target, fields);
     response.fields.retain(|(name, _)| name != "date");
     let media = response.field("content-type").unwrap_or_default();
     let boundary = media.split_once("boundary=").map(|(_, boundary)| boundary);
@@ -270,11 +265,10 @@ fn folders_with_the_same_names_are_not_mixed_up() {
         assert_eq!(client.response().text(), "two");
     };
     // What was changed just now is not remembered.
-    let begun = Instant::now();
-    while figure(&mut client, "entries") < 3 {
-        assert!(begun.elapsed() < PATIENCE, "nothing is remembered");
+    wait_until("all are remembered", || {
         round(&mut client);
-    }
+        figure(&mut client, "entries") == 3
+    });
     let misses = figure(&mut client, "misses");
     let hits = figure(&mut client, "hits");
     round(&mut client);
@@ -323,8 +317,7 @@ fn a_handler_adds_to_the_response_and_replaces_what_it_says() {
     let tag = strong_tag(&mut client, "/");
     let unchanged = format!("If-None-Match: {tag}\r\n");
     for (fields, status) in [("", 200), ("Range: bytes=0-1\r\n", 206), (&unchanged, 304)] {
-        client.send(format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n"));
-        let response = client.response();
+        let response = client.ask("GET", "/", fields);
         assert_eq!(response.status, status);
         let told = response.field("content-disposition");
         assert_eq!(told, Some("attachment; filename=\"report.txt\""));

@@ -1,5 +1,6 @@
 //! What a policy makes of a folder, and the switch from one release of it to the next.
 
+use super::remembered::until;
 use super::*;
 use corelane::files::policy::Symlinks;
 use std::os::unix::net::UnixListener;
@@ -65,6 +66,14 @@ fn what_is_hidden_is_as_what_is_not_there() {
     );
 }
 
+/// The policy with rules that give fields to responses.
+fn with_fields(mut policy: Policy, rules: &[&str]) -> Policy {
+    for rule in rules {
+        policy.response_headers.add(rule).expect("a rule");
+    }
+    policy
+}
+
 #[test]
 fn rules_give_fields() {
     let tree = Tree::new();
@@ -85,18 +94,16 @@ fn rules_give_fields() {
 #[test]
 fn rules_give_fields_to_what_is_sent_of_files() {
     let tree = Tree::new();
-    let mut policy = Policy {
+    let policy = Policy {
         listing: true,
         ..Policy::default()
     };
-    for rule in [
+    let rules = [
         "sub/*.css=X-Rule: first",
         "*.css=x-rule: second",
         "/**=X-All: all",
-    ] {
-        policy.response_headers.add(rule).expect("a rule");
-    }
-    let served = tree.serve_by(policy);
+    ];
+    let served = tree.serve_by(with_fields(policy, &rules));
     let mut client = Client::connect(served.address);
     let table: &[(&str, &str, u16, Option<&str>, bool)] = &[
         ("/sub/b.css", "", 200, Some("first"), true),
@@ -123,8 +130,7 @@ fn rules_give_fields_to_what_is_sent_of_files() {
         ("/none.css", "", 404, None, false),
     ];
     for &(target, fields, status, rule, is_of_file) in table {
-        client.send(format!("GET {target} HTTP/1.1\r\nHost: a\r\n{fields}\r\n"));
-        let response = client.response();
+        let response = client.ask("GET", target, fields);
         let what = format!("{target} {fields}: {response:?}");
         assert_eq!(response.status, status, "{what}");
         assert_eq!(response.field("x-rule"), rule, "{what}");
@@ -141,23 +147,21 @@ fn rules_give_fields_to_listings_and_archives() {
     let tree = Tree::new();
     let value = http::HeaderValue::from_static;
     let rule = |glob: &str, text| (glob.parse().expect("a glob"), value(text));
-    let mut policy = Policy {
+    let policy = Policy {
         listing: true,
         tar: true,
         index: Vec::new(),
         cache_control: vec![rule("/sub/*", "max-age=1"), rule("*.css", "max-age=2")],
         ..Policy::default()
     };
-    for rule in [
+    let rules = [
         "/sub=X-Rule: of the folder",
         "/sub/**=X-Rule: of what is in it",
         "/**=X-All: all",
         "/sub=Content-Security-Policy: sandbox",
         "/sub=Content-Disposition: attachment",
-    ] {
-        policy.response_headers.add(rule).expect("a rule");
-    }
-    let served = tree.serve_by(policy);
+    ];
+    let served = tree.serve_by(with_fields(policy, &rules));
     let mut client = Client::connect(served.address);
     // Of each: its Cache-Control, X-Rule, and whether it has the policy of listings.
     let table = [
@@ -236,12 +240,5 @@ fn a_swapped_release_is_followed() {
     assert_eq!(get(&mut client, "/a.txt").text(), "one");
     swap("two");
     // It is followed within a second; the test's patience is longer.
-    let begun = std::time::Instant::now();
-    loop {
-        match get(&mut client, "/a.txt").text() {
-            "two" => break,
-            other => assert_eq!(other, "one"),
-        }
-        assert!(begun.elapsed() < super::super::support::PATIENCE);
-    }
+    until(&mut client, "/a.txt", "two", &["one"]);
 }

@@ -1,13 +1,12 @@
 //! Compressed neighbours of files, in place of them.
 
-use super::super::support::PATIENCE;
 use super::super::support::outside::{has, not_run, run};
+use super::parts::{strong_tag, strong_tag_with};
 use super::remembered::figure;
 use super::*;
 use corelane::files::policy::EntityTags;
 use corelane::http::ContentCoding;
 use std::process::Command;
-use std::time::Instant;
 
 const PLAIN: &[u8] = b"the file itself";
 
@@ -22,21 +21,9 @@ impl Tree {
     }
 }
 
-/// Asks for `target` with these field lines.
-pub(super) fn ask(client: &mut Client, method: &str, target: &str, fields: &str) -> Response {
-    client.send(format!(
-        "{method} {target} HTTP/1.1\r\nHost: a\r\n{fields}\r\n"
-    ));
-    client.try_response(method == "HEAD").expect("a response")
-}
-
+/// Asks for `target` in one of these codings.
 pub(super) fn accepting(client: &mut Client, target: &str, codings: &str) -> Response {
-    ask(
-        client,
-        "GET",
-        target,
-        &format!("Accept-Encoding: {codings}\r\n"),
-    )
+    client.ask("GET", target, &format!("Accept-Encoding: {codings}\r\n"))
 }
 
 #[test]
@@ -76,7 +63,7 @@ fn a_peer_gets_the_neighbour_that_it_wants_most() {
             let media_type = response.field("content-type");
             assert_eq!(media_type, Some("text/css; charset=utf-8"), "{what}");
             let fields = format!("Accept-Encoding: {codings}\r\n");
-            let head = ask(&mut client, "HEAD", target, &fields);
+            let head = client.ask("HEAD", target, &fields);
             for name in ["content-length", "content-encoding", "vary", "etag"] {
                 let tag = |field: Option<&str>| field.map(|tag| tag.replace("W/", ""));
                 assert_eq!(tag(head.field(name)), tag(response.field(name)), "{what}");
@@ -157,18 +144,8 @@ fn conditions_and_ranges_are_those_of_the_neighbour() {
             ..Policy::default()
         });
         let mut client = Client::connect(served.address);
-        let mut strong = |fields: &str| {
-            let begun = Instant::now();
-            loop {
-                let response = ask(&mut client, "GET", "/a.css", fields);
-                let tag = response.field("etag").expect("a tag").to_owned();
-                if !tag.starts_with("W/") {
-                    return tag;
-                }
-                assert!(begun.elapsed() < PATIENCE);
-            }
-        };
-        let (coded, plain) = (strong(gzip), strong(""));
+        let coded = strong_tag_with(&mut client, "/a.css", gzip);
+        let plain = strong_tag(&mut client, "/a.css");
         assert_ne!(coded, plain);
         let table = [
             (format!("If-None-Match: {coded}\r\n"), 304, None),
@@ -199,7 +176,7 @@ fn conditions_and_ranges_are_those_of_the_neighbour() {
             (format!("If-Modified-Since: {CHANGED_TEXT}\r\n"), 304, None),
         ];
         for (fields, status, content) in table {
-            let response = ask(&mut client, "GET", "/a.css", &format!("{gzip}{fields}"));
+            let response = client.ask("GET", "/a.css", &format!("{gzip}{fields}"));
             assert_eq!(response.status, status, "{fields}");
             // An error varies by its form as well.
             let varies = ("vary".to_owned(), "Accept-Encoding".to_owned());
@@ -220,18 +197,14 @@ fn neighbours_that_come_and_go_are_seen_in_time() {
     let served = tree.serve("/");
     let mut client = Client::connect(served.address);
     let mut until = |wanted: Option<&str>, content: &[u8]| {
-        let begun = Instant::now();
-        loop {
+        wait_until(&format!("it comes in {wanted:?}"), || {
             let response = accepting(&mut client, "/a.css", "gzip, br");
             let coding = response.field("content-encoding");
             // What is coded is said to be, and nothing else.
             let is_coded = response.body != PLAIN && response.body != b"newer";
             assert_eq!(coding.is_some(), is_coded, "{response:?}");
-            if coding == wanted && response.body == content {
-                return;
-            }
-            assert!(begun.elapsed() < PATIENCE, "{response:?}");
-        }
+            coding == wanted && response.body == content
+        });
     };
     until(None, PLAIN);
     tree.write(OsStr::new("a.css.gz"), b"gz");
@@ -259,21 +232,17 @@ fn a_neighbour_is_remembered_as_files_are() {
     tree.write(OsStr::new("large.css.br"), &large);
     let served = tree.serve("/");
     let mut client = Client::connect(served.address);
-    let begun = Instant::now();
     for (target, coding) in [("/a.css", "gzip"), ("/large.css", "br"), ("/a.css", "none")] {
         let hits = figure(&mut client, "hits");
-        loop {
+        wait_until(&format!("{target} is remembered"), || {
             let response = accepting(&mut client, target, coding);
             match response.field("content-encoding") {
                 Some("br") => assert!(response.body == large),
                 Some(_) => assert_eq!(response.text(), "gz"),
                 None => assert_eq!(response.body, PLAIN),
             }
-            if figure(&mut client, "hits") > hits {
-                break;
-            }
-            assert!(begun.elapsed() < PATIENCE);
-        }
+            figure(&mut client, "hits") > hits
+        });
     }
 }
 
@@ -314,15 +283,11 @@ fn programs_decode_what_programs_compressed() {
         curl.args(["--noproxy", "*", "--dump-header", "-", &url]);
         let accept = format!("Accept-Encoding: {coding}");
         curl.args(["--compressed", "--header", &accept]);
-        let begun = Instant::now();
-        loop {
+        wait_until(&format!("it comes in {coding}"), || {
             let told = run(&mut curl);
             let (head, body) = told.split_once("\r\n\r\n").expect("a head");
             assert!(body == text, "{program}: {head}");
-            if head.contains(&format!("Content-Encoding: {coding}")) {
-                break;
-            }
-            assert!(begun.elapsed() < PATIENCE, "{program}: {head}");
-        }
+            head.contains(&format!("Content-Encoding: {coding}"))
+        });
     }
 }

@@ -1,24 +1,19 @@
 //! What a core remembers of files is never old, and never a mixture.
 
-use super::super::support::{PATIENCE, scrape};
+use super::super::support::scrape;
 use super::*;
-use std::time::Instant;
 
 /// Asks until the answer is `wanted`; until then it is one of `others`.
 pub(super) fn until(client: &mut Client, target: &str, wanted: &str, others: &[&str]) {
-    let begun = Instant::now();
-    loop {
+    wait_until(&format!("{target} is {wanted}"), || {
         let response = get(client, target);
         let text = match response.status {
             404 => "gone",
             _ => response.text(),
         };
-        if text == wanted {
-            return;
-        }
-        assert!(others.contains(&text), "{text}");
-        assert!(begun.elapsed() < PATIENCE, "it never became {wanted}");
-    }
+        assert!(text == wanted || others.contains(&text), "{text}");
+        text == wanted
+    });
 }
 
 /// The sum over the cores of a figure of their memory of files.
@@ -66,12 +61,11 @@ fn what_is_remembered_is_answered_alike() {
     tree.write(OsStr::new("kept.bin"), &content);
     let served = tree.serve("/");
     let mut client = Client::connect(served.address);
-    let begun = Instant::now();
     // The first moment of a version is not remembered.
-    while figure(&mut client, "hits") == 0 {
+    wait_until("it is remembered", || {
         assert!(get(&mut client, "/kept.bin").body == content);
-        assert!(begun.elapsed() < PATIENCE);
-    }
+        figure(&mut client, "hits") > 0
+    });
     let tag = get(&mut client, "/kept.bin")
         .field("etag")
         .expect("a tag")
@@ -84,8 +78,7 @@ fn what_is_remembered_is_answered_alike() {
         ("If-Match: \"x\"\r\n".to_owned(), 412, 0..0),
     ];
     for (fields, status, range) in table {
-        client.send(format!("GET /kept.bin HTTP/1.1\r\nHost: a\r\n{fields}\r\n"));
-        let response = client.response();
+        let response = client.ask("GET", "/kept.bin", &fields);
         assert_eq!(response.status, status, "{fields}");
         if !range.is_empty() {
             assert!(response.body == content[range], "{fields}");

@@ -2,7 +2,6 @@
 //! ends.
 
 use super::super::support::client::Broken;
-use super::precompressed::ask;
 use super::*;
 use corelane::files::variants::coding_of;
 use corelane::limits::COMPRESSIONS;
@@ -187,7 +186,7 @@ fn download_coded(address: SocketAddr, number: usize, met: &Met) {
     let takes_all = (number / CODINGS.len()).is_multiple_of(2);
     let others = if takes_all { "" } else { ", identity;q=0" };
     let accept = format!("Accept-Encoding: {wanted}{others}\r\n");
-    let response = ask(&mut client, "GET", "/coded.css", &accept);
+    let response = client.ask("GET", "/coded.css", &accept);
     assert_eq!(response.status, 200);
     assert_eq!(response.field("vary"), Some("Accept-Encoding"));
     let coding = response.field("content-encoding");
@@ -216,7 +215,7 @@ fn download_coded(address: SocketAddr, number: usize, met: &Met) {
     }
     // A part of the same, or all of another.
     let range = format!("{accept}Range: bytes=8-15\r\nIf-Range: {tag}\r\n");
-    let part = ask(&mut client, "GET", "/coded.css", &range);
+    let part = client.ask("GET", "/coded.css", &range);
     match part.status {
         206 => {
             assert_eq!(part.field("etag"), Some(tag));

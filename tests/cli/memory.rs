@@ -1,0 +1,92 @@
+//! Kernels that have no memory for a ring: brought about for real, by `io_uring_setup(2)` that fails.
+
+use super::support::process::{CORELANE, Process};
+use super::support::{Client, fresh_stats, number, outside};
+use std::net::SocketAddr;
+use std::process::Command;
+
+/// Rings that the program makes on one of its threads, and more: glommio's, ours, and those that are made to
+/// try.
+const RINGS: usize = 12;
+
+/// More than a small ring has completions.
+const CONNECTIONS: usize = 1_500;
+
+/// How the program starts where the `failing`th ring of each thread finds no memory.
+enum Start {
+    Refused,
+    Serves {
+        process: Process,
+        address: SocketAddr,
+        has_small_ring: bool,
+    },
+}
+
+fn start(failing: usize) -> Start {
+    let mut command = Command::new("strace");
+    // The program is our child (-D), so that it ends with the test.
+    command.args(["-D", "-f", "--seccomp-bpf", "-e", "trace=io_uring_setup"]);
+    command
+        .arg("-e")
+        .arg(format!("inject=io_uring_setup:error=ENOMEM:when={failing}"));
+    command.args(["-o", "/dev/null", "--", CORELANE, "demo"]);
+    command.args(["--listen", "127.0.0.1:0", "--cores", "1"]);
+    let mut process = Process::spawn(&mut command);
+    let mut has_small_ring = false;
+    loop {
+        let line = process.line("");
+        if let Some(address) = line.strip_prefix("listening on http://") {
+            let address = address.parse().expect("an address");
+            return Start::Serves {
+                process,
+                address,
+                has_small_ring,
+            };
+        }
+        if line.starts_with("corelane: ") {
+            assert!(line.contains("memory"), "{line}");
+            assert_eq!(process.end().code, Some(1), "{line}");
+            return Start::Refused;
+        }
+        has_small_ring |= line.contains(" WARN corelane::shard: the kernel has no memory");
+    }
+}
+
+#[test]
+fn a_ring_for_which_there_is_no_memory_is_smaller_and_serves_all_the_same() {
+    if !outside::has("strace") {
+        return;
+    }
+    let (mut refused, mut small) = (0, 0);
+    for failing in 1..=RINGS {
+        let Start::Serves {
+            process,
+            address,
+            has_small_ring,
+        } = start(failing)
+        else {
+            refused += 1;
+            continue;
+        };
+        if has_small_ring {
+            small += 1;
+            let connect = |_| Client::connect(address);
+            let mut clients: Vec<_> = (0..CONNECTIONS).map(connect).collect();
+            // Stopped, it has all of them to see to at once when it goes on.
+            process.signal("STOP");
+            clients.iter_mut().for_each(|client| client.get("/all"));
+            process.signal("CONT");
+            for client in &mut clients {
+                assert_eq!(client.response().text(), "Hello, all");
+            }
+            let stats = fresh_stats(address);
+            let active = number(&stats, "/connections/active");
+            assert_eq!(active, CONNECTIONS as u64 + 1, "{stats}");
+        }
+        process.signal("TERM");
+        assert_eq!(process.end().code, Some(0));
+    }
+    // Of those that only try a ring, and of glommio's, there is no smaller one.
+    assert!(refused > 0, "strace may not trace here");
+    assert_eq!(small, 1);
+}
