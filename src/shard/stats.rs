@@ -18,7 +18,9 @@ use crate::ring::Deadline;
 use crate::stats::{Format, Selection, View, Window};
 use bytes::Bytes;
 use futures_lite::stream;
-use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY};
+use http::header::{
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY,
+};
 use http::{HeaderValue, StatusCode};
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -169,13 +171,16 @@ fn response(query: &Query, pieces: &Pieces) -> Response {
         .with_header(CACHE_CONTROL, HeaderValue::from_static("no-store"))
         .with_header(VARY, HeaderValue::from_static("accept"))
         .with_body(content(pieces));
-    match query.format.policy() {
-        Some(policy) => {
-            let policy = HeaderValue::from_static(policy);
-            response.with_header(CONTENT_SECURITY_POLICY, policy)
-        }
-        None => response,
-    }
+    let of_format = [
+        (CONTENT_SECURITY_POLICY, query.format.policy()),
+        (CONTENT_DISPOSITION, query.format.disposition()),
+    ];
+    let of_format = of_format
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, HeaderValue::from_static(value?))));
+    of_format.fold(response, |response, (name, value)| {
+        response.with_header(name, value)
+    })
 }
 
 impl Query {

@@ -67,6 +67,12 @@ impl Distribution {
         self.exact = exact;
     }
 
+    /// Takes out what `other` counted, which is part of it, for the counts of the rest alone: what is known exactly
+    /// stays that of all.
+    pub(super) fn take_out(&mut self, other: &Distribution) {
+        self.merge(other.counted(), u64::saturating_sub);
+    }
+
     /// The same in as little memory as it takes, if it is of one second: no bucket of that has counted
     /// more than it holds.
     pub(super) fn pack(&self) -> Packed {

@@ -3,7 +3,8 @@
 
 use super::dashboard::{self, Page};
 use super::families::Telling;
-use super::hdr::{self, Encoding};
+use super::hdr::Encoding;
+use super::interval_log::IntervalLog;
 use super::json::{self, Json, Selection, ServerInfo};
 use super::protobuf::Messages;
 use super::text::{Dialect, Text};
@@ -75,6 +76,14 @@ impl Format {
         }
     }
 
+    /// The value of Content-Disposition, where it is to be kept as a file.
+    pub const fn disposition(self) -> Option<&'static str> {
+        match self {
+            Format::Hlog => Some("attachment; filename=\"corelane.hlog\""),
+            _ => None,
+        }
+    }
+
     /// The value of Content-Security-Policy, where it is a page.
     pub const fn policy(self) -> Option<&'static str> {
         match self {
@@ -105,7 +114,7 @@ enum Step<'a> {
     Json(Json<'a>, json::Text),
     Event(Json<'a>, json::Text),
     Hdr(Encoding<'a>, json::Text),
-    Hlog(hdr::Log<'a>),
+    Hlog(IntervalLog<'a>),
     Text(Telling<'a>, Text),
     Protobuf(Telling<'a>, Messages),
     Html(Page<'a>),
@@ -136,7 +145,7 @@ impl<'a> Writing<'a> {
                 Step::Hdr(encoding, json::Text::behind(b""))
             }
             Format::Html => Step::Html(Page::new(view, selection, server, now_ns)),
-            Format::Hlog => Step::Hlog(hdr::Log::new(view, selection)),
+            Format::Hlog => Step::Hlog(IntervalLog::new(view, selection)),
         };
         Self {
             step,

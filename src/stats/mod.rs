@@ -161,7 +161,13 @@
 //! `hdr` has the latencies of all requests and of each core in HdrHistogram's encoding, which has counts
 //! and no more; `summary` beside each has what is exact. `corelane merge` makes one of those of several servers, which
 //! `instance` tells apart: a UUID of each run of the process, as in `server` in the JSON. An answer without these two
-//! is merged as well, its ends within 0.78 % of the exact ones.
+//! is merged as well, its ends within 0.78 % of the exact ones. Whoever reads percentiles out of these histograms
+//! finds the figures of the JSON at the rank ⌈p n⌉ of n; libraries of HdrHistogram that are asked for a percentile
+//! round p n, and so may say the latency before it.
+//!
+//! `hlog` is an interval log, to be kept as a file. Intervals without a tag are the last 60 seconds of the window, one by
+//! one, and since the start, as the first of them, all that was before; they add up to the latencies of all requests. Those
+//! of each core, over all of the window, have the tag `core-N`.
 //!
 //! # What it costs
 //!
@@ -189,6 +195,7 @@ mod families;
 mod format;
 mod hdr;
 pub(crate) mod human;
+mod interval_log;
 mod json;
 mod merged;
 mod names;

@@ -4,7 +4,7 @@ use super::board::{Board, Slots};
 use super::calendar::Calendar;
 use super::distribution::Distribution;
 use super::names::SeriesName;
-use super::seconds::Seconds;
+use super::seconds::{Second, Seconds};
 use super::series::{KINDS, STAGES, WHOLE};
 use super::snapshot::{AcceptQueue, Counters, FileCache, ReceiveBuffers};
 use super::surroundings::Surroundings;
@@ -169,6 +169,12 @@ impl View {
     /// The number of the last second that ended; 0 if none has.
     pub fn newest_second(&self) -> u64 {
         self.seconds.newest()
+    }
+
+    /// The last seconds that ended, so many at most, the oldest first.
+    pub(super) fn last_seconds(&self, most: usize) -> Vec<&Second> {
+        let before = self.newest_second().saturating_sub(most as u64);
+        self.seconds.after(before).collect()
     }
 
     /// The latencies of all requests in `window`.
