@@ -168,6 +168,9 @@ impl<H: Host> Visit<'_, H> {
                 Ok(route.call(request))
             }
             Err(unrouted) => {
+                if let Some(id) = unrouted.route() {
+                    asked.record.whose = Whose::route(id.0);
+                }
                 // Nobody reads it: what may be thrown away is bounded elsewhere.
                 self.frame_body(request.head(), u64::MAX)?;
                 Ok(service.router().refuse(unrouted, request))

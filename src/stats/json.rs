@@ -52,8 +52,8 @@ pub struct ServerInfo {
 /// How a program was built.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Build {
-    /// What whoever built it calls its source, as the environment variable `CORELANE_REVISION` said
-    /// then; empty if it said nothing.
+    /// What its source is called: as the environment variable `CORELANE_REVISION` said when it was built, or else, of
+    /// one for release, the commit that git had checked out; empty if neither said anything.
     pub revision: &'static str,
     /// The version of the compiler.
     pub rustc: &'static str,
@@ -66,10 +66,7 @@ pub struct Build {
 impl Build {
     /// How this was built.
     pub const OWN: Build = Build {
-        revision: match option_env!("CORELANE_REVISION") {
-            Some(revision) => revision,
-            None => "",
-        },
+        revision: env!("CORELANE_REVISION"),
         rustc: env!("CORELANE_RUSTC"),
         target: env!("CORELANE_TARGET"),
         profile: env!("CORELANE_PROFILE"),

@@ -123,13 +123,15 @@
 //! - `status` has five classes and, in `codes`, each code that was sent. A code outside 100 to 599
 //!   is invalid, and a client takes it for a 5xx (RFC 9110 §15): it is counted in `5xx` alone.
 //! - `routes` are by template and method; at most [`STATS_ROWS`], with what is beyond in `_other`. What no route
-//!   matched, or was refused before one could, is `_unmatched`.
+//!   matched, or was refused before one could, is `_unmatched`; 405, 308 and answers to OPTIONS are of the route whose
+//!   path it is.
 //! - `connections.closed` has every reason a connection can end for, those that never happened
 //!   included. `peer_aborted` is the peer's doing, a reset at any time and an end in the middle of a request; `failed`
 //!   is ours, and stays 0.
 //! - `imbalance` is the most of any core over the mean of all.
 //! - `server.build` tells how the program was built; `revision` is what the environment variable
-//!   `CORELANE_REVISION` said then (`CORELANE_REVISION=$(git describe --always)`, say).
+//!   `CORELANE_REVISION` said then, or else, where it was built for release, the commit that git had checked out,
+//!   whatever was changed in it since.
 //! - `process`, `kernel` and `log` are as of the last merge; what is not known of them is left out. The counters in
 //!   `kernel` are those of the network namespace since it was made, other programs in it included, and
 //!   `segments` are TCP's: a server alone in its namespace reads loss and full accept queues off them, any other only
