@@ -92,6 +92,11 @@ impl Format {
         }
     }
 
+    /// Whether it tells of routes, and so of some of them; the others are of all requests.
+    pub const fn has_routes(self) -> bool {
+        !matches!(self, Format::Hdr | Format::Hlog)
+    }
+
     /// Whether it tells of windows; the others count since the start alone, as scrapers expect.
     pub const fn has_windows(self) -> bool {
         !matches!(

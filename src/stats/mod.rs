@@ -86,10 +86,14 @@
 //! |---|---|
 //! | `format=` | one of [`Format::ALL`]; without it the Accept fields decide: JSON unless a scraper's are preferred, and on `/metrics` Prometheus's text |
 //! | `window=` | `total`, `1s`, `10s` or `60s`: what happened in the last seconds that ended; not for scrapers' formats |
-//! | `filter=` | routes of which the name contains this, in JSON and events with their stages |
+//! | `filter=` | routes of which the name contains this, in JSON and events with their stages; not for `hdr` and `hlog`, which are of all |
 //! | `per_core=1` | latencies of each core for scrapers; the other formats have them anyway |
 //! | `charts=1` | what charts are drawn of besides, in JSON and events; see below |
 //! | `fresh=1` | snapshots are taken now, instead of in the last second; the windows are those of the last second; not for `sse` |
+//!
+//! Any other name is answered with 400, as is a value that is none of these: what is misspelt would be taken for an
+//! answer. One that begins with `_` is ignored, for those who have to get past a cache. `window=` is refused for
+//! scrapers' formats rather than ignored, for the same reason.
 //!
 //! `sse` is the JSON of each view as an event ([HTML](https://html.spec.whatwg.org/multipage/server-sent-events.html)),
 //! once a second, until the server drains. A peer that reads slowly skips views: one event at most waits for
