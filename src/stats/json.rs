@@ -11,8 +11,8 @@ mod sink;
 pub(super) use self::sink::{Kind, Sink, Text, Values};
 
 use self::members::{
-    Bytes, ConnectionCounts, Core, Imbalance, Kernel, Log, Process, Requests, Ring, Route, Server,
-    Stall, Status, WindowTold, stages, summary,
+    Bytes, CacheFigures, ConnectionCounts, Core, Imbalance, Kernel, Log, Process, Requests, Ring,
+    Route, Server, Stall, Status, WindowTold, stages, summary,
 };
 use super::charts::{SecondTold, WindowChart};
 use super::distribution::LatencySummary;
@@ -201,6 +201,9 @@ impl<'a> Json<'a> {
                 let around = &view.surroundings;
                 sink.member("connections", &ConnectionCounts::new(view, figures));
                 sink.member("bytes", &Bytes::new(figures));
+                if let Some(cache) = view.file_cache() {
+                    sink.member("file_cache", &CacheFigures::new(cache));
+                }
                 sink.member("imbalance", &Imbalance::new(&self.cores));
                 sink.member("process", &Process::new(around));
                 sink.member("kernel", &Kernel::new(self.server, around));

@@ -146,7 +146,8 @@
 //!   over, and whose handler took at least half of it, if one did.
 //! - `cores[].busy_ratio` is the share of the window in which the core ran instead of waiting, from 0 to 1;
 //!   since the start that of its last interval. It is left out while nothing is known of it, as are
-//!   `accept_queue` and `receive_buffers`; `file_cache` is left out on a core that serves no files.
+//!   `accept_queue` and `receive_buffers`; `file_cache` is left out on a core that serves no files, and the one of all
+//!   cores where none does.
 //! - `cores[].receive_buffers` are those that held received bytes when the snapshot was taken, and the
 //!   bytes of memory behind all that were ever needed at the same time.
 //! - `cores[].snapshot_age_ms` says how old the core's figures are when the answer is written. A
@@ -174,6 +175,13 @@
 //! `hlog` is an interval log, to be kept as a file. Intervals without a tag are the last 60 seconds of the window, one by
 //! one, and since the start, as the first of them, all that was before; they add up to the latencies of all requests. Those
 //! of each core, over all of the window, have the tag `core-N`.
+//!
+//! # Names in scrapers' formats
+//!
+//! They are OpenTelemetry's where it has some, and its `http.request.method` and `http.route`. In place of
+//! `http.response.status_code` the histograms of latencies have the class alone, `http_response_status_class`: a handler
+//! chooses codes, of which there are 500, and each would be some hundred series for each route, where memory and scrapes
+//! have a bound. Codes are counted in `corelane_responses_total`, which has them as `http_response_status_code`.
 //!
 //! # What it costs
 //!

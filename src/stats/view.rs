@@ -166,6 +166,12 @@ impl View {
         self.window(Window::Total).counters.requests
     }
 
+    /// What all cores remember of files; None where none serves any.
+    pub(super) fn file_cache(&self) -> Option<FileCache> {
+        let caches = self.cores.iter().filter_map(|core| core.file_cache);
+        caches.reduce(FileCache::and)
+    }
+
     /// The number of the last second that ended; 0 if none has.
     pub fn newest_second(&self) -> u64 {
         self.seconds.newest()

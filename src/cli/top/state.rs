@@ -18,6 +18,8 @@ pub(super) struct Stats {
     pub(super) status: Status,
     pub(super) routes: Vec<Route>,
     pub(super) connections: Connections,
+    /// Of a server that serves files.
+    pub(super) file_cache: Option<FileCache>,
     pub(super) stalls: Vec<Stall>,
     pub(super) cores: Vec<Core>,
 }
@@ -67,6 +69,12 @@ pub(super) struct Connections {
     pub(super) accepted_total: u64,
     pub(super) active: u64,
     pub(super) idle: u64,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct FileCache {
+    /// Of requests for files, those that were answered from memory; none where nobody asked for one.
+    pub(super) hit_ratio: Option<f64>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

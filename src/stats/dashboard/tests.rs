@@ -2,8 +2,8 @@
 
 use super::super::samples::{server, surroundings};
 use super::super::{
-    AcceptQueue, Answered, MethodIndex, Recorder, RouteName, Surroundings, Times, Totals, Whose,
-    Window,
+    AcceptQueue, Answered, FileCache, MethodIndex, Recorder, RouteName, Surroundings, Times,
+    Totals, Whose, Window,
 };
 use super::*;
 use base64::Engine;
@@ -33,6 +33,12 @@ fn view() -> View {
     recorder.held(Whose::route(0), MethodIndex::of(&Method::GET), SECOND);
     recorder.turned(SECOND, SECOND);
     recorder.ran(1);
+    recorder.file_cache(FileCache {
+        hits: 3,
+        misses: 1,
+        entries: 1,
+        bytes: 500,
+    });
     recorder.accept_queue(AcceptQueue {
         waiting: 9,
         limit: 128,
@@ -67,6 +73,7 @@ fn the_figures_of_the_request_stand_in_it() {
     for text in [
         r#"<dd data-f="time latency.p50_ns">5.02 µs</dd>"#,
         r#"<dd data-f="count requests.total">2</dd>"#,
+        r#"<dd data-f="share file_cache.hit_ratio">75.0 %</dd>"#,
         r#"<tr><th scope="row">60s</th><td>2</td>"#,
         r#"<tr><th scope="row">0</th><td>2</td>"#,
         // Of the other core nothing is known, and nothing took no time.

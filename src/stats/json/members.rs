@@ -396,7 +396,7 @@ fn most_over_mean(values: impl ExactSizeIterator<Item = u64> + Clone) -> f64 {
 }
 
 impl CacheFigures {
-    fn new(cache: FileCache) -> CacheFigures {
+    pub(super) fn new(cache: FileCache) -> CacheFigures {
         let FileCache {
             hits,
             misses,
