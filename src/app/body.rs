@@ -66,9 +66,9 @@ pub trait BodySource {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, BodyError>>>;
 
-    /// Sends bytes that come next from the file that they lie in, instead of giving them away as a piece:
-    /// `send` is told the file, where they begin and how many there are, and says how many it has sent,
-    /// fewer if the peer takes no more now, and none when it is called again in the same turn.
+    /// Sends bytes that come next from where they lie, instead of giving them away as a piece: `send` is
+    /// lent them, and says how many it has sent, fewer if the peer takes no more now, and none when it is
+    /// called again in the same turn.
     ///
     /// `None` where the next bytes have to be asked for with [`BodySource::poll_data`]: they do not lie
     /// in a file, or not in memory. That is what it is unless a source says otherwise.
@@ -107,8 +107,51 @@ pub trait BodySource {
     }
 }
 
-/// Sends so many bytes of a file from an offset on, and says how many it has sent.
-pub type SendFile<'a> = dyn FnMut(BorrowedFd<'_>, u64, usize) -> usize + 'a;
+/// Sends what it is lent of a file, and says how many bytes of it it has sent.
+pub type SendFile<'a> = dyn FnMut(FilePiece<'_>) -> usize + 'a;
+
+/// What comes next of a file.
+#[derive(Clone, Copy, Debug)]
+pub enum FilePiece<'a> {
+    /// It goes out as it lies in memory: what is written to the file before the network has taken it
+    /// reaches the peer.
+    Pages {
+        /// The file.
+        file: BorrowedFd<'a>,
+        /// Where the piece begins, in bytes.
+        offset: u64,
+        /// Its length.
+        bytes: usize,
+    },
+    /// A copy, which nobody changes.
+    Copy(&'a [u8]),
+}
+
+impl FilePiece<'_> {
+    /// Its length in bytes.
+    pub(crate) fn len(&self) -> usize {
+        match *self {
+            Self::Pages { bytes, .. } => bytes,
+            Self::Copy(content) => content.len(),
+        }
+    }
+
+    /// As much of it as `most` bytes.
+    fn limited(self, most: usize) -> Self {
+        match self {
+            Self::Pages {
+                file,
+                offset,
+                bytes,
+            } => Self::Pages {
+                file,
+                offset,
+                bytes: bytes.min(most),
+            },
+            Self::Copy(content) => Self::Copy(&content[..content.len().min(most)]),
+        }
+    }
+}
 
 /// Why content ended before its end.
 #[derive(Debug, thiserror::Error)]
@@ -268,9 +311,9 @@ impl Body {
             return None;
         };
         let left = length.as_mut()?;
-        source.as_mut().send_from_file(&mut |file, offset, bytes| {
+        source.as_mut().send_from_file(&mut |piece| {
             let most = usize::try_from(*left).unwrap_or(usize::MAX);
-            let sent = send(file, offset, bytes.min(most));
+            let sent = send(piece.limited(most));
             *left -= sent as u64;
             sent
         })

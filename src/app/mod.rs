@@ -62,7 +62,7 @@ pub(crate) use access::AccessFacts;
 pub(crate) use access::RequestIds;
 pub use access::{Access, AccessFormat, Ended};
 pub use added::TrailingSlash;
-pub use body::{Body, BodyEnd, BodyError, BodySource, SendFile};
+pub use body::{Body, BodyEnd, BodyError, BodySource, FilePiece, SendFile};
 pub use builder::App;
 pub(crate) use containment::{Asked, Witness};
 pub use cookies::{Cookie, CookieError, SameSite};

@@ -183,7 +183,7 @@ pub(super) struct FilesArgs {
     #[arg(long, value_name = "NAME[,NAME]…")]
     index: Vec<String>,
 
-    /// Serve about.html for /about
+    /// Serve about.html for /about, before a folder about/
     #[arg(long)]
     clean_urls: bool,
 
@@ -200,6 +200,11 @@ pub(super) struct FilesArgs {
     /// hidden
     #[arg(long)]
     tar: bool,
+
+    /// Send large files as they lie in memory, for folders in which files are replaced and never written
+    /// to in place
+    #[arg(long)]
+    sendfile: bool,
 
     /// Memory for files on each CPU, such as 256MiB; 0 for none [default: 64MiB]
     #[arg(long, value_name = "SIZE")]
@@ -230,6 +235,7 @@ impl FilesArgs {
             fallback: one("--fallback", self.fallback),
             listing: one("--listing", self.listing),
             tar: self.tar.then_some(true),
+            sendfile: self.sendfile.then_some(true),
             cache: one("--file-cache", self.file_cache),
         }
     }

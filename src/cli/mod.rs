@@ -232,7 +232,7 @@ mod tests {
             (
                 "serve --symlinks any --dot-files serve --hide *.bak --hide /x --etag hash \
                  --cache-control *.css=no-cache --response-header *.css=X-A:b --redirect /a=/b \
-                 --error-page 404=/e --media-type x=text/x --precompressed off --file-cache 0 --tar --compress off",
+                 --error-page 404=/e --media-type x=text/x --precompressed off --file-cache 0 --tar --sendfile --compress off",
                 Config {
                     files: crate::files::Policy {
                         symlinks: crate::files::policy::Symlinks::Any,
@@ -267,6 +267,7 @@ mod tests {
                         fallback: None,
                         listing: true,
                         tar: true,
+                        sendfile: true,
                         cache_bytes: 0,
                     },
                     ..default()

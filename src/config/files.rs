@@ -52,6 +52,8 @@ pub struct RawFiles {
     pub listing: Option<Written>,
     /// `tar = true`; `--tar`.
     pub tar: Option<bool>,
+    /// `sendfile = true`; `--sendfile`.
+    pub sendfile: Option<bool>,
     /// `cache = "64MiB"`; `--file-cache`.
     pub cache: Option<Written>,
 }
@@ -76,6 +78,7 @@ pub(super) struct FilesTable {
     fallback: Option<Spanned<String>>,
     listing: Option<Spanned<Switch>>,
     tar: Option<bool>,
+    sendfile: Option<bool>,
     cache: Option<Spanned<Text>>,
 }
 
@@ -106,6 +109,7 @@ impl FilesTable {
                 .listing
                 .map(|switch| file.written("files.listing", switch)),
             tar: self.tar,
+            sendfile: self.sendfile,
             cache: self.cache.map(|text| file.written("files.cache", text)),
         }
     }
@@ -132,6 +136,7 @@ impl RawFiles {
             fallback: over.fallback.or(self.fallback),
             listing: over.listing.or(self.listing),
             tar: over.tar.or(self.tar),
+            sendfile: over.sendfile.or(self.sendfile),
             cache: over.cache.or(self.cache),
         }
     }
@@ -168,6 +173,7 @@ impl RawFiles {
             listing: prove(self.listing.as_ref(), faults, values::switch)
                 .unwrap_or(default.listing),
             tar: self.tar.unwrap_or(default.tar),
+            sendfile: self.sendfile.unwrap_or(default.sendfile),
             cache_bytes: prove(self.cache.as_ref(), faults, size::parse)
                 .unwrap_or(default.cache_bytes),
         };

@@ -4,7 +4,7 @@ use super::respond::Broken;
 use super::transport::{Host, Transport};
 use super::visit::Visit;
 use super::wire::broken;
-use crate::app::Body;
+use crate::app::{Body, FilePiece};
 use crate::http::Event;
 use crate::log::Cause;
 use futures_lite::future::yield_now;
@@ -63,15 +63,22 @@ impl<H: Host> Visit<'_, H> {
         let head = &self.work.out;
         let mut head_bytes = 0;
         let mut outcome = None;
+        let mut is_full = false;
         let offered = catch_unwind(AssertUnwindSafe(|| {
-            body.send_from_file(&mut |file, offset, bytes| {
+            body.send_from_file(&mut |piece| {
                 // The head goes before what is sent first, and what is sent next has its own turn.
                 if outcome.is_some() {
                     return 0;
                 }
-                let sent = send_behind(transport, head, &mut head_bytes, || {
-                    transport.try_send_file(file, offset, bytes)
+                let sent = send_behind(transport, head, &mut head_bytes, || match piece {
+                    FilePiece::Pages {
+                        file,
+                        offset,
+                        bytes,
+                    } => transport.try_send_file(file, offset, bytes),
+                    FilePiece::Copy(content) => transport.try_send(content, false),
                 });
+                is_full = matches!(sent, Ok(sent) if sent < piece.len());
                 *outcome.insert(sent).as_ref().unwrap_or(&0)
             })
         }));
@@ -83,6 +90,8 @@ impl<H: Host> Visit<'_, H> {
             (Ok(None), _) => Ok(Next::Piece),
             // The file ended before its time: the source finds out when it is asked for a piece.
             (_, Ok(0)) if head_bytes == 0 => Ok(Next::Piece),
+            // To try again would only tell the same.
+            (_, Ok(_)) if is_full => Ok(Next::Wait),
             (_, Ok(_)) => Ok(Next::Turn),
             (_, Err(error)) if error.kind() == io::ErrorKind::WouldBlock => Ok(Next::Wait),
             (_, Err(error)) => Err(Broken::Wire(broken(&error))),
@@ -120,7 +129,7 @@ fn send_behind(
     send: impl FnOnce() -> io::Result<usize>,
 ) -> io::Result<usize> {
     if !head.is_empty() {
-        *head_sent = transport.try_send(head)?;
+        *head_sent = transport.try_send(head, true)?;
         if *head_sent < head.len() {
             return Ok(0);
         }

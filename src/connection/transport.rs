@@ -73,12 +73,12 @@ pub(crate) trait Transport: 'static {
         false
     }
 
-    /// Sends what can be sent of `head` without waiting, before what follows it.
+    /// Sends what can be sent of `bytes` without waiting; with `more`, something follows them.
     ///
     /// # Errors
     /// `WouldBlock` until [`Transport::writable`] is ready; any other means that the connection failed.
-    fn try_send(&self, head: &[u8]) -> io::Result<usize> {
-        let _ = head;
+    fn try_send(&self, bytes: &[u8], more: bool) -> io::Result<usize> {
+        let _ = (bytes, more);
         Err(io::ErrorKind::Unsupported.into())
     }
 

@@ -12,14 +12,14 @@ use http::Method;
 
 use super::cache::{Content, Kept};
 use super::representation::{Outcome, Representation};
-use super::transfer::{FileBody, Held};
+use super::transfer::{FileBody, Held, Way};
 use super::version::Version;
 use crate::app::{Body, Request, Response};
 use crate::limits::INLINE_BODY_BYTES;
 
 /// Makes the boundaries of multipart responses, which nobody can foresee.
 #[derive(Debug, Default)]
-pub(super) struct Boundaries {
+struct Boundaries {
     keys: RandomState,
     made: Cell<u64>,
 }
@@ -38,6 +38,22 @@ impl Boundaries {
     }
 }
 
+/// What the answers of a folder have in common.
+#[derive(Debug)]
+pub(super) struct Answers {
+    boundaries: Boundaries,
+    way: Way,
+}
+
+impl Answers {
+    pub(super) fn new(way: Way) -> Self {
+        Self {
+            boundaries: Boundaries::default(),
+            way,
+        }
+    }
+}
+
 /// The response from what is remembered of `version`.
 ///
 /// # Errors
@@ -46,16 +62,16 @@ pub(super) async fn from_kept(
     kept: &Kept,
     version: Version,
     request: &Request,
-    boundaries: &Boundaries,
+    answers: &Answers,
 ) -> io::Result<Response> {
     match &kept.content {
         Content::Whole(content) => {
             let representation = &kept.representation;
-            Ok(from_memory(representation, content, request, boundaries))
+            Ok(from_memory(representation, content, request, answers))
         }
         Content::Open(file) => {
             let held = Held::new(Rc::clone(file), version);
-            from_open(held, &kept.representation, request, boundaries).await
+            from_open(held, &kept.representation, request, answers).await
         }
     }
 }
@@ -65,10 +81,10 @@ pub(super) fn from_memory(
     representation: &Representation,
     content: &Bytes,
     request: &Request,
-    boundaries: &Boundaries,
+    answers: &Answers,
 ) -> Response {
     let part = |range: &Range<u64>| content.slice(range.start as usize..range.end as usize);
-    match representation.answer(request.head(), || boundaries.make()) {
+    match representation.answer(request.head(), || answers.boundaries.make()) {
         Outcome::Bare(response) => response,
         Outcome::Whole(response) => response.with_body(content.clone()),
         Outcome::Part(response, range) => response.with_body(part(&range)),
@@ -92,20 +108,22 @@ pub(super) async fn from_open(
     held: Held,
     representation: &Representation,
     request: &Request,
-    boundaries: &Boundaries,
+    answers: &Answers,
 ) -> io::Result<Response> {
     let is_head = request.method() == Method::HEAD;
-    match representation.answer(request.head(), || boundaries.make()) {
+    match representation.answer(request.head(), || answers.boundaries.make()) {
         Outcome::Bare(response) => Ok(response),
         Outcome::Whole(response) => {
             let whole = 0..representation.length();
-            part_of(held, whole, response, is_head).await
+            part_of(held, whole, response, is_head, &answers.way).await
         }
-        Outcome::Part(response, range) => part_of(held, range, response, is_head).await,
+        Outcome::Part(response, range) => {
+            part_of(held, range, response, is_head, &answers.way).await
+        }
         Outcome::Parts(response, multipart) => {
             let first = multipart.parts.first().map_or(0, |(_, range)| range.start);
             let held = held.sampled(first).await?;
-            let body = FileBody::parts(held, multipart);
+            let body = FileBody::parts(held, multipart, answers.way.clone());
             let length = body.length();
             Ok(response.with_body(Body::stream(body, Some(length))))
         }
@@ -118,16 +136,17 @@ async fn part_of(
     range: Range<u64>,
     response: Response,
     is_head: bool,
+    way: &Way,
 ) -> io::Result<Response> {
     let length = range.end - range.start;
     let body = if is_head {
-        Body::stream(FileBody::part(held, range), Some(length))
+        Body::stream(FileBody::part(held, range, way.clone()), Some(length))
     } else if length <= INLINE_BODY_BYTES as u64 {
         let (_, content) = held.read(range.start, length as usize).await;
         content?.into()
     } else {
         let held = held.sampled(range.start).await?;
-        Body::stream(FileBody::part(held, range), Some(length))
+        Body::stream(FileBody::part(held, range, way.clone()), Some(length))
     };
     Ok(response.with_body(body))
 }

@@ -4,6 +4,8 @@ use std::rc::Rc;
 
 use super::cache::Cache;
 use super::compressed::Compressing;
+use super::policy::Policy;
+use super::transfer::{Copied, Way};
 use crate::limits::ARCHIVE_FOLDERS;
 use crate::permits::Permits;
 
@@ -14,6 +16,8 @@ pub(crate) struct Common {
     pub(crate) cache: Rc<Cache>,
     /// How many folders are open for archives.
     pub(super) archive_folders: Permits,
+    /// Where files are copied to that are sent.
+    copied: Copied,
     /// What is compressed.
     pub(super) compressing: Rc<Compressing>,
 }
@@ -25,7 +29,16 @@ impl Common {
         Self {
             cache: Rc::new(Cache::new(capacity)),
             archive_folders: Permits::new(ARCHIVE_FOLDERS),
+            copied: Copied::default(),
             compressing: Rc::default(),
+        }
+    }
+
+    /// How files go out of a folder with this policy.
+    pub(super) fn way(&self, policy: &Policy) -> Way {
+        match policy.sendfile {
+            true => Way::Pages,
+            false => Way::Copies(self.copied.clone()),
         }
     }
 

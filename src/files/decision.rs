@@ -38,8 +38,8 @@ pub struct Course {
 enum Asked {
     /// A path without a slash at its end.
     Plain,
-    /// The same with `.html` behind it.
-    Clean,
+    /// The same with `.html` behind it, where there is nothing of its own name, or this folder.
+    Page { folder: Option<CString> },
     /// The index of this folder, of these that it may be.
     Index { folder: CString, number: usize },
     /// A folder without an index, to list it.
@@ -209,28 +209,39 @@ impl Course {
 
     /// What follows by `policy` from what was seen there.
     pub fn saw(self, policy: &Policy, seen: Seen) -> Step {
-        let is_missing = matches!(seen, Seen::Folder | Seen::Absent(Absence::Missing));
-        let relative = self.relative.clone();
-        match (seen, self.asked.clone()) {
-            (Seen::File(version), Asked::Fallback(_)) => {
-                Step::Done(Decision::Fallback { relative, version })
+        match (self.asked.clone(), seen) {
+            (Asked::Plain | Asked::Page { .. } | Asked::Index { .. }, Seen::File(version)) => {
+                Step::Done(Decision::File {
+                    relative: self.relative,
+                    version,
+                })
             }
-            (_, Asked::Fallback(reason)) => Step::refused(reason),
-            (Seen::Folder, Asked::Listing) => Step::Done(Decision::Listing { relative }),
-            (Seen::Folder, Asked::Archive) => Step::Done(Decision::Archive { relative }),
-            (Seen::File(_), Asked::Listing | Asked::Archive) => {
-                self.refuse(policy, Reason::NoIndex)
+            (Asked::Plain, Seen::Folder) => {
+                let folder = self.relative.clone();
+                self.page(policy, Some(folder))
             }
-            (Seen::File(version), _) => Step::Done(Decision::File { relative, version }),
-            (Seen::Folder, Asked::Plain) => Step::Done(Decision::Folder { relative }),
-            (Seen::Absent(Absence::Missing), Asked::Plain) if policy.clean_urls => {
-                self.clean(policy)
+            (Asked::Plain, Seen::Absent(Absence::Missing)) => self.page(policy, None),
+            (Asked::Page { folder }, Seen::Folder | Seen::Absent(Absence::Missing)) => {
+                self.no_page(policy, folder)
             }
-            (_, Asked::Index { folder, number }) if is_missing => {
+            (Asked::Index { folder, number }, Seen::Folder | Seen::Absent(Absence::Missing)) => {
                 self.index(policy, folder, number + 1)
             }
-            (Seen::Folder, _) => self.refuse(policy, Reason::Absent(Absence::Missing)),
-            (Seen::Absent(absence), _) => self.refuse(policy, Reason::Absent(absence)),
+            (Asked::Listing, Seen::Folder) => Step::Done(Decision::Listing {
+                relative: self.relative,
+            }),
+            (Asked::Archive, Seen::Folder) => Step::Done(Decision::Archive {
+                relative: self.relative,
+            }),
+            (Asked::Listing | Asked::Archive, Seen::File(_)) => {
+                self.refuse(policy, Reason::NoIndex)
+            }
+            (Asked::Fallback(_), Seen::File(version)) => Step::Done(Decision::Fallback {
+                relative: self.relative,
+                version,
+            }),
+            (Asked::Fallback(reason), _) => Step::refused(reason),
+            (_, Seen::Absent(absence)) => self.refuse(policy, Reason::Absent(absence)),
         }
     }
 
@@ -256,17 +267,28 @@ impl Course {
         })
     }
 
-    /// Goes on with the page of that name.
-    fn clean(self, policy: &Policy) -> Step {
-        let mut page = self.relative.to_bytes().to_vec();
-        page.extend_from_slice(b".html");
+    /// Goes on with the page of that name, if pages go without their extension. It goes before the
+    /// `folder` of the name, as nginx's `try_files $uri $uri.html $uri/` has it: what makes `blog.html` puts
+    /// that page's own pages into `blog/`.
+    fn page(self, policy: &Policy, folder: Option<CString>) -> Step {
+        let page = [self.relative.to_bytes(), b".html"].concat();
         match CString::new(page) {
-            Ok(relative) if policy.hides(relative.to_bytes()).is_none() => Step::Look(Self {
-                relative,
-                asked: Asked::Clean,
-                ..self
-            }),
-            _ => self.refuse(policy, Reason::Absent(Absence::Missing)),
+            Ok(relative) if policy.clean_urls && policy.hides(relative.to_bytes()).is_none() => {
+                Step::Look(Self {
+                    relative,
+                    asked: Asked::Page { folder },
+                    ..self
+                })
+            }
+            _ => self.no_page(policy, folder),
+        }
+    }
+
+    /// Goes on where there is no page, and the `folder` of its name or nothing.
+    fn no_page(self, policy: &Policy, folder: Option<CString>) -> Step {
+        match folder {
+            Some(relative) => Step::Done(Decision::Folder { relative }),
+            None => self.refuse(policy, Reason::Absent(Absence::Missing)),
         }
     }
 

@@ -56,7 +56,8 @@ pub struct Policy {
     /// Names of what a folder serves when it is asked for itself: the first that is there counts.
     /// Default: `index.html`.
     pub index: Vec<CString>,
-    /// Whether `/about` serves `about.html`, where nothing else is called `about`. Default: no.
+    /// Whether `/about` serves `about.html`, where no file is called `about`. It goes before a folder of that
+    /// name, as static exporters mean it. Default: no.
     pub clean_urls: bool,
     /// The path below the root of the file that is served to navigations where nothing is, with 200:
     /// to requests whose Accept fields name `text/html`, for paths whose last name has no extension.
@@ -68,6 +69,11 @@ pub struct Policy {
     /// index or is listed. It tells all names in it that are not hidden, and redirects withhold nothing of
     /// it. Default: no.
     pub tar: bool,
+    /// Whether files go out as they lie in memory, which takes a fraction of the CPU time for large ones, and
+    /// is for folders whose files are replaced and not written to: what is changed in place, or cut off,
+    /// while the network takes it may reach a peer as a mixture, and nobody notices. Otherwise they are
+    /// copied, and what was copied is of one version. Default: no.
+    pub sendfile: bool,
     /// Bytes of files that a core remembers; 0 for none. Default:
     /// [`FILE_CACHE_BYTES`].
     pub cache_bytes: u64,
@@ -132,6 +138,7 @@ impl Default for Policy {
             fallback: None,
             listing: false,
             tar: false,
+            sendfile: false,
             cache_bytes: FILE_CACHE_BYTES,
         }
     }

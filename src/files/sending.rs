@@ -90,7 +90,7 @@ impl Served {
             representation,
             content,
             wanted.request,
-            &self.boundaries,
+            &self.answers,
         ))
     }
 
@@ -160,7 +160,7 @@ impl Served {
         let entry = self.selected(file, wanted)?;
         let kept = entry.kept.as_ref()?;
         let version = entry.variant.version;
-        let answered = from_kept(kept, version, wanted.request, &self.boundaries).await;
+        let answered = from_kept(kept, version, wanted.request, &self.answers).await;
         let response = answered.ok()?;
         self.cache.hit();
         Some(response)
@@ -309,7 +309,7 @@ impl Served {
         let representation = Representation::new(&self.policy, variants, variant, tag, now);
         let remembering = self.remembering(request.method(), version, now).ok();
         let (Some(remembering), true) = (remembering, held.version() == version) else {
-            return from_open(held, &representation, request, &self.boundaries).await;
+            return from_open(held, &representation, request, &self.answers).await;
         };
         let (held, content) = match remembering {
             Remembering::Whole => {
@@ -319,7 +319,7 @@ impl Served {
             Remembering::Open => (held, Content::Open(file)),
         };
         if held.version() != version {
-            return from_open(held, &representation, request, &self.boundaries).await;
+            return from_open(held, &representation, request, &self.answers).await;
         }
         let kept = Kept {
             representation,
@@ -327,7 +327,7 @@ impl Served {
         };
         let entry = self.remember(sought, variant, Some(kept));
         let kept = entry.kept.as_ref().ok_or(io::ErrorKind::NotFound)?;
-        from_kept(kept, version, request, &self.boundaries).await
+        from_kept(kept, version, request, &self.answers).await
     }
 
     /// The response with `variant`, which is made of the file that is held; `None` if the file itself is
@@ -373,7 +373,7 @@ impl Served {
             &kept.representation,
             content,
             request,
-            &self.boundaries,
+            &self.answers,
         ))
     }
 

@@ -19,7 +19,7 @@
 //! is sent from where it lies, or read piece by piece (`transfer.rs`). Either way it is of one version,
 //! or not sent.
 
-use super::answer::Boundaries;
+use super::answer::Answers;
 use super::archive;
 use super::cache::Cache;
 use super::common::Common;
@@ -67,7 +67,7 @@ pub(super) struct Served {
     archive_folders: Permits,
     /// Longest request line that the server takes, in bytes.
     request_line_bytes: usize,
-    pub(super) boundaries: Boundaries,
+    pub(super) answers: Answers,
     pub(super) tags: Tags,
     pub(super) compressor: Compressor,
     pub(super) cache: Rc<Cache>,
@@ -106,7 +106,7 @@ impl Files {
             archives: Permits::new(ARCHIVES),
             archive_folders: common.archive_folders.clone(),
             request_line_bytes: REQUEST_LINE_BYTES,
-            boundaries: Boundaries::default(),
+            answers: Answers::new(common.way(&policy)),
             tags: Tags::default(),
             compressor: Compressor::new(&policy, &common.compressing),
             policy: Rc::new(policy),

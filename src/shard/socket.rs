@@ -56,8 +56,8 @@ impl Transport for Socket {
         true
     }
 
-    fn try_send(&self, head: &[u8]) -> io::Result<usize> {
-        self.stream.try_send(head, true)
+    fn try_send(&self, bytes: &[u8], more: bool) -> io::Result<usize> {
+        self.stream.try_send(bytes, more)
     }
 
     fn try_send_file(&self, file: BorrowedFd<'_>, offset: u64, bytes: usize) -> io::Result<usize> {

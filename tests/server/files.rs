@@ -3,6 +3,7 @@
 mod advisories;
 mod archive;
 mod browser;
+mod changed;
 #[cfg(all(feature = "compression-br", feature = "compression-zstd"))]
 mod compressed;
 mod error_pages;
@@ -391,39 +392,6 @@ fn files_of_every_size() {
         assert!(client.response().body == content, "{size}");
         assert_eq!(client.response().text(), "a.txt");
     }
-}
-
-#[test]
-fn a_file_that_shrinks_is_not_padded() {
-    let tree = Tree::new();
-    let served = tree.serve_unremembered();
-    let size = 64 * 1024 * 1024;
-    let path = tree.root().join("shrinks.bin");
-    fs::File::create(&path)
-        .and_then(|file| file.set_len(size))
-        .expect("a sparse file");
-    let mut client = Client::connect(served.address);
-    client.get("/shrinks.bin");
-    // The head is out, and most of the file cannot be, for nobody reads it.
-    client.exactly(1000).expect("the beginning");
-    fs::File::options()
-        .write(true)
-        .open(&path)
-        .and_then(|file| file.set_len(10))
-        .expect("shorter");
-    match client.rest() {
-        super::support::client::Broken::Closed(rest) => {
-            assert!(1000 + rest.len() < size as usize, "all of it came");
-        }
-        broken => panic!("{broken:?}"),
-    }
-    Client::connect(served.address).get("/a.txt");
-    assert_eq!(
-        get(&mut Client::connect(served.address), "/shrinks.bin")
-            .body
-            .len(),
-        10
-    );
 }
 
 #[test]

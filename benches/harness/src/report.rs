@@ -8,7 +8,12 @@ use crate::cases::Case;
 use crate::load::Sample;
 
 /// Which servers are told in relation to each other, where both were measured.
-const COMPARED: [(&str, &str); 2] = [("corelane-2", "corelane"), ("corelane", "nginx")];
+const COMPARED: [(&str, &str); 4] = [
+    ("corelane-2", "corelane"),
+    ("corelane", "nginx"),
+    ("corelane-sendfile", "nginx"),
+    ("corelane", "nginx-copies"),
+];
 
 /// Everything about one server in one case.
 pub struct Entry {

@@ -37,6 +37,9 @@ pub enum Name {
     /// The same with `aio threads`, for files that are not in memory.
     #[value(name = "nginx-threads")]
     NginxThreads,
+    /// The same without `sendfile`, as it is unless it is told to.
+    #[value(name = "nginx-copies")]
+    NginxCopies,
     #[value(name = "actix-web")]
     ActixWeb,
     #[value(name = "hyper")]
@@ -54,6 +57,9 @@ pub enum Name {
     /// The same without statistics: what those cost is the difference.
     #[value(name = "corelane-no-stats")]
     CorelaneNoStats,
+    /// The same with `--sendfile`, for files.
+    #[value(name = "corelane-sendfile")]
+    CorelaneSendfile,
 }
 
 /// A server that can be started.
@@ -72,11 +78,12 @@ pub struct Serving {
 
 impl Name {
     /// Every server, in the order of the report.
-    pub const ALL: [Name; 12] = [
+    pub const ALL: [Name; 14] = [
         Name::FloorEpoll,
         Name::FloorRing,
         Name::Nginx,
         Name::NginxThreads,
+        Name::NginxCopies,
         Name::ActixWeb,
         Name::Hyper,
         Name::Axum,
@@ -85,6 +92,7 @@ impl Name {
         Name::CorelaneAxum,
         Name::Corelane,
         Name::CorelaneNoStats,
+        Name::CorelaneSendfile,
     ];
 
     /// Whether it is one of the two that ratios refer to.
@@ -94,17 +102,20 @@ impl Name {
 
     /// Whether it is nginx, in any configuration.
     fn is_nginx(self) -> bool {
-        matches!(self, Name::Nginx | Name::NginxThreads)
+        matches!(self, Name::Nginx | Name::NginxThreads | Name::NginxCopies)
     }
 
     /// Whether it is measured only where it is asked for by name.
     pub fn is_extra(self) -> bool {
-        self == Name::NginxThreads
+        matches!(self, Name::NginxThreads | Name::NginxCopies)
     }
 
     /// Whether it is the program of this project.
     pub fn is_corelane(self) -> bool {
-        matches!(self, Name::Corelane | Name::CorelaneNoStats)
+        matches!(
+            self,
+            Name::Corelane | Name::CorelaneNoStats | Name::CorelaneSendfile
+        )
     }
 
     /// Whether it is somebody else's, or runs what is, so that what it cannot do is no failure of ours.
@@ -142,15 +153,18 @@ pub fn prepare(options: &Options) -> Result<Vec<Server>> {
                     servers.push(server);
                 }
             }
-            Name::CorelaneNoStats => {
-                let program = builds::corelane()?;
+            Name::CorelaneNoStats | Name::CorelaneSendfile => {
+                let program = match options.corelane()?.first() {
+                    Some(path) => path.clone(),
+                    None => builds::corelane()?,
+                };
                 servers.push(Server {
                     label,
                     name,
                     program,
                 });
             }
-            Name::Nginx | Name::NginxThreads => {
+            name if name.is_nginx() => {
                 let program = NGINX.into_iter().find(|program| exists(program));
                 let program = program.context("nginx is missing: apt-get install nginx-light")?;
                 servers.push(Server {
@@ -197,7 +211,11 @@ impl Server {
             Name::FloorEpoll | Name::FloorRing => case != Case::File10k,
             name => matches!(name, Name::Hyper | Name::MayMinihttp | Name::CorelaneAxum),
         };
-        (case.file().is_some() && has_no_file).then_some("has no file service")
+        match case.file() {
+            Some(_) if has_no_file => Some("has no file service"),
+            None if self.name == Name::CorelaneSendfile => Some("sends no file"),
+            _ => None,
+        }
     }
 
     /// Starts the server for `case` on a free port, with all its threads on one CPU.
@@ -233,11 +251,14 @@ impl Server {
             name if name.is_nginx() => {
                 command
                     .args(["-e", "stderr", "-c"])
-                    .arg(site.nginx(address, name == Name::NginxThreads)?);
+                    .arg(site.nginx(address, name)?);
                 return Ok(command);
             }
             name if name.is_corelane() && case.file().is_some() => {
                 command.arg("serve").arg(site.files());
+                if name == Name::CorelaneSendfile {
+                    command.arg("--sendfile");
+                }
             }
             name if name.is_corelane() => {
                 command.arg("demo");

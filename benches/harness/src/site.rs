@@ -9,6 +9,7 @@ use anyhow::Result;
 use tempfile::TempDir;
 
 use crate::cases::{COLD_FILES, Case, FOLDER_FILES, TREE_FOLDERS};
+use crate::servers::Name;
 
 /// Where the files lie that are read from the disk, below those that are served.
 const COLD_FOLDER: &str = "cold";
@@ -86,9 +87,9 @@ impl Site {
 
     /// Writes nginx's configuration for `address` and returns its path; with `threads` it waits for the disk
     /// in threads of their own.
-    pub fn nginx(&self, address: SocketAddr, threads: bool) -> Result<PathBuf> {
+    pub fn nginx(&self, address: SocketAddr, name: Name) -> Result<PathBuf> {
         let path = self.folder().join("nginx.conf");
-        fs::write(&path, nginx_conf(address, self.folder(), threads))?;
+        fs::write(&path, nginx_conf(address, self.folder(), name))?;
         Ok(path)
     }
 
@@ -99,9 +100,16 @@ impl Site {
 
 /// nginx as one would set it up to win: one worker, no log, no end to a connection, files and
 /// their descriptors cached, as many as a worker may open.
-fn nginx_conf(address: SocketAddr, folder: &Path, threads: bool) -> String {
+fn nginx_conf(address: SocketAddr, folder: &Path, name: Name) -> String {
     let folder = folder.display();
-    let aio = if threads { "threads" } else { "off" };
+    let sendfile = match name {
+        Name::NginxCopies => "off",
+        _ => "on",
+    };
+    let aio = match name {
+        Name::NginxThreads => "threads",
+        _ => "off",
+    };
     format!(
         r#"daemon off;
 worker_processes 1;
@@ -117,7 +125,7 @@ http {{
     keepalive_requests 1000000000;
     keepalive_timeout 1h;
     tcp_nodelay on;
-    sendfile on;
+    sendfile {sendfile};
     aio {aio};
     open_file_cache max=10000 inactive=1h;
     open_file_cache_valid 1h;

@@ -422,7 +422,7 @@ mod tests {
             span: Span::none(),
             inside: Some(source),
         };
-        let sent = Pin::new(&mut spanned).send_from_file(&mut |_, _, bytes| bytes);
+        let sent = Pin::new(&mut spanned).send_from_file(&mut |_| 0);
         assert!(matches!(sent, Some(Ok(()))));
     }
 

@@ -35,6 +35,7 @@ fn everything_written_is_taken() {
         fallback = "/app/a%20b.html"
         listing = true
         tar = true
+        sendfile = true
         cache = "1MiB"
         response_headers = ["*.html=X-A: b=c", "/**=X-B: d"]
         redirects = ["/old=/new", "/a/*=https://example.org/* 301"]
@@ -83,6 +84,7 @@ fn everything_written_is_taken() {
         fallback: Some(c"app/a b.html".to_owned()),
         listing: true,
         tar: true,
+        sendfile: true,
         cache_bytes: 1 << 20,
     };
     assert_eq!(files(text), Ok(expected));

@@ -209,7 +209,9 @@ fn an_archive_is_of_a_folder_and_of_nothing_else() {
 #[test]
 fn folders_have_the_first_index_that_is_there_and_pages_no_extension() {
     let policy = Policy {
-        hide: vec!["*.key".parse().unwrap(), "/hidden.html".parse().unwrap()],
+        hide: ["*.key", "/hidden.html", "/secret.html"]
+            .map(|glob| glob.parse().unwrap())
+            .into(),
         index: [c"index.html", c"x.key", c"index.htm"]
             .map(CStr::to_owned)
             .into(),
@@ -220,17 +222,27 @@ fn folders_have_the_first_index_that_is_there_and_pages_no_extension() {
         ("d/index.htm", Seen::File(VERSION())),
         ("e/index.html", Seen::Folder),
         ("e/index.htm", Seen::Absent(Absence::Unreadable)),
-        ("about", Seen::Folder),
-        ("about.html", Seen::File(VERSION())),
+        ("blog", Seen::Folder),
+        ("blog.html", Seen::File(VERSION())),
+        ("blog/index.html", Seen::File(VERSION())),
+        ("docs", Seen::Folder),
+        ("docs.html", Seen::Folder),
+        ("hidden", Seen::Folder),
+        ("kept", Seen::Folder),
+        ("kept.html", Seen::Absent(Absence::Unreadable)),
         ("team.html", Seen::File(VERSION())),
         ("v1.2.html", Seen::File(VERSION())),
         ("folder.html", Seen::Folder),
         ("hidden.html", Seen::File(VERSION())),
+        ("secret.html", Seen::File(VERSION())),
         ("sealed", Seen::Absent(Absence::Unreadable)),
     ];
     let file = |relative: &str| Decision::File {
         relative: CString::new(relative).unwrap(),
         version: VERSION(),
+    };
+    let folder = |relative: &str| Decision::Folder {
+        relative: CString::new(relative).unwrap(),
     };
     let absent = |absence| Decision::Refuse(Reason::Absent(absence));
     let missing = || absent(Absence::Missing);
@@ -246,20 +258,19 @@ fn folders_have_the_first_index_that_is_there_and_pages_no_extension() {
             Decision::Refuse(Reason::NoIndex),
             &["none/index.html", "none/index.htm"],
         ),
-        // What is there by its own name goes first.
-        (
-            "/about",
-            Decision::Folder {
-                relative: c"about".to_owned(),
-            },
-            &["about"],
-        ),
+        // A page goes before a folder of its name.
+        ("/blog", file("blog.html"), &["blog", "blog.html"]),
+        ("/blog/", file("blog/index.html"), &["blog/index.html"]),
+        ("/docs", folder("docs"), &["docs", "docs.html"]),
+        ("/hidden", folder("hidden"), &["hidden"]),
+        // What the page keeps to itself the folder of its name does, too.
+        ("/kept", absent(Absence::Unreadable), &["kept", "kept.html"]),
         ("/team", file("team.html"), &["team", "team.html"]),
         ("/team.html", file("team.html"), &["team.html"]),
         ("/v1.2", file("v1.2.html"), &["v1.2", "v1.2.html"]),
         ("/folder", missing(), &["folder", "folder.html"]),
         ("/none", missing(), &["none", "none.html"]),
-        ("/hidden", missing(), &["hidden"]),
+        ("/secret", missing(), &["secret"]),
         ("/sealed", absent(Absence::Unreadable), &["sealed"]),
     ];
     for (path, decision, looks) in table {

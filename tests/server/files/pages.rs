@@ -50,6 +50,62 @@ fn indexes_and_pages_have_other_names() {
     }
 }
 
+/// Static exporters put the pages that belong to `blog.html` into `blog/`.
+#[test]
+fn a_page_goes_before_the_folder_of_its_name() {
+    let tree = Tree::new();
+    for folder in ["blog", "both", "docs"] {
+        fs::create_dir(tree.root().join(folder)).expect("a folder");
+    }
+    for name in [
+        "blog.html",
+        "blog/post.html",
+        "both.html",
+        "both/index.html",
+        "docs/index.html",
+        "app.html",
+    ] {
+        tree.write(OsStr::new(name), name.as_bytes());
+    }
+    let browser = "text/html,*/*;q=0.8";
+    for (listing, blog) in [(false, "app.html"), (true, "./post.html")] {
+        let served = tree.serve_by(Policy {
+            clean_urls: true,
+            fallback: Some(c"app.html".to_owned()),
+            listing,
+            ..Policy::default()
+        });
+        let mut client = Client::connect(served.address);
+        for _ in 0..2 {
+            for (target, content) in [
+                ("/blog", "blog.html"),
+                ("/blog/post", "blog/post.html"),
+                ("/blog/none", "app.html"),
+                ("/both", "both.html"),
+                ("/both/", "both/index.html"),
+                ("/docs/", "docs/index.html"),
+            ] {
+                let (status, text, _) = asked(&mut client, target, browser);
+                assert_eq!((status, &*text), (200, content), "{target}");
+            }
+            assert_eq!(asked(&mut client, "/docs", browser).0, 301);
+            assert_eq!(asked(&mut client, "/bare", browser).0, 301);
+            let (status, text, _) = asked(&mut client, "/blog/", browser);
+            assert!(status == 200 && text.contains(blog), "{text}");
+        }
+    }
+    let served = tree.serve_by(Policy {
+        clean_urls: true,
+        ..Policy::default()
+    });
+    let mut client = Client::connect(served.address);
+    assert_eq!(get(&mut client, "/both").text(), "both.html");
+    fs::remove_file(tree.root().join("both.html")).expect("it was there");
+    wait_until("the folder is sent to", || {
+        get(&mut client, "/both").status == 301
+    });
+}
+
 #[test]
 fn navigations_get_the_fallback_and_assets_the_truth() {
     let tree = Tree::new();

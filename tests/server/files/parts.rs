@@ -3,7 +3,6 @@
 use super::*;
 use corelane::limits::FILE_SETTLING;
 use std::io::Write;
-use std::os::unix::fs::FileExt;
 use std::time::Instant;
 
 /// The strong entity tag of `target`: it is weak for the first moment of a version, so it is asked for
@@ -197,46 +196,4 @@ fn a_log_that_grows_is_sent_as_it_was() {
         .expect("the rest");
     assert!([&begun[head_bytes..], &rest].concat() == content);
     assert_eq!(get(&mut client, "/a.txt").text(), "a.txt");
-}
-
-#[test]
-fn a_file_that_is_written_anew_is_not_mixed() {
-    let tree = Tree::new();
-    let length = 64 * 1024 * 1024;
-    tree.write(OsStr::new("anew.bin"), &vec![b'a'; length]);
-    let served = tree.serve("/");
-    let mut client = Client::connect(served.address);
-    client.get("/anew.bin");
-    client.exactly(1000).expect("the beginning");
-    // In place, and longer.
-    tree.write(OsStr::new("anew.bin"), &vec![b'b'; length + 1]);
-    match client.rest() {
-        super::super::support::client::Broken::Closed(rest) => {
-            assert!(1000 + rest.len() < length, "all of it came");
-        }
-        broken => panic!("{broken:?}"),
-    }
-}
-
-#[test]
-fn a_file_that_is_written_to_in_its_midst_is_not_mixed() {
-    let tree = Tree::new();
-    let length = 64 * 1024 * 1024;
-    tree.write(OsStr::new("midst.bin"), &vec![b'a'; length]);
-    let served = tree.serve("/");
-    let mut client = Client::connect(served.address);
-    client.get("/midst.bin");
-    client.exactly(1000).expect("the beginning");
-    // It is as long as before, and what was sent of it is what it was.
-    fs::OpenOptions::new()
-        .write(true)
-        .open(tree.root().join("midst.bin"))
-        .and_then(|file| file.write_all_at(b"b", length as u64 - 100_000))
-        .expect("written");
-    match client.rest() {
-        super::super::support::client::Broken::Closed(rest) => {
-            assert!(1000 + rest.len() < length, "all of it came");
-        }
-        broken => panic!("{broken:?}"),
-    }
 }

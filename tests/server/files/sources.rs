@@ -1,7 +1,7 @@
 //! Sources of an app's own that have their content sent from a file.
 
 use super::*;
-use corelane::app::{BodyError, BodySource, SendFile};
+use corelane::app::{BodyError, BodySource, FilePiece, SendFile};
 use corelane::{Body, Response};
 use http::StatusCode;
 use std::os::fd::AsFd;
@@ -13,6 +13,8 @@ const CONTENT: &[u8] = b"0123456789";
 /// Has its file sent in two halves, one right behind the other.
 struct Halves {
     file: fs::File,
+    /// Whether what is sent is a copy.
+    is_copied: bool,
     sent: usize,
 }
 
@@ -26,7 +28,15 @@ impl BodySource for Halves {
         }
         for _ in 0..2 {
             let bytes = (CONTENT.len() - self.sent).min(CONTENT.len() / 2);
-            self.sent += send(self.file.as_fd(), self.sent as u64, bytes);
+            let sent = match self.is_copied {
+                true => send(FilePiece::Copy(&CONTENT[self.sent..][..bytes])),
+                false => send(FilePiece::Pages {
+                    file: self.file.as_fd(),
+                    offset: self.sent as u64,
+                    bytes,
+                }),
+            };
+            self.sent += sent;
         }
         Some(Ok(()))
     }
@@ -76,14 +86,22 @@ fn a_source_that_sends_twice_in_its_turn_is_sent_once() {
     let path = folder.path().join("file");
     fs::write(&path, CONTENT).expect("a file");
     let served = Served::with(move |_| {
-        let path = path.clone();
-        App::new().get("/", move |_| {
-            let file = fs::File::open(&path).expect("the file");
-            async { response(Halves { file, sent: 0 }) }
-        })
+        let way = |is_copied| {
+            let path = path.clone();
+            move |_| {
+                let halves = Halves {
+                    file: fs::File::open(&path).expect("the file"),
+                    is_copied,
+                    sent: 0,
+                };
+                async { response(halves) }
+            }
+        };
+        let app = App::new().get("/pages", way(false));
+        app.get("/copy", way(true))
     });
     let mut client = Client::connect(served.address);
-    for _ in 0..2 {
-        assert_eq!(get(&mut client, "/").body, CONTENT);
+    for target in ["/pages", "/copy", "/pages", "/copy"] {
+        assert_eq!(get(&mut client, target).body, CONTENT);
     }
 }
