@@ -6,7 +6,7 @@ use super::node::{Asker, Node, prove, prove_timeout};
 use super::table::aligned;
 use crate::config::Mistake;
 use crate::failure::Failure;
-use crate::stats::{Distribution, LatencySummary, Told, Window, human, merge};
+use crate::stats::{Distribution, LatencySummary, NodeLatencies, Window, human, merge};
 use serde::Serialize;
 use std::io::{self, Write as _};
 use std::time::Duration;
@@ -23,7 +23,7 @@ pub(super) struct Merge {
 }
 
 /// What became of asking a node.
-type Answered<'a> = (&'a Node, Result<Told, Failure>);
+type Answered<'a> = (&'a Node, Result<NodeLatencies, Failure>);
 
 /// What is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -171,11 +171,11 @@ impl Merge {
         })
     }
 
-    fn ask_one(&self, node: &Node) -> Result<Told, Failure> {
+    fn ask_one(&self, node: &Node) -> Result<NodeLatencies, Failure> {
         let query = format!("format=hdr&fresh=1&window={}", self.window.name());
         let answer = Asker::new(self.timeout).ask(node, &query)?;
         let mend = "see that this is the address of a corelane of the same version";
-        let told = Told::read(&answer).map_err(|error| node.failure(error, mend))?;
+        let told = NodeLatencies::read(&answer).map_err(|error| node.failure(error, mend))?;
         if told.window == self.window {
             return Ok(told);
         }
@@ -248,7 +248,7 @@ impl Merge {
 }
 
 /// Those that told.
-fn told<'a>(answered: &'a [Answered<'_>]) -> impl Iterator<Item = (&'a Node, &'a Told)> {
+fn told<'a>(answered: &'a [Answered<'_>]) -> impl Iterator<Item = (&'a Node, &'a NodeLatencies)> {
     let answers = answered.iter();
     answers.filter_map(|(node, answer)| Some((*node, answer.as_ref().ok()?)))
 }
@@ -257,7 +257,8 @@ fn told<'a>(answered: &'a [Answered<'_>]) -> impl Iterator<Item = (&'a Node, &'a
 /// told apart by what they say of themselves. One that says nothing, as older servers do, is told apart by its
 /// addresses.
 fn refuse_twins(answered: &[Answered<'_>]) -> Vec<Failure> {
-    let is_twin = |(node, told): (&Node, &Told), (other, by_other): (&Node, &Told)| match (
+    let is_twin = |(node, told): (&Node, &NodeLatencies),
+                   (other, by_other): (&Node, &NodeLatencies)| match (
         &told.instance,
         &by_other.instance,
     ) {

@@ -17,12 +17,12 @@ pub(super) struct Node {
     shown: String,
     /// Without a query.
     url: String,
-    place: Place,
+    location: Location,
 }
 
 /// What is the same however it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Place {
+struct Location {
     /// In lower case.
     host: String,
     port: u16,
@@ -73,7 +73,7 @@ impl Node {
         };
         Ok(Self {
             url: format!("http://{authority}{path}"),
-            place: Place {
+            location: Location {
                 host: authority.host().to_ascii_lowercase(),
                 port: authority.port_u16().unwrap_or(PORT),
                 path: path.into(),
@@ -85,7 +85,7 @@ impl Node {
     /// Reads the same, where it is not one of `others`: what a node told would count twice.
     pub(super) fn parse_another(text: &str, others: &[Node]) -> Result<Self, Mistake> {
         let node = Self::parse(text)?;
-        if others.iter().any(|other| other.place == node.place) {
+        if others.iter().any(|other| other.location == node.location) {
             return Err(Mistake {
                 what: format!("'{node}' is there twice"),
                 mend: "write each node once: its requests would be counted twice".into(),
@@ -101,10 +101,10 @@ impl Node {
 
     /// Whether `other` is at an address of this one, as names are resolved now, and is asked for the same.
     pub(super) fn is_at_address_of(&self, other: &Node) -> bool {
-        self.place.resource() == other.place.resource()
-            && self.place.port == other.place.port
-            && self.place.addresses().any(|own| {
-                let mut others = other.place.addresses();
+        self.location.resource() == other.location.resource()
+            && self.location.port == other.location.port
+            && self.location.addresses().any(|own| {
+                let mut others = other.location.addresses();
                 others.any(|other| other == own)
             })
     }
@@ -115,7 +115,7 @@ impl Node {
     }
 }
 
-impl Place {
+impl Location {
     /// What is asked for: the statistics have two paths.
     fn resource(&self) -> &str {
         if self.path == METRICS {

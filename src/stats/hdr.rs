@@ -7,7 +7,7 @@
 //! be a much shorter one.
 
 use super::distribution::{Distribution, LatencySummary};
-use super::json::{Kind, Selection, ServerInfo, Sink};
+use super::json::{Nesting, Selection, ServerInfo, Sink};
 use super::view::View;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -28,7 +28,7 @@ pub(super) struct Encoding<'a> {
 pub(super) const UNIT: &str = "ns";
 
 #[derive(Serialize)]
-struct Core {
+struct CoreLatencies {
     core: usize,
     latency: String,
     summary: LatencySummary,
@@ -57,7 +57,7 @@ impl<'a> Encoding<'a> {
             }
             sink.member("latency", &encode(&mut self.serializer, latency));
             sink.member("summary", &latency.summary());
-            sink.open("cores", Kind::List);
+            sink.open("cores", Nesting::List);
             self.core = Some(0);
             return true;
         };
@@ -70,7 +70,7 @@ impl<'a> Encoding<'a> {
             return false;
         };
         let latency = view.core_latency(window, place);
-        sink.item(&Core {
+        sink.item(&CoreLatencies {
             core: core.core,
             latency: encode(&mut self.serializer, latency),
             summary: latency.summary(),

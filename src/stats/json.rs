@@ -8,7 +8,7 @@ use serde::Serialize;
 mod members;
 mod sink;
 
-pub(super) use self::sink::{Kind, Sink, Text, Values};
+pub(super) use self::sink::{Nesting, Sink, Text, Values};
 
 use self::members::{
     Bytes, CacheFigures, ConnectionCounts, Core, Imbalance, Kernel, Log, Process, Requests, Ring,
@@ -179,7 +179,7 @@ impl<'a> Json<'a> {
                 sink.member("latency", &view.latency(window).summary());
                 sink.member("stages", &stages(view, window));
                 sink.member("status", &Status::new(figures));
-                sink.open("routes", Kind::List);
+                sink.open("routes", Nesting::List);
                 self.part = Part::Routes;
             }
             Part::Routes => match self.rows.get(self.told) {
@@ -209,7 +209,7 @@ impl<'a> Json<'a> {
                 sink.member("kernel", &Kernel::new(self.server, around));
                 sink.member("ring", &Ring::new(self.server));
                 sink.member("log", &Log::new(figures, around));
-                sink.open("stalls", Kind::List);
+                sink.open("stalls", Nesting::List);
                 self.part = Part::Stalls;
             }
             Part::Stalls => {
@@ -217,15 +217,15 @@ impl<'a> Json<'a> {
                 let stalls = stalls.map(Stall::new);
                 if !tell(stalls, &mut self.told, sink) {
                     self.close(sink, Part::Cores);
-                    sink.open("cores", Kind::List);
+                    sink.open("cores", Nesting::List);
                 }
             }
             Part::Cores => {
                 if !tell(self.cores.iter().skip(self.told), &mut self.told, sink) {
                     self.close(sink, Part::End);
                     if self.selection.charts {
-                        sink.open("charts", Kind::Object);
-                        sink.open("windows", Kind::List);
+                        sink.open("charts", Nesting::Object);
+                        sink.open("windows", Nesting::List);
                         self.part = Part::Windows;
                     }
                 }
@@ -237,7 +237,7 @@ impl<'a> Json<'a> {
                 }
                 None => {
                     self.close(sink, Part::Seconds);
-                    sink.open("seconds", Kind::List);
+                    sink.open("seconds", Nesting::List);
                 }
             },
             Part::Seconds => {

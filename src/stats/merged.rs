@@ -15,7 +15,7 @@ use std::io::Read as _;
 
 /// What one server told.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Told {
+pub struct NodeLatencies {
     /// Over which time.
     pub window: Window,
     /// Which run of a process it is ([`ServerInfo::instance`](super::ServerInfo::instance)), if it says so.
@@ -58,13 +58,13 @@ struct Document {
     cores: Vec<serde::de::IgnoredAny>,
 }
 
-impl Told {
+impl NodeLatencies {
     /// Reads what a server answered with `?format=hdr`.
     ///
     /// # Errors
     /// If it is anything else. The exact figures in `summary`, and who it is, may be missing: a histogram in that
     /// form says enough to be merged.
-    pub fn read(json: &[u8]) -> Result<Told, Unreadable> {
+    pub fn read(json: &[u8]) -> Result<NodeLatencies, Unreadable> {
         let Document {
             unit,
             window,
@@ -87,7 +87,7 @@ impl Told {
             .map_err(|error| encoding(&error))?;
         let latency = Distribution::from_hdr(&histogram, summary.as_ref())
             .ok_or(Unreadable::Contradiction)?;
-        Ok(Told {
+        Ok(NodeLatencies {
             window: known,
             instance: instance.filter(|instance| !instance.is_empty()),
             cores: cores.len(),
@@ -154,8 +154,8 @@ mod tests {
         })
     }
 
-    fn read(document: &serde_json::Value) -> Result<Told, Unreadable> {
-        Told::read(document.to_string().as_bytes())
+    fn read(document: &serde_json::Value) -> Result<NodeLatencies, Unreadable> {
+        NodeLatencies::read(document.to_string().as_bytes())
     }
 
     proptest! {
@@ -178,7 +178,7 @@ mod tests {
 
         #[test]
         fn nothing_makes_it_panic(bytes: Vec<u8>, latency: Vec<u8>) {
-            let _ = Told::read(&bytes);
+            let _ = NodeLatencies::read(&bytes);
             let mut document = document(&Distribution::of(&[1]));
             document["latency"] = BASE64_STANDARD.encode(latency).into();
             prop_assert!(read(&document).is_err());

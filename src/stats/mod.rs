@@ -234,7 +234,7 @@ mod windows;
 pub use distribution::{Distribution, LatencySummary};
 pub use format::{Format, Writing};
 pub use json::{Build, Selection, ServerInfo};
-pub use merged::{Told, Unreadable, merge};
+pub use merged::{NodeLatencies, Unreadable, merge};
 pub use names::{RouteName, SeriesName};
 pub use recorder::Recorder;
 pub use series::{Answered, MethodIndex, Times, Whose};

@@ -102,7 +102,7 @@ pub(super) struct Core {
 }
 
 /// What `/stats` says of each window, in the order of [`Window::ALL`].
-pub(super) type Told = [Stats; Window::ALL.len()];
+pub(super) type ByWindow = [Stats; Window::ALL.len()];
 
 /// What routes are sorted by, the most first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,7 +140,7 @@ pub(super) struct State {
     /// Where the server is.
     pub(super) url: String,
     /// What was told last.
-    pub(super) told: Option<Box<Told>>,
+    pub(super) told: Option<Box<ByWindow>>,
     /// Why there is nothing newer.
     pub(super) waiting: Option<String>,
     /// Requests in each of the last seconds, the newest last.
@@ -180,7 +180,7 @@ impl State {
     }
 
     /// The server has told this, or why it did not.
-    pub(super) fn hear(&mut self, answer: Result<Box<Told>, String>) {
+    pub(super) fn hear(&mut self, answer: Result<Box<ByWindow>, String>) {
         if self.is_paused {
             return;
         }
@@ -191,7 +191,7 @@ impl State {
                 return;
             }
         };
-        let started = |told: &Told| told[SECOND].server.started_at.clone();
+        let started = |told: &ByWindow| told[SECOND].server.started_at.clone();
         if self.told.as_deref().map(started) != Some(started(&told)) {
             // Another server: what was before is not its own.
             self.rates.clear();

@@ -68,7 +68,7 @@ fn stats(cores: usize, routes: usize, started_at: &str) -> Stats {
     serde_json::from_value(figures(cores, routes, started_at)).expect("what is shown")
 }
 
-fn told(cores: usize, routes: usize, started_at: &str) -> Box<Told> {
+fn told(cores: usize, routes: usize, started_at: &str) -> Box<ByWindow> {
     Box::new([(); Window::ALL.len()].map(|()| stats(cores, routes, started_at)))
 }
 
