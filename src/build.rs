@@ -45,10 +45,9 @@ fn revision() -> Option<String> {
     }
     // The log of HEAD has a line for each time that it becomes another commit.
     for path in ["HEAD", "logs/HEAD"] {
-        if let Some(path) = git(&["rev-parse", "--git-path", path]) {
-            if Path::new(&path).exists() {
-                println!("cargo::rerun-if-changed={path}");
-            }
+        let path = git(&["rev-parse", "--git-path", path]);
+        if let Some(path) = path.filter(|path| Path::new(path).exists()) {
+            println!("cargo::rerun-if-changed={path}");
         }
     }
     git(&["describe", "--always", "--tags", "--abbrev=12"])

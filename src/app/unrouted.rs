@@ -68,7 +68,7 @@ impl Unrouted {
 
 impl Why {
     /// A request for a path of `route`, or of none.
-    pub(super) fn for_path_of(self, route: Option<&Route>) -> Unrouted {
+    pub(super) fn for_path_of(self, route: Option<&Rc<Route>>) -> Unrouted {
         Unrouted {
             why: self,
             layers: route.map(|route| Rc::clone(&route.layers)),

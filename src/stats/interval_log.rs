@@ -96,7 +96,7 @@ impl<'a> IntervalLog<'a> {
                 }
                 self.part = Part::Second(0);
             }
-            Part::Second(number) => match self.seconds.get(number) {
+            Part::Second(number) => match self.seconds.get(number).copied() {
                 Some(second) => {
                     let length = Duration::from_nanos(second.span_ns);
                     self.write("", second.begun(), length, &second.latencies);

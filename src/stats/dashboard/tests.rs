@@ -229,7 +229,7 @@ fn it_never_grows_beyond_its_bound() {
         assert!(page.contains(&most), "{told}");
         assert!(page.ends_with("</script>\n</body>\n</html>\n"), "{told}");
     }
-    let page = written(&crowded(2, 36), &Selection::default());
+    let page = written(&crowded(2, 16), &Selection::default());
     assert!(!page.contains(LEFT_OUT));
 }
 
