@@ -114,34 +114,34 @@
 //! snapshots; ages and `server.uptime_seconds` are as of when the answer was written, which may be 1 s ago. The sum over
 //! `cores` equals the total exactly, because both come from the same snapshots.
 //!
+//! ## Requests and their rates
+//!
 //! - `requests.per_second` of a moving window is its requests over its seconds; since the start it is the sum
 //!   of the cores' rates. The rate of a core is the requests between two of its snapshots over the time
 //!   between them, which is at least [`RATE_INTERVAL_NS`]: snapshots that are asked for in between do not
 //!   make it jump. A core that is late by more than that interval has its silence added to the time, so that
 //!   the rate of a core that hangs falls towards 0. Until a core has run for one interval its rate is 0.
 //!   `mean_per_second` is the window's requests over its seconds, whichever window it is.
-//! - `server.started_at` and the times of stalls, of charts and of an interval log are those of the calendar as it
-//!   was set then; nothing else is measured by it.
 //! - `requests.in_flight` is the number of requests that have begun and not ended. What has begun is `total`,
 //!   `in_flight` and `abandoned_total` together.
+//!
+//! ## Routes and statuses
+//!
 //! - `status` has five classes and, in `codes`, each code that was sent. A code outside 100 to 599
 //!   is invalid, and a client takes it for a 5xx (RFC 9110 §15): it is counted in `5xx` alone.
 //! - `routes` are by template and method; at most [`STATS_ROWS`], with what is beyond in `_other`. What no route
 //!   matched, or was refused before one could, is `_unmatched`; 405, 308 and answers to OPTIONS are of the route whose
 //!   path it is.
+//!
+//! ## Connections
+//!
 //! - `connections.closed` has every reason a connection can end for, those that never happened
 //!   included. `peer_aborted` is the peer's doing, a reset at any time and an end in the middle of a request; `failed`
 //!   is ours, and stays 0.
+//!
+//! ## Cores
+//!
 //! - `imbalance` is the most of any core over the mean of all.
-//! - `server.build` tells how the program was built; `revision` is what the environment variable
-//!   `CORELANE_REVISION` said then, or else, where it was built for release, the commit that git had checked out,
-//!   whatever was changed in it since.
-//! - `process`, `kernel` and `log` are as of the last merge; what is not known of them is left out. The counters in
-//!   `kernel` are those of the network namespace since it was made, other programs in it included, and
-//!   `segments` are TCP's: a server alone in its namespace reads loss and full accept queues off them, any other only
-//!   that there were some. `log.events_left_out_total` are those beyond [`LOG_EVENTS`], of the window;
-//!   `log.lines_left_out_total` of all logs of the process, its access log included.
-//! - `ring` is how the cores' rings were set up.
 //! - `stalls` are the last [`STALLS`] turns in which tasks held a core for longer than [`STALL`]: when each was
 //!   over, and whose handler took at least half of it, if one did.
 //! - `cores[].busy_ratio` is the share of the window in which the core ran instead of waiting, from 0 to 1;
@@ -152,6 +152,22 @@
 //!   bytes of memory behind all that were ever needed at the same time.
 //! - `cores[].snapshot_age_ms` says how old the core's figures are when the answer is written. A
 //!   core that is late is served as it was, never left out.
+//!
+//! ## The server and its machine
+//!
+//! - `server.started_at` and the times of stalls, of charts and of an interval log are those of the calendar as it
+//!   was set then; nothing else is measured by it.
+//! - `server.build` tells how the program was built; `revision` is what the environment variable
+//!   `CORELANE_REVISION` said then, or else, where it was built for release, the commit that git had checked out,
+//!   whatever was changed in it since.
+//! - `process`, `kernel` and `log` are as of the last merge; what is not known of them is left out. The counters in
+//!   `kernel` are those of the network namespace since it was made, other programs in it included, and
+//!   `segments` are TCP's: a server alone in its namespace reads loss and full accept queues off them, any other only
+//!   that there were some. `log.events_left_out_total` are those beyond [`LOG_EVENTS`], of the window;
+//!   `log.lines_left_out_total` of all logs of the process, its access log included.
+//! - `ring` is how the cores' rings were set up.
+//!
+//! ## Charts
 //!
 //! With `charts=1` there is one more member, `charts`, of all requests whatever the filter:
 //!
@@ -164,6 +180,8 @@
 //!   is of the band with the number `first`; band `b` begins with bucket `32 b` of the histograms, at
 //!   (32 b − 128 s) 2^s ns where s is ⌊b / 4⌋ − 1, or 0 if that is negative. Of events the first has all of
 //!   them, and each other those that ended since the one before.
+//!
+//! # What hdr and hlog say
 //!
 //! `hdr` has the latencies of all requests and of each core in HdrHistogram's encoding, which has counts
 //! and no more; `summary` beside each has what is exact. `corelane merge` makes one of those of several servers, which
