@@ -430,6 +430,10 @@ pub const CACHED_FILE_BYTES: usize = 64 * 1024;
 /// Most larger files that a core keeps open to send them again. Cost: a descriptor each.
 pub const OPEN_FILES: usize = 32;
 
+/// How long a core keeps a larger file open that nobody asks for; one without a name is closed within about
+/// a second. Until then its file system cannot be unmounted.
+pub const OPEN_FILE_IDLE: Duration = Duration::from_secs(60);
+
 /// Entries of a folder that are read at a time to list them, on the core's thread for blocking calls.
 pub const LISTING_SLICE_ENTRIES: usize = 512;
 
@@ -529,6 +533,7 @@ const _: () = assert!(RECONNECT_PAUSE.as_nanos() < RECONNECT_PAUSE_MAX.as_nanos(
 const _: () = assert!(NAME_BYTES < PATH_BYTES);
 const _: () = assert!(REDIRECT_BYTES < REQUEST_LINE_BYTES);
 const _: () = assert!(LISTING_SLICE_ENTRIES < LISTING_ENTRIES);
+const _: () = assert!(FILE_FRESHNESS.as_nanos() < OPEN_FILE_IDLE.as_nanos());
 // A core's rings, clocks and notifiers have their room beside them.
 const _: () = assert!(OPEN_FILES + QUEUED_CLOSES + COMPRESSIONS + 16 <= RESERVED_DESCRIPTORS);
 const _: () = assert!(ARCHIVE_DEPTH <= ARCHIVE_FOLDERS && ARCHIVES <= ARCHIVE_FOLDERS);

@@ -1,5 +1,6 @@
 //! What a core remembers of the files it serves: a bounded number of bytes, those used last. Small files
-//! are remembered whole, larger ones as open descriptors. It does no I/O and reads no clock.
+//! are remembered whole, larger ones as open descriptors, for as long as they are asked for and have a name:
+//! an open file that was deleted takes room on the disk. It does no I/O and reads no clock.
 //!
 //! Nothing in it is believed for longer than [`FILE_FRESHNESS`]: after that the file is looked at, and
 //! what is remembered serves on if it is still of the same version. What was remembered in one release
@@ -16,7 +17,7 @@ use slab::Slab;
 use super::representation::Representation;
 use super::variants::{Variant, Variants};
 use crate::http::ContentCoding;
-use crate::limits::{FILE_FRESHNESS, OPEN_FILES};
+use crate::limits::{FILE_FRESHNESS, OPEN_FILE_IDLE, OPEN_FILES};
 use crate::ring::File;
 use crate::stats::FileCache;
 
@@ -34,6 +35,8 @@ pub(crate) struct Cache {
     entries: RefCell<Entries>,
     /// Most bytes of all entries.
     capacity: usize,
+    /// Whether files are kept open, which [`Cache::let_go`] is then called for.
+    keeps_open: bool,
     hits: Cell<u64>,
     misses: Cell<u64>,
 }
@@ -47,7 +50,8 @@ struct Entries {
     newest: Option<usize>,
     oldest: Option<usize>,
     bytes: usize,
-    open_files: usize,
+    /// The places of those that are kept open, at most [`OPEN_FILES`].
+    open: Vec<usize>,
 }
 
 /// An entry among those used before and after it.
@@ -149,11 +153,12 @@ impl Entry {
 }
 
 impl Cache {
-    /// A cache of at most `capacity` bytes; of none, if that is 0.
-    pub(crate) fn new(capacity: usize) -> Self {
+    /// A cache of at most `capacity` bytes; of none, if that is 0. It keeps files open if it `keeps_open`.
+    pub(crate) fn new(capacity: usize, keeps_open: bool) -> Self {
         Self {
             entries: RefCell::default(),
             capacity,
+            keeps_open,
             hits: Cell::new(0),
             misses: Cell::new(0),
         }
@@ -191,7 +196,7 @@ impl Cache {
         let entry = Rc::new(entry);
         self.remove(key);
         let bytes = entry.bytes();
-        if bytes > self.capacity {
+        if bytes > self.capacity || (entry.is_open() && !self.keeps_open) {
             return entry;
         }
         let entries = &mut *self.entries.borrow_mut();
@@ -199,7 +204,7 @@ impl Cache {
             let Some(oldest) = entries.oldest else { break };
             entries.remove(oldest);
         }
-        if entry.is_open() && entries.open_files >= OPEN_FILES {
+        if entry.is_open() && entries.open.len() >= OPEN_FILES {
             entries.remove_oldest_open();
         }
         entries.insert(key, Rc::clone(&entry));
@@ -210,6 +215,22 @@ impl Cache {
     pub(super) fn remove(&self, key: Key<'_>) {
         let entries = &mut *self.entries.borrow_mut();
         if let Some(place) = entries.place_of(key) {
+            entries.remove(place);
+        }
+    }
+
+    /// Lets go of the open files that nobody has looked at for [`OPEN_FILE_IDLE`] at `now_ns`, and of those
+    /// that `is_deleted`.
+    pub(super) fn let_go(&self, now_ns: u64, is_deleted: impl Fn(&File) -> bool) {
+        let entries = &mut *self.entries.borrow_mut();
+        let is_over = |&place: &usize| {
+            let entry = &entries.list[place].entry;
+            let idle_ns = now_ns.saturating_sub(entry.looked_ns.get());
+            u128::from(idle_ns) >= OPEN_FILE_IDLE.as_nanos()
+                || matches!(entry.content(), Some(Content::Open(file)) if is_deleted(file))
+        };
+        let over: Vec<_> = entries.open.iter().copied().filter(is_over).collect();
+        for place in over {
             entries.remove(place);
         }
     }
@@ -245,7 +266,7 @@ impl Entries {
 
     fn insert(&mut self, key: Key<'_>, entry: Rc<Entry>) {
         self.bytes += entry.bytes();
-        self.open_files += usize::from(entry.is_open());
+        let is_open = entry.is_open();
         let path: Rc<[u8]> = key.path.into();
         let place = self.list.insert(Place {
             root: key.root,
@@ -256,6 +277,7 @@ impl Entries {
             older: None,
         });
         self.places[key.root][key.kind()].insert(path, place);
+        self.open.extend(is_open.then_some(place));
         self.push(place);
     }
 
@@ -265,7 +287,7 @@ impl Entries {
         self.places[removed.root][removed.kind].remove(&removed.path);
         let entry = removed.entry;
         self.bytes -= entry.bytes();
-        self.open_files -= usize::from(entry.is_open());
+        self.open.retain(|&other| other != place);
     }
 
     fn remove_oldest_open(&mut self) {
@@ -315,7 +337,9 @@ mod tests {
     use super::*;
     use crate::files::Policy;
     use crate::files::version::Version;
+    use crate::ring::{Access, Links, Opening, RingOptions, run};
     use proptest::prelude::*;
+    use std::sync::Arc;
     use std::time::Duration;
 
     fn key(path: &str) -> Key<'_> {
@@ -363,7 +387,7 @@ mod tests {
 
     #[test]
     fn what_was_used_longest_ago_makes_room() {
-        let cache = Cache::new(6000);
+        let cache = Cache::new(6000, true);
         assert_eq!(cache.number_root(), 0);
         for path in ["a", "b", "c"] {
             cache.insert(key(path), entry(2000));
@@ -388,7 +412,7 @@ mod tests {
 
     #[test]
     fn a_variant_is_remembered_beside_its_file() {
-        let cache = Cache::new(6000);
+        let cache = Cache::new(6000, true);
         cache.number_root();
         let gzip = Key {
             coding: Some(ContentCoding::Gzip),
@@ -422,8 +446,67 @@ mod tests {
     }
 
     #[test]
+    fn files_are_let_go_of_that_nobody_looks_at_or_that_are_deleted() {
+        run(None, RingOptions::default(), |ring| async move {
+            let folder = tempfile::tempdir().unwrap();
+            std::fs::write(folder.path().join("a"), "a").unwrap();
+            let opening = Opening {
+                access: Access::Read,
+                links: Links::None,
+            };
+            let root = Arc::new(std::fs::File::open(folder.path()).unwrap().into());
+            let file = Rc::new(
+                File::open_beneath(&ring, &root, c"a", opening)
+                    .await
+                    .unwrap(),
+            );
+            let open = |looked_ns| {
+                let mut entry = entry(2000);
+                let kept = entry.kept.take().unwrap();
+                Entry {
+                    kept: Some(Kept {
+                        content: Content::Open(Rc::clone(&file)),
+                        ..kept
+                    }),
+                    looked_ns: Cell::new(looked_ns),
+                    ..entry
+                }
+            };
+            let cache = Cache::new(100_000, true);
+            cache.number_root();
+            cache.insert(key("w"), entry(2000));
+            cache.insert(key("a"), open(0));
+            cache.insert(key("b"), open(1));
+            let idle_ns = OPEN_FILE_IDLE.as_nanos() as u64;
+            for (now_ns, left) in [(idle_ns - 1, "baw"), (idle_ns, "bw"), (idle_ns + 1, "w")] {
+                cache.let_go(now_ns, |_| false);
+                assert_eq!(kept(&cache), left);
+            }
+            assert_eq!(Rc::strong_count(&file), 1);
+            cache.insert(key("a"), open(idle_ns));
+            cache.insert(key("a"), entry(2000));
+            cache.insert(key("b"), open(idle_ns));
+            cache.let_go(idle_ns, |_| true);
+            assert_eq!(kept(&cache), "aw");
+            assert_eq!(Rc::strong_count(&file), 1);
+            // The one used longest ago makes room for another.
+            for number in 0..=OPEN_FILES {
+                cache.insert(key(&number.to_string()), open(idle_ns));
+            }
+            assert_eq!(Rc::strong_count(&file), 1 + OPEN_FILES);
+            assert!(cache.get(key("0")).is_none() && cache.get(key("1")).is_some());
+            // Nobody would let go of them.
+            let cache = Cache::new(100_000, false);
+            cache.number_root();
+            cache.insert(key("a"), open(0));
+            assert_eq!(kept(&cache), "");
+        })
+        .unwrap();
+    }
+
+    #[test]
     fn there_is_room_for_what_is_made_beside_its_file() {
-        let cache = Cache::new(6000);
+        let cache = Cache::new(6000, true);
         cache.number_root();
         let room = cache.room(c"a");
         assert_eq!(room, 6000 - 2 * (ENTRY_BYTES + 2));
@@ -436,8 +519,8 @@ mod tests {
             cache.insert(gzip, entry(ENTRY_BYTES + 2 + room + more));
             assert_eq!(cache.get(key("a")).is_some(), is_kept);
         }
-        assert_eq!(Cache::new(2 * ENTRY_BYTES).room(c"a"), 0);
-        assert_eq!(Cache::new(0).room(c"a"), 0);
+        assert_eq!(Cache::new(2 * ENTRY_BYTES, true).room(c"a"), 0);
+        assert_eq!(Cache::new(0, true).room(c"a"), 0);
     }
 
     #[test]
@@ -454,7 +537,7 @@ mod tests {
         fn the_order_and_the_bytes_stay_true(
             steps in prop::collection::vec((0..3_u8, "[a-e]", 1100..4000_usize), 1..60),
         ) {
-            let cache = Cache::new(8000);
+            let cache = Cache::new(8000, true);
             cache.number_root();
             for (step, path, bytes) in steps {
                 match step {

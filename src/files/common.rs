@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::cache::Cache;
 use super::compressed::Compressing;
 use super::policy::Policy;
+use super::resolve;
 use super::transfer::{Copied, Way};
 use crate::limits::ARCHIVE_FOLDERS;
 use crate::permits::Permits;
@@ -23,15 +24,29 @@ pub(crate) struct Common {
 }
 
 impl Common {
-    /// Of a core that remembers at most `cache_bytes` of files.
+    /// Of a core that remembers at most `cache_bytes` of files, and is to tell of [each second](Common::tick).
     pub(crate) fn new(cache_bytes: u64) -> Self {
+        Self::keeping(cache_bytes, true)
+    }
+
+    /// Of folders that nobody tells of time, which keep no file open between two requests.
+    pub(super) fn without_ticks(cache_bytes: u64) -> Self {
+        Self::keeping(cache_bytes, false)
+    }
+
+    fn keeping(cache_bytes: u64, keeps_open: bool) -> Self {
         let capacity = usize::try_from(cache_bytes).unwrap_or(usize::MAX);
         Self {
-            cache: Rc::new(Cache::new(capacity)),
+            cache: Rc::new(Cache::new(capacity, keeps_open)),
             archive_folders: Permits::new(ARCHIVE_FOLDERS),
             copied: Copied::default(),
             compressing: Rc::default(),
         }
+    }
+
+    /// A second or so has passed, at `now_ns` on the ring's clock: closes what was kept open for long enough.
+    pub(crate) fn tick(&self, now_ns: u64) {
+        self.cache.let_go(now_ns, |file| resolve::is_deleted(file));
     }
 
     /// How files go out of a folder with this policy.

@@ -112,6 +112,11 @@ pub(super) fn version(file: impl AsFd) -> io::Result<Version> {
     Ok(Version::of(&fstat(file)?))
 }
 
+/// Whether an open file has lost its last name, and is kept by those alone who have it open.
+pub(super) fn is_deleted(file: impl AsFd) -> bool {
+    fstat(file).map_or(true, |stat| stat.st_nlink == 0)
+}
+
 pub(super) fn opening(access: Access, symlinks: Symlinks) -> Opening {
     let links = match symlinks {
         Symlinks::Never => Links::None,

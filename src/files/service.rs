@@ -78,12 +78,13 @@ pub(super) struct Served {
 }
 
 impl Files {
-    /// Serves `folder`, below where it is mounted, on the core of `ring`.
+    /// Serves `folder`, below where it is mounted, on the core of `ring`. Unlike
+    /// [`App::files`](crate::App::files) it keeps no larger file open between two requests.
     ///
     /// # Errors
     /// What `open(2)` answers: the folder is not there, is none, or may not be entered.
     pub fn open(ring: &Ring, folder: impl AsRef<Path>, policy: Policy) -> io::Result<Self> {
-        let common = Common::new(policy.cache_bytes);
+        let common = Common::without_ticks(policy.cache_bytes);
         Self::sharing(ring, folder, policy, &common)
     }
 

@@ -261,7 +261,13 @@ impl Mailbox {
             // Behind the orders, which may have brought back what it is made of.
             if is_due {
                 self.report(None);
-                self.shard.service.log.tick(self.shard.ring.now_ns());
+                let now_ns = self.shard.ring.now_ns();
+                self.shard.service.log.tick(now_ns);
+                self.shard
+                    .files
+                    .get()
+                    .into_iter()
+                    .for_each(|files| files.tick(now_ns));
             }
             // An eventfd that belongs to us alone cannot fail; if it did, the tick looks as well.
             let notification = async {

@@ -2,6 +2,7 @@
 
 use super::super::support::scrape;
 use super::*;
+use corelane::limits::CACHED_FILE_BYTES;
 
 /// Asks until the answer is `wanted`; until then it is one of `others`.
 pub(super) fn until(client: &mut Client, target: &str, wanted: &str, others: &[&str]) {
@@ -96,6 +97,41 @@ fn what_is_remembered_is_answered_alike() {
     client.send("HEAD /kept.bin HTTP/1.1\r\nHost: a\r\n\r\n");
     let head = client.head_response();
     assert_eq!(head.field("content-length"), Some(&*length.to_string()));
+}
+
+/// How often the files of `tree` are open in this process.
+fn open(tree: &Tree) -> usize {
+    let root = tree.root();
+    let descriptors = fs::read_dir("/proc/self/fd").expect("descriptors");
+    let links = descriptors.filter_map(|descriptor| fs::read_link(descriptor.ok()?.path()).ok());
+    links
+        .filter(|link| link.starts_with(&root) && *link != root)
+        .count()
+}
+
+#[test]
+fn a_file_that_is_gone_is_not_kept_open() {
+    let tree = Tree::new();
+    let content = pattern(CACHED_FILE_BYTES + 1);
+    for name in ["deleted.bin", "replaced.bin", "deleted.txt.gz"] {
+        tree.write(OsStr::new(name), &content);
+    }
+    tree.write(OsStr::new("deleted.txt"), b"to be deleted");
+    let served = tree.serve("/");
+    let mut client = Client::connect(served.address);
+    // The first moment of a version is not remembered.
+    wait_until("they are kept open", || {
+        for target in ["/deleted.bin", "/replaced.bin", "/deleted.txt"] {
+            let response = client.ask("GET", target, "Accept-Encoding: gzip\r\n");
+            assert!(response.body == content, "{target}");
+        }
+        open(&tree) == 3
+    });
+    fs::remove_file(tree.root().join("deleted.bin")).expect("it was there");
+    fs::remove_file(tree.root().join("deleted.txt.gz")).expect("it was there");
+    fs::rename(tree.root().join("a.txt"), tree.root().join("replaced.bin")).expect("renamed");
+    // Nobody asks for them any more.
+    wait_until("they are closed", || open(&tree) == 0);
 }
 
 #[test]
