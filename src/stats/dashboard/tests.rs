@@ -153,7 +153,7 @@ fn every_figure_is_one_of_the_json() {
         check(before, &document);
         let (path, behind) = behind.split_once('"').expect("a path");
         let (row, behind) = behind.split_once("</template>").expect("a template");
-        let rows = rows(at_path(&document, path));
+        let rows = rows(&document, path);
         check(
             row,
             rows.first()
