@@ -206,8 +206,8 @@
 //! Three readings of the clock and five counters for each request: at most 60.7 ns in all, of which the readings are
 //! 28.7, and without latencies 1.6 (a virtual machine on an Intel Xeon at 2.5 GHz). Once a second there is a snapshot:
 //! 4.1 µs behind 60 routes, and 14.1 where everything has been asked for that is told apart. Whoever writes an answer
-//! lets others run after 136 µs at the latest. An answer is not compressed: gzip would hold the core for
-//! longer than writing one does, some 40 ms for each MiB. `benches/README.md` has how they were measured, [`Recorder`] the memory. Without `/stats`
+//! lets others run after 136 µs at the latest. An answer is not compressed.
+//! `benches/README.md` has how they were measured, [`Recorder`] the memory. Without `/stats`
 //! (`--no-stats`) neither is there but for requests, statuses, connections and bytes, which are counted for the
 //! server's own use.
 //!
