@@ -1,6 +1,8 @@
 //! The `/stats` resource of a shard: answered from the newest merged statistics, so that reading them waits
 //! for no other core, unless fresh ones are asked for.
 
+#[cfg(feature = "compression")]
+mod compressed;
 mod written;
 
 pub(super) use self::written::Written;
@@ -10,7 +12,7 @@ use super::Shard;
 use super::messages::Report;
 use crate::app::{Answer, IntoResponse, Response, Sse};
 use crate::config::StatsAccess;
-use crate::http::{RequestHead, preferred_type};
+use crate::http::{AcceptedCodings, CodingChoice, ContentCoding, RequestHead, preferred_type};
 use crate::latest::Follower;
 use crate::limits::FRESH_TIMEOUT;
 use crate::permits::Permit;
@@ -19,7 +21,8 @@ use crate::stats::{Format, Selection, View, Window};
 use bytes::Bytes;
 use futures_lite::stream;
 use http::header::{
-    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY,
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
+    VARY,
 };
 use http::{HeaderValue, StatusCode};
 use std::collections::BTreeMap;
@@ -77,6 +80,8 @@ impl Waiting {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Query {
     fresh: bool,
+    /// Whether the answer is compressed with gzip.
+    is_gzipped: bool,
     format: Format,
     selection: Selection,
 }
@@ -92,7 +97,10 @@ pub(super) fn are_for(access: &StatsAccess, head: &RequestHead, peer: SocketAddr
 pub(super) fn answer(shard: &Rc<Shard>, head: &RequestHead) -> Answer {
     let accept = head.field_values("accept");
     let query = match Query::parse(head.path_octets(), head.query().unwrap_or_default(), accept) {
-        Ok(query) => query,
+        Ok(query) => Query {
+            is_gzipped: query.format.is_compressible() && takes_gzip(head),
+            ..query
+        },
         Err(detail) => return Answer::ready(Response::error(StatusCode::BAD_REQUEST, &detail)),
     };
     if query.format == Format::Sse {
@@ -120,6 +128,13 @@ pub(super) fn answer(shard: &Rc<Shard>, head: &RequestHead) -> Answer {
         let told = write(&shard, &query, view).await;
         response(&query, &told.pieces)
     })
+}
+
+/// Whether the answer to the request is to be compressed with gzip.
+fn takes_gzip(head: &RequestHead) -> bool {
+    let accepted = AcceptedCodings::of(head.field_values("accept-encoding"));
+    let choice = accepted.choose(&[ContentCoding::Gzip]);
+    cfg!(feature = "compression") && matches!(choice, CodingChoice::Coded(_))
 }
 
 /// The views that come, each as an event, until the server shuts down. The next is written when the peer
@@ -169,9 +184,10 @@ fn response(query: &Query, pieces: &Pieces) -> Response {
     let response = Response::new(StatusCode::OK)
         .with_header(CONTENT_TYPE, media_type)
         .with_header(CACHE_CONTROL, HeaderValue::from_static("no-store"))
-        .with_header(VARY, HeaderValue::from_static("accept"))
+        .with_header(VARY, HeaderValue::from_static("accept, accept-encoding"))
         .with_body(content(pieces));
     let of_format = [
+        (CONTENT_ENCODING, query.is_gzipped.then_some("gzip")),
         (CONTENT_SECURITY_POLICY, query.format.policy()),
         (CONTENT_DISPOSITION, query.format.disposition()),
     ];
@@ -230,6 +246,7 @@ impl Query {
         }
         Ok(Self {
             fresh,
+            is_gzipped: false,
             format,
             selection,
         })
@@ -350,6 +367,7 @@ mod tests {
             asked,
             Query {
                 fresh: true,
+                is_gzipped: false,
                 format: Format::Json,
                 selection: Selection {
                     window: Window::TenSeconds,

@@ -92,6 +92,11 @@ impl Format {
         }
     }
 
+    /// Whether it is worth compressing; the others are already, or are to be there at once.
+    pub const fn is_compressible(self) -> bool {
+        !matches!(self, Format::Hdr | Format::Hlog | Format::Sse)
+    }
+
     /// Whether it tells of routes, and so of some of them; the others are of all requests.
     pub const fn has_routes(self) -> bool {
         !matches!(self, Format::Hdr | Format::Hlog)
