@@ -132,7 +132,7 @@ pub const COPIED_BODY_BYTES: usize = 4 * 1024;
 /// Bytes of a file read at a time while it is sent. Cost: that much memory per transfer.
 pub const FILE_PIECE_BYTES: usize = 128 * 1024;
 
-/// Most bytes of a file that are copied at a time while it is sent, which hold a core for some 80 µs. Cost: that
+/// Most bytes of a file that are copied at a time while it is sent, which hold a core for some 60 µs. Cost: that
 /// much memory of a core, once; what lies in it is in the processor's second cache when it is sent.
 pub const FILE_COPY_BYTES: usize = 256 * 1024;
 
