@@ -257,8 +257,17 @@ pub const SPARE_WORK: usize = 64;
 /// How often each shard sends its statistics to the supervisor.
 pub const SNAPSHOT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Longest wait of `/stats?fresh=1` for the other cores; one that is later is served as it was.
+/// Longest wait of `/stats?fresh=1` for the other cores; one that is later is served as it was. Who asks while others
+/// wait has to wait for these first, no longer than that again.
 pub const FRESH_TIMEOUT: Duration = Duration::from_millis(50);
+
+/// Shortest time between two rounds of fresh statistics, however many ask for some: those who ask in between wait for
+/// the next together. Cost of a round: a snapshot of each core, and a merge.
+pub const FRESH_INTERVAL: Duration = Duration::from_millis(10);
+
+/// How long the supervisor adds up statistics before it lets a shard run whose CPU it has. The last piece of work may be
+/// begun just before that, and takes some 20 µs.
+pub const SUPERVISOR_SLICE: Duration = Duration::from_micros(100);
 
 /// Messages that may be on their way from one core to another, on lanes for one type, unless their app
 /// asks for another number. Beyond it: sending waits, or says so. Cost: none before they are sent.
@@ -316,7 +325,8 @@ pub const LATENCY_DIGITS: u8 = 2;
 pub const RATE_INTERVAL_NS: u64 = 900_000_000;
 
 /// Most routes, each with one method, whose latencies a core tells apart. Beyond it: they are counted
-/// together, as `_other`. Cost: see [`Recorder`](crate::stats::Recorder), at most 190 KiB each, and 95 more for each
+/// together, as `_other`; a route has a row before other methods of any have one. What is no route has eight rows
+/// besides. Cost: see [`Recorder`](crate::stats::Recorder), at most 190 KiB each, and 95 more for each
 /// snapshot that is under way besides.
 pub const STATS_ROWS: usize = 64;
 
@@ -453,6 +463,10 @@ pub const LISTING_PIECE_BYTES: usize = 32 * 1024;
 /// calls. Cost: 24 bytes each and their names, for each of the folders within each other.
 pub const ARCHIVE_SLICE_ENTRIES: usize = 64;
 
+/// Most slices that are read for a piece of an archive, and folders that are left behind for it. Beyond it:
+/// what is made of them is a piece, and the core learns whether its peer is still there.
+pub const ARCHIVE_PIECE_SLICES: usize = 2 * ARCHIVE_DEPTH;
+
 /// Most folders within each other in an archive. Beyond it: 404, or the archive breaks off where a part of
 /// it was sent. Cost: a descriptor and about 50 KiB each while it is read.
 pub const ARCHIVE_DEPTH: usize = 64;
@@ -524,6 +538,7 @@ const _: () = assert!(CHUNK_LINE_BYTES <= CHUNK_EXCESS_BYTES);
 const _: () = assert!(TRAILER_BYTES <= FIELD_SECTION_BYTES);
 // What an HDR histogram that begins at 1 ns can be made of.
 const _: () = assert!(LATENCY_MAX_NS >= 2 && LATENCY_DIGITS <= 5);
+const _: () = assert!(FRESH_INTERVAL.as_nanos() <= FRESH_TIMEOUT.as_nanos());
 const _: () = assert!(PEER_SILENCE.as_nanos() > IDLE_TIMEOUT.as_nanos());
 const _: () = assert!(WEBSOCKET_CLOSE_TIMEOUT.as_nanos() < SWITCHED_GRACE.as_nanos());
 const _: () = assert!(POOL_CHECK.as_nanos() < POOL_IDLE.as_nanos());
@@ -536,6 +551,8 @@ const _: () = assert!(LISTING_SLICE_ENTRIES < LISTING_ENTRIES);
 const _: () = assert!(FILE_FRESHNESS.as_nanos() < OPEN_FILE_IDLE.as_nanos());
 // A core's rings, clocks and notifiers have their room beside them.
 const _: () = assert!(OPEN_FILES + QUEUED_CLOSES + COMPRESSIONS + 16 <= RESERVED_DESCRIPTORS);
+// Folders that are too deep are met before a part of them is sent.
+const _: () = assert!(ARCHIVE_DEPTH < ARCHIVE_PIECE_SLICES);
 const _: () = assert!(ARCHIVE_DEPTH <= ARCHIVE_FOLDERS && ARCHIVES <= ARCHIVE_FOLDERS);
 const _: () =
     assert!(INLINE_BODY_BYTES <= CACHED_FILE_BYTES && FILE_SAMPLE_BYTES < INLINE_BODY_BYTES);

@@ -18,9 +18,15 @@
 //! comes was deleted before, and is left out. Files are changed and moved all the time, and so that is told
 //! as WARN, with what it was; a peer that leaves is told as anywhere else, at DEBUG.
 //!
+//! Until something is sent nobody knows whether a peer that has closed its side still reads. So a piece is
+//! made of no more than [`ARCHIVE_PIECE_SLICES`], however few of their entries are served. What GET is
+//! refused, it is refused before the first piece, which is made for HEAD as well, and is not sent.
+//!
 //! Each folder that is being read takes a descriptor, and a peer decides how long. So all archives of a
 //! core together have a most of them ([`ARCHIVE_FOLDERS`](crate::limits::ARCHIVE_FOLDERS)), for which
 //! descriptors are kept.
+
+mod broken;
 
 use std::cmp::min;
 use std::ffi::{CStr, CString};
@@ -29,9 +35,10 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use http::header::{ACCEPT_RANGES, CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderValue, Method, StatusCode};
+use http::{HeaderValue, StatusCode};
 use rustix::fs::fstat;
 
+use self::broken::{Broken, at, failed, too_many};
 use super::decision::{Absence, below_bytes};
 use super::entries::{Entries, Kind};
 use super::folder::{Folder, Hides};
@@ -44,7 +51,9 @@ use super::root::Release;
 use super::tar::{self, Member};
 use super::transfer::{Held, is_change};
 use crate::app::{Request, Response};
-use crate::limits::{ARCHIVE_DEPTH, ARCHIVE_SLICE_ENTRIES, FILE_ATTEMPTS, FILE_PIECE_BYTES};
+use crate::limits::{
+    ARCHIVE_DEPTH, ARCHIVE_PIECE_SLICES, ARCHIVE_SLICE_ENTRIES, FILE_ATTEMPTS, FILE_PIECE_BYTES,
+};
 use crate::permits::{Permit, Permits};
 use crate::ring::Ring;
 
@@ -62,46 +71,6 @@ pub(super) struct Source {
     pub(super) policy: Rc<Policy>,
     /// How many folders are open for the core's archives.
     pub(super) folders: Permits,
-}
-
-/// What could not be read of an archive, and why.
-#[derive(Debug, thiserror::Error)]
-#[error("{}: {error}", path.to_bytes().escape_ascii())]
-struct At {
-    /// Below the root.
-    path: CString,
-    error: io::Error,
-}
-
-/// Why an archive breaks off.
-#[derive(Debug, thiserror::Error)]
-enum Broken {
-    #[error("the folder was moved or deleted while it was read")]
-    Moved,
-    #[error("there are more than {ARCHIVE_DEPTH} folders within each other")]
-    TooDeep,
-    #[error("too many folders are open for archives")]
-    TooMany,
-}
-
-impl From<Broken> for io::Error {
-    /// Nothing of it is a failure of the server's: see [`BodyError::Io`](crate::app::BodyError::Io).
-    fn from(broken: Broken) -> Self {
-        let kind = match broken {
-            Broken::Moved | Broken::TooMany => io::ErrorKind::ResourceBusy,
-            Broken::TooDeep => io::ErrorKind::QuotaExceeded,
-        };
-        io::Error::new(kind, broken)
-    }
-}
-
-/// `error` with what it was met at, unless it says that already.
-fn at(path: &CStr, error: io::Error) -> io::Error {
-    if error.get_ref().is_some_and(|inner| inner.is::<At>()) {
-        return error;
-    }
-    let path = path.to_owned();
-    io::Error::new(error.kind(), At { path, error })
 }
 
 /// An archive that is being made.
@@ -168,46 +137,16 @@ pub(super) async fn respond(
     };
     let entered = archive.enter(relative.to_owned()).await;
     entered.map_err(failed)?.map_err(Refusal::absent)?;
-    let first = match *request.method() {
-        Method::HEAD => Bytes::new(),
-        _ => {
-            let made;
-            (archive, made) = archive.begin(relative).await;
-            made.map_err(failed)?
-        }
-    };
+    let first;
+    (archive, first) = archive.begin(relative).await;
+    let first = first.map_err(failed)?;
     let value = HeaderValue::from_static;
     let response = Response::new(StatusCode::OK)
         .with_header(CONTENT_TYPE, value("application/x-tar"))
         .with_header(CACHE_CONTROL, value(ARCHIVE_CACHE_CONTROL))
         .with_header(ACCEPT_RANGES, value("none"))
         .with_attachment(&String::from_utf8_lossy(&name));
-    Ok(response.with_body(pieces::stream(first, archive)))
-}
-
-fn too_many() -> Refusal {
-    let detail = "Too many folders are being downloaded.";
-    Refusal::Told(StatusCode::SERVICE_UNAVAILABLE, detail.into())
-}
-
-/// The refusal where nothing is sent of the archive of the folder at `relative`, for it breaks off at once.
-fn failed(error: io::Error, relative: &CStr) -> Refusal {
-    let (path, error) = match error.downcast::<At>() {
-        Ok(At { path, error }) => (path, error),
-        Err(error) => (relative.to_owned(), error),
-    };
-    let broken = error.get_ref().and_then(|inner| inner.downcast_ref());
-    match broken {
-        Some(Broken::Moved) => Refusal::Changing,
-        Some(Broken::TooMany) => too_many(),
-        // Whoever put the folders there is not told by every request of it.
-        Some(Broken::TooDeep) => {
-            let detail = format!("It has more than {ARCHIVE_DEPTH} folders within each other.");
-            Refusal::Told(StatusCode::NOT_FOUND, detail.into())
-        }
-        None if is_change(&error) => Refusal::Changing,
-        None => Refusal::failed(error, path.to_bytes()),
-    }
+    Ok(response.with_body(pieces::stream(Some(first), archive)))
 }
 
 /// What an archive of the folder at `relative` unpacks to, where the root is served below `before`.
@@ -262,14 +201,16 @@ impl Archive {
         Ok(Ok(()))
     }
 
-    /// Writes until `piece` is one, or all is written.
+    /// Writes until `piece` is one, or all is written, or enough was read for it.
     async fn fill(&mut self, piece: &mut Vec<u8>) -> io::Result<()> {
-        while piece.len() < FILE_PIECE_BYTES && !self.is_over {
+        let mut slices = 0;
+        while piece.len() < FILE_PIECE_BYTES && slices < ARCHIVE_PIECE_SLICES && !self.is_over {
             if let Some(sending) = self.sending.take() {
                 self.send(sending, piece).await?;
             } else if let Some(level) = self.levels.last_mut() {
                 let Some(entry) = level.entries.get(level.written) else {
                     self.read_on().await?;
+                    slices += 1;
                     continue;
                 };
                 level.written += 1;
@@ -463,40 +404,6 @@ impl Maker for Archive {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::IntoResponse;
-    use rustix::io::Errno;
-
-    #[test]
-    fn only_a_failing_disk_is_a_failure() {
-        let table = [
-            (Errno::MFILE.into(), 503, true),
-            (Errno::NFILE.into(), 503, true),
-            (Errno::NOMEM.into(), 503, true),
-            (Errno::IO.into(), 500, true),
-            (Errno::ACCESS.into(), 404, false),
-            (Broken::Moved.into(), 503, false),
-            (Broken::TooMany.into(), 503, false),
-            (Broken::TooDeep.into(), 404, false),
-        ];
-        for (error, status, is_failure) in table {
-            let what = format!("{error}");
-            let response = failed(at(c"a/b", error), c"a").into_response();
-            assert_eq!(response.status.as_u16(), status, "{what}");
-            assert_eq!(response.failure().is_some(), is_failure, "{what}");
-        }
-    }
-
-    #[test]
-    fn what_broke_an_archive_off_is_told_by_where_it_was_met_first() {
-        let moved = at(c"a/b", Broken::Moved.into());
-        let kind = moved.kind();
-        let told = at(c"a", moved);
-        assert_eq!(
-            told.to_string(),
-            "a/b: the folder was moved or deleted while it was read"
-        );
-        assert_eq!(told.kind(), kind);
-    }
 
     #[test]
     fn an_archive_is_called_as_its_folder_is() {

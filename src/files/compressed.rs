@@ -22,6 +22,8 @@
 //! octets. So a peer that goes on with a part of it has a part of the same, whichever program, level or
 //! node made either.
 
+mod output;
+
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::io;
@@ -36,6 +38,7 @@ use futures_lite::future::yield_now;
 use http::HeaderValue;
 use xxhash_rust::xxh3::Xxh3;
 
+use self::output::Output;
 use super::policy::Policy;
 use super::transfer::Held;
 use super::version::Version;
@@ -323,10 +326,10 @@ impl Work {
         let length = version.length();
         let is_worth_it = |bytes: usize| (bytes as u64) < length && bytes <= self.room_bytes;
         let mut encoder = self.spares.take(self.coding)?;
-        let mut content = Vec::new();
+        let mut output = Output::new(length as usize);
         let mut hash = Xxh3::new();
         let mut offset = 0;
-        while offset < length && is_worth_it(content.len()) {
+        while offset < length && is_worth_it(output.bytes()) {
             let bytes = (length - offset).min(FILE_PIECE_BYTES as u64);
             let piece;
             (held, piece) = held.read(offset, bytes as usize).await;
@@ -344,32 +347,45 @@ impl Work {
                     0 => Step::Flush,
                     _ => Step::More,
                 };
-                let hashed = content.len();
-                encoder.encode(slice, step, &mut content)?;
-                hash.update(&content[hashed..]);
+                output.push(|piece| {
+                    let hashed = piece.len();
+                    encoder.encode(slice, step, piece)?;
+                    hash.update(&piece[hashed..]);
+                    Ok(())
+                })?;
                 drop(turn);
                 yield_now().await;
             }
         }
         self.spares.give_back(self.coding, encoder);
-        // The last slices took their time: what was replaced or deleted meanwhile is another version, for its
+        let bytes = output.bytes();
+        let content = match is_worth_it(bytes) {
+            true => Some(self.joined(output).await),
+            false => None,
+        };
+        // All of it took its time: what was replaced or deleted meanwhile is another version, for its
         // inode is changed by that.
         held = held.sampled(0).await?;
         let is_settled = held.version() == version;
-        if !is_worth_it(content.len()) {
-            return Ok(Some(Made {
-                content: None,
-                tag: None,
-                is_settled,
-            }));
-        }
         let hash = hash.digest128();
-        let tag = HeaderValue::try_from(format!("\"{:x}-{hash:032x}\"", content.len()));
+        let tag = || HeaderValue::try_from(format!("\"{bytes:x}-{hash:032x}\"")).ok();
         Ok(Some(Made {
-            content: Some(content.into()),
-            tag: tag.ok(),
+            tag: content.as_ref().and_then(|_| tag()),
+            content,
             is_settled,
         }))
+    }
+
+    /// All of `output`, in turn with others.
+    async fn joined(&self, output: Output) -> Bytes {
+        let mut whole = Vec::with_capacity(output.bytes());
+        for piece in output.into_pieces() {
+            let turn = self.common.turns.take().await;
+            whole.extend_from_slice(&piece);
+            drop(turn);
+            yield_now().await;
+        }
+        whole.into()
     }
 }
 

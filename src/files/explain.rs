@@ -24,13 +24,29 @@ impl Files {
     pub(crate) async fn explain(&self, request: &Request) -> Vec<Point> {
         let served = &self.0;
         let mut points = Vec::new();
-        if let Some(found) = served.policy.redirects.find(request.rest()) {
+        let release = served.root.release(served.ring.now_ns());
+        if let Some(found) = served.rule(request) {
+            let told = |path: &CStr, seen| points.push(look(path, seen));
+            let spared = served.is_spared(&release, &found, request, told).await;
             let location = found.location(request.before_rest(), request.query_str());
             let rule = found.rule().as_str();
-            points.push(("redirect", format!("to {location}, by {rule}")));
-            return points;
+            match spared {
+                Ok(false) => {
+                    points.push(("redirect", format!("to {location}, by {rule}")));
+                    return points;
+                }
+                Ok(true) => points.push((
+                    "redirect",
+                    format!(
+                        "none by {rule}: a folder is there, to which {location} would lead back"
+                    ),
+                )),
+                Err(refusal) => {
+                    points.push(("failed", refusal.into_error().to_string()));
+                    return points;
+                }
+            }
         }
-        let release = served.root.release(served.ring.now_ns());
         let path = format!("/{}", request.rest());
         let decided = served
             .decide(&release, path.as_bytes(), request, |path, seen| {

@@ -8,6 +8,11 @@
 //! What is sorted has to be in memory as a whole, and is bounded: to [`LISTING_ENTRIES`] for each listing,
 //! and to [`LISTING_BYTES`] for all of them. Beyond either a listing is not sorted, says so, and takes the
 //! memory of a slice, once those that were read have been sent.
+//!
+//! Nobody knows whether a peer that has closed its side still reads until something is sent. So the beginning
+//! of a listing goes out when the first slice is read, and white space with each of the others that are read
+//! to be sorted, or have nothing that is listed: a listing that nobody reads ends there, and whoever waits for
+//! one from a slow disk, or passes it on, sees that it comes.
 
 use std::cell::Cell;
 use std::ffi::CStr;
@@ -40,8 +45,31 @@ struct Share {
     bytes: usize,
 }
 
+/// A listing on its way.
+enum Listing {
+    /// Entries are read that are to be sorted.
+    Reading(Reading),
+    /// What was read is written.
+    Writing(Writing),
+}
+
+/// A listing of which no more than the beginning is written.
+struct Reading {
+    hides: Hides,
+    place: Place,
+    asked: Asked,
+    writer: Writer,
+    folder: Folder,
+    entries: Entries,
+    share: Share,
+    /// Whether there may be more entries.
+    has_more: bool,
+    /// Whether they are to be sorted, for which there is room as far as they are read.
+    is_sorted: bool,
+}
+
 /// A listing that is being written.
-struct Listing {
+struct Writing {
     hides: Hides,
     writer: Writer,
     entries: Entries,
@@ -84,55 +112,29 @@ impl Drop for Share {
 pub(super) async fn respond(
     policy: &Rc<Policy>,
     memory: &Memory,
-    mut folder: Folder,
+    folder: Folder,
     relative: &CStr,
-    place: &Place,
+    place: Place,
     asked: Asked,
 ) -> io::Result<Response> {
-    let hides = Hides::new(policy, relative);
-    let mut share = memory.share();
-    let mut entries = Entries::default();
-    let (is_whole, has_more) = loop {
-        let start = entries.len();
-        let more;
-        (folder, entries, more) = folder.read(entries, LISTING_SLICE_ENTRIES).await;
-        let more = more?;
-        hides.apply(&mut entries, start);
-        let has_room = share.set(entries.bytes()) && entries.len() <= LISTING_ENTRIES;
-        if !has_room || asked.order.key == Key::None {
-            break (false, more);
-        }
-        if !more {
-            break (true, false);
-        }
+    let reading = Reading {
+        hides: Hides::new(policy, relative),
+        place,
+        asked,
+        writer: Writer::new(asked, policy.tar),
+        folder,
+        entries: Entries::default(),
+        share: memory.share(),
+        has_more: true,
+        is_sorted: asked.order.key != Key::None,
     };
-    let order = match is_whole {
-        true => asked.order,
-        false => Order {
-            key: Key::None,
-            is_descending: false,
-        },
-    };
-    if is_whole {
-        entries = folder::sort(entries, order).await;
-    }
-    let writer = Writer::new(asked, order, policy.tar);
     let mut begun = String::with_capacity(LISTING_PIECE_BYTES);
-    writer.begin(place, is_whole.then_some(&entries), &mut begun);
-    let listing = Listing {
-        hides,
-        writer,
-        entries,
-        written: 0,
-        share,
-        folder: has_more.then_some(folder),
-        is_over: false,
-    };
-    let (listing, piece) = listing.write(begun).await;
-    let first = piece?;
-    let body = match listing.is_over {
+    reading.writer.begin(&reading.place, &mut begun);
+    let (listing, first) = Listing::Reading(reading).go_on(begun).await;
+    let first = first?;
+    let body = match listing.is_over() {
         true => Body::from(first),
-        false => pieces::stream(first, listing),
+        false => pieces::stream(Some(first), listing),
     };
     Ok(with_fields(asked.format).with_body(body))
 }
@@ -150,12 +152,65 @@ fn with_fields(format: Format) -> Response {
     response
 }
 
-impl Listing {
-    /// Writes the next piece behind `piece`.
+impl Reading {
+    /// Whether all is read that is needed to begin to write.
+    fn is_done(&self) -> bool {
+        !(self.has_more && self.is_sorted)
+    }
+
+    /// Reads the next slice.
+    ///
+    /// # Errors
+    /// The folder cannot be read on.
+    async fn slice(mut self) -> (Self, io::Result<()>) {
+        let start = self.entries.len();
+        let read = self.folder.read(self.entries, LISTING_SLICE_ENTRIES);
+        let more;
+        (self.folder, self.entries, more) = read.await;
+        self.has_more = match more {
+            Ok(more) => more,
+            Err(error) => return (self, Err(error)),
+        };
+        self.hides.apply(&mut self.entries, start);
+        let has_room =
+            self.share.set(self.entries.bytes()) && self.entries.len() <= LISTING_ENTRIES;
+        self.is_sorted &= has_room;
+        (self, Ok(()))
+    }
+
+    /// Writes the head of the entries that were read.
+    async fn head(mut self, piece: &mut String) -> Writing {
+        let order = match self.is_sorted {
+            true => self.asked.order,
+            false => Order {
+                key: Key::None,
+                is_descending: false,
+            },
+        };
+        if self.is_sorted {
+            self.entries = folder::sort(self.entries, order).await;
+        }
+        let all = self.is_sorted.then_some(&self.entries);
+        self.writer.head(&self.place, order, all, piece);
+        Writing {
+            hides: self.hides,
+            writer: self.writer,
+            entries: self.entries,
+            written: 0,
+            share: self.share,
+            folder: self.has_more.then_some(self.folder),
+            is_over: false,
+        }
+    }
+}
+
+impl Writing {
+    /// Writes the next piece behind `piece`, of what was read and of a slice at most.
     ///
     /// # Errors
     /// The folder cannot be read on.
     async fn write(mut self, mut piece: String) -> (Self, io::Result<Bytes>) {
+        let mut has_read = false;
         while piece.len() < LISTING_PIECE_BYTES {
             if let Some(entry) = self.entries.get(self.written) {
                 self.writer.entry(&entry, &mut piece);
@@ -167,6 +222,13 @@ impl Listing {
                 self.is_over = true;
                 break;
             };
+            if has_read {
+                // Few of its entries are listed, or none.
+                self.folder = Some(folder);
+                self.writer.wait(&mut piece);
+                break;
+            }
+            has_read = true;
             if self.entries.len() > 2 * LISTING_SLICE_ENTRIES {
                 self.entries = Entries::default();
             }
@@ -185,13 +247,39 @@ impl Listing {
     }
 }
 
+impl Listing {
+    /// Makes the next piece behind `piece`.
+    async fn go_on(self, mut piece: String) -> (Self, io::Result<Bytes>) {
+        let writing = match self {
+            Listing::Writing(writing) => writing,
+            Listing::Reading(reading) => {
+                let (reading, read) = reading.slice().await;
+                if let Err(error) = read {
+                    return (Listing::Reading(reading), Err(error));
+                }
+                if !reading.is_done() {
+                    reading.writer.wait(&mut piece);
+                    return (Listing::Reading(reading), Ok(piece.into()));
+                }
+                reading.head(&mut piece).await
+            }
+        };
+        let (writing, piece) = writing.write(piece).await;
+        (Listing::Writing(writing), piece)
+    }
+}
+
 impl Maker for Listing {
     fn is_over(&self) -> bool {
-        self.is_over
+        matches!(self, Listing::Writing(writing) if writing.is_over)
     }
 
     async fn make(self) -> (Self, io::Result<Bytes>) {
-        self.write(String::with_capacity(LISTING_PIECE_BYTES)).await
+        let room = match &self {
+            Listing::Reading(_) => 0,
+            Listing::Writing(_) => LISTING_PIECE_BYTES,
+        };
+        self.go_on(String::with_capacity(room)).await
     }
 }
 

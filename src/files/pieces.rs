@@ -31,10 +31,10 @@ struct Pieces<M> {
     making: Option<Making<M>>,
 }
 
-/// The content that begins with `first`, and has behind it what `maker` makes.
-pub(super) fn stream(first: Bytes, maker: impl Maker + Unpin) -> Body {
+/// The content that begins with `first`, if that is made already, and has behind it what `maker` makes.
+pub(super) fn stream(first: Option<Bytes>, maker: impl Maker + Unpin) -> Body {
     let pieces = Pieces {
-        first: Some(first),
+        first,
         maker: Some(maker),
         making: None,
     };

@@ -31,18 +31,21 @@ use super::listing::{Asked, Place};
 use super::pages;
 use super::path::directory_location;
 use super::policy::Policy;
+use super::redirects::Redirected;
 use super::refusal::Refusal;
 use super::representation::{own_name, own_value};
 use super::resolve;
 use super::root::{Release, Root};
 use super::sending::Wanted;
 use super::tags::Tags;
-use crate::app::{Answer, Handler, Request, Response};
-use crate::http::names_type;
+use crate::app::{Answer, Body, Handler, Request, Response};
+use crate::http::{Validators, Verdict, names_type};
 use crate::limits::{ARCHIVES, REQUEST_LINE_BYTES};
 use crate::permits::Permits;
 use crate::ring::Ring;
-use http::header::{ALLOW, CACHE_CONTROL, LOCATION, VARY};
+use http::header::{
+    ACCEPT_RANGES, ALLOW, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, LOCATION, VARY,
+};
 use http::{HeaderValue, Method, StatusCode};
 use std::ffi::CStr;
 use std::io;
@@ -133,13 +136,17 @@ impl Handler for Files {
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return Answer::ready(not_allowed(request.method()));
         }
-        if let Some(response) = self.0.redirected(&request) {
+        if let Some(found) = self.0.rule(&request)
+            && found.spared().is_none()
+            && let Some(response) = self.0.redirected(&found, &request)
+        {
             return Answer::ready(response);
         }
         let served = Rc::clone(&self.0);
         let now_ns = served.ring.now_ns();
         let release = served.root.release(now_ns);
         let wanted = Wanted::below_mount(&request);
+        // What is remembered of the index of a folder that a rule spares, was served because it does.
         if !served.asks_for_archive(&request)
             && let Some(response) = served.at_once(&release, wanted, now_ns)
         {
@@ -173,6 +180,12 @@ impl Served {
         release: &Rc<Release>,
         request: &Request,
     ) -> Result<Response, Refusal> {
+        if let Some(found) = self.rule(request)
+            && !self.is_spared(release, &found, request, |_, _| ()).await?
+            && let Some(response) = self.redirected(&found, request)
+        {
+            return Ok(response);
+        }
         let wanted = Wanted::below_mount(request);
         let now_ns = self.ring.now_ns();
         if !self.asks_for_archive(request)
@@ -249,13 +262,34 @@ impl Served {
         response.ok_or(Refusal::Nothing(Reason::NoName))
     }
 
-    /// The response of the rule that sends `request` elsewhere.
-    fn redirected(&self, request: &Request) -> Option<Response> {
+    /// The rule that `request` meets.
+    pub(super) fn rule(&self, request: &Request) -> Option<Redirected<'_>> {
         let redirects = &self.policy.redirects;
         if redirects.is_empty() {
             return None;
         }
-        let found = redirects.find(request.rest())?;
+        redirects.find(request.rest())
+    }
+
+    /// Whether the rule that was `found` spares a folder, which is there; `told` is told what is looked at.
+    pub(super) async fn is_spared(
+        &self,
+        release: &Release,
+        found: &Redirected<'_>,
+        request: &Request,
+        told: impl FnMut(&CStr, Seen),
+    ) -> Result<bool, Refusal> {
+        let Some(folder) = found.spared() else {
+            return Ok(false);
+        };
+        let path = format!("/{folder}");
+        let decided = self.decide(release, path.as_bytes(), request, told).await;
+        let decision = decided.map_err(|error| Refusal::failed(error, path.as_bytes()))?;
+        Ok(matches!(decision, Decision::Folder { .. }))
+    }
+
+    /// The response of the rule that was `found` for `request`.
+    fn redirected(&self, found: &Redirected<'_>, request: &Request) -> Option<Response> {
         let location = found.location(request.before_rest(), request.query_str());
         self.send_to(found.rule().status(), location)
     }
@@ -287,8 +321,8 @@ impl Served {
         let folder = folder.map_err(failed)?.map_err(Refusal::absent)?;
         let place = Place::new(request.before_rest(), relative);
         let memory = &self.listings;
-        let listed = listed::respond(&self.policy, memory, folder, relative, &place, asked).await;
-        Ok(self.by_rules(relative, listed.map_err(failed)?))
+        let listed = listed::respond(&self.policy, memory, folder, relative, place, asked).await;
+        Ok(self.of_folder(relative, request, listed.map_err(failed)?))
     }
 
     /// Sends what lies in the folder at `relative` as an archive.
@@ -305,11 +339,13 @@ impl Served {
             folders: self.archive_folders.clone(),
         };
         let archive = archive::respond(source, &self.archives, relative, request).await;
-        Ok(self.by_rules(relative, archive?))
+        Ok(self.of_folder(relative, request, archive?))
     }
 
-    /// `response` with the fields that rules give to the folder at `relative`, in place of its own.
-    fn by_rules(&self, relative: &CStr, mut response: Response) -> Response {
+    /// What `request` gets of `response`, which is made of the folder at `relative`: with the fields that
+    /// rules give to that, in place of its own, and by its conditions. It has no validator, so of these
+    /// `*` alone can be met (RFC 9110 §13.1.1, §13.1.2), and a date is ignored.
+    fn of_folder(&self, relative: &CStr, request: &Request, mut response: Response) -> Response {
         let relative = relative.to_bytes();
         let headers = &mut response.headers;
         if let Some((_, value)) = self.policy.cache_control_of_folder(relative) {
@@ -318,7 +354,17 @@ impl Served {
         for rule in self.policy.response_headers.of_folder(relative) {
             headers.insert(own_name(rule.name()), own_value(rule.value()));
         }
-        response
+        match Validators::default().judge(request.head()) {
+            Verdict::Perform => response,
+            Verdict::NotModified => {
+                for said_of_content in [ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_TYPE] {
+                    response.headers.remove(&said_of_content);
+                }
+                response.status = StatusCode::NOT_MODIFIED;
+                response.with_body(Body::Empty)
+            }
+            Verdict::Failed => Response::error(StatusCode::PRECONDITION_FAILED, ""),
+        }
     }
 }
 

@@ -22,6 +22,7 @@
 
 use super::core::Shared;
 use super::enter::Wait;
+use super::nudge::Nudge;
 use super::probe::StartError;
 use super::vigil::Vigil;
 use super::{Ring, RingOptions};
@@ -63,6 +64,9 @@ const SHORT_WAITS: u32 = 4;
 ///
 /// Tasks that `main` spawned and that have not ended when it returns run no further.
 ///
+/// Until the first task runs, SIGURG may interrupt the thread, which ends a sleep that glommio may begin in
+/// error. So a handler that does nothing is added for it, beside those of others.
+///
 /// # Errors
 /// When the executor or the ring cannot be set up, or the ring fails for good;
 /// [`StartError::Panicked`] when any task panics: no task of this core runs after that.
@@ -82,14 +86,16 @@ where
         .preempt_timer(PREEMPTION)
         .make()
         .map_err(|error| StartError::Executor(error.to_string()))?;
-    let work = async {
-        // Before anything stands in the run queue that glommio could sleep over.
+    let nudge = Nudge::new();
+    let work = async move {
+        // Before anything else stands in the run queue that glommio could sleep over.
         let began = Instant::now();
         let guards = (1..=GUARDS).map(|place| Box::pin(guard(began, place)));
         let mut guards: Vec<_> = guards.collect();
         for guard in &mut guards {
             let _ = poll_once(guard).await;
         }
+        drop(nudge);
         let vigil = Vigil::new().await;
         let ring = Ring::new(options)?;
         let bell = ring.0.bell().map_err(StartError::Memory)?.into_raw_fd();

@@ -43,6 +43,7 @@ mod key;
 mod listener;
 mod message;
 mod notify;
+mod nudge;
 mod op;
 mod probe;
 mod rw;

@@ -6,6 +6,8 @@
 //! of it with one clear [`Failure`].
 
 mod listen;
+mod pace;
+mod rounds;
 mod supervisor;
 mod surroundings;
 

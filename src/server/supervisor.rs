@@ -3,19 +3,20 @@
 //! but one that asks for fresh statistics.
 
 use super::listen::Listening;
+use super::pace::Pace;
+use super::rounds::Rounds;
 use super::surroundings;
 use crate::between::Exchange;
 use crate::config::StatsAccess;
 use crate::failure::Failure;
 use crate::files::Policy;
 use crate::http::CloseReason;
-use crate::limits::{FRESH_TIMEOUT, Limits, SNAPSHOT_INTERVAL};
+use crate::limits::{Limits, SNAPSHOT_INTERVAL};
 use crate::log;
 use crate::ring::{RingOptions, monotonic_ns};
 use crate::shard::{self, Credit, Factory, Newest, Order, Post, Report, Setup, next_tick_ns};
 use crate::stats::{Build, ServerInfo, Snapshot, Totals, View};
 use http::HeaderValue;
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -49,26 +50,17 @@ pub(super) struct Supervisor {
     /// Shards that have no requests left.
     quiet: Vec<bool>,
     totals: Totals,
+    pace: Pace,
     /// Those that shards may still have, and this besides, so that they are freed here: that of thousands of
     /// distributions would hold a core up.
     views: Vec<Arc<View>>,
     newest: Newest,
-    rounds: BTreeMap<u64, Round>,
-    next_round: u64,
+    rounds: Rounds,
     /// When the shutdown begins, once it was announced.
     leaving_at: Option<Instant>,
     /// When the shutdown has to be over, once one began.
     draining_until: Option<Instant>,
     failure: Option<Failure>,
-}
-
-/// A request for fresh statistics that waits for the shards' snapshots.
-struct Round {
-    shard: usize,
-    token: u64,
-    /// Shards that have not answered.
-    missing: Vec<bool>,
-    until: Instant,
 }
 
 impl Supervisor {
@@ -78,12 +70,12 @@ impl Supervisor {
         Self {
             newest: Newest::new(Arc::new(totals.merge(monotonic_ns()))),
             totals,
+            pace: Pace::new(),
             views: Vec::new(),
             posts: (0..shards).map(|_| None).collect(),
             running: 0,
             quiet: vec![false; shards],
-            rounds: BTreeMap::new(),
-            next_round: 0,
+            rounds: Rounds::new(Instant::now()),
             leaving_at: None,
             draining_until: None,
             failure: None,
@@ -127,9 +119,8 @@ impl Supervisor {
             receive_buffers: self.plan.options.buffers.into(),
         };
         self.totals.tell_time(started_ns, info.started_at);
-        self.totals.surround(surroundings::read());
-        self.newest
-            .put(share(&mut self.views, self.totals.merge(started_ns)));
+        self.totals.surround(surroundings::read(|| ()));
+        self.share(started_ns);
         let exchange = Arc::new(Exchange::new(self.plan.cpus.len()));
         let mut orders_by_shard = Vec::new();
         for (index, cpu) in self.plan.cpus.iter().copied().enumerate() {
@@ -196,10 +187,13 @@ impl Supervisor {
         while self.running > 0 {
             let now = Instant::now();
             if now >= merge_at {
-                self.publish();
+                // Without them (`--no-stats`) nobody can ask.
+                if self.plan.access.enabled {
+                    self.publish();
+                }
                 merge_at = next_merge();
             }
-            self.close_rounds(now);
+            self.move_rounds(now);
             if self.leaving_at.is_some_and(|at| now >= at) {
                 self.drain();
             }
@@ -208,16 +202,15 @@ impl Supervisor {
                 self.abort();
                 break;
             }
-            let rounds = self.rounds.values().map(|round| round.until);
-            let wake_at = rounds
-                .chain(self.leaving_at)
+            let wake_at = [self.rounds.wake_at(), self.leaving_at]
+                .into_iter()
+                .flatten()
                 .chain(self.draining_until)
                 .fold(merge_at, Instant::min);
-            match self
-                .plan
-                .inbox
-                .recv_timeout(wake_at.saturating_duration_since(now))
-            {
+            let wait = wake_at.saturating_duration_since(now);
+            let received = self.plan.inbox.recv_timeout(wait);
+            self.pace.waited();
+            match received {
                 Ok(Report::Signal) if self.draining_until.is_some() => {
                     self.abort();
                     let what = "a second signal cut the shutdown short";
@@ -238,7 +231,7 @@ impl Supervisor {
     fn handle(&mut self, report: Report) {
         match report {
             Report::Snapshot { snapshot, round } => self.take(snapshot, round),
-            Report::Fresh { shard, token } => self.open_round(shard, token),
+            Report::Fresh { shard, token } => self.rounds.ask(shard, token),
             Report::Signal | Report::Stop => self.leave(),
             Report::Quiet { shard } => {
                 self.quiet[shard] = true;
@@ -264,12 +257,12 @@ impl Supervisor {
         let Some(shard) = self.plan.cpus.iter().position(|cpu| *cpu == core) else {
             return;
         };
-        let spare = self.totals.keep(snapshot);
+        let spare = self.totals.keep_in_pieces(snapshot, || self.pace.rest());
         if let Some(post) = &self.posts[shard] {
             post.leave(Order::Spare(spare));
         }
-        if let Some(round) = round.and_then(|round| self.rounds.get_mut(&round)) {
-            round.missing[shard] = false;
+        if let Some(round) = round {
+            self.rounds.answered(round, shard);
         }
     }
 
@@ -277,48 +270,46 @@ impl Supervisor {
     fn publish(&mut self) {
         let now_ns = monotonic_ns();
         self.totals.tell_time(now_ns, SystemTime::now());
-        self.totals.end_second(now_ns);
-        self.totals.surround(surroundings::read());
-        self.newest
-            .put(share(&mut self.views, self.totals.merge(now_ns)));
+        self.totals
+            .end_second_in_pieces(now_ns, || self.pace.rest());
+        self.totals
+            .surround(surroundings::read(|| self.pace.rest()));
+        self.share(now_ns);
         for post in self.posts.iter().flatten() {
             post.leave(Order::Merged);
         }
     }
 
-    fn open_round(&mut self, shard: usize, token: u64) {
-        let round = self.next_round;
-        self.next_round += 1;
-        let missing = self.posts.iter().map(Option::is_some).collect();
-        let until = Instant::now() + FRESH_TIMEOUT;
-        self.rounds.insert(
-            round,
-            Round {
-                shard,
-                token,
-                missing,
-                until,
-            },
-        );
-        self.send_all(|| Order::Snapshot { round });
+    /// Merges what there is at `now_ns`, for all shards to have, and frees the views that none of them has any more.
+    fn share(&mut self, now_ns: u64) -> Arc<View> {
+        let view = Arc::new(self.totals.merge(now_ns));
+        self.newest.put(Arc::clone(&view));
+        for older in std::mem::take(&mut self.views) {
+            self.pace.rest();
+            match Arc::try_unwrap(older) {
+                Ok(older) => older.free(|| self.pace.rest()),
+                Err(shared) => self.views.push(shared),
+            }
+        }
+        self.views.push(Arc::clone(&view));
+        view
     }
 
-    /// Answers the rounds that are complete, or out of time.
-    fn close_rounds(&mut self, now: Instant) {
-        let (totals, views) = (&self.totals, &mut self.views);
-        let posts = &self.posts;
-        self.rounds.retain(|_, round| {
-            let waits = round.missing.iter().any(|missing| *missing) && now < round.until;
-            if !waits && let Some(post) = &posts[round.shard] {
-                let view = share(views, totals.merge(monotonic_ns()));
-                self.newest.put(Arc::clone(&view));
-                post.send(Order::Fresh {
-                    token: round.token,
-                    view,
-                });
+    /// Answers who waits for a round that is over, and begins the next.
+    fn move_rounds(&mut self, now: Instant) {
+        if let Some(askers) = self.rounds.end(now) {
+            let view = self.share(monotonic_ns());
+            for (shard, tokens) in askers {
+                if let Some(post) = &self.posts[shard] {
+                    let view = Arc::clone(&view);
+                    post.send(Order::Fresh { tokens, view });
+                }
             }
-            waits
-        });
+        }
+        let missing = || self.posts.iter().map(Option::is_some).collect();
+        if let Some(round) = self.rounds.begin(now, missing) {
+            self.send_all(|| Order::Snapshot { round });
+        }
     }
 
     /// Announces the shutdown, which begins after the delay: at once if there is none, or who was told
@@ -374,12 +365,4 @@ fn next_merge() -> Instant {
     let now_ns = monotonic_ns();
     let at_ns = next_tick_ns(now_ns.saturating_sub(half_ns)) + half_ns;
     Instant::now() + Duration::from_nanos(at_ns - now_ns)
-}
-
-/// Makes a view one that shards can have, and frees those that no shard has any more.
-fn share(views: &mut Vec<Arc<View>>, view: View) -> Arc<View> {
-    views.retain(|view| Arc::strong_count(view) > 1);
-    let view = Arc::new(view);
-    views.push(Arc::clone(&view));
-    view
 }

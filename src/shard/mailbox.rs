@@ -151,9 +151,15 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
     let router = shard.build(app, &setup.files)?;
     let routes: Vec<_> = router
         .routes()
-        .map(|route| RouteName::new(route.host, route.template))
+        .map(|route| {
+            let name = RouteName::new(route.host, route.template);
+            match route.method {
+                Some(method) => name.of(method),
+                None => name,
+            }
+        })
         .collect();
-    shard.recorder().know_routes(routes.len());
+    shard.recorder().know_routes(&routes);
     shard.taken.set(Taken::by(&router));
     shard.service.route_by(router);
     observe_turns(&shard);
@@ -322,7 +328,7 @@ impl Mailbox {
                 self.shard.merged.publish(());
                 self.shard.written.forget(&self.shard);
             }
-            Order::Fresh { token, view } => stats::deliver(&self.shard, token, view),
+            Order::Fresh { tokens, view } => stats::deliver(&self.shard, &tokens, &view),
             Order::Leave => self.shard.leaving.announce(),
             Order::Drain => {
                 self.shard.leaving.announce();

@@ -21,8 +21,8 @@ pub(crate) enum Order {
     Spare(Snapshot),
     /// The statistics of the last interval are there.
     Merged,
-    /// The merged statistics that a request waits for.
-    Fresh { token: u64, view: Arc<View> },
+    /// The merged statistics that these requests wait for.
+    Fresh { tokens: Vec<u64>, view: Arc<View> },
     /// A shutdown is to come: serve on, and tell who asks.
     Leave,
     /// Stop accepting, answer what has come, and end.

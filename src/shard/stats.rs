@@ -315,9 +315,10 @@ async fn fresh(shard: &Rc<Shard>) -> Arc<View> {
             }
         }
     });
-    // The supervisor keeps the time limit; this one is for a supervisor that cannot.
+    // The supervisor keeps the time limits of the round and of the one before it; this one is for a supervisor that
+    // cannot.
     let limit = Deadline::new(shard.ring());
-    limit.arm(2 * FRESH_TIMEOUT);
+    limit.arm(3 * FRESH_TIMEOUT);
     limit
         .limit(merged)
         .await
@@ -336,16 +337,18 @@ impl Drop for Place<'_> {
     }
 }
 
-/// Hands fresh statistics to the request that asked for them, if it still waits.
-pub(super) fn deliver(shard: &Shard, token: u64, view: Arc<View>) {
-    let mut waiting = shard.fresh.borrow_mut();
-    let Some(fresh) = waiting.requests.get_mut(&token) else {
-        return;
-    };
-    fresh.view = Some(view);
-    let waker = fresh.waker.take();
-    drop(waiting);
-    waker.into_iter().for_each(Waker::wake);
+/// Hands fresh statistics to those of the requests that asked for them that still wait.
+pub(super) fn deliver(shard: &Shard, tokens: &[u64], view: &Arc<View>) {
+    for token in tokens {
+        let mut waiting = shard.fresh.borrow_mut();
+        let Some(fresh) = waiting.requests.get_mut(token) else {
+            continue;
+        };
+        fresh.view = Some(Arc::clone(view));
+        let waker = fresh.waker.take();
+        drop(waiting);
+        waker.into_iter().for_each(Waker::wake);
+    }
 }
 
 #[cfg(test)]

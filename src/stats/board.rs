@@ -2,7 +2,7 @@
 
 use super::distribution::{Distribution, Packed};
 use super::recent::Exact;
-use super::series::{KINDS, WHOLE};
+use super::series::KINDS;
 use std::sync::Arc;
 
 /// The distributions of one span.
@@ -15,24 +15,14 @@ pub(super) struct Board {
 }
 
 /// A second that is kept to be taken out of a sum again: its slots, in ascending order.
-#[derive(Debug)]
-pub(super) struct PackedBoard(Box<[(usize, Packed)]>);
-
-impl PackedBoard {
-    fn exact(&self, index: usize) -> Option<&Exact> {
-        let place = self
-            .0
-            .binary_search_by_key(&index, |(index, _)| *index)
-            .ok()?;
-        Some(&self.0[place].1.exact)
-    }
-}
+#[derive(Debug, Default)]
+pub(super) struct PackedBoard(Vec<(Slot, Packed)>);
 
 /// What a distribution is of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Slot(usize);
 
-/// Which slots a server's boards have: those of the cores, and then of the series.
+/// Which slots a server's boards have: those of all requests, then of the cores, and then of the series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Slots {
     cores: usize,
@@ -45,19 +35,24 @@ impl Slots {
         Slots { cores }
     }
 
+    /// All requests, or that stage of them.
+    pub(super) const fn whole(self, kind: usize) -> Slot {
+        Slot(kind)
+    }
+
     /// The requests of the `core`th core.
     pub(super) fn core(self, core: usize) -> Slot {
-        Slot(2 * core)
+        Slot(KINDS + 2 * core)
     }
 
     /// The turns of the `core`th core's loop.
     pub(super) fn lag(self, core: usize) -> Slot {
-        Slot(2 * core + 1)
+        Slot(KINDS + 2 * core + 1)
     }
 
     /// The requests of the `series`th series.
     pub(super) fn series(self, series: usize, kind: usize) -> Slot {
-        Slot(2 * self.cores + KINDS * series + kind)
+        Slot(KINDS + 2 * self.cores + KINDS * series + kind)
     }
 }
 
@@ -67,67 +62,58 @@ impl Board {
         slot.unwrap_or(&EMPTY)
     }
 
-    fn slot(&mut self, index: usize) -> &mut Distribution {
-        if self.slots.len() <= index {
-            self.slots.resize(index + 1, None);
+    fn slot(&mut self, slot: Slot) -> &mut Distribution {
+        if self.slots.len() <= slot.0 {
+            self.slots.resize(slot.0 + 1, None);
         }
-        let shared = self.slots[index].get_or_insert_with(|| Arc::new(Distribution::new()));
+        let shared = self.slots[slot.0].get_or_insert_with(|| Arc::new(Distribution::new()));
         Arc::make_mut(shared)
     }
 
-    /// Adds latencies of the `core`th core and, if they are of a series, of that.
-    pub(super) fn add_requests(
-        &mut self,
-        slots: Slots,
-        (core, series, kind): (usize, usize, usize),
-        latencies: &Distribution,
-    ) {
-        self.slot(slots.series(series, kind).0).add(latencies);
-        if kind == WHOLE {
-            self.slot(slots.core(core).0).add(latencies);
-        }
+    /// Adds latencies to those of `slot`.
+    pub(super) fn add(&mut self, slot: Slot, latencies: &Distribution) {
+        self.slot(slot).add(latencies);
     }
 
-    /// Adds turns of the `core`th core.
-    pub(super) fn add_lag(&mut self, slots: Slots, core: usize, turns: &Distribution) {
-        self.slot(slots.lag(core).0).add(turns);
-    }
-
-    /// Adds all of another span.
-    pub(super) fn add(&mut self, other: &Board) {
-        for (index, added) in other.filled() {
-            self.slot(index).add(added);
-        }
-    }
-
-    /// Takes the first of the spans that it is the sum of out again; `rest` are the others.
+    /// Takes those of the first of the spans that it is the sum of out again; `others` are the other spans.
     pub(super) fn remove<'a>(
         &mut self,
-        first: &PackedBoard,
-        rest: impl Iterator<Item = &'a PackedBoard> + Clone,
+        slot: Slot,
+        first: &Packed,
+        others: impl Iterator<Item = &'a PackedBoard>,
     ) {
-        for (index, removed) in &first.0 {
-            let mut exact = Exact::NONE;
-            for other in rest.clone() {
-                if let Some(known) = other.exact(*index) {
-                    exact.add(known);
-                }
-            }
-            self.slot(*index).remove(removed, exact);
+        let others = others.filter_map(|other| other.exact(slot));
+        self.slot(slot).remove(first, others);
+    }
+
+    /// The slots that have any, ascending.
+    pub(super) fn filled(&self) -> impl Iterator<Item = (Slot, &Distribution)> {
+        let slots = self.slots.iter().enumerate();
+        slots.filter_map(|(index, slot)| Some((Slot(index), &**slot.as_ref()?)))
+    }
+
+    /// Gives its memory back, one slot after the other.
+    pub(super) fn free(self, mut rest: impl FnMut()) {
+        for slot in self.slots {
+            drop(slot);
+            rest();
         }
     }
+}
 
-    /// The same in as little memory as it takes.
-    pub(super) fn pack(&self) -> PackedBoard {
-        PackedBoard(
-            self.filled()
-                .map(|(index, slot)| (index, slot.pack()))
-                .collect(),
-        )
+impl PackedBoard {
+    /// Adds a slot behind those that it has.
+    pub(super) fn push(&mut self, slot: Slot, latencies: &Distribution) {
+        self.0.push((slot, latencies.pack()));
     }
 
-    fn filled(&self) -> impl Iterator<Item = (usize, &Distribution)> {
-        let slots = self.slots.iter().enumerate();
-        slots.filter_map(|(index, slot)| Some((index, &**slot.as_ref()?)))
+    /// All it has.
+    pub(super) fn slots(&self) -> &[(Slot, Packed)] {
+        &self.0
+    }
+
+    fn exact(&self, slot: Slot) -> Option<&Exact> {
+        let place = self.0.binary_search_by_key(&slot, |(slot, _)| *slot);
+        Some(&self.0[place.ok()?].1.exact)
     }
 }

@@ -42,8 +42,7 @@ impl Distribution {
 
     /// Becomes what a snapshot says of some latencies, in the memory that it has.
     pub(super) fn set(&mut self, latencies: OfKind<'_>) {
-        self.places.clear();
-        self.counts.clear();
+        self.clear();
         for (place, count) in latencies.counted() {
             self.places.push(place);
             self.counts.push(count);
@@ -58,13 +57,20 @@ impl Distribution {
         self.exact.add(&other.exact);
     }
 
-    /// Takes latencies out again that were added. What is known exactly of the others, which cannot be
-    /// found out from a difference, is `exact`.
-    pub(super) fn remove(&mut self, other: &Packed, exact: Exact) {
-        let counted = other.places.iter().zip(&other.counts);
+    /// Takes latencies out again that were added. `others` is what is known exactly of all that are left: the shortest
+    /// and the longest of them cannot be found out from a difference.
+    pub(super) fn remove<'a>(&mut self, gone: &Packed, others: impl Iterator<Item = &'a Exact>) {
+        let counted = gone.places.iter().zip(&gone.counts);
         let counted = counted.map(|(place, count)| (*place, u64::from(*count)));
         self.merge(counted, u64::wrapping_sub);
-        self.exact = exact;
+        self.exact.remove(&gone.exact, others);
+    }
+
+    /// Forgets them all, but not their memory.
+    pub(super) fn clear(&mut self) {
+        self.places.clear();
+        self.counts.clear();
+        (self.count, self.exact) = (0, Exact::NONE);
     }
 
     /// Takes out what `other` counted, which is part of it, for the counts of the rest alone: what is known exactly

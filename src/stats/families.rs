@@ -6,11 +6,11 @@
 
 use super::distribution::Distribution;
 use super::json::{Build, Selection, ServerInfo};
-use super::series::{KINDS, STAGES, WHOLE};
+use super::series::{CLASSES, KINDS, STAGES, WHOLE};
 use super::surroundings::Surroundings;
 use super::view::{CoreView, View, Window};
 use std::ops::Range;
-use std::time::UNIX_EPOCH;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A family of metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +44,7 @@ enum Values {
     Active,
     Abandoned,
     Responses,
+    Classes,
     Connections,
     Accepted,
     Closed,
@@ -90,8 +91,14 @@ pub(super) trait Encoder {
     /// A number of the family, at these labels. Those of counters are whole or seconds.
     fn number(&mut self, labels: &[Label<'_>], value: f64);
 
-    /// A histogram of the family, in seconds, at these labels.
-    fn histogram(&mut self, labels: &[Label<'_>], distribution: &Distribution);
+    /// A histogram of the family, in seconds, at these labels. If it was not there from the start, it was empty at
+    /// the time that it is told `since`.
+    fn histogram(
+        &mut self,
+        labels: &[Label<'_>],
+        distribution: &Distribution,
+        since: Option<SystemTime>,
+    );
 
     /// The family is over.
     fn end(&mut self);
@@ -115,7 +122,7 @@ const fn family(
 
 /// All families.
 #[rustfmt::skip]
-pub(super) const FAMILIES: [Family; 40] = [
+pub(super) const FAMILIES: [Family; 41] = [
     family("corelane_build", Kind::Info, "", "The program.", Values::Build),
     family("process_start_time_seconds", Kind::Gauge, "seconds", "When the server started, since 1970.", Values::StartTime),
     family("http_server_request_duration_seconds", Kind::Histogram, "seconds", "From the completion that delivered a request's last head byte to the completion of its response's last byte.", Values::Requests),
@@ -123,6 +130,7 @@ pub(super) const FAMILIES: [Family; 40] = [
     family("http_server_active_requests", Kind::Gauge, "", "Requests begun and not ended.", Values::Active),
     family("corelane_requests_abandoned", Kind::Counter, "", "Requests whose connections ended before they were answered.", Values::Abandoned),
     family("corelane_responses", Kind::Counter, "", "Responses by status code.", Values::Responses),
+    family("corelane_responses_by_class", Kind::Counter, "", "Responses by class of status: all there are.", Values::Classes),
     family("corelane_connections", Kind::Gauge, "", "Open connections; idle ones wait for a request.", Values::Connections),
     family("corelane_connections_accepted", Kind::Counter, "", "Connections accepted.", Values::Accepted),
     family("corelane_connections_closed", Kind::Counter, "", "Connections ended, by reason.", Values::Closed),
@@ -265,21 +273,27 @@ impl<'a> Telling<'a> {
                 let since = self.server.started_at.duration_since(UNIX_EPOCH);
                 encoder.number(&[], since.unwrap_or_default().as_secs_f64());
             }
-            Values::Requests => self.tell_series(range, |labels, kinds| {
-                encoder.histogram(labels, kinds[WHOLE]);
+            Values::Requests => self.tell_series(range, |labels, kinds, since| {
+                encoder.histogram(labels, kinds[WHOLE], Some(since));
             }),
-            Values::Stages => self.tell_series(range, |labels, kinds| {
+            Values::Stages => self.tell_series(range, |labels, kinds, since| {
                 for (stage, distribution) in STAGES.iter().zip(&kinds[WHOLE + 1..]) {
                     let [route, method, class] = *labels;
-                    encoder.histogram(&[route, method, class, ("stage", stage)], distribution);
+                    let labels = [route, method, class, ("stage", stage)];
+                    encoder.histogram(&labels, distribution, Some(since));
                 }
             }),
             Values::Active => encoder.number(&[], view.requests_in_flight as f64),
             Values::Abandoned => encoder.number(&[], figures.counters.abandoned as f64),
             Values::Responses => {
-                for (code, count) in figures.counters.status.codes() {
+                for (code, count) in figures.counters.status.usual_codes() {
                     let code = code.to_string();
                     encoder.number(&[("http_response_status_code", &code)], count as f64);
+                }
+            }
+            Values::Classes => {
+                for (class, count) in CLASSES.iter().zip(figures.counters.status.classes()) {
+                    encoder.number(&[("http_response_status_class", class)], count as f64);
                 }
             }
             Values::Connections => {
@@ -304,7 +318,7 @@ impl<'a> Telling<'a> {
                         Values::CoreLag => view.lag(Window::Total, place),
                         _ => view.core_latency(Window::Total, place),
                     };
-                    encoder.histogram(&[("core", &core.core.to_string())], distribution);
+                    encoder.histogram(&[("core", &core.core.to_string())], distribution, None);
                 }
             }
             Values::Kernel => encoder.number(&[("release", &self.server.kernel)], 1.0),
@@ -342,11 +356,11 @@ impl<'a> Telling<'a> {
         })
     }
 
-    /// Those of the series in `range` that are selected, with their labels.
+    /// Those of the series in `range` that are selected, with their labels and since when they are there.
     fn tell_series(
         &self,
         range: Range<usize>,
-        mut tell: impl FnMut(&[Label<'_>; 3], [&Distribution; KINDS]),
+        mut tell: impl FnMut(&[Label<'_>; 3], [&Distribution; KINDS], SystemTime),
     ) {
         for number in range {
             let (name, kinds) = self.view.nth_series(Window::Total, number);
@@ -356,7 +370,7 @@ impl<'a> Telling<'a> {
                     ("http_request_method", name.method),
                     ("http_response_status_class", name.class),
                 ];
-                tell(&labels, kinds);
+                tell(&labels, kinds, name.since);
             }
         }
     }

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! each core                        supervisor                              each core
-//! Recorder ──snapshot, by message──▶ Totals, windows ──▶ Arc<View>, behind a lock──▶ Writing
+//! Recorder ──snapshot, by message──▶ Totals, windows ──▶ the newest Arc<View> ──▶ Writing
 //! ```
 //!
 //! A [`Recorder`] has one owner and plain integers. Its owner sends a [`Snapshot`] once a second: an owned
@@ -89,7 +89,7 @@
 //! | `filter=` | routes of which the name contains this, in JSON and events with their stages; not for `hdr` and `hlog`, which are of all |
 //! | `per_core=1` | latencies of each core for scrapers; the other formats have them anyway |
 //! | `charts=1` | what charts are drawn of besides, in JSON and events; see below |
-//! | `fresh=1` | snapshots are taken now, instead of in the last second; the windows are those of the last second; not for `sse` |
+//! | `fresh=1` | snapshots are taken now, instead of in the last second; the windows are those of the last second; not for `sse`. Who asks while others wait has what the next snapshots say, which are taken 10 ms ([`FRESH_INTERVAL`]) later at the earliest |
 //!
 //! Any other name is answered with 400, as is a value that is none of these: what is misspelt would be taken for an
 //! answer. One that begins with `_` is ignored, for those who have to get past a cache. `window=` is refused for
@@ -104,7 +104,9 @@
 //!
 //! An answer may be given again until the next view comes, for 1 s at most. One is written at a time on each
 //! core, in slices of some 50 µs. Scrapers' formats count since the start alone, since that is what they take
-//! differences of.
+//! differences of. Classes of status and usual codes are told of from the start, and so is all that is not by route. The
+//! histograms of a route, a method and a class are there from the first request on; OpenMetrics and protocol buffers tell
+//! when they were still empty (`_created`).
 //!
 //! # What the JSON says
 //!
@@ -129,9 +131,12 @@
 //!
 //! - `status` has five classes and, in `codes`, each code that was sent. A code outside 100 to 599
 //!   is invalid, and a client takes it for a 5xx (RFC 9110 §15): it is counted in `5xx` alone.
-//! - `routes` are by template and method; at most [`STATS_ROWS`], with what is beyond in `_other`. What no route
-//!   matched, or was refused before one could, is `_unmatched`; 405, 308 and answers to OPTIONS are of the route whose
-//!   path it is.
+//! - `routes` are by template and method. Each route has a row for the method that it is for, up to [`STATS_ROWS`]
+//!   routes, and others, such as HEAD of one for GET, as long as those leave room; what is beyond is in `_other`. What no
+//!   route matched, or was refused before one could, is `_unmatched`, whatever its method (`_OTHER`); 405, 308 and
+//!   answers to OPTIONS are of the route whose path it is; of the server's own
+//!   (`/stats`, `/healthz`) GET and HEAD are told apart from `_OTHER`. These take no room of routes, so that no peer can
+//!   bring one into `_other`.
 //!
 //! ## Connections
 //!
@@ -212,6 +217,7 @@
 //! (`--no-stats`) neither is there but for requests, statuses, connections and bytes, which are counted for the
 //! server's own use.
 //!
+//! [`FRESH_INTERVAL`]: crate::limits::FRESH_INTERVAL
 //! [`LATENCY_MAX_NS`]: crate::limits::LATENCY_MAX_NS
 //! [`LOG_EVENTS`]: crate::limits::LOG_EVENTS
 //! [`RATE_INTERVAL_NS`]: crate::limits::RATE_INTERVAL_NS
@@ -238,6 +244,7 @@ mod rate;
 mod recent;
 mod recorder;
 pub(crate) mod rfc3339;
+mod rows;
 #[cfg(test)]
 mod samples;
 mod scale;

@@ -1,19 +1,36 @@
 //! The names of series: the same on all cores, whatever order those met them in, and never more than
 //! fit the bounds.
 
+use super::rows::{Own, Room};
 use super::series::{CLASSES, MethodIndex, Series, Whose};
-use crate::limits::STATS_ROWS;
-use std::collections::BTreeMap;
+use http::Method;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 /// A route as it is named in statistics.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RouteName(String);
+pub struct RouteName {
+    name: String,
+    pub(super) own: Own,
+}
 
 impl RouteName {
-    /// The route with this template, in the app of that host if it is one's alone.
+    /// The route with this template, in the app of that host if it is one's alone. It takes any method.
     pub fn new(host: Option<&str>, template: &str) -> RouteName {
-        RouteName([host.unwrap_or_default(), template].concat())
+        RouteName {
+            name: [host.unwrap_or_default(), template].concat(),
+            own: None,
+        }
+    }
+
+    /// The same, but for this method.
+    #[must_use]
+    pub fn of(self, method: &Method) -> RouteName {
+        RouteName {
+            own: Some(MethodIndex::of(method)),
+            ..self
+        }
     }
 }
 
@@ -21,19 +38,24 @@ impl RouteName {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeriesName {
     /// The route's template, behind its host if it is one's alone; `_unmatched` where no route matched,
-    /// `_other` beyond [`STATS_ROWS`].
+    /// `_other` beyond [`STATS_ROWS`](crate::limits::STATS_ROWS).
     pub route: Arc<str>,
     /// The method, or `_OTHER` (OpenTelemetry's `http.request.method`).
     pub method: &'static str,
     /// The class of the status, from `1xx` to `5xx`.
     pub class: &'static str,
+    /// When there had been none of it yet, at most an interval of snapshots before the first.
+    pub since: SystemTime,
 }
 
 /// The numbers and names of all series.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    /// Of each core, the names of its routes by their numbers.
-    routes: Vec<Vec<Arc<str>>>,
+    /// Of each core, its routes by their numbers.
+    routes: Vec<Vec<(Arc<str>, Own)>>,
+    room: Room,
+    /// Of each core, the numbers of the series that it has told of.
+    numbers: Vec<BTreeMap<Series, usize>>,
     /// The series of each route and method, by class.
     rows: BTreeMap<(Arc<str>, MethodIndex), [Option<usize>; CLASSES.len()]>,
     series: Arc<Vec<SeriesName>>,
@@ -43,29 +65,56 @@ impl Names {
     pub(super) fn new(cores: usize) -> Names {
         Names {
             routes: vec![Vec::new(); cores],
+            numbers: vec![BTreeMap::new(); cores],
             ..Names::default()
         }
     }
 
     /// The routes of the `core`th core are called so, by their numbers.
     pub(super) fn know_routes(&mut self, core: usize, names: Vec<RouteName>) {
-        self.routes[core] = names.into_iter().map(|name| name.0.into()).collect();
+        let named = names
+            .into_iter()
+            .map(|route| (route.name.into(), route.own));
+        self.routes[core] = named.collect();
+        self.numbers[core].clear();
+        let all: BTreeSet<_> = self.routes.iter().flatten().collect();
+        self.room.know_routes(all.len());
     }
 
     /// The name of a route of the `core`th core.
     pub(super) fn route(&self, core: usize, whose: Whose) -> Arc<str> {
-        let number = whose.number().map(usize::from);
-        let known = number.and_then(|number| self.routes[core].get(number));
-        known.cloned().unwrap_or_else(|| whose.fixed_name().into())
+        let known = self.known(core, whose);
+        known.map_or_else(|| whose.fixed_name().into(), |(name, _)| Arc::clone(name))
     }
 
-    /// The number of a series of the `core`th core.
-    pub(super) fn series(&mut self, core: usize, series: Series) -> usize {
-        let mut row = (self.route(core, series.whose), series.method);
-        // Cores that met others first may have more together than each has.
-        if self.rows.len() >= STATS_ROWS && !self.rows.contains_key(&row) {
-            row = (Whose::OTHER.fixed_name().into(), MethodIndex::OTHER);
+    fn known(&self, core: usize, whose: Whose) -> Option<&(Arc<str>, Own)> {
+        self.routes[core].get(usize::from(whose.number()?))
+    }
+
+    /// The number of a series of the `core`th core, of which there was none before the time `since` if it is new.
+    pub(super) fn series(&mut self, core: usize, series: Series, since: SystemTime) -> usize {
+        if let Some(number) = self.numbers[core].get(&series) {
+            return *number;
         }
+        let number = self.number(core, series, since);
+        self.numbers[core].insert(series, number);
+        number
+    }
+
+    /// The number of a series that the core has not told of before.
+    fn number(&mut self, core: usize, series: Series, since: SystemTime) -> usize {
+        let Series { whose, method, .. } = series;
+        let route = self.route(core, whose);
+        let own = self.known(core, whose).map(|(_, own)| *own);
+        let rows = &self.rows;
+        // Cores that met others first may have more together than each has.
+        let placed = self.room.place(whose, method, own, |method| {
+            rows.contains_key(&(Arc::clone(&route), method))
+        });
+        let row = match placed {
+            Some(method) => (route, method),
+            None => (Whose::OTHER.fixed_name().into(), MethodIndex::OTHER),
+        };
         let (route, method) = row.clone();
         let class = usize::from(series.class);
         *self.rows.entry(row).or_default()[class].get_or_insert_with(|| {
@@ -74,6 +123,7 @@ impl Names {
                 route,
                 method: method.name(),
                 class: CLASSES[class],
+                since,
             });
             names.len() - 1
         })
@@ -88,7 +138,7 @@ impl Names {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::Method;
+    use crate::limits::STATS_ROWS;
 
     fn series(number: u16, method: &Method, class: u8) -> Series {
         Series {
@@ -98,8 +148,14 @@ mod tests {
         }
     }
 
+    impl Names {
+        fn met(&mut self, core: usize, series: Series) -> usize {
+            self.series(core, series, SystemTime::UNIX_EPOCH)
+        }
+    }
+
     fn names(routes: usize) -> Vec<RouteName> {
-        let name = |n| RouteName::new(None, &format!("/{n}"));
+        let name = |n| RouteName::new(None, &format!("/{n}")).of(&Method::GET);
         (0..routes).map(name).collect()
     }
 
@@ -120,10 +176,10 @@ mod tests {
                 RouteName::new(None, "/a"),
             ],
         );
-        assert_eq!(all.series(0, series(0, &Method::GET, 1)), 0);
-        assert_eq!(all.series(1, series(1, &Method::GET, 1)), 0);
-        assert_eq!(all.series(1, series(0, &Method::GET, 1)), 1);
-        assert_eq!(all.series(0, series(1, &Method::GET, 3)), 2);
+        assert_eq!(all.met(0, series(0, &Method::GET, 1)), 0);
+        assert_eq!(all.met(1, series(1, &Method::GET, 1)), 0);
+        assert_eq!(all.met(1, series(0, &Method::GET, 1)), 1);
+        assert_eq!(all.met(0, series(1, &Method::GET, 3)), 2);
         let told: Vec<_> = all
             .all()
             .iter()
@@ -142,22 +198,22 @@ mod tests {
         all.know_routes(0, names(STATS_ROWS + 2));
         for number in 0..STATS_ROWS as u16 {
             assert_eq!(
-                all.series(0, series(number, &Method::GET, 1)),
+                all.met(0, series(number, &Method::GET, 1)),
                 usize::from(number)
             );
         }
-        let other = all.series(0, series(STATS_ROWS as u16, &Method::GET, 1));
+        let other = all.met(0, series(STATS_ROWS as u16, &Method::GET, 1));
         assert_eq!(other, STATS_ROWS);
         assert_eq!(&*all.all()[other].route, "_other");
         assert_eq!(all.all()[other].method, "_OTHER");
         assert_eq!(
-            all.series(0, series(STATS_ROWS as u16 + 1, &Method::PUT, 1)),
+            all.met(0, series(STATS_ROWS as u16 + 1, &Method::PUT, 1)),
             other
         );
         // Those that have a row keep it, and get the classes they had not.
-        assert_eq!(all.series(0, series(3, &Method::GET, 1)), 3);
+        assert_eq!(all.met(0, series(3, &Method::GET, 1)), 3);
         assert_eq!(
-            &*all.series(0, series(3, &Method::GET, 4)).to_string(),
+            &*all.met(0, series(3, &Method::GET, 4)).to_string(),
             (other + 1).to_string()
         );
     }
@@ -173,7 +229,7 @@ mod tests {
             (Whose::route(9), "_other"),
         ] {
             let method = MethodIndex::OTHER;
-            let number = all.series(
+            let number = all.met(
                 0,
                 Series {
                     whose,

@@ -6,6 +6,7 @@
 
 use super::distribution::Distribution;
 use super::families::{BOUNDS_NS, Encoder, Family, Kind, Label};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Native buckets are powers of two cut into 2 to this power: each is 9 % wide.
 const SCHEMA: i32 = 3;
@@ -85,7 +86,12 @@ impl Encoder for Messages {
         });
     }
 
-    fn histogram(&mut self, labels: &[Label<'_>], distribution: &Distribution) {
+    fn histogram(
+        &mut self,
+        labels: &[Label<'_>],
+        distribution: &Distribution,
+        since: Option<SystemTime>,
+    ) {
         let mut histogram = Message::default();
         histogram.varint(1, distribution.count());
         histogram.double(2, distribution.sum_ns() as f64 / 1e9);
@@ -96,6 +102,13 @@ impl Encoder for Messages {
             histogram.message(3, &bucket);
         }
         native(&mut histogram, distribution);
+        if let Some(since) = since {
+            let since = since.duration_since(UNIX_EPOCH).unwrap_or_default();
+            let mut created = Message::default();
+            created.varint(1, since.as_secs());
+            created.varint(2, since.subsec_nanos().into());
+            histogram.message(15, &created);
+        }
         self.metric(labels, |metric| metric.message(7, &histogram));
     }
 

@@ -191,7 +191,8 @@ impl Known {
     #[inline]
     fn record(&mut self, ns: u64, summed_ns: u64) {
         self.sum_ns += summed_ns;
-        // One that is shorter than the shortest is further from it than any.
+        // Within min..=min+range the difference is at most the range, above it is more, and below it wraps to more
+        // than any range that ends within a u64.
         if ns.wrapping_sub(self.min_ns) > self.range_ns {
             self.widen(ns);
         }
@@ -252,6 +253,28 @@ impl Exact {
         self.min_ns = self.min_ns.min(other.min_ns);
         self.max_ns = self.max_ns.max(other.max_ns);
         self.overflow += other.overflow;
+    }
+
+    /// Takes out what is known of some that were added. `others` is what is known of those that are left, which are
+    /// looked at only if one that is gone was the shortest or the longest, and only until as short and as long a one is
+    /// found.
+    pub(super) fn remove<'a>(&mut self, gone: &Exact, others: impl Iterator<Item = &'a Exact>) {
+        let before = *self;
+        self.sum_ns -= gone.sum_ns;
+        self.overflow -= gone.overflow;
+        if gone.min_ns == before.min_ns {
+            self.min_ns = Exact::NONE.min_ns;
+        }
+        if gone.max_ns == before.max_ns {
+            self.max_ns = Exact::NONE.max_ns;
+        }
+        for other in others {
+            if (self.min_ns, self.max_ns) == (before.min_ns, before.max_ns) {
+                break;
+            }
+            self.min_ns = self.min_ns.min(other.min_ns);
+            self.max_ns = self.max_ns.max(other.max_ns);
+        }
     }
 }
 

@@ -1,10 +1,12 @@
 //! What a core does, counted while it does it: the hot path of the statistics. It has one owner,
 //! uses no atomics, allocates only what latencies of a new kind need, and is told every time it needs.
 
+use super::names::RouteName;
 use super::recent::Recent;
+use super::rows::{Own, Room};
 use super::series::{Answered, CLASSES, KINDS, METHODS, MethodIndex, Series, Whose, class_of};
 use super::snapshot::{AcceptQueue, Counters, FileCache, ReceiveBuffers, Snapshot, Stall};
-use crate::limits::{STALL, STALLS, STATS_ROWS};
+use crate::limits::{STALL, STALLS};
 use std::mem;
 
 /// The counters of one core.
@@ -12,9 +14,10 @@ use std::mem;
 /// Counters go up only and are since the start; `in_flight` and the idle connections are gauges
 /// that the owner moves both ways. Latencies are those since the last snapshot, which takes them.
 ///
-/// Memory: 9 KiB, 8 bytes for each close reason, 20 bytes for each route of the app, and 19 KiB for each
+/// Memory: 9 KiB, 8 bytes for each close reason, 22 bytes for each route of the app, and 19 KiB for each
 /// route, method and class of status that is told apart: 3.75 KiB for all latencies, and as much for each stage.
-/// There are at most [`STATS_ROWS`] routes with a method and one for those beyond, and five classes. A bucket
+/// There are at most [`STATS_ROWS`](crate::limits::STATS_ROWS) routes with a method, one for those beyond, seven that
+/// are no route's, and five classes. A bucket
 /// that counts more than 255 between two snapshots takes 8 bytes more.
 ///
 /// The latencies leave with the snapshot, and others are counted in the memory of the one before: there is twice as
@@ -29,6 +32,9 @@ pub struct Recorder {
     counters: Counters,
     /// The row of each route and method, or [`NO_ROW`].
     places: Vec<[u16; METHODS.len()]>,
+    /// What each route is for.
+    routes: Vec<Own>,
+    room: Room,
     /// The first is of all beyond the bound.
     rows: Vec<Row>,
     /// The rows and classes with latencies since the last snapshot.
@@ -75,13 +81,15 @@ impl Recorder {
             file_cache: None,
             counters: Counters::new(close_reasons),
             places: Vec::new(),
+            routes: Vec::new(),
+            room: Room::default(),
             rows: vec![Row::new(Whose::OTHER, MethodIndex::OTHER)],
             filled: Vec::new(),
             lag: Box::new(Recent::new()),
             stalls: Vec::new(),
             longest: None,
         };
-        recorder.know_routes(0);
+        recorder.know_routes(&[]);
         recorder
     }
 
@@ -100,10 +108,12 @@ impl Recorder {
         self.is_on
     }
 
-    /// The app has so many routes, numbered from 0.
-    pub fn know_routes(&mut self, routes: usize) {
+    /// The app has these routes, by their numbers. It is said before there are requests.
+    pub fn know_routes(&mut self, routes: &[RouteName]) {
         self.places
-            .resize(Whose::count(routes), [NO_ROW; METHODS.len()]);
+            .resize(Whose::count(routes.len()), [NO_ROW; METHODS.len()]);
+        self.routes = routes.iter().map(|route| route.own).collect();
+        self.room.know_routes(routes.len());
     }
 
     /// A request has been answered: the last byte of its response was handed to the kernel at
@@ -136,11 +146,17 @@ impl Recorder {
         let Some(places) = self.places.get_mut(whose.index()) else {
             return OTHER_ROW;
         };
-        let row = match self.rows.len() {
-            full if full > STATS_ROWS => OTHER_ROW,
-            next => {
-                self.rows.push(Row::new(whose, method));
-                next as u16
+        let has_row = |method: MethodIndex| ![NO_ROW, OTHER_ROW].contains(&places[method.index()]);
+        let number = whose.number().map(usize::from);
+        let own = number.and_then(|number| self.routes.get(number)).copied();
+        let row = match self.room.place(whose, method, own, has_row) {
+            None => OTHER_ROW,
+            Some(placed) if has_row(placed) => places[placed.index()],
+            Some(placed) => {
+                let next = self.rows.len() as u16;
+                self.rows.push(Row::new(whose, placed));
+                places[placed.index()] = next;
+                next
             }
         };
         places[method.index()] = row;
@@ -317,7 +333,7 @@ impl Recorder {
         snapshot.receive_buffers = self.receive_buffers;
         snapshot.file_cache = self.file_cache;
         snapshot.counters.copy_from(&self.counters);
-        snapshot.clear();
+        snapshot.clear(|| ());
         snapshot.stalls.append(&mut self.stalls);
         mem::swap(&mut snapshot.lag, &mut self.lag);
         // The order of the rows, whatever came first.

@@ -1,7 +1,6 @@
 //! The last seconds one by one, for charts over time and interval logs: what of each is told there, and no more.
 
 use super::distribution::{Bands, Distribution};
-use super::series::WHOLE;
 use super::view::WindowView;
 use crate::limits::STATS_SECONDS;
 use std::collections::VecDeque;
@@ -42,9 +41,8 @@ impl Second {
 pub(super) struct Seconds(Arc<VecDeque<Arc<Second>>>);
 
 impl Seconds {
-    /// Adds the one that ended at this time, in which `told` happened.
-    pub(super) fn push(&mut self, told: &WindowView, at: SystemTime) {
-        let latencies: &Distribution = &told.whole[WHOLE];
+    /// Adds the one that ended at this time, in which `told` happened, with these latencies.
+    pub(super) fn push(&mut self, told: &WindowView, latencies: &Distribution, at: SystemTime) {
         let summary = latencies.summary();
         let seconds = Arc::make_mut(&mut self.0);
         let number = seconds.back().map_or(0, |newest| newest.number) + 1;

@@ -40,6 +40,16 @@ impl Whose {
         routes + Self::FIXED as usize
     }
 
+    /// By which method its requests are told of, if it is not a route's: a peer can send any, so it is one of few.
+    pub(super) fn fixed_method(self, method: MethodIndex) -> Option<MethodIndex> {
+        let is_read = [MethodIndex::GET, MethodIndex::HEAD].contains(&method);
+        match self {
+            Whose::STATS | Whose::HEALTH if is_read => Some(method),
+            Whose::STATS | Whose::HEALTH | Whose::UNMATCHED => Some(MethodIndex::OTHER),
+            _ => None,
+        }
+    }
+
     /// How the one that is not a route's is called.
     pub(super) const fn fixed_name(self) -> &'static str {
         match self {
@@ -62,6 +72,9 @@ pub(super) const METHODS: [&str; 10] = [
 pub struct MethodIndex(u8);
 
 impl MethodIndex {
+    pub(super) const GET: MethodIndex = MethodIndex(0);
+    pub(super) const HEAD: MethodIndex = MethodIndex(1);
+
     /// One that is not known, or not told.
     pub const OTHER: MethodIndex = MethodIndex(METHODS.len() as u8 - 1);
 
@@ -69,8 +82,8 @@ impl MethodIndex {
     #[inline]
     pub fn of(method: &Method) -> MethodIndex {
         MethodIndex(match *method {
-            Method::GET => 0,
-            Method::HEAD => 1,
+            Method::GET => return MethodIndex::GET,
+            Method::HEAD => return MethodIndex::HEAD,
             Method::POST => 2,
             Method::PUT => 3,
             Method::DELETE => 4,
@@ -80,6 +93,12 @@ impl MethodIndex {
             Method::TRACE => 8,
             _ => return MethodIndex::OTHER,
         })
+    }
+
+    /// Each there is.
+    #[cfg(test)]
+    pub(super) fn all() -> impl Iterator<Item = MethodIndex> {
+        (0..METHODS.len() as u8).map(MethodIndex)
     }
 
     pub(super) const fn index(self) -> usize {

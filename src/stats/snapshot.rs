@@ -114,13 +114,14 @@ impl Snapshot {
         self.at_ns
     }
 
-    /// Forgets the latencies and stalls, but not their memory.
-    pub(super) fn clear(&mut self) {
+    /// Forgets the latencies and stalls, but not their memory, with a `rest` between two series.
+    pub(super) fn clear(&mut self, mut rest: impl FnMut()) {
         self.stalls.clear();
         self.lag.clear();
         for (_, mut recent) in self.series.drain(..) {
             recent.clear();
             self.spare.push(recent);
+            rest();
         }
     }
 

@@ -5,6 +5,13 @@ const CODES: usize = 500;
 const FIRST_CODE: usize = 100;
 const INVALID: usize = CODES;
 
+/// Codes that a server has sent before long, its own among them, and those by which it fails: they are told of from the
+/// start. A counter that appears with its first response has not grown by it for whoever takes differences.
+const USUAL: [u16; 32] = [
+    200, 201, 202, 204, 206, 301, 302, 303, 304, 307, 308, 400, 401, 403, 404, 405, 408, 409, 410,
+    412, 413, 414, 415, 416, 422, 429, 431, 500, 501, 502, 503, 504,
+];
+
 /// Responses by status code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatusCounts {
@@ -57,9 +64,17 @@ impl StatusCounts {
 
     /// The valid codes that were sent at least once, in ascending order, each with its count.
     pub fn codes(&self) -> impl Iterator<Item = (u16, u64)> + '_ {
-        (FIRST_CODE as u16..)
-            .zip(self.counts[..CODES].iter().copied())
-            .filter(|&(_, count)| count > 0)
+        self.all().filter(|&(_, count)| count > 0)
+    }
+
+    /// The same with those that are usual, sent or not.
+    pub(super) fn usual_codes(&self) -> impl Iterator<Item = (u16, u64)> + '_ {
+        self.all()
+            .filter(|(code, count)| *count > 0 || USUAL.contains(code))
+    }
+
+    fn all(&self) -> impl Iterator<Item = (u16, u64)> + '_ {
+        (FIRST_CODE as u16..).zip(self.counts[..CODES].iter().copied())
     }
 }
 
@@ -91,6 +106,22 @@ mod tests {
             let codes: Vec<_> = counts.codes().collect();
             let expected = if listed { vec![(status, 2)] } else { vec![] };
             assert_eq!(codes, expected, "{status}");
+        }
+    }
+
+    #[test]
+    fn usual_codes_are_there_from_the_start() {
+        let mut counts = StatusCounts::new();
+        let told: Vec<_> = counts.usual_codes().collect();
+        assert_eq!(told, USUAL.map(|code| (code, 0)));
+        for status in [599, 500, 100, 599, 600] {
+            counts.record(status);
+        }
+        let told: Vec<_> = counts.usual_codes().collect();
+        assert!(told.is_sorted(), "{told:?}");
+        assert_eq!(told.len(), USUAL.len() + 2);
+        for counted in [(100, 1), (200, 0), (500, 1), (599, 2)] {
+            assert!(told.contains(&counted), "{counted:?}");
         }
     }
 

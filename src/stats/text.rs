@@ -6,6 +6,7 @@
 use super::distribution::Distribution;
 use super::families::{BOUNDS_NS, Encoder, Family, Kind, Label};
 use std::fmt::Write;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Which of the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,7 +124,12 @@ impl Encoder for Text {
         self.sample("", labels, value);
     }
 
-    fn histogram(&mut self, labels: &[Label<'_>], distribution: &Distribution) {
+    fn histogram(
+        &mut self,
+        labels: &[Label<'_>],
+        distribution: &Distribution,
+        since: Option<SystemTime>,
+    ) {
         // Only the bound is another in each bucket.
         self.labels("_bucket", labels);
         self.labels.push_str(if labels.is_empty() {
@@ -138,6 +144,10 @@ impl Encoder for Text {
         let count = distribution.count() as f64;
         self.sample("_sum", labels, distribution.sum_ns() as f64 / 1e9);
         self.sample("_count", labels, count);
+        if let Some(since) = since.filter(|_| self.dialect == Dialect::OpenMetrics) {
+            let since = since.duration_since(UNIX_EPOCH).unwrap_or_default();
+            self.sample("_created", labels, since.as_secs_f64());
+        }
     }
 
     fn end(&mut self) {}

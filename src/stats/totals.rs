@@ -8,7 +8,7 @@ use super::names::{Names, RouteName};
 use super::rate::Rate;
 use super::recorder::Recorder;
 use super::seconds::Seconds;
-use super::series::KINDS;
+use super::series::{KINDS, WHOLE};
 use super::snapshot::{Counters, Of, Snapshot};
 use super::surroundings::Surroundings;
 use super::view::{Connections, CoreView, StallView, View, Window, WindowView};
@@ -20,11 +20,18 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 /// What the supervisor knows of all cores.
+///
+/// | | is current as of |
+/// |---|---|
+/// | `cores`, `total`, `stalls`, `names` | the last snapshot that came |
+/// | the second in `windows` that has not ended | the last snapshot that came |
+/// | the sums in `windows`, `moving`, `seconds` | the last second that ended |
+/// | `calendar`, `surroundings` | when they were told |
 #[derive(Debug)]
 pub struct Totals {
     close_reasons: &'static [&'static str],
     started_ns: u64,
-    cores: Vec<Core>,
+    cores: Vec<KnownCore>,
     slots: Slots,
     names: Names,
     /// Since the start.
@@ -38,11 +45,13 @@ pub struct Totals {
     stalls: VecDeque<StallView>,
     /// What is added at the moment, and the memory for it afterwards.
     added: Distribution,
+    /// The sum of a snapshot's series, likewise: empty between two.
+    sums: [Distribution; KINDS],
 }
 
 /// One core: its newest snapshot, and its rate.
 #[derive(Debug)]
-struct Core {
+struct KnownCore {
     newest: Snapshot,
     rate: Rate,
 }
@@ -55,7 +64,7 @@ impl Totals {
         let names = Names::new(cores.len());
         let cores: Vec<_> = cores
             .iter()
-            .map(|&core| Core {
+            .map(|&core| KnownCore {
                 newest: Recorder::new(core, close_reasons).snapshot(started_ns),
                 rate: Rate::new(started_ns),
             })
@@ -75,6 +84,7 @@ impl Totals {
             surroundings: Surroundings::default(),
             stalls: VecDeque::new(),
             added: Distribution::new(),
+            sums: [const { Distribution::new() }; KINDS],
         };
         totals.moving = totals.moving();
         totals
@@ -104,27 +114,44 @@ impl Totals {
     /// Those of one core have to come in the order in which they were taken. One of a core that it was not
     /// made for comes straight back.
     #[must_use = "the memory of a snapshot is used again"]
-    pub fn keep(&mut self, mut snapshot: Snapshot) -> Snapshot {
+    pub fn keep(&mut self, snapshot: Snapshot) -> Snapshot {
+        self.keep_in_pieces(snapshot, || ())
+    }
+
+    /// Does what [`Totals::keep`] does with a `rest` between pieces, for a thread that is not to have a CPU for long.
+    #[must_use = "the memory of a snapshot is used again"]
+    pub fn keep_in_pieces(&mut self, mut snapshot: Snapshot, mut rest: impl FnMut()) -> Snapshot {
         let Some(core) = self.place(snapshot.core) else {
             return snapshot;
         };
+        // What is new in this one was not there when the last was taken.
+        let since = self.calendar.time_of(self.cores[core].newest.at_ns);
         for (of, taken) in snapshot.parts() {
             self.added.set(taken);
-            let boards = [&mut self.total, self.windows.second()];
-            match of {
+            let slot = match of {
                 Of::Series(series, kind) => {
-                    let series = self.names.series(core, series);
-                    let of = (core, series, usize::from(kind));
-                    for board in boards {
-                        board.add_requests(self.slots, of, &self.added);
-                    }
+                    let kind = usize::from(kind);
+                    self.sums[kind].add(&self.added);
+                    let series = self.names.series(core, series, since);
+                    self.slots.series(series, kind)
                 }
-                Of::Lag => {
-                    for board in boards {
-                        board.add_lag(self.slots, core, &self.added);
-                    }
-                }
+                Of::Lag => self.slots.lag(core),
+            };
+            self.total.add(slot, &self.added);
+            self.windows.second().add(slot, &self.added);
+            rest();
+        }
+        for (kind, sum) in self.sums.iter_mut().enumerate() {
+            if sum.count() == 0 {
+                continue;
             }
+            let of_core = (kind == WHOLE).then(|| self.slots.core(core));
+            for slot in [self.slots.whole(kind)].into_iter().chain(of_core) {
+                self.total.add(slot, sum);
+                self.windows.second().add(slot, sum);
+                rest();
+            }
+            sum.clear();
         }
         for stall in &snapshot.stalls {
             if self.stalls.len() == STALLS {
@@ -145,8 +172,9 @@ impl Totals {
             "snapshots of a core come in order"
         );
         known.rate.observe(&snapshot);
-        // What latencies are counted in goes back at once, so that there are two of it and not three.
-        snapshot.clear();
+        // The counters are kept, and the memory of the latencies goes back at once with the older snapshot: so there
+        // are two of it and not three. What takes part in the exchange has to be empty.
+        snapshot.clear(rest);
         let mut spare = mem::replace(&mut known.newest, snapshot);
         spare.take_memory(&mut known.newest);
         spare
@@ -161,6 +189,11 @@ impl Totals {
     /// Ends a second at `now_ns` on the monotonic clock: the windows move on by what came in it. Called
     /// once a second; what comes later is counted in the second in which it came.
     pub fn end_second(&mut self, now_ns: u64) {
+        self.end_second_in_pieces(now_ns, || ());
+    }
+
+    /// Does what [`Totals::end_second`] does with a `rest` between pieces.
+    pub fn end_second_in_pieces(&mut self, now_ns: u64, rest: impl FnMut()) {
         let counters = sum(&self.cores, self.close_reasons);
         let times = self.cores.iter().map(|core| {
             let Counters {
@@ -170,14 +203,17 @@ impl Totals {
             } = core.newest.counters;
             (busy_ns, waiting_ns)
         });
-        self.windows.end_second(now_ns, counters, times.collect());
+        self.windows
+            .end_second(now_ns, counters, times.collect(), rest);
         self.moving = self.moving();
         let second = self
             .moving
             .iter()
             .find(|told| told.window == Window::Second);
         if let Some(second) = second {
-            self.seconds.push(second, self.calendar.time_of(now_ns));
+            let latencies = second.board.get(self.slots.whole(WHOLE));
+            let at = self.calendar.time_of(now_ns);
+            self.seconds.push(second, latencies, at);
         }
     }
 
@@ -198,7 +234,6 @@ impl Totals {
                 .iter()
                 .map(|core| core.rate.busy_ratio())
                 .collect(),
-            whole: self.whole(&self.total),
             board: self.total.clone(),
             counters,
         };
@@ -220,7 +255,7 @@ impl Totals {
             names: self.names.all(),
             slots: self.slots,
             stalls: self.stalls.iter().cloned().collect(),
-            cores: self.cores.iter().map(Core::view).collect(),
+            cores: self.cores.iter().map(KnownCore::view).collect(),
         }
     }
 
@@ -232,28 +267,16 @@ impl Totals {
                 span_ns: span.ns,
                 requests_per_second: span.counters.requests as f64 * 1e9 / span.ns.max(1) as f64,
                 busy_ratios: span.busy_ratios.collect(),
-                whole: self.whole(span.board),
                 board: span.board.clone(),
                 counters: span.counters,
             })
         });
         windows.collect()
     }
-
-    /// The requests of all series and their stages.
-    fn whole(&self, board: &Board) -> [Distribution; KINDS] {
-        std::array::from_fn(|kind| {
-            let mut sum = Distribution::new();
-            for series in 0..self.names.all().len() {
-                sum.add(board.get(self.slots.series(series, kind)));
-            }
-            sum
-        })
-    }
 }
 
 /// The counters of all cores.
-fn sum(cores: &[Core], close_reasons: &'static [&'static str]) -> Counters {
+fn sum(cores: &[KnownCore], close_reasons: &'static [&'static str]) -> Counters {
     let mut sum = Counters::new(close_reasons);
     for core in cores {
         sum.add(&core.newest.counters);
@@ -261,7 +284,7 @@ fn sum(cores: &[Core], close_reasons: &'static [&'static str]) -> Counters {
     sum
 }
 
-impl Core {
+impl KnownCore {
     fn view(&self) -> CoreView {
         let Snapshot {
             core,

@@ -95,8 +95,6 @@ pub(super) struct WindowView {
     /// Of each core the share of the time in which it ran, from 0 to 1, if it told; since the start: of its
     /// last interval.
     pub(super) busy_ratios: Vec<Option<f64>>,
-    /// All requests and their stages, of whatever core and series.
-    pub(super) whole: [Distribution; KINDS],
     pub(super) board: Board,
 }
 
@@ -156,6 +154,14 @@ impl WindowView {
 }
 
 impl View {
+    /// Gives its memory back, but for what others have as well, with a `rest` between pieces: it may be that of
+    /// thousands of distributions.
+    pub fn free(self, mut rest: impl FnMut()) {
+        for window in self.windows.into_iter().filter_map(Arc::into_inner) {
+            window.board.free(&mut rest);
+        }
+    }
+
     pub(super) fn window(&self, window: Window) -> &WindowView {
         let of_it = self.windows.iter().find(|view| view.window == window);
         of_it.unwrap_or_else(|| unreachable!("a view has all windows"))
@@ -185,7 +191,7 @@ impl View {
 
     /// The latencies of all requests in `window`.
     pub fn latency(&self, window: Window) -> &Distribution {
-        &self.window(window).whole[WHOLE]
+        self.window(window).board.get(self.slots.whole(WHOLE))
     }
 
     /// The latencies of each stage of all requests in `window`, with its name.
@@ -193,8 +199,9 @@ impl View {
         &self,
         window: Window,
     ) -> impl Iterator<Item = (&'static str, &Distribution)> {
-        let stages = &self.window(window).whole[WHOLE + 1..];
-        STAGES.iter().copied().zip(stages)
+        let board = &self.window(window).board;
+        let kinds = (WHOLE + 1..KINDS).map(|kind| board.get(self.slots.whole(kind)));
+        STAGES.iter().copied().zip(kinds)
     }
 
     /// The latencies of the requests of the `core`th core in `window`.

@@ -8,6 +8,8 @@ use std::collections::VecDeque;
 
 /// The last seconds of a server.
 ///
+/// What a second costs is what came in it and what falls out of each sum: not what the sums have.
+///
 /// Memory: what the distributions of three sums take, and six bytes for each bucket of each of 60 seconds:
 /// some 20 KB a second for three series and one core.
 #[derive(Debug)]
@@ -18,8 +20,11 @@ pub(super) struct Windows {
     ended: VecDeque<Second>,
     /// What was known when the newest ended.
     now: Moment,
+    /// Of each window what came in it, in the order of [`Window::MOVING`]: in the first of them the newest second alone.
     sums: [Board; Window::MOVING.len()],
 }
+
+const _: () = assert!(Window::MOVING[0].seconds() == 1);
 
 /// A second that has ended. It may have been longer.
 #[derive(Debug)]
@@ -69,12 +74,14 @@ impl Windows {
         &mut self.second
     }
 
-    /// Ends it at `now_ns`, when the cores have counted this, and have run and waited for so long.
+    /// Ends it at `now_ns`, when the cores have counted this, and have run and waited for so long. Between two slots
+    /// there is a `rest`.
     pub(super) fn end_second(
         &mut self,
         now_ns: u64,
         counters: Counters,
         times_ns: Vec<(u64, u64)>,
+        mut rest: impl FnMut(),
     ) {
         let now = Moment {
             at_ns: now_ns,
@@ -82,20 +89,32 @@ impl Windows {
             times_ns,
         };
         let before = std::mem::replace(&mut self.now, now);
-        let board = std::mem::take(&mut self.second);
-        let packed = board.pack();
-        for (window, sum) in Window::MOVING.iter().zip(&mut self.sums) {
-            sum.add(&board);
-            // The one that falls out, and those between it and the new one.
-            if let Some(first) = self.ended.len().checked_sub(window.seconds()) {
-                let rest = self.ended.range(first + 1..).map(|second| &second.board);
-                sum.remove(&self.ended[first].board, rest.chain([&packed]));
+        let second = std::mem::take(&mut self.second);
+        let mut packed = PackedBoard::default();
+        let [newest, longer @ ..] = &mut self.sums;
+        for (slot, latencies) in second.filled() {
+            for sum in &mut *longer {
+                sum.add(slot, latencies);
             }
+            packed.push(slot, latencies);
+            rest();
         }
         self.ended.push_back(Second {
             before,
             board: packed,
         });
+        for (window, sum) in Window::MOVING[1..].iter().zip(longer) {
+            let Some(gone) = self.ended.len().checked_sub(window.seconds() + 1) else {
+                continue;
+            };
+            // The newest has the latest slots, and is looked at first.
+            let others = self.ended.range(gone + 1..).rev();
+            for (slot, latencies) in self.ended[gone].board.slots() {
+                sum.remove(*slot, latencies, others.clone().map(|other| &other.board));
+                rest();
+            }
+        }
+        *newest = second;
         if self.ended.len() > Window::MOST_SECONDS {
             self.ended.pop_front();
         }

@@ -11,7 +11,7 @@ use std::process::Command;
 use std::time::{Duration, SystemTime};
 use tempfile::TempDir;
 
-const OPTIONS: [&str; 21] = [
+const OPTIONS: [&str; 23] = [
     "--cache-control",
     "*.css=max-age=60",
     "--cache-control",
@@ -26,6 +26,8 @@ const OPTIONS: [&str; 21] = [
     "*.css=X-Frame-Options: DENY",
     "--redirect",
     "/old/*=/sub/* 308",
+    "--redirect",
+    "/bare/=/bare",
     "--error-page",
     "404=/sub/index.html",
     "--error-page",
@@ -201,6 +203,14 @@ fn what_is_explained_is_what_is_served() {
         ),
         ("GET", "/bare/", &["Accept: application/json"], 200, "bare"),
         ("GET", "/bare/?download=tar", &[], 200, "bare, as tar"),
+        ("GET", "/bare/", &["If-Match: \"x\""], 412, "bare"),
+        (
+            "HEAD",
+            "/bare/",
+            &["If-None-Match: *"],
+            304,
+            "none by /bare/=/bare: a folder is there, to which /bare would lead back",
+        ),
         (
             "GET",
             "/bare/?download=tar",

@@ -11,9 +11,9 @@ mod footprint;
 mod growth;
 mod http_server;
 mod log;
-mod memory;
 mod refusals;
 mod shape;
 mod shutdown;
+mod starting;
 #[cfg(feature = "top")]
 mod top;

@@ -4,10 +4,12 @@
 //! The requests are generated, the same every time: methods, paths as they are and written in odd ways,
 //! codings, conditions, ranges. Where a condition names an entity tag it is that of the server which is
 //! asked. What is compared stands in `told.rs`. A difference is of a class (`classes.rs`) or it fails the
-//! test; so does a class without a difference. What the servers make themselves is asked for in `made.rs`.
+//! test; so does a class without a difference. What the servers make themselves is asked for in `made.rs`, and
+//! what is too much for them in `busy.rs`.
 //!
 //! `NGINX_REQUESTS` sets how many requests, `NGINX_SEED` where the random numbers start.
 
+mod busy;
 mod classes;
 mod made;
 mod peers;

@@ -41,7 +41,9 @@ impl Corelane {
 
     pub(crate) fn start_by(tree: &Tree, policy: Policy) -> Self {
         let root = tree.root();
-        let server = Server::bind("127.0.0.1:0").files(policy);
+        // As nginx has one process.
+        let cores = "1".parse().expect("one core");
+        let server = Server::bind("127.0.0.1:0").cores(cores).files(policy);
         let running = server.start(move |_| App::new().files("/", &root));
         let running = running.expect("the server starts");
         let address = running.addresses()[0];
@@ -138,6 +140,7 @@ fn write_configuration(tree: &Tree, address: SocketAddr, directives: &str) -> Pa
          default_type application/octet-stream;\n\
          charset utf-8;\ncharset_types text/plain text/css;\n\
          gzip_vary on;\nabsolute_redirect off;\n\
+         limit_conn_zone $server_addr zone=connections:64k;\n\
          server {{\nlisten {address};\nroot {root};\nindex index.html;\n{directives}}}\n}}\n"
     );
     let path = tree.beside().join("nginx.conf");

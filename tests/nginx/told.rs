@@ -29,8 +29,8 @@ pub(crate) struct Told {
 
 impl Told {
     pub(crate) fn new(response: Response) -> Self {
-        let is_page =
-            response.status == 404 && response.fields.iter().any(|(name, _)| name == PAGE);
+        let is_error = matches!(response.status, 404 | 503);
+        let is_page = is_error && response.fields.iter().any(|(name, _)| name == PAGE);
         let is_content = is_page || matches!(response.status, 200 | 206);
         let owned = |name: &str| response.field(name).map(str::to_owned);
         let of_content = |name: &str| owned(name).filter(|_| is_content);

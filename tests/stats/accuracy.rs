@@ -33,10 +33,15 @@ fn latency_ns(rank: u64) -> u64 {
     (16_000.0 * 6.7_f64.powf(nines)) as u64
 }
 
+fn routes() -> Vec<RouteName> {
+    let name = |route| RouteName::new(None, &format!("/{route}"));
+    (0..ROUTES).map(name).collect()
+}
+
 /// What a core counts: every `CORES.len()`th of the steps, in `SECONDS` snapshots.
 fn snapshots(place: usize) -> Vec<Snapshot> {
     let mut recorder = Recorder::new(CORES[place], &["completed"]);
-    recorder.know_routes(ROUTES.into());
+    recorder.know_routes(&routes());
     let mut taken = Vec::new();
     for second in 0..SECONDS {
         for turn in 0..BATCH {
@@ -63,8 +68,7 @@ fn snapshots(place: usize) -> Vec<Snapshot> {
 fn merged() -> View {
     let mut totals = Totals::new(&CORES, &["completed"], 0);
     for core in CORES {
-        let names = (0..ROUTES).map(|route| RouteName::new(None, &format!("/{route}")));
-        totals.know_routes(core, names.collect());
+        totals.know_routes(core, routes());
     }
     let by_core = std::thread::scope(|scope| {
         let cores = [0, 1, 2, 3].map(|place| scope.spawn(move || snapshots(place)));

@@ -10,6 +10,7 @@ mod hdrhistogram;
 mod merge;
 mod prometheus;
 mod prometheus_client;
+mod rules;
 mod scrapers;
 mod tuning;
 

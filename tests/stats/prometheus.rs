@@ -12,8 +12,10 @@ use std::process::{Command, Stdio};
 /// them but for the 0.78 % by which those are wide.
 const NATIVE_WIDTH: f64 = 1.0905 * 1.0078;
 
-/// A Prometheus that scrapes a server in a format of each job's own.
-struct Prometheus {
+const RULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tuning/corelane.rules.yml");
+
+/// A Prometheus that scrapes a server in a format of each job's own. It has the rules that `tuning/` gives.
+pub(crate) struct Prometheus {
     _process: Process,
     url: String,
     _folder: tempfile::TempDir,
@@ -21,7 +23,7 @@ struct Prometheus {
 
 impl Prometheus {
     /// `jobs` are names, and what is asked for in the query besides fresh figures.
-    fn start(asked: &Asked, jobs: &[(&str, &str)], features: &[&str]) -> Self {
+    pub(crate) fn start(asked: &Asked, jobs: &[(&str, &str)], features: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let configuration = folder.path().join("prometheus.yml");
         let target = asked.address;
@@ -32,7 +34,8 @@ impl Prometheus {
             )
         });
         let text = format!(
-            "global: {{scrape_interval: 500ms, scrape_timeout: 500ms}}\nscrape_configs:\n{}",
+            "global: {{scrape_interval: 500ms, scrape_timeout: 500ms}}\nrule_files: ['{RULES}']\n\
+             scrape_configs:\n{}",
             jobs.collect::<String>()
         );
         std::fs::write(&configuration, text).expect("a file");
@@ -55,7 +58,7 @@ impl Prometheus {
     }
 
     /// What `expression` is at a time, or now, by its labels; values are text.
-    fn query(&self, expression: &str, at: Option<f64>) -> Vec<(Value, f64)> {
+    pub(crate) fn query(&self, expression: &str, at: Option<f64>) -> Vec<(Value, f64)> {
         let at = at.map(|at| at.to_string());
         let asked = [("query", Some(expression)), ("time", at.as_deref())];
         let asked: Vec<_> = asked
@@ -79,6 +82,18 @@ impl Prometheus {
             [(_, value)] => *value,
             more => panic!("{expression}: {more:?}"),
         }
+    }
+
+    /// What the rules record: names, and what each asks for.
+    pub(crate) fn recorded(&self) -> Vec<(String, String)> {
+        let answer = api(&format!("{}/rules", self.url), &[("type", "record")]);
+        let groups = answer["data"]["groups"].as_array().expect("a list");
+        let rules = groups.iter().flat_map(|group| group["rules"].as_array());
+        let text = |rule: &Value, name: &str| rule[name].as_str().expect("text").to_owned();
+        let rules = rules.flatten();
+        rules
+            .map(|rule| (text(rule, "name"), text(rule, "query")))
+            .collect()
     }
 
     /// Waits for a scrape by `job` that has all that `routes` say, and holds what it has against them.

@@ -89,9 +89,13 @@ fn each_metric_that_is_asked_for_is_told() {
     let mut client = Client::connect(files.listening());
     client.get(target);
     text.push_str(client.response().text());
-    let samples = text.lines().filter(|line| !line.starts_with('#'));
-    let told: BTreeSet<_> = samples
-        .filter_map(|line| line.split(['{', ' ']).next())
+    let told: BTreeSet<_> = text
+        .lines()
+        .filter_map(|line| match line.strip_prefix("# TYPE ") {
+            // A native histogram is called as its family.
+            Some(family) => family.strip_suffix(" histogram"),
+            None => line.split(['{', ' ']).next(),
+        })
         .collect();
     let recorded: BTreeSet<_> = RULES
         .lines()

@@ -1,11 +1,13 @@
 //! What the statistics of one request cost the core that serves it, three readings of its clock and the
-//! recording, what a second's snapshot costs it, and what it takes to write all that can be told in each format.
+//! recording, what a second's snapshot costs it, what a second takes of the supervisor, and what it takes to write all
+//! that can be told in each format.
 //! `recording [ROUNDS]`, 9 if not said; it exits with 1 when a median is above its bound.
 //!
 //! It runs in a handler, so that the clock is a shard's own, calibrated, on a pinned core. With
 //! `recording --only REQUESTS` there is no server: that many requests are recorded and nothing else is done,
 //! for a profiler that counts instructions.
 
+mod adding;
 mod writing;
 
 use corelane::cores::CoreSelection;
@@ -37,6 +39,9 @@ const SNAPSHOT_BOUND_NS: f64 = 50_000.0;
 
 /// Most nanoseconds that a core may write an answer without a pause.
 const SLICE_BOUND_NS: f64 = 200_000.0;
+
+/// Most nanoseconds that a second of a service may take of the supervisor.
+const ADDING_BOUND_NS: f64 = 2_000_000.0;
 
 /// Times that each thing is done in a round.
 const TIMES: u64 = 2_000_000;
@@ -129,7 +134,7 @@ fn record(recorder: &mut Recorder, turn: u64, load: Load) {
 
 fn recorder() -> Recorder {
     let mut recorder = Recorder::new(0, &["completed"]);
-    recorder.know_routes(usize::from(u8::MAX));
+    recorder.know_routes(&writing::routes(u8::MAX.into()));
     recorder
 }
 
@@ -185,24 +190,7 @@ fn full_snapshot_ns(supervisor: &Supervisor) -> f64 {
     let mut taken_ns = 0;
     // The first two find no memory yet.
     for second in 1..=3 {
-        for place in 0..(STATS_ROWS as u16 + 1) * 5 {
-            let (route, class) = (place / 5, place % 5 + 1);
-            for part in 0..60 {
-                let stage_ns = ((64 + 64 * (part % 2)) << (part / 2)) as u64;
-                let answered = Answered {
-                    whose: Whose::route(route),
-                    method: MethodIndex::of(&Method::GET),
-                    status: 100 * class,
-                    times: Times {
-                        arrived_ns: 0,
-                        begun_ns: stage_ns,
-                        parsed_ns: 2 * stage_ns,
-                        handled_ns: 3 * stage_ns,
-                    },
-                };
-                recorder.request(black_box(&answered), 4 * stage_ns);
-            }
-        }
+        adding::everything(&mut recorder);
         let begin_ns = cpu_ns();
         recorder.snapshot_into(&mut snapshot, second);
         taken_ns = cpu_ns() - begin_ns;
@@ -259,8 +247,12 @@ fn loads(spread: &'static Spread) -> [(String, Load); 4] {
 }
 
 /// One round in nanoseconds: three readings of the clock, recording and snapshot of each load, recording
-/// without latencies, the largest snapshot, and [`writing::costs_ns`].
-type Round = [f64; 11 + 2 * writing::FORMS.len()];
+/// without latencies, the largest snapshot, [`writing::costs_ns`], and [`adding::costs_ns`].
+type Round = [f64; ADDED + 2 * adding::SECONDS.len()];
+
+/// Where those of writing begin, and those of adding up.
+const WRITTEN: usize = 11;
+const ADDED: usize = WRITTEN + 2 * writing::FORMS.len();
 
 fn round(ring: &Ring, spread: &'static Spread, written: &View) -> Round {
     let mut round = [0.0; _];
@@ -276,7 +268,8 @@ fn round(ring: &Ring, spread: &'static Spread, written: &View) -> Round {
     }
     [round[9], _] = costs_ns(recorder().without_latencies(), loads[0].1, &supervisor);
     round[10] = full_snapshot_ns(&supervisor);
-    round[11..].copy_from_slice(writing::costs_ns(written).as_flattened());
+    round[WRITTEN..ADDED].copy_from_slice(writing::costs_ns(written).as_flattened());
+    round[ADDED..].copy_from_slice(adding::costs_ns().as_flattened());
     round
 }
 
@@ -365,11 +358,35 @@ fn run(count: usize) -> Result<ExitCode> {
     println!("|---|--:|--:|");
     let mut slice = 0.0_f64;
     for (place, form) in writing::FORMS.iter().enumerate() {
-        let [all, longest] = [0, 1].map(|of| ns(11 + 2 * place + of) / 1e3);
+        let [all, longest] = [0, 1].map(|of| ns(WRITTEN + 2 * place + of) / 1e3);
         println!("| {} | {all:.0} | {longest:.1} |", form.name);
         slice = slice.max(longest);
     }
+    println!("\n| of a second, the supervisor of 2 cores | µs | longest piece |");
+    println!("|---|--:|--:|");
+    let (mut added, mut piece) = (0.0_f64, 0.0_f64);
+    for (place, second) in adding::SECONDS.iter().enumerate() {
+        let [all, longest] = [0, 1].map(|of| ns(ADDED + 2 * place + of));
+        println!(
+            "| {} | {:.0} | {:.1} |",
+            second.name,
+            all / 1e3,
+            longest / 1e3
+        );
+        piece = piece.max(longest);
+        if place < adding::USUAL {
+            added = added.max(all);
+        }
+    }
     let mut outcome = ExitCode::SUCCESS;
+    if added > ADDING_BOUND_NS {
+        eprintln!("a second of the supervisor is above the bound of {ADDING_BOUND_NS} ns");
+        outcome = ExitCode::FAILURE;
+    }
+    if piece > SLICE_BOUND_NS {
+        eprintln!("a piece of the supervisor's work is above the bound of {SLICE_BOUND_NS} ns");
+        outcome = ExitCode::FAILURE;
+    }
     if slice > SLICE_BOUND_NS / 1e3 {
         eprintln!("a slice of an answer is above the bound of {SLICE_BOUND_NS} ns");
         outcome = ExitCode::FAILURE;

@@ -62,16 +62,23 @@ const REQUESTS: u64 = 2_000;
 /// Seconds of it.
 const SECONDS: u64 = 120;
 
+/// So many routes for GET.
+pub fn routes(count: usize) -> Vec<RouteName> {
+    let name = |route| RouteName::new(None, &format!("/a/route/of/some/length/{route}"));
+    (0..count)
+        .map(|route| name(route).of(&Method::GET))
+        .collect()
+}
+
 /// Statistics of four cores.
 pub fn view() -> View {
     const NANOSECONDS: u64 = 1_000_000_000;
     let cores = [0, 1, 2, 3];
     let mut totals = Totals::new(&cores, &["completed"], 0);
     let mut recorders = cores.map(|core| {
-        let name = |route| RouteName::new(None, &format!("/a/route/of/some/length/{route}"));
-        totals.know_routes(core, (0..=STATS_ROWS).map(name).collect());
+        totals.know_routes(core, routes(STATS_ROWS + 1));
         let mut recorder = Recorder::new(core, &["completed"]);
-        recorder.know_routes(STATS_ROWS + 1);
+        recorder.know_routes(&routes(STATS_ROWS + 1));
         recorder
     });
     for second in 1..=SECONDS {

@@ -144,7 +144,7 @@ fn what_is_wrong_is_told_with_its_place() {
         ),
         (
             "redirects = ['/x=/y', '/a/=/b', '/b/=/a']",
-            "c.toml:2:33: files.redirects: '/b/=/a' leads back to itself if a folder lies there \
+            "c.toml:2:33: files.redirects: '/b/=/a' leads back to itself if folders lie on the way \
              by way of '/a/=/b'; a folder is sent to its path with a slash: have one lead to a file",
         ),
         (

@@ -257,8 +257,7 @@ pub(super) fn redirect_conflict<'a>(
         ),
         Conflict::FolderLoop { by } => (
             Some((by, " by way of")),
-            "a folder is sent to its path with a slash: have one lead to a file, such as /docs.html, or \
-             /docs/index.html unless a rule is about all below /docs/",
+            "a folder is sent to its path with a slash: have one lead to a file, such as /docs.html",
         ),
         Conflict::TooMany => (
             None,

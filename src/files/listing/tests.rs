@@ -1,4 +1,7 @@
+use super::page::{STYLE, push_size};
 use super::*;
+use crate::files::entries::Kind;
+use crate::files::path::segment_href;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use proptest::prelude::*;
@@ -27,9 +30,12 @@ fn written_by(query: &str, relative: &CStr, entries: &[Entry<'_>], has_archive: 
     let asked = asked(query, "*/*").unwrap();
     let mut all = Entries::default();
     entries.iter().for_each(|entry| all.push(entry));
-    let mut writer = Writer::new(asked, asked.order, has_archive);
+    let mut writer = Writer::new(asked, has_archive);
+    let place = Place::new("/m%20", relative);
     let mut out = String::new();
-    writer.begin(&Place::new("/m%20", relative), Some(&all), &mut out);
+    writer.begin(&place, &mut out);
+    writer.wait(&mut out);
+    writer.head(&place, asked.order, Some(&all), &mut out);
     for entry in entries {
         writer.entry(entry, &mut out);
     }

@@ -1,7 +1,11 @@
 //! What redirects are, where they lead, and which are refused.
 
+use super::rule::split;
 use super::*;
+use crate::app::normal_path;
+use crate::limits::REDIRECT_BYTES;
 use proptest::prelude::*;
+use std::collections::HashSet;
 
 fn rules(texts: &[&str]) -> Result<Redirects, RedirectsError> {
     let parse = |text: &&str| {
@@ -219,18 +223,10 @@ fn rules_that_cannot_be_together() {
         (&["/b/x=/a/x", "/a/*=/b/*"], 0, by(1)),
         // With `/a/x/` alone, and what lies below it.
         (&["/a/*=/b/*", "/b/x/*=/a/x/*"], 1, by(0)),
-        // A folder is sent on to its path with a slash.
-        (&["/docs/=/docs"], 0, folder(0)),
-        (&["/docs/=/%64ocs?a#b 308"], 0, folder(0)),
-        (&["/a/*=/a"], 0, folder(0)),
-        (&["/a=/b", "/b/=/a"], 0, folder(1)),
-        (&["/b/=/a", "/a=/b"], 1, folder(0)),
+        // Folders are sent on to their paths with a slash.
         (&["/a/=/b", "/b/=/a"], 1, folder(0)),
-        (&["/x=/a", "/a=/b", "/b/=/c", "/c=/a"], 1, folder(2)),
-        (&["/x/*=/y/*", "/y/q/=/x/q"], 0, folder(1)),
-        (&["/=/en", "/en/*=/*"], 0, folder(1)),
-        (&["/en/*=/*", "/=/en"], 1, folder(0)),
-        (&["/a=/b", "/b/*=/c/*", "/c/=/a"], 0, folder(1)),
+        (&["/x=/y", "/b/=/a", "/a/=/b"], 2, folder(1)),
+        (&["/a/=/b", "/b/=/c", "/c/=/a"], 2, folder(0)),
         // The folder is on the way to the loop, and not on it.
         (&["/s=/f", "/f/=/a", "/a=/b", "/b=/a"], 2, by(3)),
     ];
@@ -250,9 +246,9 @@ fn rules_that_cannot_be_together() {
         &["/*=/a", "/a=https://example.org/"],
         &["/a=/b", "/b=/c", "/c=/d", "/e=/b"],
         &["/a/*=/b/*", "/b/x/*=/a/*"],
-        // No folder is sent anywhere.
         &["/docs/=/docs.html"],
         &["/docs/=/docs", "/docs=/docs/index.html"],
+        &["/docs/=/docs"],
         &["/a/=/b", "/b/=/c"],
         &["/a=/b", "/b/=/c"],
         &["/a/*=/b", "/b/x=/a/x"],
@@ -291,15 +287,63 @@ fn nothing_is_met_without_rules() {
     assert_eq!(redirects.find("a/b"), None);
 }
 
-/// How often a client is sent on that asks for `path` where every path without a slash at its end is a
-/// folder; `None` if it has no end.
-fn redirects_until_the_end(redirects: &Redirects, path: &str) -> Option<usize> {
+/// Where there is that folder a rule would lead back to it, by its own address.
+#[test]
+fn rules_spare_a_folder_that_they_lead_back_to() {
+    // The rules, the place of the one that spares one, and the folder.
+    let table: &[(&[&str], usize, &str)] = &[
+        (&["/docs/=/docs"], 0, "docs"),
+        (&["/docs/=/%64ocs?a#b 308"], 0, "docs"),
+        (&["/caf%C3%A9/=/caf%c3%a9"], 0, "caf\u{e9}"),
+        (&["/a/b/=/a/b"], 0, "a/b"),
+        (&["/a/*=/a"], 0, "a"),
+        (&["/a=/b", "/b/=/a"], 1, "b"),
+        (&["/b/=/a", "/a=/b"], 0, "b"),
+        (&["/x=/a", "/a=/b", "/b/=/c", "/c=/a"], 2, "b"),
+        (&["/x/*=/y/*", "/y/q/=/x/q"], 1, "y/q"),
+        (&["/=/en", "/en/*=/*"], 1, "en"),
+        (&["/en/*=/*", "/=/en"], 0, "en"),
+        (&["/a=/b", "/b/*=/c/*", "/c/=/a"], 1, "b"),
+    ];
+    for &(texts, place, folder) in table {
+        let redirects = rules(texts).unwrap_or_else(|error| panic!("{texts:?}: {error:?}"));
+        for (number, rule) in redirects.rules.iter().enumerate() {
+            let found = redirects.find(&rule.from).unwrap();
+            let expected = (number == place).then_some(folder);
+            assert_eq!(found.spared(), expected, "{texts:?} {number}");
+        }
+    }
+    // It would lead elsewhere from there.
+    let redirects = rules(&["/a=/b/b", "/b/*=/*"]).unwrap();
+    assert_eq!(redirects.find("b/").unwrap().spared(), None);
+    // What lies below it goes where the rule leads.
+    let redirects = rules(&["/a/*=/a"]).unwrap();
+    let below = redirects.find("a/x").unwrap();
+    assert_eq!(
+        (below.spared(), below.location("", None)),
+        (None, "/a".to_owned())
+    );
+}
+
+/// Follows redirects from `path` where these folders are, and no others, and tells how often; `None` if
+/// there is no end.
+fn redirects_until_the_end(
+    redirects: &Redirects,
+    folders: &HashSet<String>,
+    path: &str,
+    spares: bool,
+) -> Option<usize> {
     let mut target = path.to_owned();
     for count in 0..1000 {
-        target = match location(redirects, "", &target) {
-            Some(next) => next,
-            None if target.ends_with('/') => return Some(count),
-            None => target + "/",
+        let found = redirects.find(&target[1..]);
+        let is_spared = |found: &Redirected<'_>| {
+            let spared = found.spared().map(|folder| format!("/{folder}"));
+            spares && spared.is_some_and(|folder| folders.contains(&folder))
+        };
+        target = match found.filter(|found| !is_spared(found)) {
+            Some(found) => found.location("", None),
+            None if folders.contains(&target) => target + "/",
+            None => return Some(count),
         };
     }
     None
@@ -309,11 +353,23 @@ proptest! {
     #[test]
     fn rules_that_are_together_have_an_end(
         texts in prop::collection::vec(("(/[ab]){0,2}(/|/\\*)?", "(/[ab]){0,2}(/|/\\*)?"), 1..5),
+        folders in prop::collection::hash_set("(/[ab]){1,3}", 0..14),
         path in "(/[ab]){1,4}/?",
     ) {
         let parsed = texts.iter().filter_map(|(from, to)| format!("{from}={to}").parse().ok());
         if let Ok(redirects) = Redirects::new(parsed.collect()) {
-            prop_assert!(redirects_until_the_end(&redirects, &path).is_some(), "{texts:?} {path}");
+            let end = redirects_until_the_end(&redirects, &folders, &path, true);
+            prop_assert!(end.is_some(), "{texts:?} {path}");
+            for rule in &redirects.rules {
+                let Some(spared) = redirects.find(&rule.from).and_then(|found| found.spared) else {
+                    continue;
+                };
+                // Nothing else could be done about it.
+                let only = HashSet::from([format!("/{spared}")]);
+                let path = format!("/{spared}/");
+                let end = redirects_until_the_end(&redirects, &only, &path, false);
+                prop_assert_eq!(end, None, "{:?} {}", texts, spared);
+            }
         }
     }
 

@@ -20,7 +20,7 @@ fn view() -> View {
     totals.tell_time(0, server().started_at);
     totals.know_routes(0, vec![RouteName::new(None, HOSTILE)]);
     let mut recorder = Recorder::new(0, &["peer_closed"]);
-    recorder.know_routes(1);
+    recorder.know_routes(&[RouteName::new(None, HOSTILE)]);
     for ns in [5_000, 10_000] {
         let answered = Answered {
             whose: Whose::route(0),

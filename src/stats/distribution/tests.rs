@@ -139,14 +139,16 @@ proptest! {
 
     #[test]
     fn removing_is_the_opposite_of_adding(
-        kept in prop::collection::vec(any::<u64>(), 0..50),
+        kept in prop::collection::vec(prop::collection::vec(any::<u64>(), 0..20), 0..4),
         gone in prop::collection::vec(any::<u64>(), 0..50),
     ) {
-        let (kept, gone) = (of(&kept), of(&gone));
+        let (others, gone): (Vec<_>, _) = (kept.iter().map(|some| of(some)).collect(), of(&gone));
+        let kept = of(&kept.concat());
         let mut both = kept.clone();
         both.add(&gone);
-        both.remove(&gone.pack(), kept.exact);
+        both.remove(&gone.pack(), others.iter().map(|other| &other.exact));
         prop_assert_eq!(both.summary(), kept.summary());
+        prop_assert_eq!(both.sum_ns(), kept.sum_ns());
         prop_assert!(both.buckets().eq(kept.buckets()));
     }
 }

@@ -3,7 +3,8 @@
 use super::super::families::FAMILIES;
 use super::super::samples::{server, surroundings};
 use super::super::{
-    Answered, FileCache, MethodIndex, ReceiveBuffers, Recorder, RouteName, Times, Totals, Whose,
+    AcceptQueue, Answered, FileCache, MethodIndex, ReceiveBuffers, Recorder, RouteName, Times,
+    Totals, Whose,
 };
 use super::*;
 use crate::limits::{LATENCY_MAX_NS, STATS_ROWS};
@@ -21,7 +22,7 @@ fn view() -> View {
     totals.tell_time(0, server().started_at);
     totals.know_routes(0, vec![RouteName::new(None, "/\"a\\b\n")]);
     let mut recorder = Recorder::new(0, &["peer_closed"]);
-    recorder.know_routes(1);
+    recorder.know_routes(&[RouteName::new(None, "/")]);
     for (status, ns) in [
         (200, 5_000),
         (200, 10_000),
@@ -88,6 +89,10 @@ fn text_for_prometheus() {
         "# TYPE corelane_responses_total counter".to_owned(),
         "corelane_requests_abandoned_total 0".to_owned(),
         r#"corelane_responses_total{http_response_status_code="404"} 1"#.to_owned(),
+        // What did not happen yet is told of all the same.
+        r#"corelane_responses_total{http_response_status_code="503"} 0"#.to_owned(),
+        r#"corelane_responses_by_class_total{http_response_status_class="2xx"} 3"#.to_owned(),
+        r#"corelane_responses_by_class_total{http_response_status_class="5xx"} 0"#.to_owned(),
         r#"corelane_core_requests_total{core="3"} 0"#.to_owned(),
         r#"corelane_core_snapshot_age_seconds{core="0"} 2"#.to_owned(),
         "# TYPE process_cpu_seconds_total counter".to_owned(),
@@ -110,7 +115,7 @@ fn text_for_prometheus() {
     ] {
         assert!(text.lines().any(|told| told == line), "{line}\n{text}");
     }
-    assert!(!text.contains("# EOF") && !text.contains("# UNIT"));
+    assert!(!text.contains("# EOF") && !text.contains("# UNIT") && !text.contains("_created"));
     assert!(!text.contains("corelane_core_request_duration_seconds"));
     // What is not known is left out.
     assert!(!text.contains("\nprocess_open_fds ") && !text.contains("hits_total{core=\"3\"}"));
@@ -132,6 +137,123 @@ fn open_metrics_differ_in_names_units_and_the_end() {
         assert!(text.lines().any(|told| told == line), "{line}\n{text}");
     }
     assert!(text.ends_with("\n# EOF\n"));
+    // The first snapshot of the core had them all, and there were none when the server started.
+    let created = text.lines().filter(|line| line.contains("_created"));
+    let created: Vec<_> = created.collect();
+    assert_eq!(created.len(), 2 * 5, "{text}");
+    let has_time = |line: &&str| line.starts_with("http_server_") && line.ends_with("} 1000");
+    assert_eq!(
+        created.iter().filter(|line| has_time(line)).count(),
+        2,
+        "{created:?}"
+    );
+}
+
+#[test]
+fn a_series_is_told_since_the_snapshot_before_its_first() {
+    let mut totals = Totals::new(&[0], &["peer_closed"], 0);
+    totals.tell_time(0, server().started_at);
+    let mut recorder = Recorder::new(0, &["peer_closed"]);
+    for (second, status) in [(1, 404), (2, 404), (3, 500)] {
+        let answered = Answered {
+            status,
+            ..Answered::unmatched(Times::default())
+        };
+        recorder.request(&answered, 1);
+        let _ = totals.keep(recorder.snapshot(second * SECOND));
+    }
+    let (view, server) = (totals.merge(3 * SECOND), server());
+    let selection = Selection::default();
+    let mut writing = Writing::new(Format::OpenMetrics, &view, &selection, &server, 3 * SECOND);
+    while writing.write_next() {}
+    let text = String::from_utf8(writing.finish().concat()).expect("UTF-8");
+    for (class, time) in [("4xx", 1_000), ("5xx", 1_002)] {
+        let line = format!(
+            "http_server_request_duration_seconds_created{{http_route=\"_unmatched\",\
+             http_request_method=\"_OTHER\",http_response_status_class=\"{class}\"}} {time}"
+        );
+        assert!(text.lines().any(|told| told == line), "{line}\n{text}");
+    }
+}
+
+/// As many reasons as a connection has to end, and some more.
+const REASONS: &[&str] = &["peer_closed"; 40];
+
+/// The most cores that the scrape configuration is made for.
+const CORES: usize = 128;
+
+#[test]
+fn the_scrape_configuration_has_room_for_all_that_may_be_told() {
+    let cores: Vec<_> = (0..CORES).collect();
+    let mut totals = Totals::new(&cores, REASONS, 0);
+    let name = |route| RouteName::new(None, &format!("/{route}")).of(&Method::GET);
+    // One more than have rows.
+    let routes: Vec<_> = (0..=STATS_ROWS).map(name).collect();
+    for core in cores {
+        let mut recorder = Recorder::new(core, REASONS);
+        recorder.know_routes(&routes);
+        totals.know_routes(core, routes.clone());
+        let of_routes = (0..=STATS_ROWS as u16).map(Whose::route);
+        let others = [Whose::STATS, Whose::HEALTH, Whose::UNMATCHED];
+        for whose in of_routes.chain(others) {
+            for method in MethodIndex::all() {
+                let is_route = ![Whose::STATS, Whose::HEALTH, Whose::UNMATCHED].contains(&whose);
+                if is_route && method != MethodIndex::of(&Method::GET) {
+                    continue;
+                }
+                for status in 100..600 {
+                    // All codes of one, and all classes of all.
+                    if status % 100 > 0 && whose != Whose::UNMATCHED {
+                        continue;
+                    }
+                    let answered = Answered {
+                        whose,
+                        method,
+                        status,
+                        times: Times::default(),
+                    };
+                    recorder.request(&answered, 1);
+                }
+            }
+        }
+        recorder.turned(1, 1);
+        recorder.accept_queue(AcceptQueue {
+            waiting: 0,
+            limit: 1,
+        });
+        recorder.receive_buffers(ReceiveBuffers { held: 0, bytes: 1 });
+        recorder.file_cache(FileCache {
+            hits: 0,
+            misses: 0,
+            entries: 0,
+            bytes: 0,
+        });
+        let _ = totals.keep(recorder.snapshot(SECOND));
+    }
+    totals.surround(surroundings());
+    let (view, server) = (totals.merge(SECOND), server());
+    // The server's own by GET, HEAD and others, what no route is for, and the rest.
+    assert_eq!(view.series_count(), 5 * (STATS_ROWS + 2 * 3 + 2));
+    let selection = Selection {
+        per_core: true,
+        ..Selection::default()
+    };
+    let mut writing = Writing::new(Format::OpenMetrics, &view, &selection, &server, SECOND);
+    while writing.write_next() {}
+    let text = String::from_utf8(writing.finish().concat()).expect("UTF-8");
+    let samples = text.lines().filter(|line| !line.starts_with('#')).count();
+    let configuration = include_str!("../../../tuning/prometheus.yml");
+    let limit = configuration.lines().find_map(|line| {
+        let limit = line.trim().strip_prefix("sample_limit: ")?;
+        limit.parse::<usize>().ok()
+    });
+    let limit = limit.expect("a limit");
+    assert!(samples <= limit, "{samples} samples, and room for {limit}");
+    // It is no room for anything.
+    assert!(
+        limit < 2 * samples,
+        "{samples} samples, and room for {limit}"
+    );
 }
 
 #[test]
@@ -281,10 +403,11 @@ fn intervals_add_up_to_the_window() {
 /// A view with as many routes and classes of status as are told apart.
 fn large() -> View {
     let mut totals = Totals::new(&[0], &["peer_closed"], 0);
-    let name = |route| RouteName::new(None, &format!("/{route}"));
-    totals.know_routes(0, (0..STATS_ROWS).map(name).collect());
+    let name = |route| RouteName::new(None, &format!("/{route}")).of(&Method::GET);
+    let routes: Vec<_> = (0..STATS_ROWS).map(name).collect();
     let mut recorder = Recorder::new(0, &["peer_closed"]);
-    recorder.know_routes(STATS_ROWS);
+    recorder.know_routes(&routes);
+    totals.know_routes(0, routes);
     for number in 0..STATS_ROWS as u16 {
         for class in 1..=5 {
             let answered = Answered {

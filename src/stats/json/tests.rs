@@ -57,7 +57,7 @@ fn get(number: u16, status: u16) -> Answered {
 /// Two cores: the first answered four requests in its first two seconds, the second is silent.
 fn view() -> View {
     let mut recorder = Recorder::new(0, REASONS);
-    recorder.know_routes(1);
+    recorder.know_routes(&[RouteName::new(None, "/{name}")]);
     for (status, latency_ns) in [(200, 100), (200, 120), (404, 140), (999, 200)] {
         recorder.request(&get(0, status), latency_ns);
     }

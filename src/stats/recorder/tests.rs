@@ -2,6 +2,7 @@ use super::super::Times;
 use super::super::series::{STAGES, WHOLE};
 use super::super::snapshot::Of;
 use super::*;
+use crate::limits::STATS_ROWS;
 use http::Method;
 
 const REASONS: &[&str] = &["peer_closed", "head_timeout"];
@@ -25,10 +26,16 @@ fn answered(whose: Whose, status: u16) -> Answered {
     }
 }
 
+/// So many routes for GET.
+fn routes(count: usize) -> Vec<RouteName> {
+    let name = |number| RouteName::new(None, &format!("/{number}")).of(&Method::GET);
+    (0..count).map(name).collect()
+}
+
 /// A recorder that has seen something of everything.
 fn busy() -> Recorder {
     let mut recorder = Recorder::new(3, REASONS);
-    recorder.know_routes(2);
+    recorder.know_routes(&routes(2));
     for status in [200, 200, 404] {
         recorder.request_started();
         let request = answered(Whose::route(1), status);
@@ -164,7 +171,7 @@ fn the_last_stalls_are_kept_and_all_are_counted() {
 #[test]
 fn routes_beyond_the_bound_are_counted_together() {
     let mut recorder = Recorder::new(0, REASONS);
-    recorder.know_routes(STATS_ROWS + 1);
+    recorder.know_routes(&routes(STATS_ROWS + 1));
     let told = |recorder: &mut Recorder| {
         for number in 0..=STATS_ROWS as u16 {
             recorder.request(&answered(Whose::route(number), 200), 1);
@@ -183,6 +190,32 @@ fn routes_beyond_the_bound_are_counted_together() {
     // One that was never told of is no reason to fail.
     recorder.request(&answered(Whose::route(u16::MAX), 200), 1);
     assert_eq!(wholes(&recorder.snapshot(0)), [(Whose::OTHER, 1, 1)]);
+}
+
+#[test]
+fn what_no_route_is_for_is_one_row_whatever_its_method() {
+    let mut recorder = Recorder::new(0, REASONS);
+    recorder.know_routes(&routes(1));
+    for method in MethodIndex::all() {
+        let unmatched = Answered {
+            method,
+            ..answered(Whose::UNMATCHED, 404)
+        };
+        recorder.request(&unmatched, 1);
+        recorder.request(&unmatched, 1);
+    }
+    let snapshot = recorder.snapshot(0);
+    let [(series, _)] = &snapshot.series[..] else {
+        panic!("{snapshot:?}");
+    };
+    assert_eq!(
+        (series.whose, series.method),
+        (Whose::UNMATCHED, MethodIndex::OTHER)
+    );
+    assert_eq!(
+        wholes(&snapshot),
+        [(Whose::UNMATCHED, 3, 2 * METHODS.len() as u64)]
+    );
 }
 
 #[test]

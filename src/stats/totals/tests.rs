@@ -146,7 +146,7 @@ fn stalls_have_the_names_of_their_routes_and_the_last_are_kept() {
     let mut totals = totals();
     totals.know_routes(2, vec![RouteName::new(None, "/slow")]);
     let mut recorder = Recorder::new(2, REASONS);
-    recorder.know_routes(1);
+    recorder.know_routes(&[RouteName::new(None, "/slow")]);
     for at_ns in 0..STALLS as u64 {
         recorder.held(
             Whose::route(0),

@@ -79,3 +79,68 @@ fn no_location_is_longer_than_what_is_taken() {
         assert_eq!(response.status, status, "{bytes}");
     }
 }
+
+/// Taking a slash away is no loop but where a folder is, which gets it back.
+#[test]
+fn a_rule_spares_the_folder_that_it_leads_back_to() {
+    let tree = Tree::new();
+    tree.write(OsStr::new("plain"), b"plain");
+    tree.write(OsStr::new("page.html"), b"page");
+    let policy = Policy {
+        clean_urls: true,
+        listing: true,
+        tar: true,
+        ..policy(&[
+            "/plain/=/plain 301",
+            "/page/=/page",
+            "/none/=/none",
+            "/sub/=/sub",
+            "/bare/*=/bare",
+            "/.hidden/=/.hidden",
+        ])
+    };
+    let served = tree.serve_by(policy);
+    let mut client = Client::connect(served.address);
+    let table = [
+        ("/plain/?q", 301, "/plain?q"),
+        ("/plain", 200, ""),
+        ("/page/", 302, "/page"),
+        ("/page", 200, ""),
+        ("/none/", 302, "/none"),
+        ("/none", 404, ""),
+        ("/sub/", 200, ""),
+        ("/sub", 301, "/sub/"),
+        ("/sub/b.css", 200, ""),
+        ("/sub/?download=tar", 200, ""),
+        ("/bare/", 200, ""),
+        // What lies below it is sent to it.
+        ("/bare/x", 302, "/bare"),
+        ("/bare", 301, "/bare/"),
+        // Nobody is told that there is one.
+        ("/.hidden/", 302, "/.hidden"),
+        ("/.hidden", 404, ""),
+    ];
+    for _ in 0..2 {
+        for (target, status, location) in table {
+            for method in ["GET", "HEAD"] {
+                let response = client.ask(method, target, "");
+                let what = format!("{method} {target}: {response:?}");
+                assert_eq!(response.status, status, "{what}");
+                assert_eq!(
+                    response.field("location").unwrap_or_default(),
+                    location,
+                    "{what}"
+                );
+            }
+        }
+    }
+    assert_eq!(get(&mut client, "/sub/").text(), "sub/index.html");
+
+    // What lies there is asked for each time, within what is believed without a look.
+    fs::remove_dir_all(tree.root().join("sub")).expect("it was there");
+    wait_until("the folder is gone", || {
+        get(&mut client, "/sub/").status == 302
+    });
+    fs::create_dir(tree.root().join("sub")).expect("a folder");
+    assert_eq!(get(&mut client, "/sub/").status, 200);
+}

@@ -1,4 +1,5 @@
-//! Kernels that have no memory for a ring: brought about for real, by `io_uring_setup(2)` that fails.
+//! Starting where the kernel has no memory for a ring, or no CPU for a thread: brought about for real, by
+//! system calls that fail or take long.
 
 use super::support::process::{CORELANE, Process};
 use super::support::{Client, fresh_stats, number, outside};
@@ -22,16 +23,19 @@ enum Start {
     },
 }
 
-fn start(failing: usize) -> Start {
+/// The program on one core, with `injected` into system calls called `name`.
+fn traced(name: &str, injected: &str) -> Process {
     let mut command = Command::new("strace");
     // The program is our child (-D), so that it ends with the test.
-    command.args(["-D", "-f", "--seccomp-bpf", "-e", "trace=io_uring_setup"]);
-    command
-        .arg("-e")
-        .arg(format!("inject=io_uring_setup:error=ENOMEM:when={failing}"));
-    command.args(["-o", "/dev/null", "--", CORELANE, "demo"]);
-    command.args(["--listen", "127.0.0.1:0", "--cores", "1"]);
-    let mut process = Process::spawn(&mut command);
+    command.args(["-D", "-f", "--seccomp-bpf", "-o", "/dev/null"]);
+    command.args(["-e", &format!("trace={name}")]);
+    command.args(["-e", &format!("inject={name}:{injected}")]);
+    command.args(["--", CORELANE, "demo", "--listen", "127.0.0.1:0"]);
+    Process::spawn(command.args(["--cores", "1"]))
+}
+
+fn start(failing: usize) -> Start {
+    let mut process = traced("io_uring_setup", &format!("error=ENOMEM:when={failing}"));
     let mut has_small_ring = false;
     loop {
         let line = process.line("");
@@ -89,4 +93,20 @@ fn a_ring_for_which_there_is_no_memory_is_smaller_and_serves_all_the_same() {
     // Of those that only try a ring, and of glommio's, there is no smaller one.
     assert!(refused > 0, "strace may not trace here");
     assert_eq!(small, 1);
+}
+
+#[test]
+fn a_thread_that_loses_its_cpu_starts_all_the_same() {
+    if !outside::has("strace") {
+        return;
+    }
+    // As if it were for three times as long as glommio's preemption timer takes, behind each of the system
+    // calls that it makes before the first task runs, and of those that follow.
+    for slow in 1..=10 {
+        let mut process = traced("io_uring_enter", &format!("delay_exit=30000:when={slow}"));
+        let address = process.listening();
+        Client::connect(address).assert_alive();
+        process.signal("TERM");
+        assert_eq!(process.end().code, Some(0));
+    }
 }
