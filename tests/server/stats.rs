@@ -411,7 +411,7 @@ fn every_format_has_its_media_type() {
             "/stats?format=hlog",
             "*/*",
             "text/plain; charset=utf-8",
-            "#[MaxValueDivisor",
+            "#[Histogram log format",
         ),
         (
             "/stats",

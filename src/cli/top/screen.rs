@@ -252,7 +252,7 @@ fn connection_line(figures: &Stats) -> Line<'static> {
     let files = figures.file_cache.as_ref();
     let files = files
         .and_then(|cache| cache.hit_ratio)
-        .map(|ratio| format!("  file cache {:.0} %", ratio * 100.0));
+        .map(|ratio| format!("  cache {:.0} %", ratio * 100.0));
     Line::from(vec![
         Span::styled("connections", HEADING),
         Span::raw(format!(

@@ -97,7 +97,7 @@ fn everything_is_on_a_screen_of_80_by_24() {
         "▸10s",
         "handler  3.00 µs  12.0 µs",
         "status  200 99.0 %  503 1.0 %",
-        "connections  6 open, 4 idle, 20 accepted  accept queue 0 of 8,192  file cache 75 %",
+        "connections  6 open, 4 idle, 20 accepted  accept queue 0 of 8,192  cache 75 %",
         " 0",
         "!1",
         "12.5 %",
