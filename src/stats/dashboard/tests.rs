@@ -182,9 +182,10 @@ fn crowded(cores: usize, routes: u16) -> View {
     let cores: Vec<usize> = (0..cores).collect();
     let mut totals = Totals::new(&cores, &["peer_closed"], 0);
     let name = |number| RouteName::new(None, &format!("/<{number}>/{}", "&".repeat(20)));
-    totals.know_routes(0, (0..routes).map(name).collect());
+    let names: Vec<_> = (0..routes).map(name).collect();
     let mut recorder = Recorder::new(0, &["peer_closed"]);
-    recorder.know_routes(routes.into());
+    recorder.know_routes(&names);
+    totals.know_routes(0, names);
     for number in 0..routes {
         let answered = Answered {
             whose: Whose::route(number),

@@ -342,7 +342,7 @@ fn the_interval_log_has_one_head_and_an_interval_for_each() {
 fn intervals_add_up_to_the_window() {
     let mut totals = Totals::new(&[0], &["peer_closed"], 0);
     let mut recorder = Recorder::new(0, &["peer_closed"]);
-    recorder.know_routes(1);
+    recorder.know_routes(&[RouteName::new(None, "/")]);
     let seconds = 70;
     let mut at_ns = 0;
     for second in 1..=seconds {
