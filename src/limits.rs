@@ -136,8 +136,13 @@ pub const FILE_PIECE_BYTES: usize = 128 * 1024;
 /// much memory of a core, once; what lies in it is in the processor's second cache when it is sent.
 pub const FILE_COPY_BYTES: usize = 256 * 1024;
 
-/// Most bytes of a file that are handed to a socket before the core's other connections get their turn.
-pub const FILE_TURN_BYTES: usize = 256 * 1024;
+/// Most bytes of a file whose pages are handed to a socket at once. The core is held for as long as that
+/// takes: some 30 µs to queue them, 130 to send them over loopback.
+pub const FILE_TURN_BYTES: usize = 1024 * 1024;
+
+/// How long a core goes on handing pieces of a file to a socket that takes them, before its other
+/// connections get their turn. The piece in hand is handed over.
+pub const FILE_TURN: Duration = Duration::from_micros(50);
 
 /// Bytes of a file that are kept of what was sent of it last, to see that it has only grown.
 pub const FILE_SAMPLE_BYTES: usize = 1024;

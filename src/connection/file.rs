@@ -6,13 +6,14 @@ use super::visit::Visit;
 use super::wire::broken;
 use crate::app::{Body, FilePiece};
 use crate::http::Event;
+use crate::limits::FILE_TURN;
 use crate::log::Cause;
 use futures_lite::future::yield_now;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-/// What became of one turn: how much went out, and what is next.
+/// What became of handing over one piece: how much went out, and what is next.
 struct Turn {
     head_bytes: usize,
     file_bytes: usize,
@@ -38,6 +39,7 @@ impl<H: Host> Visit<'_, H> {
         is_held: &mut bool,
     ) -> Result<u64, Broken> {
         let mut sent = 0;
+        let mut began_ns = self.wire.transport.clock_ns();
         loop {
             let turn = self.send_turn(body);
             // Though the source may have failed behind it, this is out.
@@ -50,12 +52,22 @@ impl<H: Host> Visit<'_, H> {
                 self.work.pace.add_bytes(bytes);
             }
             match turn.next? {
-                // Others get theirs after each.
+                Next::Turn if self.may_go_on(began_ns) => continue,
+                // Others get theirs.
                 Next::Turn => yield_now().await,
                 Next::Piece => return Ok(sent),
                 Next::Wait => self.writable().await?,
             }
+            began_ns = self.wire.transport.clock_ns();
         }
+    }
+
+    /// Whether a turn that began at `began_ns` is still short. A system call costs less than to let others
+    /// have theirs, and how long it takes nobody knows before: to queue pages takes a fifth of what it takes to
+    /// send them.
+    fn may_go_on(&self, began_ns: u64) -> bool {
+        let taken_ns = self.wire.transport.clock_ns().saturating_sub(began_ns);
+        taken_ns < FILE_TURN.as_nanos() as u64
     }
 
     fn send_turn(&self, body: &mut Body) -> Turn {

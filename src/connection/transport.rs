@@ -138,7 +138,7 @@ pub(crate) trait Transport: 'static {
 
 /// Bytes as they were received, taken from the front.
 pub(crate) trait Received: Deref<Target = [u8]> {
-    /// When they were delivered, on the transport's clock.
+    /// When they were delivered, on the transport's clock, or came if that is known to be long before.
     fn arrived_ns(&self) -> u64;
 
     /// Takes `bytes` off the front.

@@ -11,7 +11,7 @@ use super::decision::{Absence, Decision, Seen};
 use super::glob::Glob;
 use super::header_rules::HeaderRule;
 use super::listed::LISTING_CACHE_CONTROL;
-use super::sending::Remembering;
+use super::remembering::Remembering;
 use super::service::Files;
 use crate::app::Request;
 

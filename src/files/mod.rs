@@ -9,8 +9,9 @@
 //! I/O is done by `root` and `resolve`, which open; by `transfer` and `tags`, which read files, and `folder`,
 //! which reads folders, for `listed` and `archive`, whose responses are made piece by piece (`pieces`); by
 //! `compressed`, which compresses files, in turns; by `answer`, which makes a response of what was read of
-//! a file. `sending` puts that together for one file, `refusal` where there is none, and `service` all of it for
-//! what is asked for below a mount; `named` sends the files that handlers name.
+//! a file. `sending` puts that together for one file, with what is kept of it (`remembering`), `refusal` where
+//! there is none, and `service` all of it for what is asked for below a mount; `named` sends the files that
+//! handlers name.
 
 mod answer;
 mod archive;
@@ -36,6 +37,7 @@ mod pieces;
 pub mod policy;
 pub mod redirects;
 mod refusal;
+mod remembering;
 mod representation;
 mod resolve;
 mod root;

@@ -23,6 +23,11 @@ impl Alarm {
         }
     }
 
+    /// When it rings, if it is set.
+    pub(super) fn due_ns(&self) -> Option<u64> {
+        self.set_ns
+    }
+
     /// The kernel says that it rang.
     pub(super) fn rang(&mut self) {
         self.set_ns = None;

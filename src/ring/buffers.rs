@@ -220,7 +220,7 @@ impl Drop for Mapping {
 #[derive(Debug)]
 pub(super) struct Chunk {
     pub(super) bytes: ChunkBytes,
-    /// When their completion was reaped, on the ring's clock.
+    /// When their completion was reaped, on the ring's clock, or they came if that was long before.
     pub(super) arrived_ns: u64,
 }
 
@@ -272,7 +272,8 @@ impl Lease {
     }
 
     /// When the completion that delivered these bytes was reaped, on the ring's clock
-    /// ([`Ring::now_ns`](super::Ring::now_ns)), in nanoseconds.
+    /// ([`Ring::now_ns`](super::Ring::now_ns)), in nanoseconds. If the core was held before that for 10 ms or longer, and
+    /// they came by TCP, when the last of them came, as far as the kernel's ticks tell.
     pub fn arrived_ns(&self) -> u64 {
         self.arrived_ns
     }

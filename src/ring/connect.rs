@@ -20,7 +20,7 @@ impl Stream {
     pub async fn connect(ring: &Ring, address: SocketAddr) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
         socket.set_tcp_nodelay(true)?;
-        let stream = Self::adopt(ring, socket.into());
+        let stream = Self::adopt(ring, socket.into(), false);
         let payload = Payload::Connect(vec![address.into()]);
         let (result, _) = stream
             .operate(payload, |fd, payload| {

@@ -5,6 +5,7 @@ use super::buffers::{ChunkBytes, GROUP, Pool};
 use super::clock::Clock;
 use super::enter::{Wait, enter};
 use super::key::{GENERATION_MASK, Key, Target};
+use super::late::{Late, overslept_ns};
 use super::listener::Accepting;
 use super::op::{Payload, Slot};
 use super::probe::StartError;
@@ -44,7 +45,9 @@ pub(super) struct Shared {
     /// Looked at after each reap.
     pub(super) clock: Clock,
     waited: Cell<u64>,
-    /// Told of each turn for how long tasks ran before it, in nanoseconds.
+    /// By how much a park that is over lasted longer than it was to.
+    overslept: Cell<u64>,
+    /// Told of each turn for how long what it found may have waited, in nanoseconds.
     observer: OnceCell<Observer>,
     stopped: Cell<bool>,
     parked: Cell<bool>,
@@ -89,6 +92,7 @@ pub(super) struct State {
     /// Whether a completion since the last turn was more than a wake-up call.
     pub(super) traffic: bool,
     pub(super) alarm: Alarm,
+    pub(super) late: Late,
     generation: u32,
 }
 
@@ -129,6 +133,7 @@ impl Shared {
             size,
             clock: Clock::new(),
             waited: Cell::new(0),
+            overslept: Cell::new(0),
             observer: OnceCell::new(),
             stopped: Cell::new(false),
             parked: Cell::new(false),
@@ -171,11 +176,19 @@ impl Shared {
         state.queued_closes = 0;
         let before = self.clock.looked_ns();
         let now = self.clock.look();
+        state.late.reap(now);
         for completion in ring.completion() {
             state.dispatch(&completion, &self.pool, now);
         }
+        let longest = state.late.settle(|| ring.submission().taskrun());
         let waited = blocking.map_or(0, |since| now - since);
         self.add_waited(waited);
+        let overslept = match (wait, blocking) {
+            (Wait::AtMost(limit), Some(since)) => {
+                overslept_ns(since + limit.as_nanos() as u64, now)
+            }
+            _ => self.overslept.take(),
+        };
         state.wheel.advance(now, &mut state.woken);
         let turn = Turn {
             // Dropping what was sent may run code that wakes tasks.
@@ -186,7 +199,8 @@ impl Shared {
         let released = std::mem::take(&mut state.released);
         drop(core);
         if let Some(Observer(observer)) = self.observer.get() {
-            observer((now - before).saturating_sub(waited));
+            let ran = (now - before).saturating_sub(waited);
+            observer((ran + overslept).max(longest));
         }
         woken.drain(..).for_each(Waker::wake);
         drop(released);
@@ -204,14 +218,23 @@ impl Shared {
         self.clock.looked_ns()
     }
 
-    /// Has `observer` told of each turn for how many nanoseconds tasks ran before it; once.
+    /// Has `observer` told of each turn for how many nanoseconds what it found may have waited; once.
     pub(super) fn observe_turns(&self, observer: Box<dyn Fn(u64)>) {
         let _ = self.observer.set(Observer(observer));
     }
 
-    /// Counts nanoseconds that the driver was parked.
-    pub(super) fn add_waited(&self, ns: u64) {
+    /// Counts nanoseconds that the driver was parked or blocked.
+    fn add_waited(&self, ns: u64) {
         self.waited.set(self.waited.get() + ns);
+    }
+
+    /// The driver was parked since `since_ns`, and is no more. Tasks that run from here on hold the core.
+    pub(super) fn parked_since(&self, since_ns: u64) {
+        let now_ns = self.clock.look();
+        self.add_waited(now_ns - since_ns);
+        let due_ns = self.core.borrow().state.alarm.due_ns();
+        self.overslept
+            .set(due_ns.map_or(0, |due_ns| overslept_ns(due_ns, now_ns)));
     }
 
     /// Whether it is smaller than usual.
@@ -313,6 +336,7 @@ impl State {
             sockets: Slab::with_capacity(RESERVED_CONNECTIONS),
             listeners: Slab::new(),
             wheel: Wheel::new(monotonic_ns()),
+            late: Late::new(monotonic_ns(), kernel_tick_ns()),
             starved: VecDeque::new(),
             woken: Vec::new(),
             released: Vec::new(),
@@ -409,4 +433,10 @@ impl Drop for Shared {
 pub(crate) fn monotonic_ns() -> u64 {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
     now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+}
+
+/// How long a tick of the kernel lasts, in nanoseconds: its coarse clocks are as coarse.
+fn kernel_tick_ns() -> u64 {
+    let tick = rustix::time::clock_getres(rustix::time::ClockId::MonotonicCoarse);
+    tick.tv_sec as u64 * 1_000_000_000 + tick.tv_nsec as u64
 }

@@ -184,8 +184,7 @@ async fn park(shared: &Shared, vigil: &Vigil) -> io::Result<()> {
         vigil.let_sleep();
         kicked(shared).await;
         vigil.keep_awake();
-        // Tasks that run from here on hold the core.
-        shared.add_waited(shared.clock.look() - parked_at);
+        shared.parked_since(parked_at);
     }
     shared.disarm_bell();
     Ok(())

@@ -8,6 +8,7 @@ use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
 use rustix::io::{Errno, ReadWriteFlags, preadv2};
 use std::ffi::CStr;
 use std::io;
+use std::iter;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -20,7 +21,7 @@ pub struct File {
     fd: Option<Rc<OwnedFd>>,
 }
 
-/// To tell whether a file is in memory, one byte in so many is tried.
+/// Where pages in memory are not counted, one byte in so many is tried.
 const PROBED_BYTES: usize = 64 * 1024;
 
 /// How a path below a folder is opened. It never leads to a `/proc` magic link
@@ -163,22 +164,31 @@ impl File {
 
     /// Whether so many bytes from `offset` on are in memory, as far as can be told.
     ///
-    /// `cachestat(2)` counts pages (Linux 6.5), but tells only who could write the file as well, and counts
-    /// those that are still on their way from the disk, for which whoever wants them waits. So a byte in each
-    /// 64 KiB is read without waiting besides: pages come and go in larger runs than that.
+    /// `cachestat(2)` counts pages (Linux 6.5), but counts those that are still on their way from the disk as
+    /// well, for which whoever wants them waits. So the first byte and the last are read without waiting
+    /// besides: the disk is asked for pages in their order, and those in between that come behind the last
+    /// have been on their way for as long. Where nobody counts, because the kernel is older or tells only who
+    /// could write the file as well, a byte in each 64 KiB is read: most pages come and go in such runs.
+    ///
+    /// 512 KiB take 2.3 µs to count, and a byte takes 0.3 to read.
     pub fn is_cached(&self, offset: u64, bytes: usize) -> bool {
-        let page_bytes = rustix::param::page_size() as u64;
-        let (first, end) = (
-            offset / page_bytes,
-            (offset + bytes as u64).div_ceil(page_bytes),
-        );
-        let pages = self.cached_pages(offset, bytes as u64);
-        if pages.is_ok_and(|pages| pages < end - first) {
-            return false;
-        }
+        let step = match self.is_coming(offset, bytes) {
+            Some(false) => return false,
+            Some(true) => bytes.max(1),
+            None => PROBED_BYTES,
+        };
         let last = (offset + bytes as u64).saturating_sub(1);
-        let mut probes = (offset..last).step_by(PROBED_BYTES).chain([last]);
+        let mut probes = iter::once(last).chain((offset..last).step_by(step));
         probes.all(|offset| matches!(self.read_now(&mut [0], offset), Ok(1)))
+    }
+
+    /// Whether so many bytes from `offset` on are in memory, or on their way there from the disk; `None`
+    /// where nobody tells.
+    pub fn is_coming(&self, offset: u64, bytes: usize) -> Option<bool> {
+        let page_bytes = rustix::param::page_size() as u64;
+        let end = (offset + bytes as u64).div_ceil(page_bytes);
+        let pages = self.cached_pages(offset, bytes as u64).ok()?;
+        Some(pages >= end - offset / page_bytes)
     }
 
     /// How many pages of a range are in memory.

@@ -12,37 +12,12 @@ use io_uring::{opcode, types};
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 /// Credit from which on a multishot accept is used: more than an accept queue usually holds.
 pub const MULTISHOT_CREDIT: usize = 4096;
-
-/// How many connections wait on a listening TCP socket to be accepted, and how many may: what
-/// `TCP_INFO` says of one in its fields for unacknowledged and selectively acknowledged segments.
-///
-/// # Errors
-/// The socket is no TCP socket.
-pub fn accept_queue(socket: BorrowedFd<'_>) -> io::Result<(u32, u32)> {
-    // SAFETY: the structure is plain numbers, for which zeros are valid.
-    let mut info: libc::tcp_info = unsafe { std::mem::zeroed() };
-    let mut bytes = size_of_val(&info) as libc::socklen_t;
-    // SAFETY: the kernel writes at most `bytes` bytes at `info`, both of which outlive the call.
-    let result = unsafe {
-        libc::getsockopt(
-            socket.as_raw_fd(),
-            libc::IPPROTO_TCP,
-            libc::TCP_INFO,
-            (&raw mut info).cast(),
-            &raw mut bytes,
-        )
-    };
-    match result {
-        0 => Ok((info.tcpi_unacked, info.tcpi_sacked)),
-        _ => Err(io::Error::last_os_error()),
-    }
-}
 
 /// An entry of the ring's table of listeners.
 #[derive(Debug)]
@@ -51,6 +26,8 @@ pub(super) struct Accepting {
     /// The socket belongs to whoever bound it; it stays open while an accept may name it.
     socket: Arc<OwnedFd>,
     armed: Option<Mode>,
+    /// The reap behind which that accept was asked for.
+    armed_ns: u64,
     cancelling: bool,
     /// No accept is armed any more.
     stopped: bool,
@@ -59,9 +36,19 @@ pub(super) struct Accepting {
     /// Connections that may be accepted beyond those in `ready`. Negative when a multishot accept
     /// took more before it was stopped; they have to end before another is accepted.
     credit: isize,
-    ready: VecDeque<OwnedFd>,
+    /// The connections that come next may have waited in the accept queue unseen.
+    is_behind: bool,
+    ready: VecDeque<Accepted>,
     failed: Option<i32>,
     waker: Option<Waker>,
+}
+
+/// A connection that nobody has taken.
+#[derive(Debug)]
+struct Accepted {
+    socket: OwnedFd,
+    /// It may have waited in the accept queue unseen.
+    waited: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,19 +72,26 @@ impl State {
         let Some(listener) = live.filter(|listener| listener.generation == key.generation) else {
             return;
         };
+        // An accept that did not wait has found the queue as it was: the next may find more of it.
+        let at_once = self.late.was_asked_for_at(listener.armed_ns);
+        listener.is_behind = listener.is_behind && at_once || self.late.is_asking();
         if !more {
             listener.armed = None;
             listener.cancelling = false;
         }
         match socket {
             Some(socket) => {
-                listener.ready.push_back(socket);
+                let waited = listener.is_behind;
+                listener.ready.push_back(Accepted { socket, waited });
                 listener.credit -= 1;
             }
             None => match -result {
                 // Our own cancellation, or a peer that left before it was accepted.
                 libc::ECANCELED | libc::ECONNABORTED | libc::EINTR | libc::EAGAIN => {}
-                errno => listener.failed = Some(errno),
+                errno => {
+                    listener.is_behind = true;
+                    listener.failed = Some(errno);
+                }
             },
         }
         let scant = listener.credit < MULTISHOT_CREDIT as isize;
@@ -121,7 +115,11 @@ impl State {
 
     fn arm_accept(&mut self, key: Key) {
         let listener = &mut self.listeners[key.index as usize];
-        if listener.armed.is_some() || listener.credit <= 0 || listener.stopped {
+        if listener.armed.is_some() || listener.stopped {
+            return;
+        }
+        if listener.credit <= 0 {
+            listener.is_behind = true;
             return;
         }
         let fd = types::Fd(listener.socket.as_raw_fd());
@@ -141,6 +139,7 @@ impl State {
             )
         };
         listener.armed = Some(mode);
+        listener.armed_ns = self.late.reaped_ns();
         self.queue
             .push_back(submission.user_data(Target::Accept(key).pack()));
     }
@@ -149,10 +148,10 @@ impl State {
         &mut self,
         key: Key,
         cx: &mut Context<'_>,
-    ) -> (Poll<io::Result<OwnedFd>>, Option<Waker>) {
+    ) -> (Poll<io::Result<Accepted>>, Option<Waker>) {
         let listener = &mut self.listeners[key.index as usize];
-        if let Some(fd) = listener.ready.pop_front() {
-            return (Poll::Ready(Ok(fd)), None);
+        if let Some(accepted) = listener.ready.pop_front() {
+            return (Poll::Ready(Ok(accepted)), None);
         }
         if let Some(errno) = listener.failed.take() {
             return (Poll::Ready(Err(io::Error::from_raw_os_error(errno))), None);
@@ -199,10 +198,13 @@ impl Listener {
                 generation,
                 socket,
                 armed: None,
+                armed_ns: 0,
                 cancelling: false,
                 stopped: false,
                 abandoned: false,
                 credit: isize::try_from(credit).unwrap_or(isize::MAX),
+                // Who came before it began has waited.
+                is_behind: true,
                 ready: VecDeque::new(),
                 failed: None,
                 waker: None,
@@ -225,12 +227,12 @@ impl Listener {
     /// (EMFILE, ENFILE, ENOBUFS, ENOMEM). Nothing is accepted after an error until this is called
     /// again, so the caller decides how long to back off.
     pub async fn accept(&self) -> io::Result<Stream> {
-        let fd = poll_fn(|cx| {
+        let Accepted { socket, waited } = poll_fn(|cx| {
             let (outcome, _displaced) = self.ring.0.with(|state| state.poll_accept(self.key, cx));
             outcome
         })
         .await?;
-        Ok(Stream::adopt(&self.ring, fd))
+        Ok(Stream::adopt(&self.ring, socket, waited))
     }
 
     /// Allows `connections` more to be accepted: as many as have ended.
@@ -269,7 +271,7 @@ impl Listener {
         (
             queued
                 .into_iter()
-                .map(|fd| Stream::adopt(&self.ring, fd))
+                .map(|Accepted { socket, waited }| Stream::adopt(&self.ring, socket, waited))
                 .collect(),
             outcome,
         )
@@ -296,11 +298,14 @@ impl Drop for Listener {
 }
 
 /// Takes every connection that waits in the kernel's queue.
-fn accept_queued(socket: &OwnedFd, queued: &mut VecDeque<OwnedFd>) -> io::Result<()> {
+fn accept_queued(socket: &OwnedFd, queued: &mut VecDeque<Accepted>) -> io::Result<()> {
     rustix::io::ioctl_fionbio(socket, true)?;
     let outcome = loop {
         match rustix::net::accept_with(socket, rustix::net::SocketFlags::CLOEXEC) {
-            Ok(fd) => queued.push_back(fd),
+            Ok(socket) => queued.push_back(Accepted {
+                socket,
+                waited: true,
+            }),
             Err(rustix::io::Errno::AGAIN) => break Ok(()),
             Err(rustix::io::Errno::CONNABORTED | rustix::io::Errno::INTR) => {}
             Err(errno) => break Err(errno.into()),

@@ -40,6 +40,7 @@ mod driver;
 mod enter;
 mod file;
 mod key;
+mod late;
 mod listener;
 mod message;
 mod notify;
@@ -51,6 +52,7 @@ mod sendfile;
 mod setup;
 mod socket;
 mod stream;
+mod tcp_info;
 #[cfg(feature = "tokio-io")]
 mod tokio_io;
 mod vigil;
@@ -73,11 +75,12 @@ pub(crate) use self::deadline::limit;
 pub use self::deadline::{Deadline, Elapsed, Ticks};
 pub use self::driver::{PREEMPTION, SHORT_WAIT, run};
 pub use self::file::{Access, File, Links, Opening};
-pub use self::listener::{Listener, MULTISHOT_CREDIT, accept_queue};
+pub use self::listener::{Listener, MULTISHOT_CREDIT};
 pub use self::message::Message;
 pub use self::notify::{Notified, Notifier};
 pub use self::probe::{StartError, probe};
 pub use self::stream::Stream;
+pub use self::tcp_info::accept_queue;
 pub use self::wheel::TICK_NS;
 
 /// A handle to the ring of this core. Clones are the same ring.
@@ -125,8 +128,9 @@ impl Ring {
         self.0.clock.now_ns()
     }
 
-    /// Has `observer` told of each turn for how many nanoseconds tasks ran before it: so long may what
-    /// completed meanwhile have waited. Only the first observer is.
+    /// Has `observer` told of each turn for how many nanoseconds what completed before it may have waited to be noticed:
+    /// for as long as tasks ran, and as the ring woke later than it was to; or for longer, if what it found has
+    /// told so. Only the first observer is.
     pub fn observe_turns(&self, observer: impl Fn(u64) + 'static) {
         self.0.observe_turns(Box::new(observer));
     }

@@ -47,6 +47,8 @@ struct Receive {
     starved: bool,
     /// The reader is to be told, once, when it next finds nothing.
     interrupted: bool,
+    /// What comes next may have waited for the ring: for an accept, or for a buffer.
+    waited: bool,
     /// The oldest chunk; apart from the others so that the common case needs no allocation.
     first: Option<Chunk>,
     rare: Option<Box<Rare>>,
@@ -159,14 +161,18 @@ impl Receive {
 }
 
 impl State {
-    /// Enters a connected socket; nothing is received before the first [`State::poll_receive`].
-    pub(super) fn adopt(&mut self, fd: OwnedFd) -> Key {
+    /// Enters a connected socket; nothing is received before the first [`State::poll_receive`]. If it `waited`, what
+    /// comes first may have been there for long.
+    pub(super) fn adopt(&mut self, fd: OwnedFd, waited: bool) -> Key {
         let generation = self.next_generation();
         let socket = Socket {
             generation,
             fd,
             ops: 0,
-            receive: Receive::default(),
+            receive: Receive {
+                waited,
+                ..Receive::default()
+            },
             closing: false,
             broken: false,
         };
@@ -305,6 +311,12 @@ impl State {
         match (result, filled) {
             (1.., None) => {}
             (1.., Some(id)) => {
+                let waited = std::mem::take(&mut receive.waited);
+                let arrived_ns = if waited || self.late.is_asking() {
+                    self.late.came_ns(socket.fd.as_raw_fd(), waited)
+                } else {
+                    now_ns
+                };
                 let len = result as u32;
                 let bytes = if pool.is_scarce() {
                     let copy = ChunkBytes::copied(pool.bytes_of(id, len));
@@ -313,10 +325,7 @@ impl State {
                 } else {
                     ChunkBytes::Pooled { id, len }
                 };
-                receive.push(Chunk {
-                    bytes,
-                    arrived_ns: now_ns,
-                });
+                receive.push(Chunk { bytes, arrived_ns });
                 if more && !receive.cancelling && receive.queued() >= QUEUE_CHUNKS {
                     receive.cancelling = true;
                     self.cancel(Target::Receive(key));
@@ -330,6 +339,7 @@ impl State {
                     let starved = !pool.grow() && receive.first.is_none() && !socket.closing;
                     receive.starved = starved;
                     if starved {
+                        receive.waited = true;
                         self.starved.push_back(key);
                     }
                 }

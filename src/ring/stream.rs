@@ -33,12 +33,12 @@ impl Stream {
     pub fn new(ring: &Ring, socket: OwnedFd) -> Self {
         // Fails for nothing that is a socket.
         let _ = rustix::io::ioctl_fionbio(&socket, false);
-        Self::adopt(ring, socket)
+        Self::adopt(ring, socket, false)
     }
 
-    /// Takes over a socket that is in blocking mode.
-    pub(super) fn adopt(ring: &Ring, socket: OwnedFd) -> Self {
-        let key = ring.0.with(|state| state.adopt(socket));
+    /// Takes over a socket that is in blocking mode. One that `waited` may have received bytes long ago.
+    pub(super) fn adopt(ring: &Ring, socket: OwnedFd, waited: bool) -> Self {
+        let key = ring.0.with(|state| state.adopt(socket, waited));
         Self {
             ring: ring.clone(),
             key,

@@ -1,5 +1,8 @@
 //! How the supervisor works beside shards, whose CPUs it shares: in slices, with a pause after each, so that a
 //! shard that woke up meanwhile waits for no more than one.
+//!
+//! Its nice value is left alone: with a lower weight it would wait for busy shards all the longer, and with it who asks
+//! for fresh statistics, for a slice that is short anyway.
 
 use crate::limits::SUPERVISOR_SLICE;
 use crate::ring::monotonic_ns;

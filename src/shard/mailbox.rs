@@ -5,6 +5,7 @@ use super::leaving::Leaving;
 use super::messages::{Order, Report};
 use super::newest::Newest;
 use super::reserved::Taken;
+use super::schedule::{Account, Schedule};
 use super::time::next_tick_ns;
 use super::{Door, Shard, acceptor, lanes, stats};
 use crate::app::App;
@@ -23,13 +24,13 @@ use crate::log::{self, Log};
 use crate::permits::Permits;
 use crate::preflight;
 use crate::ring::{self, Deadline, Listener, Notified, Notifier, Ring, RingOptions, StartError};
-use crate::stats::{AcceptQueue, ReceiveBuffers, Recorder, RouteName, ServerInfo, Snapshot};
+use crate::stats::{ReceiveBuffers, Recorder, RouteName, ServerInfo, Snapshot};
 use futures_lite::future::{or, yield_now};
 use http::HeaderValue;
 use slab::Slab;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::ffi::CString;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError};
@@ -131,6 +132,7 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
         info: setup.info,
         merged: Latest::new(()),
         newest: setup.newest,
+        account: Account::new(Schedule::of_this_thread().ok()),
         fresh: RefCell::default(),
         written: stats::Written::default(),
         followers: Permits::new(STATS_FOLLOWERS),
@@ -176,6 +178,7 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
     let ready = Report::Ready {
         shard: shard.index,
         notifier,
+        schedule: Schedule::of_this_thread().ok(),
         routes,
     };
     if shard.reports.send(ready).is_err() {
@@ -212,9 +215,17 @@ fn recorder(cpu: usize, access: &StatsAccess) -> Recorder {
 /// Has the turns of the core's loop recorded.
 fn observe_turns(shard: &Rc<Shard>) {
     let observed = Rc::downgrade(shard);
-    shard.ring.observe_turns(move |ran_ns| {
-        if let Some(shard) = observed.upgrade() {
-            shard.recorder().turned(ran_ns, shard.ring.now_ns());
+    let ring = shard.ring();
+    shard.account.look(ring.now_ns(), ring.waited_ns());
+    shard.ring.observe_turns(move |late_ns| {
+        let Some(shard) = observed.upgrade() else {
+            return;
+        };
+        let now_ns = shard.ring.now_ns();
+        if shard.recorder().turned(late_ns, now_ns) {
+            let waited_ns = shard.ring.waited_ns();
+            let ran = shard.account.look_behind(now_ns, waited_ns, late_ns);
+            shard.recorder().ran_in_stall(ran);
         }
     });
 }
@@ -365,24 +376,6 @@ impl Mailbox {
         glommio::spawn_local(accept).detach();
     }
 
-    /// What waits to be accepted on all sockets of the service; `None` if the kernel does not tell.
-    fn accept_queue(&self) -> Option<AcceptQueue> {
-        let queues = self
-            .sockets
-            .iter()
-            .map(|socket| ring::accept_queue(socket.as_fd()));
-        let mut sum = AcceptQueue {
-            waiting: 0,
-            limit: 0,
-        };
-        for queue in queues {
-            let (waiting, limit) = queue.ok()?;
-            sum.waiting += waiting;
-            sum.limit += limit;
-        }
-        Some(sum)
-    }
-
     /// Sends a snapshot.
     fn report(&mut self, round: Option<u64>) {
         let now_ns = self.shard.ring.clock_ns();
@@ -396,13 +389,13 @@ impl Mailbox {
             bytes: self.shard.ring.buffer_bytes() as u64,
         });
         recorder.log_left_out(self.shard.service.log.events_left_out());
-        if let Some(queue) = self.accept_queue() {
-            recorder.accept_queue(queue);
-        }
         if let Some(files) = self.shard.files.get() {
             recorder.file_cache(files.cache.figures());
         }
         (self.ticked_ns, self.waited_ns) = (now_ns, waited_ns);
+        if recorder.is_on() {
+            self.shard.account.look(now_ns, waited_ns);
+        }
         let snapshot = match self.spares.pop() {
             Some(mut spare) => {
                 recorder.snapshot_into(&mut spare, now_ns);

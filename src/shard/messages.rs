@@ -1,5 +1,6 @@
 //! The messages between a shard and the supervisor, and their way to the shard.
 
+use super::schedule::Schedule;
 use crate::failure::Failure;
 use crate::ring::Notifier;
 use crate::stats::{RouteName, Snapshot, View};
@@ -44,6 +45,8 @@ pub(crate) enum Report {
     Ready {
         shard: usize,
         notifier: Notifier,
+        /// Of its thread, unless the kernel tells nothing of that.
+        schedule: Option<Schedule>,
         /// The names of its routes, by their numbers.
         routes: Vec<RouteName>,
     },

@@ -16,10 +16,12 @@ mod mailbox;
 mod messages;
 mod newest;
 pub(crate) mod reserved;
+mod schedule;
 mod socket;
 mod stats;
 mod time;
 
+use self::schedule::Account;
 use self::socket::Socket;
 use self::time::RingTime;
 use crate::app::{Answer, App, Life, Router, Time, Timer};
@@ -52,6 +54,7 @@ pub use self::leaving::Leaving;
 pub(crate) use self::mailbox::{Credit, Factory, Setup, run};
 pub(crate) use self::messages::{Order, Post, Report};
 pub(crate) use self::newest::Newest;
+pub(crate) use self::schedule::Schedule;
 pub(crate) use self::time::next_tick_ns;
 
 /// A core and all that it owns. The factory of its application gets to see it.
@@ -90,6 +93,8 @@ pub struct Shard {
     /// Told of each interval's merged statistics, for those who follow them.
     merged: Latest<()>,
     newest: Newest,
+    /// What its thread had of the CPU.
+    account: Account,
     fresh: RefCell<stats::Waiting>,
     written: stats::Written,
     /// Of the peers that follow its statistics.

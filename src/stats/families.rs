@@ -56,8 +56,10 @@ enum Values {
     CoreConnections,
     CoreAcceptQueue,
     CoreAcceptLimit,
+    CoreAcceptRatio,
     CoreBusy,
     CoreWaiting,
+    CoreRunDelay,
     CoreLag,
     CoreStalls,
     CoreAge,
@@ -122,7 +124,7 @@ const fn family(
 
 /// All families.
 #[rustfmt::skip]
-pub(super) const FAMILIES: [Family; 41] = [
+pub(super) const FAMILIES: [Family; 43] = [
     family("corelane_build", Kind::Info, "", "The program.", Values::Build),
     family("process_start_time_seconds", Kind::Gauge, "seconds", "When the server started, since 1970.", Values::StartTime),
     family("http_server_request_duration_seconds", Kind::Histogram, "seconds", "From the completion that delivered a request's last head byte to the completion of its response's last byte.", Values::Requests),
@@ -142,10 +144,12 @@ pub(super) const FAMILIES: [Family; 41] = [
     family("corelane_core_connections", Kind::Gauge, "", "Open connections of each core.", Values::CoreConnections),
     family("corelane_core_accept_queue", Kind::Gauge, "", "Connections that wait for each core to accept them.", Values::CoreAcceptQueue),
     family("corelane_core_accept_queue_limit", Kind::Gauge, "", "Connections that may wait for each core to accept them.", Values::CoreAcceptLimit),
+    family("corelane_core_accept_queue_ratio", Kind::Gauge, "", "How full the fullest of each core's listening sockets is.", Values::CoreAcceptRatio),
     family("corelane_core_busy_seconds", Kind::Counter, "seconds", "Time for which each core ran.", Values::CoreBusy),
     family("corelane_core_waiting_seconds", Kind::Counter, "seconds", "Time for which each core waited for something to do.", Values::CoreWaiting),
-    family("corelane_core_loop_lag_seconds", Kind::Histogram, "seconds", "How long tasks ran in each turn of a core's loop: what completes meanwhile waits so long.", Values::CoreLag),
-    family("corelane_core_stalls", Kind::Counter, "", "Turns in which tasks held a core for longer than 100 ms.", Values::CoreStalls),
+    family("corelane_core_run_delay_seconds", Kind::Counter, "seconds", "Time for which each core could have run and the kernel gave it no CPU.", Values::CoreRunDelay),
+    family("corelane_core_loop_lag_seconds", Kind::Histogram, "seconds", "How long what completed may have waited for each turn of a core's loop: while tasks ran, or the core was kept from running.", Values::CoreLag),
+    family("corelane_core_stalls", Kind::Counter, "", "Turns that came 100 ms late or later: handlers held the core, or the machine did.", Values::CoreStalls),
     family("corelane_core_file_cache_hits", Kind::Counter, "", "Requests for files that each core answered from its cache.", Values::CoreCacheHits),
     family("corelane_core_file_cache_misses", Kind::Counter, "", "Requests for files that each core opened one for.", Values::CoreCacheMisses),
     family("corelane_core_file_cache_entries", Kind::Gauge, "", "Files in the cache of each core.", Values::CoreCacheEntries),
@@ -340,10 +344,12 @@ impl<'a> Telling<'a> {
         Some(match values {
             Values::CoreRequests => core.requests_total as f64,
             Values::CoreConnections => core.connections_active as f64,
-            Values::CoreAcceptQueue => f64::from(core.accept_queue?.waiting),
-            Values::CoreAcceptLimit => f64::from(core.accept_queue?.limit),
+            Values::CoreAcceptQueue => f64::from(core.outside.accept_queue?.waiting),
+            Values::CoreAcceptLimit => f64::from(core.outside.accept_queue?.limit),
+            Values::CoreAcceptRatio => core.outside.accept_queue?.ratio(),
             Values::CoreBusy => core.busy_ns as f64 / 1e9,
             Values::CoreWaiting => core.waiting_ns as f64 / 1e9,
+            Values::CoreRunDelay => core.outside.run_delay_ns? as f64 / 1e9,
             Values::CoreStalls => core.stalls_total as f64,
             Values::CoreCacheHits => core.file_cache?.hits as f64,
             Values::CoreCacheMisses => core.file_cache?.misses as f64,

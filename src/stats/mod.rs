@@ -20,10 +20,16 @@
 //!
 //! | stage | from | to |
 //! |---|---|---|
-//! | `queue` | the completion that delivered the last head byte was reaped | its head began to be parsed |
+//! | `queue` | the completion that delivered the last head byte was reaped, or ought to have been | its head began to be parsed |
 //! | `head` | | the head was parsed |
 //! | `handler` | | the handler had a response; where it reads the request's content, that is in it |
 //! | `write` | | the completion of the last byte's send; where content is made while it is sent, that is in it |
+//!
+//! A completion is reaped late when something held the core: a handler that computed, or a machine that gave the CPU to
+//! others. If the core has not looked for 10 ms or longer, the sockets of what it then finds are asked when their
+//! last bytes came, and that is where the latency begins: also of a connection that waited meanwhile to be
+//! accepted. Linux tells that in ticks of 1 to 10 ms. Of those one is taken off, so that a latency may lack up to two
+//! ticks of such a wait, and never has more than there was.
 //!
 //! Latencies are in nanoseconds, from 1 ns to 60 s ([`LATENCY_MAX_NS`]) with two significant
 //! digits: within that range a percentile is never below the exact one and at most 0.78 % above
@@ -32,16 +38,32 @@
 //!
 //! # What a latency does not tell
 //!
-//! It is what the server can see. The time that a request waited before its bytes were delivered is not in
-//! it: in the network, in the accept queue, and in the socket while the core was held by something else.
-//! Three figures tell of that:
+//! It is what the server can see. What is not in it:
 //!
-//! - `loop_lag` of a core: how long tasks ran in each turn of its loop. What the kernel completed
-//!   meanwhile, a new request or the end of a send, waited up to that long to be noticed. Where its
-//!   maximum is small, no request waited unseen in a socket of that core for longer.
-//! - `queue`: what was noticed, and waited for the requests in front of it.
+//! - The time in the network, and in the kernel of the peer.
+//! - Of a wait for a core that was held, what is shorter than 10 ms, or two ticks of the kernel.
+//! - Of a core that has more to do than it can, the time in which the kernel keeps what is ready: since Linux 6.13 it hands
+//!   over a few dozen completions at a time, and each turn deals with these alone. It is looked behind, as above, only
+//!   after the core was held, and for as long again: to ask all the time would make it slower still.
+//! - The time of connections that were dropped because the accept queue was full, whose peers wait a second and try again.
+//!
+//! These figures tell of that, and of what held the core:
+//!
+//! - `loop_lag` of a core: for how long what the kernel completed, a new request or the end of a send, may have waited for
+//!   each turn of the core's loop: while tasks ran, as a sleep ended later than it was to, and for as long as any
+//!   bytes are found to have waited in the sockets that are asked. A core that is woken late by less than 1 ms counts as in
+//!   time.
+//! - `stalls`: the turns that were late by [`STALL`] or more, with the route whose handler held the core, if one did.
+//!   `cpu_ns` is for how long the core's thread ran meanwhile at least, and `run_delay_ns` for how long at most it could
+//!   have run and was not let: so a handler that computes is told from a machine that took the CPU away, and where both
+//!   are small, from a handler that waits in a system call. They are found out by a look back over at most a second.
+//! - `run_delay_ns` of a core: the same since the start, whether anyone waited for it or not. It grows where the machine
+//!   has more to run than CPUs, or a control group's quota is used up. What a hypervisor takes is in none of it.
 //! - `accept_queue`: connections that wait for the core; `accept_queue_limit` is where the kernel begins to
-//!   drop new ones, whose peers then wait a second and try again.
+//!   drop new ones, and `accept_queue_ratio` how near to that the fullest of the core's addresses is. Like
+//!   `run_delay_ns` it is looked at from outside the core, once a second and for `fresh=1`, and so is right while the core is
+//!   held.
+//! - `snapshot_age_ms`: a core that is held tells nothing until that is over.
 //!
 //! Nor are those in it whose peers did not wait for the end: were a handler to take a minute, and all clients
 //! to give up after ten seconds, there would be no latency of it at all. `requests.abandoned_total` counts them,
@@ -56,15 +78,19 @@
 //!
 //! | | p50 | p99 | p99.9 | longest |
 //! |---|---|---|---|---|
-//! | 2,000 requests a second at their own times, measured from these | 0.11 ms | 201 ms | 291 ms | 301 ms |
-//! | `wrk -t 1 -c 64 --latency`, 108,000 requests a second: what wrk prints | 0.41 ms | 195 ms | | 301 ms |
-//! | of the same requests, what the server recorded | 0.13 ms | 0.17 ms | 0.48 ms | 300 ms |
+//! | 2,000 requests a second at their own times on 640 connections, measured from these | 0.12 ms | 203 ms | 291 ms | 300 ms |
+//! | of the same requests, what the server recorded | 0.02 ms | 201 ms | 285 ms | 300 ms |
+//! | `wrk -t 1 -c 64 --latency`, 133,000 requests a second: what wrk prints | 0.33 ms | 196 ms | | 301 ms |
+//! | of the same requests, what the server recorded | 0.05 ms | 0.33 ms | 0.81 ms | 300 ms |
 //!
-//! Of those who come at their own times 3 % find the core held, so their p99 is what a service has to answer for.
-//! wrk sent 64 requests into a stall and no more until they were answered: 128 of 2,000,000, which no percentile up
-//! to p99.99 knows of. It adds what it guesses that it left out, and comes near; most generators do not. The
-//! server adds no guesses to what happened, but the stall is no secret: `loop_lag` has a maximum of 300 ms, `stalls` names
-//! the route, and `queue` has those that had been noticed when it began.
+//! Of those who come at their own times 3 % find the core held, so their p99 is what a service has to answer for, and
+//! the server tells it: but for the way through the network, and some milliseconds of the longest waits. Where several
+//! requests lie in one socket, as on fewer connections, all of them came with the last.
+//! wrk sent 64 requests into a stall and no more until they were answered. Each of these 128 of 2,660,000 was recorded
+//! with what it waited, and no percentile up to p99.99 knows of them. wrk adds what it guesses that it left out, and
+//! comes near; most generators do not. The server adds no guesses to what happened, but the stall is no secret:
+//! `loop_lag` and `queue` have a maximum of 300 ms, and `stalls` names the route, of which the core computed for 290 ms
+//! at least.
 //!
 //! # Which requests count
 //!
@@ -110,10 +136,10 @@
 //!
 //! # What the JSON says
 //!
-//! Every field that ends in `_ns` is an integer. Counters are of the window, but for those of `cores[].stalls_total`,
+//! Every field that ends in `_ns` is an integer. Counters are of the window, but for those of `cores[].stalls_total`, `cores[].run_delay_ns`,
 //! `file_cache`, `process`, `kernel` and `log.lines_left_out_total`, which are since the start in each: since the start they
-//! never go backwards, whichever core answers. Gauges (`in_flight`, `active`, `idle`, `accept_queue`) are as of the cores'
-//! snapshots; ages and `server.uptime_seconds` are as of when the answer was written, which may be 1 s ago. The sum over
+//! never go backwards, whichever core answers. Gauges (`in_flight`, `active`, `idle`) are as of the cores'
+//! snapshots, and `accept_queue` as of the merge; ages and `server.uptime_seconds` are as of when the answer was written, which may be 1 s ago. The sum over
 //! `cores` equals the total exactly, because both come from the same snapshots.
 //!
 //! ## Requests and their rates
@@ -147,12 +173,12 @@
 //! ## Cores
 //!
 //! - `imbalance` is the most of any core over the mean of all.
-//! - `stalls` are the last [`STALLS`] turns in which tasks held a core for longer than [`STALL`]: when each was
-//!   over, and whose handler took at least half of it, if one did.
+//! - `stalls` are the last [`STALLS`]: when each was over, what the core's thread had of its CPU, and whose handler took at
+//!   least half of it, if one did. Those that are nobody's have half of the room where there are others.
 //! - `cores[].busy_ratio` is the share of the window in which the core ran instead of waiting, from 0 to 1;
 //!   since the start that of its last interval. It is left out while nothing is known of it, as are
-//!   `accept_queue` and `receive_buffers`; `file_cache` is left out on a core that serves no files, and the one of all
-//!   cores where none does.
+//!   `accept_queue`, `run_delay_ns` and `receive_buffers`; `file_cache` is left out on a core that serves no files, and the
+//!   one of all cores where none does.
 //! - `cores[].receive_buffers` are those that held received bytes when the snapshot was taken, and the
 //!   bytes of memory behind all that were ever needed at the same time.
 //! - `cores[].snapshot_age_ms` says how old the core's figures are when the answer is written. A
@@ -211,9 +237,10 @@
 //! Three readings of the clock and five counters for each request: at most 60.7 ns in all, of which the readings are
 //! 28.7, and without latencies 1.6 (a virtual machine on an Intel Xeon at 2.5 GHz). Once a second there is a snapshot:
 //! 4.1 µs behind 60 routes, and 14.1 where everything has been asked for that is told apart. Whoever writes an answer
-//! lets others run after 136 µs at the latest. One that is compressed, with gzip for who accepts it, takes 1.7 ms more for
-//! each MiB, and a twentieth of its bytes (feature `compression`).
-//! `benches/README.md` has how they were measured, [`Recorder`] the memory. Without `/stats`
+//! lets others run after 136 µs at the latest; to compress an answer with gzip (feature `compression`), for who accepts it,
+//! takes 1.7 ms for each MiB, and leaves a twentieth of it. The supervisor, whose thread shares the CPUs of cores, takes 0.3 ms of a second while there are no
+//! requests, 0.3 ms more behind one route of two cores with 100,000 requests each, 2.5 behind 13 and 12 behind 60, in slices
+//! of some 100 µs ([`SUPERVISOR_SLICE`]) with a pause after each. `benches/README.md` has how they were measured, [`Recorder`] the memory. Without `/stats`
 //! (`--no-stats`) neither is there but for requests, statuses, connections and bytes, which are counted for the
 //! server's own use.
 //!
@@ -224,6 +251,7 @@
 //! [`STATS_ROWS`]: crate::limits::STATS_ROWS
 //! [`STATS_SECONDS`]: crate::limits::STATS_SECONDS
 //! [`STALL`]: crate::limits::STALL
+//! [`SUPERVISOR_SLICE`]: crate::limits::SUPERVISOR_SLICE
 //! [`STALLS`]: crate::limits::STALLS
 
 mod board;
@@ -239,6 +267,7 @@ mod interval_log;
 mod json;
 mod merged;
 mod names;
+mod outside;
 mod protobuf;
 mod rate;
 mod recent;
@@ -263,9 +292,10 @@ pub use format::{Format, Writing};
 pub use json::{Build, Selection, ServerInfo};
 pub use merged::{NodeLatencies, Unreadable, merge};
 pub use names::{RouteName, SeriesName};
+pub use outside::{AcceptQueue, Outside};
 pub use recorder::Recorder;
 pub use series::{Answered, MethodIndex, Times, Whose};
-pub use snapshot::{AcceptQueue, FileCache, ReceiveBuffers, Snapshot, Stall};
+pub use snapshot::{FileCache, Ran, ReceiveBuffers, Snapshot, Stall};
 pub use status::StatusCounts;
 pub use surroundings::Surroundings;
 pub use totals::Totals;

@@ -5,7 +5,7 @@ use super::names::RouteName;
 use super::recent::Recent;
 use super::rows::{Own, Room};
 use super::series::{Answered, CLASSES, KINDS, METHODS, MethodIndex, Series, Whose, class_of};
-use super::snapshot::{AcceptQueue, Counters, FileCache, ReceiveBuffers, Snapshot, Stall};
+use super::snapshot::{Counters, FileCache, Ran, ReceiveBuffers, Snapshot, Stall};
 use crate::limits::{STALL, STALLS};
 use std::mem;
 
@@ -26,7 +26,6 @@ use std::mem;
 pub struct Recorder {
     core: usize,
     is_on: bool,
-    accept_queue: Option<AcceptQueue>,
     receive_buffers: Option<ReceiveBuffers>,
     file_cache: Option<FileCache>,
     counters: Counters,
@@ -76,7 +75,6 @@ impl Recorder {
         let mut recorder = Recorder {
             core,
             is_on: true,
-            accept_queue: None,
             receive_buffers: None,
             file_cache: None,
             counters: Counters::new(close_reasons),
@@ -163,18 +161,20 @@ impl Recorder {
         row
     }
 
-    /// The loop has come round, and tasks ran for `ns` since it last looked at what had completed: so
-    /// long may what completed have waited. It is `now_ns` on the monotonic clock.
+    /// The loop has come round, and what completed since it last looked may have waited for `ns`: while tasks ran, or
+    /// the core itself was kept from running. It is `now_ns` on the monotonic clock. Returns whether that is a stall.
     #[inline]
-    pub fn turned(&mut self, ns: u64, now_ns: u64) {
+    pub fn turned(&mut self, ns: u64, now_ns: u64) -> bool {
         if !self.is_on {
-            return;
+            return false;
         }
         self.lag.record([ns]);
         let longest = self.longest.take();
-        if u128::from(ns) >= STALL.as_nanos() {
+        let is_stall = u128::from(ns) >= STALL.as_nanos();
+        if is_stall {
             self.stalled(ns, now_ns, longest);
         }
+        is_stall
     }
 
     #[cold]
@@ -189,8 +189,16 @@ impl Recorder {
             core: self.core,
             at_ns: now_ns,
             held_ns: ns,
+            ran: None,
             by: by.map(|hold| (hold.whose, hold.method)),
         });
+    }
+
+    /// In the stall that [`Recorder::turned`] has just told of, the core's thread had this of its CPU.
+    pub fn ran_in_stall(&mut self, ran: Ran) {
+        if let Some(stall) = self.stalls.last_mut() {
+            stall.ran = Some(ran);
+        }
     }
 
     /// A handler held the core for `ns` without a pause.
@@ -275,13 +283,6 @@ impl Recorder {
         self.counters.accept_pauses += 1;
     }
 
-    /// The core's accept queue is this now. Until it is said for the first time, `/stats` leaves
-    /// `accept_queue` out.
-    #[inline]
-    pub fn accept_queue(&mut self, queue: AcceptQueue) {
-        self.accept_queue = Some(queue);
-    }
-
     /// The core's receive buffers are these now. Until it is said for the first time, `/stats` leaves
     /// `receive_buffers` out.
     #[inline]
@@ -329,7 +330,6 @@ impl Recorder {
     pub fn snapshot_into(&mut self, snapshot: &mut Snapshot, at_ns: u64) {
         snapshot.core = self.core;
         snapshot.at_ns = at_ns;
-        snapshot.accept_queue = self.accept_queue;
         snapshot.receive_buffers = self.receive_buffers;
         snapshot.file_cache = self.file_cache;
         snapshot.counters.copy_from(&self.counters);

@@ -139,7 +139,7 @@ pub(super) const WHOLE: usize = 0;
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Times {
-    /// The completion that delivered the last byte of its head was reaped.
+    /// The completion that delivered the last byte of its head was reaped, or ought to have been.
     pub arrived_ns: u64,
     /// Its head began to be parsed.
     pub begun_ns: u64,

@@ -10,7 +10,6 @@ use super::status::StatusCounts;
 pub struct Snapshot {
     pub(super) core: usize,
     pub(super) at_ns: u64,
-    pub(super) accept_queue: Option<AcceptQueue>,
     pub(super) receive_buffers: Option<ReceiveBuffers>,
     pub(super) file_cache: Option<FileCache>,
     pub(super) counters: Counters,
@@ -41,17 +40,19 @@ pub struct Stall {
     pub at_ns: u64,
     /// How long it took, in nanoseconds.
     pub held_ns: u64,
+    /// What its thread had of the CPU meanwhile, if that is known.
+    pub ran: Option<Ran>,
     /// Whose handler took most of that, if one did.
     pub(super) by: Option<(Whose, MethodIndex)>,
 }
 
-/// The connections of one core that wait to be accepted, over all its listening sockets.
+/// What a thread that was not asleep of its own will had of its CPU, in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AcceptQueue {
-    /// Those that wait.
-    pub waiting: u32,
-    /// How many may.
-    pub limit: u32,
+pub struct Ran {
+    /// For how long it ran, at least.
+    pub cpu_ns: u64,
+    /// For how long it was kept from running, at most.
+    pub run_delay_ns: Option<u64>,
 }
 
 /// The buffers of one core that bytes are received into.
@@ -93,7 +94,6 @@ impl Snapshot {
         Snapshot {
             core,
             at_ns: 0,
-            accept_queue: None,
             receive_buffers: None,
             file_cache: None,
             counters: Counters::new(close_reasons),

@@ -5,6 +5,7 @@ use super::board::{Board, Slots};
 use super::calendar::Calendar;
 use super::distribution::Distribution;
 use super::names::{Names, RouteName};
+use super::outside::Outside;
 use super::rate::Rate;
 use super::recorder::Recorder;
 use super::seconds::Seconds;
@@ -49,11 +50,12 @@ pub struct Totals {
     sums: [Distribution; KINDS],
 }
 
-/// One core: its newest snapshot, and its rate.
+/// One core: its newest snapshot, its rate, and what it looks like from outside.
 #[derive(Debug)]
 struct KnownCore {
     newest: Snapshot,
     rate: Rate,
+    outside: Outside,
 }
 
 impl Totals {
@@ -67,6 +69,7 @@ impl Totals {
             .map(|&core| KnownCore {
                 newest: Recorder::new(core, close_reasons).snapshot(started_ns),
                 rate: Rate::new(started_ns),
+                outside: Outside::default(),
             })
             .collect();
         let start = sum(&cores, close_reasons);
@@ -86,7 +89,7 @@ impl Totals {
             added: Distribution::new(),
             sums: [const { Distribution::new() }; KINDS],
         };
-        totals.moving = totals.moving();
+        totals.moving = totals.moving(|| ());
         totals
     }
 
@@ -106,6 +109,18 @@ impl Totals {
     /// The process and its kernel are like this now.
     pub fn surround(&mut self, surroundings: Surroundings) {
         self.surroundings = surroundings;
+    }
+
+    /// The core looks like this from outside now, whether it tells of itself or not. Its run delay stays what it was
+    /// when its thread has ended.
+    pub fn see(&mut self, core: usize, outside: Outside) {
+        if let Some(place) = self.place(core) {
+            let seen = &mut self.cores[place].outside;
+            *seen = Outside {
+                run_delay_ns: outside.run_delay_ns.max(seen.run_delay_ns),
+                ..outside
+            };
+        }
     }
 
     /// Adds the latencies of `snapshot`, keeps its counters in place of those that it had of that core,
@@ -155,12 +170,18 @@ impl Totals {
         }
         for stall in &snapshot.stalls {
             if self.stalls.len() == STALLS {
-                self.stalls.pop_front();
+                let nobodys = self.stalls.iter().filter(|kept| kept.by.is_none());
+                let is_theirs = nobodys.count() > STALLS / 2;
+                // A machine that takes CPUs away all the time leaves half of the room to handlers.
+                let oldest = self.stalls.iter().position(|kept| kept.by.is_none());
+                let oldest = oldest.filter(|_| is_theirs).unwrap_or(0);
+                self.stalls.remove(oldest);
             }
             self.stalls.push_back(StallView {
                 core: stall.core,
                 at: self.calendar.time_of(stall.at_ns),
                 held_ns: stall.held_ns,
+                ran: stall.ran,
                 by: stall
                     .by
                     .map(|(whose, method)| (self.names.route(core, whose), method.name())),
@@ -193,7 +214,7 @@ impl Totals {
     }
 
     /// Does what [`Totals::end_second`] does with a `rest` between pieces.
-    pub fn end_second_in_pieces(&mut self, now_ns: u64, rest: impl FnMut()) {
+    pub fn end_second_in_pieces(&mut self, now_ns: u64, mut rest: impl FnMut()) {
         let counters = sum(&self.cores, self.close_reasons);
         let times = self.cores.iter().map(|core| {
             let Counters {
@@ -204,8 +225,8 @@ impl Totals {
             (busy_ns, waiting_ns)
         });
         self.windows
-            .end_second(now_ns, counters, times.collect(), rest);
-        self.moving = self.moving();
+            .end_second(now_ns, counters, times.collect(), &mut rest);
+        self.moving = self.moving(rest);
         let second = self
             .moving
             .iter()
@@ -259,9 +280,10 @@ impl Totals {
         }
     }
 
-    /// What is told of the windows that move on.
-    fn moving(&self) -> Vec<Arc<WindowView>> {
+    /// What is told of the windows that move on, with a `rest` before each.
+    fn moving(&self, mut rest: impl FnMut()) -> Vec<Arc<WindowView>> {
         let windows = self.windows.spans().map(|span| {
+            rest();
             Arc::new(WindowView {
                 window: span.window,
                 span_ns: span.ns,
@@ -289,7 +311,6 @@ impl KnownCore {
         let Snapshot {
             core,
             at_ns,
-            accept_queue,
             receive_buffers,
             file_cache,
             counters,
@@ -303,7 +324,7 @@ impl KnownCore {
             busy_ns: counters.busy_ns,
             waiting_ns: counters.waiting_ns,
             connections_active: counters.active(),
-            accept_queue: *accept_queue,
+            outside: self.outside,
             receive_buffers: *receive_buffers,
             file_cache: *file_cache,
         }

@@ -4,9 +4,10 @@ use super::board::{Board, Slots};
 use super::calendar::Calendar;
 use super::distribution::Distribution;
 use super::names::SeriesName;
+use super::outside::Outside;
 use super::seconds::{Second, Seconds};
 use super::series::{KINDS, STAGES, WHOLE};
-use super::snapshot::{AcceptQueue, Counters, FileCache, ReceiveBuffers};
+use super::snapshot::{Counters, FileCache, Ran, ReceiveBuffers};
 use super::surroundings::Surroundings;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -125,8 +126,8 @@ pub struct CoreView {
     pub waiting_ns: u64,
     /// Connections open.
     pub connections_active: u64,
-    /// Its accept queue, if it told.
-    pub accept_queue: Option<AcceptQueue>,
+    /// What is seen of it from outside.
+    pub outside: Outside,
     /// Its receive buffers, if it told.
     pub receive_buffers: Option<ReceiveBuffers>,
     /// The files that it remembers, if it serves any.
@@ -142,6 +143,8 @@ pub struct StallView {
     pub at: SystemTime,
     /// How long it took, in nanoseconds.
     pub held_ns: u64,
+    /// What its thread had of the CPU meanwhile, if that is known.
+    pub ran: Option<Ran>,
     /// The route and the method of the handler that took most of it, if one did.
     pub by: Option<(Arc<str>, &'static str)>,
 }

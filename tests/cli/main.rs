@@ -15,5 +15,6 @@ mod refusals;
 mod shape;
 mod shutdown;
 mod starting;
+mod stopped;
 #[cfg(feature = "top")]
 mod top;

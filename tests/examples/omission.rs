@@ -6,8 +6,10 @@
 //! cargo run --release --example omission                  serves at 127.0.0.1:8080, or the address given
 //! wrk -t 1 -c 64 -d 20 --latency http://127.0.0.1:8080/   64 requests wait out a stall: wrk guesses the others
 //! cargo run --release --example omission -- --ask         2,000 requests a second, whatever becomes of them
-//! curl '127.0.0.1:8080/stats?window=60s'                  loop_lag of the core, stages/queue, stalls
+//! curl '127.0.0.1:8080/stats?fresh=1'                     latency, stages/queue, loop_lag of the core, stalls
 //! ```
+//!
+//! Of those that come whatever becomes of them the server tells the same as who asked; start it anew in between.
 
 use corelane::cores::CoreSelection;
 use corelane::{App, Request, Server};
@@ -23,7 +25,8 @@ use std::time::{Duration, Instant};
 pub(crate) const HELD: Duration = Duration::from_millis(300);
 const EVERY: Duration = Duration::from_secs(10);
 
-const CONNECTIONS: u32 = 64;
+// So many that none has a request before the last was answered, even when the core is held.
+const CONNECTIONS: u32 = 640;
 const PER_SECOND: u32 = 2_000;
 const SECONDS: u32 = 20;
 

@@ -87,6 +87,11 @@ impl Process {
         }
     }
 
+    /// Whether a line that was taken contains `text`.
+    pub(crate) fn seen(&self, text: &str) -> bool {
+        self.seen.iter().any(|line| line.contains(text))
+    }
+
     /// Its resident memory. Counted page by page: the sum that the kernel keeps is late by some.
     pub(crate) fn resident_bytes(&self) -> u64 {
         let rollup = fs::read_to_string(format!("/proc/{}/smaps_rollup", self.id()));

@@ -98,6 +98,7 @@ fn cost_ns(load: Requests, in_pieces: bool) -> [f64; 2] {
             *spare = totals.keep_in_pieces(snapshot, || piece.rest());
         }
         totals.end_second_in_pieces(now_ns, || piece.rest());
+        piece.rest();
         let view = totals.merge(now_ns);
         piece.rest();
         if let Some(older) = older.replace(view) {

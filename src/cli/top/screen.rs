@@ -332,6 +332,7 @@ fn stall_lines(stalls: &[Stall], width: u16) -> Vec<Line<'static>> {
     let rows = stalls.iter().rev().map(|stall| {
         let by = match (&stall.method, &stall.route) {
             (Some(method), Some(route)) => format!("{method} {route}"),
+            _ if stall.run_delay_ns >= Some(stall.held_ns / 2) => "the machine".to_owned(),
             _ => "no handler by itself".to_owned(),
         };
         [

@@ -82,6 +82,7 @@ pub(super) struct Stall {
     pub(super) core: usize,
     pub(super) at: String,
     pub(super) held_ns: u64,
+    pub(super) run_delay_ns: Option<u64>,
     pub(super) route: Option<String>,
     pub(super) method: Option<String>,
 }

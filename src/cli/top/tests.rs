@@ -54,7 +54,7 @@ fn figures(cores: usize, routes: usize, started_at: &str) -> Value {
         "connections": {"accepted_total": 20, "active": 6, "idle": 4, "closed": {}},
         "file_cache": {"hits": 3, "misses": 1, "hit_ratio": 0.75, "entries": 1, "bytes": 500},
         "stalls": [
-            {"core": 1, "at": "2026-01-02T03:04:05Z", "held_ns": 300_000_000},
+            {"core": 1, "at": "2026-01-02T03:04:05Z", "held_ns": 300_000_000, "run_delay_ns": 149_999_999},
             {
                 "core": 0, "at": "2026-01-02T03:04:06Z", "held_ns": 400_000_000,
                 "route": "/slow", "method": "POST",
@@ -112,6 +112,25 @@ fn everything_is_on_a_screen_of_80_by_24() {
     assert!(lines.iter().all(|line| line.chars().count() <= 80));
     let cores = lines.iter().find(|line| line.contains("lag p99"));
     assert!(cores.is_some_and(|line| line.ends_with("queue")), "{shown}");
+}
+
+#[test]
+fn a_machine_that_took_the_cpu_away_is_named() {
+    for (run_delay_ns, by) in [
+        (Some(150_000_000), " the machine  "),
+        (Some(149_999_999), " no handler by itself  "),
+        (None, " no handler by itself  "),
+    ] {
+        let mut stats = stats(1, 1, "then");
+        stats.stalls.truncate(1);
+        stats.stalls[0].run_delay_ns = run_delay_ns;
+        let mut state = State::new("http://a:1".into());
+        state.hear(Ok(Box::new(
+            [(); Window::ALL.len()].map(|()| stats.clone()),
+        )));
+        let shown = drawn(&state, 80, 24);
+        assert!(shown.contains(by), "{by}:\n{shown}");
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod drops;
 mod ends;
 mod files;
 mod glommio_side;
+mod late;
 mod messages;
 mod parking;
 mod pool;

@@ -53,9 +53,9 @@ fn a_late_completion_reaches_nobody() {
     let shared = Shared::new(256).unwrap();
     let (a, b) = std::os::unix::net::UnixStream::pair().unwrap();
     shared.with(|state| {
-        let old = state.adopt(a.into());
+        let old = state.adopt(a.into(), false);
         state.abandon(old, &shared.pool);
-        let new = state.adopt(b.into());
+        let new = state.adopt(b.into(), false);
         assert_eq!(old.index, new.index);
         let live_before = shared.pool.held();
         state.received(old, completion(5, Some(0), true), &shared.pool);
@@ -92,7 +92,7 @@ fn a_failed_receive_gives_its_buffer_back_and_ends_nothing() {
         let shared = Shared::new(256).unwrap();
         let (a, _b) = std::os::unix::net::UnixStream::pair().unwrap();
         shared.with(|state| {
-            let key = state.adopt(a.into());
+            let key = state.adopt(a.into(), false);
             state.received(key, completion(result, Some(0), false), &shared.pool);
             assert_eq!(state.has_received(key), ends, "{result}");
         });

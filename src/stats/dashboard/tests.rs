@@ -2,8 +2,8 @@
 
 use super::super::samples::{server, surroundings};
 use super::super::{
-    AcceptQueue, Answered, FileCache, MethodIndex, Recorder, RouteName, Surroundings, Times,
-    Totals, Whose, Window,
+    AcceptQueue, Answered, FileCache, MethodIndex, Outside, Ran, Recorder, RouteName, Surroundings,
+    Times, Totals, Whose, Window,
 };
 use super::*;
 use base64::Engine;
@@ -32,22 +32,27 @@ fn view() -> View {
     }
     recorder.held(Whose::route(0), MethodIndex::of(&Method::GET), SECOND);
     recorder.turned(SECOND, SECOND);
-    recorder.ran(1);
     recorder.file_cache(FileCache {
         hits: 3,
         misses: 1,
         entries: 1,
         bytes: 500,
     });
-    recorder.accept_queue(AcceptQueue {
-        waiting: 9,
-        limit: 128,
+    recorder.ran_in_stall(Ran {
+        cpu_ns: SECOND,
+        run_delay_ns: Some(0),
     });
+    recorder.ran(1);
     let _ = totals.keep(recorder.snapshot(SECOND));
     totals.surround(Surroundings {
         open_descriptors: Some(12),
         ..surroundings()
     });
+    let outside = Outside {
+        accept_queue: Some(AcceptQueue::of([(9, 128)])),
+        run_delay_ns: None,
+    };
+    totals.see(0, outside);
     totals.end_second(SECOND);
     totals.merge(2 * SECOND)
 }

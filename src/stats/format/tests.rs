@@ -3,8 +3,8 @@
 use super::super::families::FAMILIES;
 use super::super::samples::{server, surroundings};
 use super::super::{
-    AcceptQueue, Answered, FileCache, MethodIndex, ReceiveBuffers, Recorder, RouteName, Times,
-    Totals, Whose,
+    AcceptQueue, Answered, FileCache, MethodIndex, Outside, ReceiveBuffers, Recorder, RouteName,
+    Times, Totals, Whose,
 };
 use super::*;
 use crate::limits::{LATENCY_MAX_NS, STATS_ROWS};
@@ -217,10 +217,11 @@ fn the_scrape_configuration_has_room_for_all_that_may_be_told() {
             }
         }
         recorder.turned(1, 1);
-        recorder.accept_queue(AcceptQueue {
-            waiting: 0,
-            limit: 1,
-        });
+        let outside = Outside {
+            accept_queue: Some(AcceptQueue::of([(0, 1)])),
+            run_delay_ns: Some(0),
+        };
+        totals.see(core, outside);
         recorder.receive_buffers(ReceiveBuffers { held: 0, bytes: 1 });
         recorder.file_cache(FileCache {
             hits: 0,

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde::{Serialize, Serializer};
 
 use super::super::distribution::LatencySummary;
+use super::super::outside::Outside;
 use super::super::rfc3339::rfc3339;
 use super::super::series::{CLASSES, STAGES, WHOLE};
 use super::super::snapshot::{FileCache, ReceiveBuffers};
@@ -124,6 +125,10 @@ pub(super) struct Stall<'a> {
     at: String,
     held_ns: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
+    cpu_ns: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run_delay_ns: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     route: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     method: Option<&'a str>,
@@ -139,11 +144,15 @@ pub(super) struct Core {
     #[serde(skip_serializing_if = "Option::is_none")]
     accept_queue_limit: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    accept_queue_ratio: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     receive_buffers: Option<Buffers>,
     #[serde(skip_serializing_if = "Option::is_none")]
     file_cache: Option<CacheFigures>,
     #[serde(skip_serializing_if = "Option::is_none")]
     busy_ratio: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run_delay_ns: Option<u64>,
     loop_lag: LatencySummary,
     stalls_total: u64,
     snapshot_age_ms: u64,
@@ -347,6 +356,10 @@ impl Core {
     /// The `place`th core.
     pub(super) fn new(view: &View, figures: &WindowView, place: usize, now_ns: u64) -> Core {
         let core = &view.cores[place];
+        let Outside {
+            accept_queue,
+            run_delay_ns,
+        } = core.outside;
         let latency = view.core_latency(figures.window, place).summary();
         Core {
             core: core.core,
@@ -355,11 +368,13 @@ impl Core {
                 _ => latency.count,
             },
             connections_active: core.connections_active,
-            accept_queue: core.accept_queue.map(|queue| queue.waiting),
-            accept_queue_limit: core.accept_queue.map(|queue| queue.limit),
+            accept_queue: accept_queue.map(|queue| queue.waiting),
+            accept_queue_limit: accept_queue.map(|queue| queue.limit),
+            accept_queue_ratio: accept_queue.map(|queue| to_thousandths(queue.ratio())),
             receive_buffers: core.receive_buffers.map(Buffers::new),
             file_cache: core.file_cache.map(CacheFigures::new),
             busy_ratio: figures.busy_ratios[place].map(to_thousandths),
+            run_delay_ns,
             loop_lag: view.lag(figures.window, place).summary(),
             stalls_total: core.stalls_total,
             snapshot_age_ms: now_ns.saturating_sub(core.snapshot_at_ns) / 1_000_000,
@@ -374,6 +389,8 @@ impl<'a> Stall<'a> {
             core: stall.core,
             at: rfc3339(stall.at),
             held_ns: stall.held_ns,
+            cpu_ns: stall.ran.map(|ran| ran.cpu_ns),
+            run_delay_ns: stall.ran.and_then(|ran| ran.run_delay_ns),
             route: stall.by.as_ref().map(|(route, _)| &**route),
             method: stall.by.as_ref().map(|(_, method)| *method),
         }

@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::super::samples::{self, surroundings};
 use super::super::{
-    AcceptQueue, Answered, MethodIndex, ReceiveBuffers, Recorder, RouteName, Times, Totals, Whose,
+    AcceptQueue, Answered, MethodIndex, Outside, Ran, ReceiveBuffers, Recorder, RouteName, Times,
+    Totals, Whose,
 };
 use super::*;
 use http::Method;
@@ -64,6 +65,10 @@ fn view() -> View {
     recorder.turned(50, 1);
     recorder.held(Whose::route(0), MethodIndex::of(&Method::GET), 300_000_000);
     recorder.turned(300_000_000, 6 * SECOND);
+    recorder.ran_in_stall(Ran {
+        cpu_ns: 290_000_000,
+        run_delay_ns: Some(8_000_000),
+    });
     recorder.request_started();
     recorder.accepted();
     recorder.accepted();
@@ -72,10 +77,6 @@ fn view() -> View {
     recorder.closed(1);
     recorder.received(300);
     recorder.sent(4_000);
-    recorder.accept_queue(AcceptQueue {
-        waiting: 9,
-        limit: 128,
-    });
     recorder.receive_buffers(ReceiveBuffers {
         held: 5,
         bytes: 4_096,
@@ -88,6 +89,11 @@ fn view() -> View {
     totals.know_routes(0, vec![RouteName::new(None, "/{name}")]);
     let _ = totals.keep(recorder.snapshot(7 * SECOND));
     totals.surround(surroundings());
+    let outside = Outside {
+        accept_queue: Some(AcceptQueue::of([(0, 64), (9, 64)])),
+        run_delay_ns: Some(77),
+    };
+    totals.see(0, outside);
     totals.merge(7 * SECOND + SECOND / 2)
 }
 
@@ -116,9 +122,9 @@ fn the_text_has_the_names_and_the_order_of_the_contract() {
         r#""segments_sent_total":600,"segments_retransmitted_total":7},"#,
         r#""ring":{"busy_poll":false,"receive_buffers_limit":4096},"#,
         r#""log":{"events_left_out_total":2,"lines_left_out_total":3},"#,
-        r#""stalls":[{"core":0,"at":"2026-11-23T10:04:01Z","held_ns":300000000,"route":"/{name}","method":"GET"}],"#,
-        r#""cores":[{"core":0,"requests_total":4,"connections_active":2,"accept_queue":9,"accept_queue_limit":128,"#,
-        r#""receive_buffers":{"held":5,"bytes":4096},"busy_ratio":0.333,"#,
+        r#""stalls":[{"core":0,"at":"2026-11-23T10:04:01Z","held_ns":300000000,"cpu_ns":290000000,"run_delay_ns":8000000,"route":"/{name}","method":"GET"}],"#,
+        r#""cores":[{"core":0,"requests_total":4,"connections_active":2,"accept_queue":9,"accept_queue_limit":128,"accept_queue_ratio":0.141,"#,
+        r#""receive_buffers":{"held":5,"bytes":4096},"busy_ratio":0.333,"run_delay_ns":77,"#,
         r#""loop_lag":{"count":2,"min_ns":50,"mean_ns":150000025,"p50_ns":50,"p90_ns":300000000,"p99_ns":300000000,"p99_9_ns":300000000,"p99_99_ns":300000000,"max_ns":300000000,"overflow":0},"#,
         r#""stalls_total":1,"snapshot_age_ms":1250,"#,
         r#""count":4,"min_ns":100,"mean_ns":140,"p50_ns":120,"p90_ns":200,"p99_ns":200,"p99_9_ns":200,"p99_99_ns":200,"max_ns":200,"overflow":0},"#,

@@ -10,10 +10,6 @@ const BUFFERS: ReceiveBuffers = ReceiveBuffers {
     held: 3,
     bytes: 8_192,
 };
-const QUEUE: AcceptQueue = AcceptQueue {
-    waiting: 7,
-    limit: 4_096,
-};
 const GET: MethodIndex = MethodIndex::OTHER;
 
 /// A request of `whose` that was answered with `status`.
@@ -57,7 +53,6 @@ fn busy() -> Recorder {
     recorder.sent(2_000);
     recorder.sent(22);
     recorder.accept_paused();
-    recorder.accept_queue(QUEUE);
     recorder.receive_buffers(BUFFERS);
     recorder.ran(30);
     recorder.waited(70);
@@ -94,7 +89,6 @@ fn everything_is_counted_where_it_belongs() {
     let snapshot = busy().snapshot(99);
     assert_eq!(snapshot.core(), 3);
     assert_eq!(snapshot.at_ns(), 99);
-    assert_eq!(snapshot.accept_queue, Some(QUEUE));
     assert_eq!(snapshot.receive_buffers, Some(BUFFERS));
     let counters = &snapshot.counters;
     assert_eq!(counters.requests, 3);
@@ -119,6 +113,7 @@ fn everything_is_counted_where_it_belongs() {
         core: 3,
         at_ns: 2,
         held_ns: STALL_NS,
+        ran: None,
         by: Some((Whose::route(0), GET)),
     };
     assert_eq!(snapshot.stalls, [stall]);

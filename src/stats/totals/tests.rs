@@ -172,6 +172,60 @@ fn stalls_have_the_names_of_their_routes_and_the_last_are_kept() {
 }
 
 #[test]
+fn stalls_of_nobody_leave_room_for_those_of_handlers() {
+    let mut totals = totals();
+    let mut recorder = Recorder::new(2, REASONS);
+    let mut stalled = |by_handler: bool, at_ns| {
+        if by_handler {
+            recorder.held(
+                Whose::route(0),
+                MethodIndex::of(&http::Method::GET),
+                10 * SECOND,
+            );
+        }
+        recorder.turned(10 * SECOND, at_ns);
+        let _ = totals.keep(recorder.snapshot(at_ns));
+    };
+    // One of a handler, and more than there is room for that are nobody's.
+    stalled(true, 0);
+    for at_ns in 1..=2 * STALLS as u64 {
+        stalled(false, at_ns);
+    }
+    // Then of handlers, until they have half of it.
+    for at_ns in 1_001..1_000 + STALLS as u64 / 2 {
+        stalled(true, at_ns);
+    }
+    let stalls = totals.merge(3_000).stalls;
+    assert_eq!(stalls.len(), STALLS);
+    assert_eq!(stalls[0].at, UNIX_EPOCH);
+    let of_handlers = stalls.iter().filter(|stall| stall.by.is_some());
+    assert_eq!(of_handlers.count(), STALLS / 2);
+}
+
+#[test]
+fn a_core_is_seen_whether_it_tells_or_not() {
+    let mut totals = totals();
+    let seen = |run_delay_ns| Outside {
+        accept_queue: None,
+        run_delay_ns,
+    };
+    for (run_delay_ns, told) in [
+        (None, None),
+        (Some(5), Some(5)),
+        (Some(7), Some(7)),
+        // Its thread has ended.
+        (None, Some(7)),
+    ] {
+        totals.see(2, seen(run_delay_ns));
+        // One that there is none of.
+        totals.see(77, seen(Some(99)));
+        let view = totals.merge(1);
+        let core = view.cores.iter().find(|core| core.core == 2);
+        assert_eq!(core.expect("a core").outside.run_delay_ns, told);
+    }
+}
+
+#[test]
 fn what_was_told_keeps_its_time_when_the_calendar_is_set() {
     let mut totals = totals();
     let day = |day: u64| UNIX_EPOCH + Duration::from_secs(day * 24 * 60 * 60);
