@@ -2,6 +2,8 @@
 //! for no other core, unless fresh ones are asked for.
 
 mod asker;
+#[cfg(feature = "compression")]
+mod compressed;
 mod fresh;
 mod query;
 mod queue;
@@ -17,13 +19,16 @@ use self::written::{Pieces, Sent, Unwritten, content, write};
 use super::Shard;
 use crate::app::{Answer, IntoResponse, Response, Sse};
 use crate::config::StatsAccess;
-use crate::http::RequestHead;
+use crate::http::{AcceptedCodings, CodingChoice, ContentCoding, RequestHead};
 use crate::latest::Follower;
 use crate::permits::Permit;
 use crate::stats::Format;
 use bytes::Bytes;
 use futures_lite::stream;
-use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY};
+use http::header::{
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
+    VARY,
+};
 use http::{HeaderValue, StatusCode};
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -54,7 +59,10 @@ pub(super) fn are_for(access: &StatsAccess, head: &RequestHead, peer: SocketAddr
 pub(super) fn answer(shard: &Rc<Shard>, head: &RequestHead) -> Answer {
     let accept = head.field_values("accept");
     let query = match Query::parse(head.path_octets(), head.query().unwrap_or_default(), accept) {
-        Ok(query) => query,
+        Ok(query) => Query {
+            is_gzipped: query.format.is_compressible() && takes_gzip(head),
+            ..query
+        },
         Err(detail) => return Answer::ready(Response::error(StatusCode::BAD_REQUEST, &detail)),
     };
     if query.format == Format::Sse {
@@ -81,6 +89,13 @@ pub(super) fn answer(shard: &Rc<Shard>, head: &RequestHead) -> Answer {
             Err(Unwritten) => Response::error(StatusCode::INTERNAL_SERVER_ERROR, ""),
         }
     })
+}
+
+/// Whether the answer to the request is to be compressed with gzip.
+fn takes_gzip(head: &RequestHead) -> bool {
+    let accepted = AcceptedCodings::of(head.field_values("accept-encoding"));
+    let choice = accepted.choose(&[ContentCoding::Gzip]);
+    cfg!(feature = "compression") && matches!(choice, CodingChoice::Coded(_))
 }
 
 /// The views that come, each as an event, until the server shuts down. The next is written when the peer
@@ -135,13 +150,17 @@ fn response(query: &Query, pieces: &Pieces) -> Response {
     let response = Response::new(StatusCode::OK)
         .with_header(CONTENT_TYPE, media_type)
         .with_header(CACHE_CONTROL, HeaderValue::from_static("no-store"))
-        .with_header(VARY, HeaderValue::from_static("accept"))
+        .with_header(VARY, HeaderValue::from_static("accept, accept-encoding"))
         .with_body(content(pieces));
-    match query.format.policy() {
-        Some(policy) => {
-            let policy = HeaderValue::from_static(policy);
-            response.with_header(CONTENT_SECURITY_POLICY, policy)
-        }
-        None => response,
-    }
+    let of_format = [
+        (CONTENT_ENCODING, query.is_gzipped.then_some("gzip")),
+        (CONTENT_SECURITY_POLICY, query.format.policy()),
+        (CONTENT_DISPOSITION, query.format.disposition()),
+    ];
+    let of_format = of_format
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, HeaderValue::from_static(value?))));
+    of_format.fold(response, |response, (name, value)| {
+        response.with_header(name, value)
+    })
 }

@@ -172,12 +172,19 @@ fn routes_are_told_apart_with_their_stages() {
     }
     client.send("HEAD /plaintext HTTP/1.1\r\nHost: a\r\n\r\n");
     client.head_response();
+    // What the router answers itself is of the route whose path it is.
+    for method in ["OPTIONS", "DELETE"] {
+        client.send(format!("{method} /plaintext HTTP/1.1\r\nHost: a\r\n\r\n"));
+        client.response();
+    }
     client.get("/stats?fresh=1&filter=");
     let stats: Value = serde_json::from_slice(&client.response().body).expect("JSON");
     for (route, method, class, count) in [
         ("/{name}", "GET", "2xx", 2),
         ("/plaintext", "GET", "2xx", 1),
         ("/plaintext", "HEAD", "2xx", 1),
+        ("/plaintext", "OPTIONS", "2xx", 1),
+        ("/plaintext", "DELETE", "4xx", 1),
         ("_unmatched", "_OTHER", "4xx", 1),
     ] {
         let routes = stats["routes"].as_array().expect("a list");

@@ -25,13 +25,16 @@ const OFFERS: [&[&str]; Format::ALL.len()] = [
 pub(super) struct Query {
     /// Whether all cores are to be looked at first.
     pub(super) fresh: bool,
+    /// Whether the answer is compressed with gzip.
+    pub(super) is_gzipped: bool,
     pub(super) format: Format,
     pub(super) selection: Selection,
 }
 
 impl Query {
-    /// Reads `fresh=0|1`, `format=NAME`, `window=total|1s|10s|60s`, `filter=TEXT` and `per_core=0|1`; what
-    /// it does not know is ignored, as in any query. Without a format it is the one that `accept`, the
+    /// Reads `fresh=0|1`, `format=NAME`, `window=total|1s|10s|60s`, `filter=TEXT`, `per_core=0|1` and
+    /// `charts=0|1`. A name that it does not know is a mistake that would otherwise be taken for an answer; but for one that
+    /// begins with `_`, as those do that are there to get past a cache. Without a format it is the one that `accept`, the
     /// values of all Accept fields, prefer of those for this path.
     pub(super) fn parse<'a>(
         path: &[u8],
@@ -52,7 +55,11 @@ impl Query {
                     selection.window = named("window", &value, Window::ALL, Window::name)?;
                 }
                 "filter" => selection.filter = Some(value),
-                _ => {}
+                name if name.starts_with('_') => {}
+                name => {
+                    let known = NAMES.join(", ");
+                    return Err(format!("{name:?} is not known here; {known} are"));
+                }
             }
         }
         let format = format.unwrap_or_else(|| preferred(path, accept));
@@ -60,16 +67,26 @@ impl Query {
             let name = format.name();
             return Err(format!("{name} counts since the start: leave out window"));
         }
+        if selection.filter.is_some() && !format.has_routes() {
+            let name = format.name();
+            return Err(format!(
+                "{name} is of all routes: leave out filter, or ask for json"
+            ));
+        }
         if fresh && format == Format::Sse {
             return Err("sse tells of each second when it ends: leave out fresh".to_owned());
         }
         Ok(Self {
             fresh,
+            is_gzipped: false,
             format,
             selection,
         })
     }
 }
+
+/// What a query is made of.
+const NAMES: [&str; 6] = ["format", "window", "filter", "per_core", "charts", "fresh"];
 
 /// The format that `accept` prefers. Whoever wants none that there is gets the usual one.
 fn preferred<'a>(path: &[u8], accept: impl Iterator<Item = &'a [u8]>) -> Format {
@@ -118,13 +135,14 @@ mod tests {
         let default = parsed("/stats", "", "").expect("a query");
         assert_eq!(default.format, Format::Json);
         assert_eq!(default.selection, Selection::default());
-        let all = "format=hdr&fresh=1&window=10s&filter=%2Fa+b&per_core=1&charts=1&other=1";
+        let all = "format=json&fresh=1&window=10s&filter=%2Fa+b&per_core=1&charts=1&_=17";
         let asked = parsed("/stats", all, "text/plain").expect("a query");
         assert_eq!(
             asked,
             Query {
                 fresh: true,
-                format: Format::Hdr,
+                is_gzipped: false,
+                format: Format::Json,
                 selection: Selection {
                     window: Window::TenSeconds,
                     filter: Some("/a b".into()),
@@ -145,6 +163,18 @@ mod tests {
             (
                 "window=1s&format=prometheus",
                 "prometheus counts since the start: leave out window",
+            ),
+            (
+                "filter=a&format=hdr",
+                "hdr is of all routes: leave out filter, or ask for json",
+            ),
+            (
+                "format=hlog&filter=",
+                "hlog is of all routes: leave out filter, or ask for json",
+            ),
+            (
+                "fresh=1&windows=1s",
+                "\"windows\" is not known here; format, window, filter, per_core, charts, fresh are",
             ),
             (
                 "fresh=1&format=sse",

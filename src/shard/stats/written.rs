@@ -5,6 +5,8 @@
 //! answer when it likes: not while it sends what is in front of it to a peer that does not read. Were it to write,
 //! or to have the turn, all others would wait for that peer.
 
+#[cfg(feature = "compression")]
+use super::compressed::Gzip;
 use super::query::Query;
 use super::queue::{Job, Queue};
 use crate::app::{Body, BodyError, BodySource};
@@ -37,6 +39,8 @@ const SLICE: Duration = Duration::from_micros(50);
 pub(in crate::shard) struct Written {
     kept: RefCell<VecDeque<Kept>>,
     queue: Queue<Query, Result<Told, Unwritten>>,
+    #[cfg(feature = "compression")]
+    gzip: Gzip,
 }
 
 /// An answer that is written.
@@ -117,8 +121,18 @@ async fn tell(
             return None;
         }
     }
+    let pieces = writing.finish();
+    #[cfg(feature = "compression")]
+    let pieces = match query.is_gzipped {
+        true => {
+            let gzip = &shard.written.gzip;
+            let compressed = gzip.compress(&pieces, slice, || job.is_wanted()).await;
+            compressed.expect("there is memory for an encoder")?
+        }
+        false => pieces,
+    };
     let told = Told {
-        pieces: writing.finish().into(),
+        pieces: pieces.into(),
         merged_at_ns: view.merged_at_ns,
         newest_second: view.newest_second(),
     };
@@ -131,7 +145,7 @@ async fn tell(
 }
 
 /// What is done before others run.
-struct Slice<'a> {
+pub(super) struct Slice<'a> {
     shard: &'a Shard,
     since_ns: u64,
 }
@@ -143,7 +157,7 @@ impl<'a> Slice<'a> {
     }
 
     /// Lets others run if it has been long enough.
-    async fn rest(&mut self) {
+    pub(super) async fn rest(&mut self) {
         if self.shard.ring().clock_ns() - self.since_ns >= SLICE.as_nanos() as u64 {
             yield_now().await;
             self.since_ns = self.shard.ring().clock_ns();
@@ -246,6 +260,7 @@ mod tests {
     fn query(format: Format) -> Query {
         Query {
             fresh: false,
+            is_gzipped: false,
             format,
             selection: Selection::default(),
         }
