@@ -19,6 +19,7 @@
 //! | [`SHARD`] | INFO | a shard serves; ended | `shard`, `cpu` |
 //! | | WARN | a shard ended with messages of other cores that its app had not taken | `shard`, `messages` |
 //! | | ERROR | a shard failed while the server ran | `shard`, `error` |
+//! | [`SERVER`] | WARN | a file lies where the server answers itself; a page is missing | `path` |
 //! | [`SERVER`] | INFO | a shutdown is announced; begins; is over | `delay`; `shards`; none |
 //! | | WARN | a shutdown took too long, and what was left is cut off | `shards` |
 //! | | ERROR | a panic that nobody catches, where [`crate::cli`] has set the hook | `thread`, `panic`, `place` |
@@ -55,6 +56,7 @@ use crate::printable::Printable;
 use http::StatusCode;
 use std::any::Any;
 use std::cell::{Cell, RefCell};
+use std::ffi::CStr;
 use std::fmt::Display;
 use std::io;
 use std::net::SocketAddr;
@@ -366,6 +368,22 @@ pub(crate) fn accepting_pauses(shard: usize, error: &io::Error) {
 /// Accepting goes on without failing, after this many pauses.
 pub(crate) fn accepting_goes_on(shard: usize, pauses: u64) {
     warn!(target: ACCEPT, shard, pauses, "accepting goes on");
+}
+
+/// A file of the folder that is served lies at a path that the server answers itself.
+pub(crate) fn file_is_covered(path: &str) {
+    warn!(
+        target: SERVER, path,
+        "the server answers this path itself, and seldom or never with the file that lies there"
+    );
+}
+
+/// A file that is to be served where nothing else is, or with an error, is not there.
+pub(crate) fn page_is_missing(path: &CStr) {
+    warn!(
+        target: SERVER, path = text(path.to_string_lossy()),
+        "the page of an error or the fallback is not there: without it errors are written as usual"
+    );
 }
 
 /// A shard serves.
