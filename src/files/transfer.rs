@@ -563,7 +563,7 @@ mod tests {
     }
 
     /// A file that is not in memory, as far as its file system drops what it holds of one.
-    async fn dropped(ring: &crate::ring::Ring, content: &[u8]) -> (tempfile::TempDir, Rc<File>) {
+    async fn dropped(ring: &Ring, content: &[u8]) -> (tempfile::TempDir, Rc<File>) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         fs::write(&path, content).unwrap();
