@@ -361,7 +361,8 @@ pub const STALLS: usize = 64;
 /// Cost: some 250 bytes each, and at most 700.
 pub const STATS_SECONDS: usize = 120;
 
-/// Most bytes of the dashboard's page, without what is told of routes, cores and stalls beyond a few.
+/// Most bytes of the dashboard's page. Beyond it: rows are left out of its tables, which says so; its script has
+/// them all.
 pub const DASHBOARD_BYTES: usize = 64 * 1024;
 
 /// Most bytes of a node's statistics that a command asks it for. Beyond it: the answer is refused. A core

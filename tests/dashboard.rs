@@ -100,7 +100,10 @@ fn it_shows_what_the_server_does_and_outlives_it() {
     assert_eq!(browser.complaints(), Vec::<String>::new());
 
     running.stop().expect("no shard failed");
-    browser.wait("document.querySelector('[role=status]').textContent.startsWith('Stale')");
+    // It is told by the end of the connection, and not by silence.
+    browser.wait(
+        "document.querySelector('[role=status]').textContent.startsWith('Stale: the connection is lost')",
+    );
     let running = start(&address.to_string());
     browser.wait("document.querySelector('[role=status]').textContent === 'Live'");
     browser.wait("!document.querySelector('.anew').hidden");
@@ -278,6 +281,52 @@ fn looks(browser: &mut Browser) {
     browser.look(1280, 800, &motion);
     let transition = "getComputedStyle(document.querySelector('.tiles')).transitionDuration";
     browser.wait(&format!("{transition} === '0s'"));
+}
+
+/// As if there were a hundred million times as many requests.
+const MANY_MORE: &str = "
+    const Real = EventSource;
+    window.EventSource = class extends Real {
+        set onmessage(take) {
+            super.onmessage = event => {
+                const stats = JSON.parse(event.data);
+                for (const told of stats.charts.windows) told.count *= 1e8;
+                take({ data: JSON.stringify(stats) });
+            };
+        }
+    };";
+
+/// The labels of charts that lie on others.
+const OVERLAPS: &str = "[...document.querySelectorAll('.chart')].flatMap(chart => {
+    const labels = [...chart.querySelectorAll('text')];
+    return labels.filter((label, i) => labels.slice(i + 1).some(other => {
+        const [a, b] = [label, other].map(text => text.getBoundingClientRect());
+        return a.left < b.right && b.left < a.right && a.top + 2 < b.bottom - 2 && b.top + 2 < a.bottom - 2;
+    })).map(label => label.textContent);
+})";
+
+#[test]
+fn labels_of_charts_keep_clear_of_each_other() {
+    let Some(mut browser) = Browser::start() else {
+        return;
+    };
+    let running = start("127.0.0.1:0");
+    let address = running.addresses()[0];
+    Client::connect(address).assert_alive();
+    let script = json!({ "source": MANY_MORE });
+    browser.call("Page.addScriptToEvaluateOnNewDocument", script);
+    for (name, width, height) in SIZES {
+        browser.look(width, height, &[]);
+        browser.open(&format!("http://{address}/stats?format=html&window=total"));
+        let last = "[...document.querySelectorAll('.curve text')].at(-1)?.textContent";
+        browser.wait(&format!("{last}.startsWith('99.999999')"));
+        assert_eq!(browser.evaluate(OVERLAPS), json!([]), "{name}");
+        let labels = browser.evaluate("document.querySelectorAll('.curve text').length");
+        assert!(labels.as_u64() > Some(5), "{name}: {labels}");
+    }
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+    drop(browser);
+    running.stop().expect("no shard failed");
 }
 
 #[test]

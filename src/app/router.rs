@@ -245,7 +245,7 @@ impl Router {
             && !route.reach.takes_octets()
             && !route.places.values(path).all(path::is_text)
         {
-            return Err(Why::NotText.within(Some(Rc::clone(&route.layers))));
+            return Err(Why::NotText.for_path_of(Some(route)));
         }
         let normal_path = path::if_other(path);
         request.set_route(Rc::clone(route), normal_path);
@@ -288,10 +288,10 @@ impl Router {
                 Method::OPTIONS => Why::Options(self.allow_anywhere()),
                 _ => Why::NotImplemented,
             };
-            return Err(why.within(None));
+            return Err(why.for_path_of(None));
         }
         if let Some((location, route)) = site.moved(request) {
-            return Err(Why::Moved(location).within(Some(Rc::clone(&route.layers))));
+            return Err(Why::Moved(location).for_path_of(Some(route)));
         }
         if let Some(route) = site.find_fallback(request, |_| true) {
             return Ok(route);
@@ -301,7 +301,7 @@ impl Router {
             true => Why::NotFound,
             false => Why::NotImplemented,
         };
-        Err(why.within(None))
+        Err(why.for_path_of(None))
     }
 
     /// Whether `method` is a common one or has a route anywhere.

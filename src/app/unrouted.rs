@@ -7,7 +7,7 @@ use http::{HeaderValue, Method, StatusCode};
 
 use super::layers::Layers;
 use super::response::Response;
-use super::router::Route;
+use super::router::{Route, RouteId};
 
 /// A request that has no handler.
 pub(crate) struct Unrouted {
@@ -15,6 +15,8 @@ pub(crate) struct Unrouted {
     /// What is around the answer: what the routes of the path share. `None` if the path has none,
     /// for what its app has.
     layers: Option<Rc<Layers>>,
+    /// A route of its path, which it is counted for.
+    route: Option<RouteId>,
 }
 
 /// Why a request has no handler.
@@ -43,7 +45,18 @@ impl Unrouted {
             Method::OPTIONS => Why::Options(allow),
             _ => Why::MethodNotAllowed(allow),
         };
-        why.within(Layers::shared(routes.map(|route| &route.layers)))
+        let mut routes = routes.peekable();
+        let route = routes.peek().map(|route| route.id);
+        Unrouted {
+            why,
+            layers: Layers::shared(routes.map(|route| &route.layers)),
+            route,
+        }
+    }
+
+    /// A route of its path, if it has one.
+    pub(crate) fn route(&self) -> Option<RouteId> {
+        self.route
     }
 
     /// The answer, and what is around it: `None` for what its app has.
@@ -54,8 +67,13 @@ impl Unrouted {
 }
 
 impl Why {
-    pub(super) fn within(self, layers: Option<Rc<Layers>>) -> Unrouted {
-        Unrouted { why: self, layers }
+    /// A request for a path of `route`, or of none.
+    pub(super) fn for_path_of(self, route: Option<&Rc<Route>>) -> Unrouted {
+        Unrouted {
+            why: self,
+            layers: route.map(|route| Rc::clone(&route.layers)),
+            route: route.map(|route| route.id),
+        }
     }
 
     fn into_response(self) -> Response {

@@ -96,6 +96,10 @@ pub(super) struct MergeArgs {
     /// How long a node may take to answer, with a unit: ms, s, m or h [default: 5s]
     #[arg(long, value_name = "DURATION")]
     pub(super) timeout: Option<String>,
+
+    /// Print what the others told where a node told nothing, and say so there and in exit code 1
+    #[arg(long)]
+    pub(super) partial: bool,
 }
 
 /// What `explain` is asked about.

@@ -6,7 +6,7 @@ use super::node::{Asker, Node, prove, prove_timeout};
 use super::table::aligned;
 use crate::config::Mistake;
 use crate::failure::Failure;
-use crate::stats::{Distribution, LatencySummary, Told, Window, human, merge};
+use crate::stats::{Distribution, LatencySummary, NodeLatencies, Window, human, merge};
 use serde::Serialize;
 use std::io::{self, Write as _};
 use std::time::Duration;
@@ -18,7 +18,12 @@ pub(super) struct Merge {
     window: Window,
     format: Format,
     timeout: Duration,
+    /// Whether what some nodes told is printed where others told nothing.
+    is_partial_allowed: bool,
 }
+
+/// What became of asking a node.
+type Answered<'a> = (&'a Node, Result<NodeLatencies, Failure>);
 
 /// What is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,11 +36,10 @@ enum Format {
     Hdr,
 }
 
-/// What is printed of one server, or of all.
+/// What is printed of one server, or of all that told.
 #[derive(Debug)]
 struct Row<'a> {
-    /// None of all.
-    node: Option<&'a Node>,
+    name: String,
     cores: usize,
     latency: &'a Distribution,
 }
@@ -46,6 +50,15 @@ struct Figures<'a> {
     cores: usize,
     latency: LatencySummary,
     nodes: Vec<NodeFigures<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    missing: Vec<Missing<'a>>,
+}
+
+/// A node that what is printed is without.
+#[derive(Serialize)]
+struct Missing<'a> {
+    url: &'a str,
+    why: String,
 }
 
 #[derive(Serialize)]
@@ -62,6 +75,8 @@ struct Encoded<'a> {
     latency: String,
     summary: LatencySummary,
     nodes: Vec<NodeEncoded<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    missing: Vec<Missing<'a>>,
 }
 
 #[derive(Serialize)]
@@ -82,6 +97,7 @@ impl Merge {
             window,
             format,
             timeout,
+            partial,
         } = arguments;
         let mut faults = Vec::new();
         let mut nodes: Vec<Node> = Vec::new();
@@ -94,6 +110,7 @@ impl Merge {
             window: prove("--window", window, &mut faults, parse_window).unwrap_or_default(),
             format: prove("--format", format, &mut faults, parse_format).unwrap_or(Format::Text),
             timeout: prove_timeout(timeout, &mut faults),
+            is_partial_allowed: partial,
         };
         if faults.is_empty() {
             Ok(merge)
@@ -105,24 +122,42 @@ impl Merge {
     /// Asks all nodes at the same time, and prints what they told together.
     ///
     /// # Errors
-    /// One for each node that did not tell. Then nothing is printed: a merge without it would be of
-    /// another fleet.
+    /// One for each node that did not tell. Then nothing is printed, for a merge without it would be of
+    /// another fleet, unless that is allowed, and one node told at least: what is printed says what it is without.
+    /// Two nodes that are the same server are an error in any case.
     pub(super) fn run(self) -> Result<(), Vec<Failure>> {
-        let told = self.ask()?;
-        let merged = merge(told.iter().map(|told| &told.latency));
-        let printed = self.printed(&told, &merged);
-        // Whoever closed standard output wants to know no more.
-        let _ = io::stdout().write_all(printed.as_bytes());
-        Ok(())
+        let answered = self.ask();
+        let failures = refuse_twins(&answered);
+        if !failures.is_empty() {
+            return Err(failures);
+        }
+        let failures: Vec<_> = answered
+            .iter()
+            .filter_map(|(_, answer)| answer.as_ref().err().cloned())
+            .collect();
+        let is_printed = match failures.len() {
+            0 => true,
+            missing => self.is_partial_allowed && missing < answered.len(),
+        };
+        if is_printed {
+            // Whoever closed standard output wants to know no more.
+            let _ = io::stdout().write_all(self.printed(&answered).as_bytes());
+        }
+        if failures.is_empty() {
+            Ok(())
+        } else {
+            Err(failures)
+        }
     }
 
     /// What each node tells, in their order.
-    fn ask(&self) -> Result<Vec<Told>, Vec<Failure>> {
-        let answers: Vec<_> = std::thread::scope(|scope| {
+    fn ask(&self) -> Vec<Answered<'_>> {
+        std::thread::scope(|scope| {
             let asking = |node| {
-                std::thread::Builder::new()
+                let asked = std::thread::Builder::new()
                     .name("asks".into())
-                    .spawn_scoped(scope, move || self.ask_one(node))
+                    .spawn_scoped(scope, move || self.ask_one(node));
+                (node, asked)
             };
             let asked: Vec<_> = self.nodes.iter().map(asking).collect();
             let answer = |asked: io::Result<std::thread::ScopedJoinHandle<'_, _>>| match asked {
@@ -131,27 +166,16 @@ impl Merge {
                 }),
                 Err(error) => Err(Failure::no_thread(&error)),
             };
-            asked.into_iter().map(answer).collect()
-        });
-        let (mut told, mut failures) = (Vec::new(), Vec::new());
-        for answer in answers {
-            match answer {
-                Ok(one) => told.push(one),
-                Err(failure) => failures.push(failure),
-            }
-        }
-        if failures.is_empty() {
-            Ok(told)
-        } else {
-            Err(failures)
-        }
+            let asked = asked.into_iter();
+            asked.map(|(node, asked)| (node, answer(asked))).collect()
+        })
     }
 
-    fn ask_one(&self, node: &Node) -> Result<Told, Failure> {
+    fn ask_one(&self, node: &Node) -> Result<NodeLatencies, Failure> {
         let query = format!("format=hdr&fresh=1&window={}", self.window.name());
         let answer = Asker::new(self.timeout).ask(node, &query)?;
         let mend = "see that this is the address of a corelane of the same version";
-        let told = Told::read(&answer).map_err(|error| node.failure(error, mend))?;
+        let told = NodeLatencies::read(&answer).map_err(|error| node.failure(error, mend))?;
         if told.window == self.window {
             return Ok(told);
         }
@@ -159,23 +183,35 @@ impl Merge {
         Err(node.failure(format_args!("it tells of the window {window}"), mend))
     }
 
-    fn printed(&self, told: &[Told], merged: &Distribution) -> String {
-        let nodes = self.nodes.iter().zip(told);
+    fn printed(&self, answered: &[Answered<'_>]) -> String {
+        let told = || told(answered);
+        let merged = merge(told().map(|(_, told)| &told.latency));
         let window = self.window.name();
-        let cores = told.iter().map(|told| told.cores).sum();
+        let cores = told().map(|(_, told)| told.cores).sum();
+        let missing = answered.iter().filter_map(|(node, answer)| {
+            let failure = answer.as_ref().err()?;
+            Some(Missing {
+                url: node.shown(),
+                why: failure.to_string(),
+            })
+        });
         let json = match self.format {
             Format::Text => {
-                let mut rows: Vec<_> = nodes
+                let mut rows: Vec<_> = told()
                     .map(|(node, told)| Row {
-                        node: Some(node),
+                        name: node.to_string(),
                         cores: told.cores,
                         latency: &told.latency,
                     })
                     .collect();
+                let name = match (rows.len(), answered.len()) {
+                    (some, all) if some < all => format!("PARTIAL: {some} of {all}"),
+                    _ => "all".to_owned(),
+                };
                 rows.push(Row {
-                    node: None,
+                    name,
                     cores,
-                    latency: merged,
+                    latency: &merged,
                 });
                 return table(&rows);
             }
@@ -183,30 +219,61 @@ impl Merge {
                 window,
                 cores,
                 latency: merged.summary(),
-                nodes: nodes
+                nodes: told()
                     .map(|(node, told)| NodeFigures {
-                        url: node.written(),
+                        url: node.shown(),
                         cores: told.cores,
                         latency: told.latency.summary(),
                     })
                     .collect(),
+                missing: missing.collect(),
             }),
             Format::Hdr => serde_json::to_string(&Encoded {
                 unit: "ns",
                 window,
                 latency: merged.encode(),
                 summary: merged.summary(),
-                nodes: nodes
+                nodes: told()
                     .map(|(node, told)| NodeEncoded {
-                        url: node.written(),
+                        url: node.shown(),
                         latency: told.latency.encode(),
                         summary: told.latency.summary(),
                     })
                     .collect(),
+                missing: missing.collect(),
             }),
         };
         json.expect("all keys are text") + "\n"
     }
+}
+
+/// Those that told.
+fn told<'a>(answered: &'a [Answered<'_>]) -> impl Iterator<Item = (&'a Node, &'a NodeLatencies)> {
+    let answers = answered.iter();
+    answers.filter_map(|(node, answer)| Some((*node, answer.as_ref().ok()?)))
+}
+
+/// A failure for each node that is the same server as one before it: its requests would count twice. They are
+/// told apart by what they say of themselves. One that says nothing, as older servers do, is told apart by its
+/// addresses.
+fn refuse_twins(answered: &[Answered<'_>]) -> Vec<Failure> {
+    let is_twin = |(node, told): (&Node, &NodeLatencies),
+                   (other, by_other): (&Node, &NodeLatencies)| match (
+        &told.instance,
+        &by_other.instance,
+    ) {
+        (Some(one), Some(another)) => one == another,
+        _ => node.is_at_address_of(other),
+    };
+    let failures = told(answered).enumerate().filter_map(|(place, one)| {
+        let (first, _) = told(answered)
+            .take(place)
+            .find(|before| is_twin(one, *before))?;
+        let what = format!("it is the same server as {first}");
+        let mend = "name it once: its requests would be counted twice";
+        Some(one.0.failure(what, mend))
+    });
+    failures.collect()
 }
 
 /// The rows under their headings.
@@ -233,7 +300,7 @@ fn table(rows: &[Row<'_>]) -> String {
             _ => human::time(ns as f64),
         };
         [
-            row.node.map_or("all".to_owned(), Node::to_string),
+            row.name.clone(),
             row.cores.to_string(),
             human::count(count as f64),
             time(min_ns),

@@ -7,21 +7,33 @@ use crate::failure::Failure;
 use crate::limits::{NODE_ANSWER_BYTES, NODE_PATIENCE};
 use http::Uri;
 use std::fmt;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 
 /// A server, by where its statistics are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Node {
-    /// As it was written.
-    written: String,
+    /// As it was written, but for who asks: a password is for nobody to read.
+    shown: String,
     /// Without a query.
     url: String,
-    /// What is the same however it was written: the host in lower case, the port and the path.
-    place: (String, u16, String),
+    location: Location,
+}
+
+/// What is the same however it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Location {
+    /// In lower case.
+    host: String,
+    port: u16,
+    path: String,
 }
 
 /// Where statistics are, if the address does not say.
 const PATH: &str = "/stats";
+
+/// Where scrapers look for the same.
+const METRICS: &str = "/metrics";
 
 /// The port of HTTP (RFC 9110 §4.2.1), if the address has none.
 const PORT: u16 = 80;
@@ -32,8 +44,9 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 impl Node {
     /// Reads `http://HOST[:PORT][/PATH]`. Without a path it is that of `/stats`.
     pub(super) fn parse(text: &str) -> Result<Self, Mistake> {
+        let shown = without_userinfo(text);
         let mistake = |what: &str, mend: &str| Mistake {
-            what: format!("'{text}' {what}"),
+            what: format!("'{shown}' {what}"),
             mend: mend.into(),
         };
         let example = "write one such as http://127.0.0.1:8080";
@@ -59,36 +72,78 @@ impl Node {
             path => path,
         };
         Ok(Self {
-            written: text.into(),
             url: format!("http://{authority}{path}"),
-            place: (
-                authority.host().to_ascii_lowercase(),
-                authority.port_u16().unwrap_or(PORT),
-                path.into(),
-            ),
+            location: Location {
+                host: authority.host().to_ascii_lowercase(),
+                port: authority.port_u16().unwrap_or(PORT),
+                path: path.into(),
+            },
+            shown,
         })
     }
 
     /// Reads the same, where it is not one of `others`: what a node told would count twice.
     pub(super) fn parse_another(text: &str, others: &[Node]) -> Result<Self, Mistake> {
         let node = Self::parse(text)?;
-        if others.iter().any(|other| other.place == node.place) {
+        if others.iter().any(|other| other.location == node.location) {
             return Err(Mistake {
-                what: format!("'{text}' is there twice"),
+                what: format!("'{node}' is there twice"),
                 mend: "write each node once: its requests would be counted twice".into(),
             });
         }
         Ok(node)
     }
 
-    /// Its address, as it was written.
-    pub(super) fn written(&self) -> &str {
-        &self.written
+    /// Its address, as it was written, without who asks.
+    pub(super) fn shown(&self) -> &str {
+        &self.shown
+    }
+
+    /// Whether `other` is at an address of this one, as names are resolved now, and is asked for the same.
+    pub(super) fn is_at_address_of(&self, other: &Node) -> bool {
+        self.location.resource() == other.location.resource()
+            && self.location.port == other.location.port
+            && self.location.addresses().any(|own| {
+                let mut others = other.location.addresses();
+                others.any(|other| other == own)
+            })
     }
 
     /// A failure of this node.
     pub(super) fn failure(&self, what: impl fmt::Display, mend: &str) -> Failure {
         Failure::run(format!("{self}: {what}"), mend)
+    }
+}
+
+impl Location {
+    /// What is asked for: the statistics have two paths.
+    fn resource(&self) -> &str {
+        if self.path == METRICS {
+            PATH
+        } else {
+            &self.path
+        }
+    }
+
+    /// Where it leads to; nowhere if that cannot be found out.
+    fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
+        // IPv6 is in brackets in a URL.
+        let host = self.host.trim_matches(['[', ']']);
+        let found = (host, self.port).to_socket_addrs();
+        found.into_iter().flatten()
+    }
+}
+
+/// `url` without what stands between its scheme and an `@`. It need not be one: of what cannot be read nothing
+/// is shown that may be a password.
+fn without_userinfo(url: &str) -> String {
+    let (scheme, rest) = match url.split_once("://") {
+        Some((scheme, rest)) => (format!("{scheme}://"), rest),
+        None => (String::new(), url),
+    };
+    match rest.rsplit_once('@') {
+        Some((_, rest)) => format!("{scheme}…@{rest}"),
+        None => url.into(),
     }
 }
 
@@ -172,7 +227,7 @@ pub(super) fn prove_timeout(text: Option<String>, faults: &mut Vec<Failure>) -> 
 
 impl fmt::Display for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.written)
+        f.write_str(&self.shown)
     }
 }
 
@@ -199,6 +254,54 @@ mod tests {
         ] {
             assert!(Node::parse_another(other, &first).is_ok(), "{other}");
         }
+    }
+
+    #[test]
+    fn a_node_that_resolves_to_the_same_is_known() {
+        let node = |text| Node::parse(text).expect(text);
+        let first = node("http://127.0.0.1:8080");
+        for same in ["http://127.1:8080", "http://127.0.0.1:8080/metrics"] {
+            assert!(first.is_at_address_of(&node(same)), "{same}");
+        }
+        for other in [
+            "http://127.0.0.2:8080",
+            "http://127.0.0.1:8081",
+            "http://127.0.0.1:8080/b/stats",
+            "http://nobody.invalid:8080",
+        ] {
+            assert!(!first.is_at_address_of(&node(other)), "{other}");
+        }
+        let six = node("http://[::1]:8080");
+        assert!(six.is_at_address_of(&node("http://[0:0::1]:8080/metrics")));
+    }
+
+    #[test]
+    fn who_asks_is_not_shown() {
+        for (text, shown) in [
+            ("http://me:secret@a:80/stats", "http://…@a:80/stats"),
+            ("http://secret@a", "http://…@a"),
+            ("http://a/b", "http://a/b"),
+        ] {
+            let node = Node::parse(text).expect(text);
+            assert_eq!((node.shown(), &*node.to_string()), (shown, shown));
+            let failure = node.failure("gone", "mend").to_string();
+            assert!(!failure.contains("secret"), "{failure}");
+        }
+        for text in [
+            "https://me:secret@a",
+            "me:secret@a",
+            "http://me:se/cr?et@a:secret@b",
+            "http://me:secret@a/?secrets",
+            "http://me:secret@ a",
+            "http://me:secret@",
+        ] {
+            let mistake = Node::parse(text).expect_err(text);
+            assert!(mistake.what.contains('…'), "{}", mistake.what);
+            assert!(!mistake.what.contains("secret@"), "{}", mistake.what);
+        }
+        let first = [Node::parse("http://me:secret@a").expect("a node")];
+        let mistake = Node::parse_another("http://me:secret@A", &first).expect_err("twice");
+        assert_eq!(mistake.what, "'http://…@A' is there twice");
     }
 
     #[test]

@@ -91,15 +91,50 @@ impl StatsAccess {
         self.enabled && (is_here || self.allow.iter().any(|cidr| cidr.contains(peer)))
     }
 
-    /// The fields by which a proxy says that it sends a request for somebody else: those of RFC 7239 and
-    /// RFC 9110 §7.6.3, and those that are older than these or in wider use.
-    pub const FORWARDED: [&str; 6] = [
+    /// The fields by which a proxy says that it sends a request for somebody else: those of RFC 7239, RFC 8586 and
+    /// RFC 9110 §7.6.3, those that are older than these or in wider use, and those of networks that deliver content.
+    pub const FORWARDED: &[&str] = &[
+        "cdn-loop",
+        "cf-connecting-ip",
+        "cf-connecting-ipv6",
+        "cf-ray",
+        "cf-visitor",
+        "client-ip",
+        "fastly-client-ip",
+        "fly-client-ip",
         "forwarded",
+        "forwarded-for",
+        "front-end-https",
+        "true-client-ip",
         "via",
+        "x-appengine-user-ip",
+        "x-azure-clientip",
+        "x-azure-socketip",
+        "x-client-ip",
+        "x-cluster-client-ip",
+        "x-envoy-external-address",
+        "x-forwarded",
+        "x-forwarded-by",
+        "x-forwarded-client-cert",
         "x-forwarded-for",
         "x-forwarded-host",
+        "x-forwarded-path",
+        "x-forwarded-port",
+        "x-forwarded-prefix",
         "x-forwarded-proto",
+        "x-forwarded-protocol",
+        "x-forwarded-scheme",
+        "x-forwarded-server",
+        "x-forwarded-ssl",
+        "x-forwarded-uri",
+        "x-original-forwarded-for",
+        "x-original-host",
+        "x-originating-ip",
+        "x-proxyuser-ip",
         "x-real-ip",
+        "x-real-port",
+        "x-remote-addr",
+        "x-remote-ip",
     ];
 }
 

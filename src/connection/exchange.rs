@@ -7,7 +7,7 @@ use super::service::Service;
 use super::transport::{Host, Received, Transport};
 use super::visit::Visit;
 use super::waiting::GivenUp;
-use super::wire::Wire;
+use super::wire::{Wire, broken};
 use crate::app::{Answer, Body, Error, IntoResponse, Request, Response, RouteId};
 use crate::http::{
     BodyDecoder, BodyFraming, BodyLimits, CONTINUE, Connection, ErrorForm, Event, Framing, Refusal,
@@ -118,7 +118,7 @@ impl<H: Host> Visit<'_, H> {
         head: RequestHead,
         cx: &mut Context<'_>,
     ) -> Result<Begun, Event> {
-        let peer = self.wire.peer().map_err(|_| Event::Failed)?;
+        let peer = self.wire.peer().map_err(|error| broken(&error))?;
         // An invitation to send the body must not overtake the responses that are gathered: the
         // handler that asks for the body is run when they are sent.
         let has_to_wait = head.expects_continue() && !self.work.out.is_empty();
@@ -168,6 +168,9 @@ impl<H: Host> Visit<'_, H> {
                 Ok(route.call(request))
             }
             Err(unrouted) => {
+                if let Some(id) = unrouted.route() {
+                    asked.record.whose = Whose::route(id.0);
+                }
                 // Nobody reads it: what may be thrown away is bounded elsewhere.
                 self.frame_body(request.head(), u64::MAX)?;
                 Ok(service.router().refuse(unrouted, request))

@@ -3,6 +3,7 @@
 use super::respond::Broken;
 use super::transport::{Host, Transport};
 use super::visit::Visit;
+use super::wire::broken;
 use crate::app::{Body, FilePiece};
 use crate::http::Event;
 use crate::limits::FILE_TURN;
@@ -105,7 +106,7 @@ impl<H: Host> Visit<'_, H> {
             (_, Ok(_)) if is_full => Ok(Next::Wait),
             (_, Ok(_)) => Ok(Next::Turn),
             (_, Err(error)) if error.kind() == io::ErrorKind::WouldBlock => Ok(Next::Wait),
-            (_, Err(_)) => Err(Broken::Wire(Event::Failed)),
+            (_, Err(error)) => Err(Broken::Wire(broken(&error))),
         };
         Turn {
             head_bytes,
@@ -126,7 +127,7 @@ impl<H: Host> Visit<'_, H> {
                 self.work.pace.add_wait(since_ns, transport.now_ns());
                 Ok(())
             }
-            Some(Err(_)) => Err(Broken::Wire(Event::Failed)),
+            Some(Err(error)) => Err(Broken::Wire(broken(&error))),
             None => Err(Broken::Wire(Event::Late)),
         }
     }

@@ -27,7 +27,7 @@ use super::pace::Pace;
 use super::service::Service;
 use super::transport::{Host, Received, Transport};
 use super::visit::Visit;
-use super::wire::Wire;
+use super::wire::{Wire, broken};
 use crate::app::{Link, Response, Switch, Waiters, Work};
 use crate::http::{BodyFraming, Connection, Event, State};
 use crate::limits::{GATHER_BYTES, SWITCHED_GRACE};
@@ -236,7 +236,7 @@ impl<H: Host> Line<H> {
                 Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {
                     self.is_stopping.set(true);
                 }
-                Poll::Ready(Err(_)) => self.ended.set(Some(Event::Failed)),
+                Poll::Ready(Err(error)) => self.ended.set(Some(broken(&error))),
             }
             self.waiters.wake();
         }
@@ -257,7 +257,7 @@ impl<H: Host> Line<H> {
             let event = match self.wire.transport.poll_left(cx) {
                 Poll::Pending => return,
                 Poll::Ready(Ok(())) => Event::PeerClosed,
-                Poll::Ready(Err(_)) => Event::Failed,
+                Poll::Ready(Err(error)) => broken(&error),
             };
             self.left.set(Some(event));
             self.waiters.wake();
@@ -319,7 +319,8 @@ impl<H: Host> Line<H> {
             Some(Ok(())) => Ok(()),
             // It was gone already, as after the peer's own end: nothing is lost by that.
             _ if self.ended.get().is_some() => Ok(()),
-            _ => Err(Event::Failed),
+            Some(Err(error)) => Err(broken(&error)),
+            None => Err(Event::Failed),
         }
     }
 

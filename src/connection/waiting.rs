@@ -5,7 +5,7 @@
 use super::exchange::Asked;
 use super::transport::{Host, Transport};
 use super::visit::Visit;
-use super::wire::Wire;
+use super::wire::{Wire, broken};
 use crate::http::Event;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -127,7 +127,7 @@ impl<H: Host> Waiting<'_, H> {
         match ready!(self.wire.transport.poll_left(cx)) {
             Ok(()) if self.heeds == Heeds::Failing => Poll::Pending,
             Ok(()) => Poll::Ready(Event::PeerClosed),
-            Err(_) => Poll::Ready(Event::Failed),
+            Err(error) => Poll::Ready(broken(&error)),
         }
     }
 

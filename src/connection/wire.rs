@@ -105,7 +105,7 @@ impl<T: Transport> Wire<T> {
                 self.stopped.set(true);
                 Poll::Ready(Err(Event::Stopped))
             }
-            Poll::Ready(Err(_)) => Poll::Ready(Err(Event::Failed)),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(broken(&error))),
             Poll::Pending => self.transport.poll_passed(cx).map(|()| Err(Event::Late)),
         }
     }
@@ -130,7 +130,7 @@ impl<T: Transport> Wire<T> {
                 pace.add_wait(since_ns, transport.now_ns());
                 (Ok(bytes), rest)
             }
-            Some((Err(_), rest)) => (Err(Event::Failed), rest),
+            Some((Err(error), rest)) => (Err(broken(&error)), rest),
             None => (Err(Event::Late), Message::default()),
         }
     }
@@ -262,5 +262,45 @@ impl<T: Transport> Wire<T> {
             }
         }
         Poll::Ready(outcome)
+    }
+}
+
+/// What the failure of an operation on a connection says of it: the peer's doing, or ours.
+pub(super) fn broken(error: &io::Error) -> Event {
+    match error.kind() {
+        // A socket whose peer has reset it is not connected any more.
+        io::ErrorKind::ConnectionReset
+        | io::ErrorKind::BrokenPipe
+        | io::ErrorKind::ConnectionAborted
+        | io::ErrorKind::NotConnected => Event::Reset,
+        // Nothing that was sent was confirmed for too long, or a router says that nothing can be.
+        io::ErrorKind::TimedOut
+        | io::ErrorKind::HostUnreachable
+        | io::ErrorKind::NetworkUnreachable => Event::Silent,
+        _ => Event::Failed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whose_doing_a_failure_is() {
+        for (errno, event) in [
+            (libc::ECONNRESET, Event::Reset),
+            (libc::EPIPE, Event::Reset),
+            (libc::ECONNABORTED, Event::Reset),
+            (libc::ENOTCONN, Event::Reset),
+            (libc::ETIMEDOUT, Event::Silent),
+            (libc::EHOSTUNREACH, Event::Silent),
+            (libc::ENETUNREACH, Event::Silent),
+            (libc::EIO, Event::Failed),
+            (libc::ENOMEM, Event::Failed),
+            (libc::EBADF, Event::Failed),
+        ] {
+            let error = io::Error::from_raw_os_error(errno);
+            assert_eq!(broken(&error), event, "{error}");
+        }
     }
 }

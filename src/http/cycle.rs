@@ -61,7 +61,7 @@ pub enum Event {
     Switched,
     /// Whoever speaks the other protocol is done, and what it sent is out.
     Ended,
-    /// The peer has not shown in time that it is still there.
+    /// The peer has not shown in time that it is still there, or cannot be reached any more.
     Silent,
     /// The rest of the request's body was thrown away.
     Discarded,
@@ -69,7 +69,9 @@ pub enum Event {
     TooMuchLeft,
     /// The peer closed its side, or everything.
     PeerClosed,
-    /// The connection failed: reset, or unreachable.
+    /// The peer reset the connection, or had gone when something was sent.
+    Reset,
+    /// The connection failed on our side.
     Failed,
     /// The state's deadline passed.
     Late,
@@ -82,9 +84,9 @@ pub enum Event {
 pub enum CloseReason {
     /// The peer closed it between requests.
     PeerClosed,
-    /// The peer closed it in the middle of a request.
+    /// The peer broke it off: it closed it in the middle of a request, or reset it whenever that was.
     PeerAborted,
-    /// The connection failed: reset by the peer, or unreachable.
+    /// It failed on our side, which no peer should be able to cause.
     Failed,
     /// Either side had asked for it to close after this response.
     Completed,
@@ -104,7 +106,7 @@ pub enum CloseReason {
     Truncated,
     /// The server shut down.
     Stopped,
-    /// The peer, asked whether it is still there, did not show it in time.
+    /// The peer, asked whether it is still there, did not show it in time, or cannot be reached any more.
     PeerSilent,
 }
 
@@ -175,17 +177,19 @@ impl State {
             (S::Switched, E::Refused) => S::Linger(Why::Refused),
             (S::Switched, E::Truncated) => S::Linger(Why::Truncated),
             (S::Switched, E::Stopped) => S::Linger(Why::Stopped),
-            (S::Switched, E::Silent) => S::Closed(Why::PeerSilent),
             (S::Switched, E::Late) => S::Closed(Why::WriteTimeout),
             (S::Switched, E::PeerClosed) => S::Closed(Why::PeerClosed),
 
             // The reason stands; how the peer then leaves does not matter.
-            (S::Linger(why), E::PeerClosed | E::Failed | E::Late) => S::Closed(why),
-
-            (S::Idle | S::Head | S::Exchange | S::Discard | S::Switched, E::Failed) => {
-                S::Closed(Why::Failed)
+            (S::Linger(why), E::PeerClosed | E::Reset | E::Silent | E::Failed | E::Late) => {
+                S::Closed(why)
             }
+
             (S::Closed(why), _) => S::Closed(why),
+            // What ends a connection in every other state.
+            (_, E::Reset) => S::Closed(Why::PeerAborted),
+            (_, E::Silent) => S::Closed(Why::PeerSilent),
+            (_, E::Failed) => S::Closed(Why::Failed),
             (state, event) => {
                 debug_assert!(false, "{event:?} cannot happen in {state:?}");
                 S::Closed(Why::Failed)
@@ -219,7 +223,7 @@ mod tests {
     fn lives_of_connections() {
         use Event as E;
         let answered = |body_read| E::Answered { body_read };
-        let table: [(&[E], State); 14] = [
+        let table: [(&[E], State); 18] = [
             (&[E::PeerClosed], State::Closed(CloseReason::PeerClosed)),
             (&[E::FirstByte, E::HeadRead, answered(true)], State::Idle),
             (
@@ -259,6 +263,19 @@ mod tests {
             (
                 &[E::FirstByte, E::HeadRead, E::Failed],
                 State::Closed(CloseReason::Failed),
+            ),
+            (&[E::Reset], State::Closed(CloseReason::PeerAborted)),
+            (
+                &[E::FirstByte, E::Reset],
+                State::Closed(CloseReason::PeerAborted),
+            ),
+            (
+                &[E::FirstByte, E::Refused, E::Reset],
+                State::Closed(CloseReason::Refused),
+            ),
+            (
+                &[E::FirstByte, E::HeadRead, E::Silent],
+                State::Closed(CloseReason::PeerSilent),
             ),
             (
                 &[E::FirstByte, E::HeadRead, E::Switched, E::Ended, E::Late],

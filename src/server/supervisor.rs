@@ -112,6 +112,7 @@ impl Supervisor {
             version: env!("CARGO_PKG_VERSION"),
             build: Build::OWN,
             pid: std::process::id(),
+            instance: surroundings::new_uuid(),
             started_at: SystemTime::now(),
             started_ns,
             cores: self.plan.cpus.len(),

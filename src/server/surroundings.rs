@@ -35,6 +35,11 @@ pub(super) fn read(mut rest: impl FnMut()) -> Surroundings {
     }
 }
 
+/// A UUID that the kernel makes at random (random(4)); empty if it makes none.
+pub(super) fn new_uuid() -> String {
+    text("/proc/sys/kernel/random/uuid").trim_end().to_owned()
+}
+
 /// Empty where there is no such file.
 fn text(path: &str) -> String {
     let mut text = String::with_capacity(FILE_BYTES);

@@ -1,6 +1,8 @@
 //! The `/stats` resource of a shard: answered from the newest merged statistics, so that reading them waits
 //! for no other core, unless fresh ones are asked for.
 
+#[cfg(feature = "compression")]
+mod compressed;
 mod written;
 
 pub(super) use self::written::Written;
@@ -10,7 +12,7 @@ use super::Shard;
 use super::messages::Report;
 use crate::app::{Answer, IntoResponse, Response, Sse};
 use crate::config::StatsAccess;
-use crate::http::{RequestHead, preferred_type};
+use crate::http::{AcceptedCodings, CodingChoice, ContentCoding, RequestHead, preferred_type};
 use crate::latest::Follower;
 use crate::limits::FRESH_TIMEOUT;
 use crate::permits::Permit;
@@ -18,7 +20,10 @@ use crate::ring::Deadline;
 use crate::stats::{Format, Selection, View, Window};
 use bytes::Bytes;
 use futures_lite::stream;
-use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY};
+use http::header::{
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
+    VARY,
+};
 use http::{HeaderValue, StatusCode};
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -75,6 +80,8 @@ impl Waiting {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Query {
     fresh: bool,
+    /// Whether the answer is compressed with gzip.
+    is_gzipped: bool,
     format: Format,
     selection: Selection,
 }
@@ -90,7 +97,10 @@ pub(super) fn are_for(access: &StatsAccess, head: &RequestHead, peer: SocketAddr
 pub(super) fn answer(shard: &Rc<Shard>, head: &RequestHead) -> Answer {
     let accept = head.field_values("accept");
     let query = match Query::parse(head.path_octets(), head.query().unwrap_or_default(), accept) {
-        Ok(query) => query,
+        Ok(query) => Query {
+            is_gzipped: query.format.is_compressible() && takes_gzip(head),
+            ..query
+        },
         Err(detail) => return Answer::ready(Response::error(StatusCode::BAD_REQUEST, &detail)),
     };
     if query.format == Format::Sse {
@@ -118,6 +128,13 @@ pub(super) fn answer(shard: &Rc<Shard>, head: &RequestHead) -> Answer {
         let told = write(&shard, &query, view).await;
         response(&query, &told.pieces)
     })
+}
+
+/// Whether the answer to the request is to be compressed with gzip.
+fn takes_gzip(head: &RequestHead) -> bool {
+    let accepted = AcceptedCodings::of(head.field_values("accept-encoding"));
+    let choice = accepted.choose(&[ContentCoding::Gzip]);
+    cfg!(feature = "compression") && matches!(choice, CodingChoice::Coded(_))
 }
 
 /// The views that come, each as an event, until the server shuts down. The next is written when the peer
@@ -167,20 +184,25 @@ fn response(query: &Query, pieces: &Pieces) -> Response {
     let response = Response::new(StatusCode::OK)
         .with_header(CONTENT_TYPE, media_type)
         .with_header(CACHE_CONTROL, HeaderValue::from_static("no-store"))
-        .with_header(VARY, HeaderValue::from_static("accept"))
+        .with_header(VARY, HeaderValue::from_static("accept, accept-encoding"))
         .with_body(content(pieces));
-    match query.format.policy() {
-        Some(policy) => {
-            let policy = HeaderValue::from_static(policy);
-            response.with_header(CONTENT_SECURITY_POLICY, policy)
-        }
-        None => response,
-    }
+    let of_format = [
+        (CONTENT_ENCODING, query.is_gzipped.then_some("gzip")),
+        (CONTENT_SECURITY_POLICY, query.format.policy()),
+        (CONTENT_DISPOSITION, query.format.disposition()),
+    ];
+    let of_format = of_format
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, HeaderValue::from_static(value?))));
+    of_format.fold(response, |response, (name, value)| {
+        response.with_header(name, value)
+    })
 }
 
 impl Query {
-    /// Reads `fresh=0|1`, `format=NAME`, `window=total|1s|10s|60s`, `filter=TEXT` and `per_core=0|1`; what
-    /// it does not know is ignored, as in any query. Without a format it is the one that `accept`, the
+    /// Reads `fresh=0|1`, `format=NAME`, `window=total|1s|10s|60s`, `filter=TEXT`, `per_core=0|1` and
+    /// `charts=0|1`. A name that it does not know is a mistake that would otherwise be taken for an answer; but for one that
+    /// begins with `_`, as those do that are there to get past a cache. Without a format it is the one that `accept`, the
     /// values of all Accept fields, prefer of those for this path.
     fn parse<'a>(
         path: &[u8],
@@ -201,7 +223,11 @@ impl Query {
                     selection.window = named("window", &value, Window::ALL, Window::name)?;
                 }
                 "filter" => selection.filter = Some(value),
-                _ => {}
+                name if name.starts_with('_') => {}
+                name => {
+                    let known = NAMES.join(", ");
+                    return Err(format!("{name:?} is not known here; {known} are"));
+                }
             }
         }
         let format = format.unwrap_or_else(|| preferred(path, accept));
@@ -209,16 +235,26 @@ impl Query {
             let name = format.name();
             return Err(format!("{name} counts since the start: leave out window"));
         }
+        if selection.filter.is_some() && !format.has_routes() {
+            let name = format.name();
+            return Err(format!(
+                "{name} is of all routes: leave out filter, or ask for json"
+            ));
+        }
         if fresh && format == Format::Sse {
             return Err("sse tells of each second when it ends: leave out fresh".to_owned());
         }
         Ok(Self {
             fresh,
+            is_gzipped: false,
             format,
             selection,
         })
     }
 }
+
+/// What a query is made of.
+const NAMES: [&str; 6] = ["format", "window", "filter", "per_core", "charts", "fresh"];
 
 /// The format that `accept` prefers. Whoever wants none that there is gets the usual one.
 fn preferred<'a>(path: &[u8], accept: impl Iterator<Item = &'a [u8]>) -> Format {
@@ -328,13 +364,14 @@ mod tests {
         let default = parsed("/stats", "", "").expect("a query");
         assert_eq!(default.format, Format::Json);
         assert_eq!(default.selection, Selection::default());
-        let all = "format=hdr&fresh=1&window=10s&filter=%2Fa+b&per_core=1&charts=1&other=1";
+        let all = "format=json&fresh=1&window=10s&filter=%2Fa+b&per_core=1&charts=1&_=17";
         let asked = parsed("/stats", all, "text/plain").expect("a query");
         assert_eq!(
             asked,
             Query {
                 fresh: true,
-                format: Format::Hdr,
+                is_gzipped: false,
+                format: Format::Json,
                 selection: Selection {
                     window: Window::TenSeconds,
                     filter: Some("/a b".into()),
@@ -355,6 +392,18 @@ mod tests {
             (
                 "window=1s&format=prometheus",
                 "prometheus counts since the start: leave out window",
+            ),
+            (
+                "filter=a&format=hdr",
+                "hdr is of all routes: leave out filter, or ask for json",
+            ),
+            (
+                "format=hlog&filter=",
+                "hlog is of all routes: leave out filter, or ask for json",
+            ),
+            (
+                "fresh=1&windows=1s",
+                "\"windows\" is not known here; format, window, filter, per_core, charts, fresh are",
             ),
             (
                 "fresh=1&format=sse",

@@ -8,7 +8,10 @@
 //!   is in, written as one of that [kind](super::human::told), or nothing if it is a time of no requests;
 //! - `data-rows="PATH"`: the element has a row for each element of that list, or for each member of that
 //!   object (`key` and `value`), made of the template that it begins with; without any, `data-none` is
-//!   shown.
+//!   shown. The rows that are written here have no marks in them: the script makes its own.
+//!
+//! The page is never longer than [`DASHBOARD_BYTES`]. Rows that have no room in it are left out, of each table the
+//! last, and a row says how many; the script has them all, and so has the JSON.
 //!
 //! Names of routes are the app's, and hosts may be a peer's to invent: they are text and nothing else here
 //! and in the script, and [`POLICY`] lets no other script run than this one.
@@ -18,6 +21,8 @@ use super::json::{Json, Selection, ServerInfo, Values};
 use super::view::View;
 use crate::limits::DASHBOARD_BYTES;
 use serde_json::{Value, json};
+use std::cmp::Reverse;
+use std::fmt::Write as _;
 use std::vec::IntoIter;
 
 const PAGE: &str = include_str!("dashboard/page.html");
@@ -37,12 +42,18 @@ const SCRIPT_PLACE: &str = "<script></script>";
 pub(super) const POLICY: &str = concat!(
     "default-src 'none'; ",
     "style-src 'sha256-Rq1ANvZG2HEhcljsh6gJSbpYRTmNH+zO2L3BzYogsbg='; ",
-    "script-src 'sha256-r9HoRfwkoPStPZ6ww7mEmv7UZFMKfOUYUDbbQKaAhQQ='; ",
+    "script-src 'sha256-qOGWvKCJKjQpRHnHwczWYT1FjKk3Nvrk0pELO1Oa6Qo='; ",
     "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; ",
     "require-trusted-types-for 'script'; trusted-types 'none'"
 );
 
-const _: () = assert!(PAGE.len() + STYLE.len() + SCRIPT.len() < DASHBOARD_BYTES);
+/// Most bytes that a figure behind the first table takes: they are numbers, and have a unit at most.
+const FIGURE_BYTES: usize = 32;
+/// What is kept for saying of a table that rows of it were left out.
+const LEFT_OUT_BYTES: usize = 128;
+
+// Whatever it is filled with, some rows of each table have room.
+const _: () = assert!(PAGE.len() + STYLE.len() + SCRIPT.len() < DASHBOARD_BYTES - 8 * 1024);
 
 /// Figures, or rows of them, that are written at a time, so that a core can do something else in between.
 const AT_A_TIME: usize = 16;
@@ -57,6 +68,8 @@ pub(super) struct Page<'a> {
     /// Before that: rows of the table that was begun, and what they are made of.
     rows: IntoIter<Value>,
     row: &'static str,
+    /// Up to which length of the page there may be rows of it.
+    rows_end: usize,
     written: String,
 }
 
@@ -80,7 +93,7 @@ impl<'a> Page<'a> {
             after: u64::MAX,
             ..selection.clone()
         };
-        let mut written = String::with_capacity(2 * DASHBOARD_BYTES);
+        let mut written = String::with_capacity(DASHBOARD_BYTES);
         let (head, rest) = PAGE.split_once(STYLE_PLACE).unwrap_or(("", PAGE));
         for part in [head, "<style>", STYLE, "</style>"] {
             written.push_str(part);
@@ -92,6 +105,7 @@ impl<'a> Page<'a> {
             rest,
             rows: Vec::new().into_iter(),
             row: "",
+            rows_end: 0,
             written,
         }
     }
@@ -107,7 +121,7 @@ impl<'a> Page<'a> {
         }
         for _ in 0..AT_A_TIME {
             if let Some(row) = self.rows.next() {
-                fill(self.row, &row, &mut self.written);
+                self.write_row(&row);
                 continue;
             }
             let Some(filled) = fill_next(self.rest, &self.document, &mut self.written) else {
@@ -116,14 +130,43 @@ impl<'a> Page<'a> {
             self.rest = filled.rest;
             if let Some((row, rows)) = filled.rows {
                 (self.row, self.rows) = (row, rows.into_iter());
+                self.rows_end = self.written.len() + self.room();
             }
         }
         true
     }
 
-    /// What can be taken out of it between two pieces.
-    pub(super) fn written(&mut self) -> &mut String {
-        &mut self.written
+    /// Writes a row, or how many there are if it has no room.
+    fn write_row(&mut self, row: &Value) {
+        let length = self.written.len();
+        fill(self.row, row, &mut self.written);
+        if self.written.len() <= self.rows_end {
+            return;
+        }
+        self.written.truncate(length);
+        let left_out = 1 + std::mem::take(&mut self.rows).len();
+        let cells = self.row.matches("</t").count() - 1;
+        let _ = write!(
+            self.written,
+            "<tr><td class=\"text\" colspan=\"{cells}\">and {left_out} more, which the JSON has</td></tr>"
+        );
+    }
+
+    /// How many bytes the rows of the table may take that was just begun: half of those that are left, and more
+    /// where the tables behind it have fewer rows.
+    fn room(&self) -> usize {
+        let (figures, tables) = (self.rest.matches(FIGURE), self.rest.split(ROWS).skip(1));
+        let (mut wanted, mut fixed) = (0, LEFT_OUT_BYTES);
+        for table in tables {
+            let path = table.split('"').next().unwrap_or_default();
+            let row = table.split("</template>").next().unwrap_or_default();
+            // A row is hardly longer than its template with the marks, which it has not.
+            wanted += row.len() * count_rows(&self.document, path);
+            fixed += LEFT_OUT_BYTES;
+        }
+        fixed += self.rest.len() + SCRIPT.len() + FIGURE_BYTES * figures.count();
+        let left = DASHBOARD_BYTES.saturating_sub(self.written.len() + fixed);
+        (left / 2).max(left.saturating_sub(wanted))
     }
 
     /// The rest, when all pieces are written.
@@ -139,13 +182,38 @@ impl<'a> Page<'a> {
     }
 }
 
-/// Writes all of `template`, which is a row, with the figures of `scope`.
+/// Writes all of `template`, which is a row, with the figures of `scope` in place of their marks.
 fn fill(template: &str, scope: &Value, written: &mut String) {
     let mut rest = template;
-    while let Some(filled) = fill_next(rest, scope, written) {
-        rest = filled.rest;
+    while let Some((before, mark)) = rest.split_once(" data-") {
+        let Some((tag, behind)) = mark.split_once('>') else {
+            break;
+        };
+        for part in [before, ">"] {
+            written.push_str(part);
+        }
+        if let Some(asked) = marked(tag, FIGURE) {
+            write_figure(written, asked, scope);
+        }
+        rest = behind;
     }
     written.push_str(rest);
+}
+
+/// What a tag is marked with by this name.
+fn marked<'a>(tag: &'a str, name: &str) -> Option<&'a str> {
+    let (_, value) = tag.split_once(name)?;
+    Some(value.split_once('"')?.0)
+}
+
+/// The marks of figures and of rows.
+const FIGURE: &str = "f=\"";
+const ROWS: &str = "rows=\"";
+
+/// Writes the figure of `scope` that is `asked` for by its kind and path.
+fn write_figure(written: &mut String, asked: &str, scope: &Value) {
+    let (kind, path) = asked.split_once(' ').unwrap_or((asked, ""));
+    escape(written, &figure(kind, scope, path));
 }
 
 /// Writes `template` up to the next place that is to be filled, and fills that of `scope`, but for rows, which
@@ -156,22 +224,18 @@ fn fill_next<'a>(template: &'a str, scope: &Value, written: &mut String) -> Opti
     for part in [before, " data-", tag, ">"] {
         written.push_str(part);
     }
-    let asked = |name: &str| {
-        let (_, value) = tag.split_once(name)?;
-        Some(value.split_once('"')?.0)
-    };
-    if let Some((kind, path)) = asked("f=\"").and_then(|asked| asked.split_once(' ')) {
-        escape(written, &figure(kind, scope, path));
+    if let Some(asked) = marked(tag, FIGURE) {
+        write_figure(written, asked, scope);
         return Some(Filled { rest, rows: None });
     }
-    let Some(path) = asked("rows=\"") else {
+    let Some(path) = marked(tag, ROWS) else {
         return Some(Filled { rest, rows: None });
     };
     let (row, rest) = rest.strip_prefix("<template>")?.split_once("</template>")?;
     for part in ["<template>", row, "</template>"] {
         written.push_str(part);
     }
-    let rows = rows(at_path(scope, path));
+    let rows = rows(scope, path);
     Some(Filled {
         rest,
         rows: Some((row, rows)),
@@ -195,15 +259,32 @@ fn at_path<'a>(scope: &'a Value, path: &str) -> &'a Value {
     found.unwrap_or(&Value::Null)
 }
 
-/// What there is a row for.
-fn rows(value: &Value) -> Vec<Value> {
-    match value {
-        Value::Array(rows) => rows.clone(),
+/// What at `path` of `scope` there is a row for, in the order of the script: what was asked for most first, and what
+/// happened last.
+fn rows(scope: &Value, path: &str) -> Vec<Value> {
+    match at_path(scope, path) {
+        Value::Array(rows) => {
+            let mut rows = rows.clone();
+            match path {
+                "routes" => rows.sort_by_key(|row| Reverse(row["count"].as_u64())),
+                "stalls" => rows.reverse(),
+                _ => {}
+            }
+            rows
+        }
         Value::Object(members) => {
             let row = |(key, value)| json!({ "key": key, "value": value });
             members.iter().map(row).collect()
         }
         _ => Vec::new(),
+    }
+}
+
+fn count_rows(scope: &Value, path: &str) -> usize {
+    match at_path(scope, path) {
+        Value::Array(rows) => rows.len(),
+        Value::Object(members) => members.len(),
+        _ => 0,
     }
 }
 

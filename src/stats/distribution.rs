@@ -73,6 +73,12 @@ impl Distribution {
         (self.count, self.exact) = (0, Exact::NONE);
     }
 
+    /// Takes out what `other` counted, which is part of it, for the counts of the rest alone: what is known exactly
+    /// stays that of all.
+    pub(super) fn take_out(&mut self, other: &Distribution) {
+        self.merge(other.counted(), u64::saturating_sub);
+    }
+
     /// The same in as little memory as it takes, if it is of one second: no bucket of that has counted
     /// more than it holds.
     pub(super) fn pack(&self) -> Packed {
@@ -271,42 +277,49 @@ impl Distribution {
         histogram
     }
 
-    /// The latencies that a histogram has, which `exact` says the exact figures of. None if it is not on
-    /// this scale, or one contradicts the other.
-    pub(super) fn from_hdr(histogram: &Histogram<u64>, exact: &LatencySummary) -> Option<Self> {
+    /// The latencies that a histogram has, which `summary` says the exact figures of. Without one they are
+    /// those of its buckets: the minimum, the mean and the maximum may be 0.78 % off. None if it is not on this
+    /// scale, or one contradicts the other.
+    pub(super) fn from_hdr(
+        histogram: &Histogram<u64>,
+        summary: Option<&LatencySummary>,
+    ) -> Option<Self> {
         let scale = (histogram.low(), histogram.high(), histogram.sigfig());
         let counted = histogram.iter_recorded();
         let count = counted.fold(0, |sum: u128, at| sum + u128::from(at.count_at_value()));
-        if scale != (1, LATENCY_MAX_NS, LATENCY_DIGITS) || count != u128::from(exact.count) {
+        let is_known = count <= u128::from(TOLD_REQUESTS)
+            && summary.is_none_or(|summary| count == u128::from(summary.count));
+        if scale != (1, LATENCY_MAX_NS, LATENCY_DIGITS) || !is_known {
             return None;
         }
-        if exact.count == 0 {
+        if count == 0 {
             return Some(Distribution::new());
-        }
-        let is_ordered = exact.min_ns <= exact.mean_ns && exact.mean_ns <= exact.max_ns;
-        let is_beyond = exact.max_ns > LATENCY_MAX_NS;
-        let is_told_beyond = exact.overflow > 0;
-        if !is_ordered
-            || is_beyond != is_told_beyond
-            || exact.overflow > exact.count
-            || exact.count > TOLD_REQUESTS
-        {
-            return None;
         }
         let place = |ns: u64| index_of(ns.min(LATENCY_MAX_NS)) as u16;
         let counted = histogram.iter_recorded();
         let counted = counted.map(|at| (place(at.value_iterated_to()), at.count_at_value()));
         let mut distribution = Distribution::new();
         distribution.merge(counted, u64::wrapping_add);
-        distribution.exact = Exact {
-            // What the mean was rounded by is lost: less than a nanosecond for each.
-            sum_ns: u128::from(exact.mean_ns) * u128::from(exact.count),
-            min_ns: exact.min_ns,
-            max_ns: exact.max_ns,
-            overflow: exact.overflow,
+        distribution.exact = match summary {
+            Some(summary) => summary.exact()?,
+            None => Exact {
+                sum_ns: histogram
+                    .iter_recorded()
+                    .map(|at| {
+                        let middle = histogram.median_equivalent(at.value_iterated_to());
+                        u128::from(middle) * u128::from(at.count_at_value())
+                    })
+                    .sum(),
+                min_ns: histogram.min(),
+                max_ns: histogram.max().min(LATENCY_MAX_NS),
+                overflow: 0,
+            },
         };
         let ends = (distribution.places.first(), distribution.places.last());
-        let told = (place(exact.min_ns), place(exact.max_ns));
+        let told = (
+            place(distribution.exact.min_ns),
+            place(distribution.exact.max_ns),
+        );
         (ends == (Some(&told.0), Some(&told.1))).then_some(distribution)
     }
 
@@ -372,6 +385,25 @@ pub struct LatencySummary {
     /// tell are read as if there were none.
     #[serde(default)]
     pub overflow: u64,
+}
+
+impl LatencySummary {
+    /// What it says exactly of latencies, of which there are some; none if it contradicts itself.
+    fn exact(&self) -> Option<Exact> {
+        let is_ordered = self.min_ns <= self.mean_ns && self.mean_ns <= self.max_ns;
+        let is_beyond = self.max_ns > LATENCY_MAX_NS;
+        let is_told_beyond = self.overflow > 0;
+        if !is_ordered || is_beyond != is_told_beyond || self.overflow > self.count {
+            return None;
+        }
+        Some(Exact {
+            // What the mean was rounded by is lost: less than a nanosecond for each.
+            sum_ns: u128::from(self.mean_ns) * u128::from(self.count),
+            min_ns: self.min_ns,
+            max_ns: self.max_ns,
+            overflow: self.overflow,
+        })
+    }
 }
 
 #[cfg(test)]

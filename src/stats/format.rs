@@ -3,7 +3,8 @@
 
 use super::dashboard::{self, Page};
 use super::families::Telling;
-use super::hdr::{self, Encoding};
+use super::hdr::Encoding;
+use super::interval_log::IntervalLog;
 use super::json::{self, Json, Selection, ServerInfo};
 use super::protobuf::Messages;
 use super::text::{Dialect, Text};
@@ -75,12 +76,30 @@ impl Format {
         }
     }
 
+    /// The value of Content-Disposition, where it is to be kept as a file.
+    pub const fn disposition(self) -> Option<&'static str> {
+        match self {
+            Format::Hlog => Some("attachment; filename=\"corelane.hlog\""),
+            _ => None,
+        }
+    }
+
     /// The value of Content-Security-Policy, where it is a page.
     pub const fn policy(self) -> Option<&'static str> {
         match self {
             Format::Html => Some(dashboard::POLICY),
             _ => None,
         }
+    }
+
+    /// Whether it is worth compressing; the others are already, or are to be there at once.
+    pub const fn is_compressible(self) -> bool {
+        !matches!(self, Format::Hdr | Format::Hlog | Format::Sse)
+    }
+
+    /// Whether it tells of routes, and so of some of them; the others are of all requests.
+    pub const fn has_routes(self) -> bool {
+        !matches!(self, Format::Hdr | Format::Hlog)
     }
 
     /// Whether it tells of windows; the others count since the start alone, as scrapers expect.
@@ -105,7 +124,7 @@ enum Step<'a> {
     Json(Json<'a>, json::Text),
     Event(Json<'a>, json::Text),
     Hdr(Encoding<'a>, json::Text),
-    Hlog(hdr::Log<'a>),
+    Hlog(IntervalLog<'a>),
     Text(Telling<'a>, Text),
     Protobuf(Telling<'a>, Messages),
     Html(Page<'a>),
@@ -132,11 +151,11 @@ impl<'a> Writing<'a> {
             Format::OpenMetrics => Step::Text(telling(), Text::new(Dialect::OpenMetrics)),
             Format::Protobuf => Step::Protobuf(telling(), Messages::default()),
             Format::Hdr => {
-                let encoding = Encoding::new(view, selection);
+                let encoding = Encoding::new(view, selection, server);
                 Step::Hdr(encoding, json::Text::behind(b""))
             }
             Format::Html => Step::Html(Page::new(view, selection, server, now_ns)),
-            Format::Hlog => Step::Hlog(hdr::Log::new(view, selection)),
+            Format::Hlog => Step::Hlog(IntervalLog::new(view, selection)),
         };
         Self {
             step,
@@ -169,11 +188,7 @@ impl<'a> Writing<'a> {
                 cut(log.written(), pieces);
                 is_more
             }
-            Step::Html(page) => {
-                let is_more = page.next();
-                cut(page.written(), pieces);
-                is_more
-            }
+            Step::Html(page) => page.next(),
         }
     }
 

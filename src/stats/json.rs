@@ -8,11 +8,11 @@ use serde::Serialize;
 mod members;
 mod sink;
 
-pub(super) use self::sink::{Kind, Sink, Text, Values};
+pub(super) use self::sink::{Nesting, Sink, Text, Values};
 
 use self::members::{
-    Bytes, ConnectionCounts, Core, Imbalance, Kernel, Log, Process, Requests, Ring, Route, Server,
-    Stall, Status, WindowTold, stages, summary,
+    Bytes, CacheFigures, ConnectionCounts, Core, Imbalance, Kernel, Log, Process, Requests, Ring,
+    Route, Server, Stall, Status, WindowTold, stages, summary,
 };
 use super::charts::{SecondTold, WindowChart};
 use super::distribution::LatencySummary;
@@ -31,6 +31,9 @@ pub struct ServerInfo {
     pub build: Build,
     /// The process.
     pub pid: u32,
+    /// What tells this run of it from every other, on whatever machine: a UUID, made when it started; empty if
+    /// none could be made. OpenTelemetry calls it `service.instance.id`.
+    pub instance: String,
     /// When it started, by the calendar.
     pub started_at: SystemTime,
     /// When it started, in nanoseconds on the monotonic clock: the uptime is counted from here, so
@@ -49,8 +52,8 @@ pub struct ServerInfo {
 /// How a program was built.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Build {
-    /// What whoever built it calls its source, as the environment variable `CORELANE_REVISION` said
-    /// then; empty if it said nothing.
+    /// What its source is called: as the environment variable `CORELANE_REVISION` said when it was built, or else, of
+    /// one for release, the commit that git had checked out; empty if neither said anything.
     pub revision: &'static str,
     /// The version of the compiler.
     pub rustc: &'static str,
@@ -63,10 +66,7 @@ pub struct Build {
 impl Build {
     /// How this was built.
     pub const OWN: Build = Build {
-        revision: match option_env!("CORELANE_REVISION") {
-            Some(revision) => revision,
-            None => "",
-        },
+        revision: env!("CORELANE_REVISION"),
         rustc: env!("CORELANE_RUSTC"),
         target: env!("CORELANE_TARGET"),
         profile: env!("CORELANE_PROFILE"),
@@ -179,7 +179,7 @@ impl<'a> Json<'a> {
                 sink.member("latency", &view.latency(window).summary());
                 sink.member("stages", &stages(view, window));
                 sink.member("status", &Status::new(figures));
-                sink.open("routes", Kind::List);
+                sink.open("routes", Nesting::List);
                 self.part = Part::Routes;
             }
             Part::Routes => match self.rows.get(self.told) {
@@ -201,12 +201,15 @@ impl<'a> Json<'a> {
                 let around = &view.surroundings;
                 sink.member("connections", &ConnectionCounts::new(view, figures));
                 sink.member("bytes", &Bytes::new(figures));
+                if let Some(cache) = view.file_cache() {
+                    sink.member("file_cache", &CacheFigures::new(cache));
+                }
                 sink.member("imbalance", &Imbalance::new(&self.cores));
                 sink.member("process", &Process::new(around));
                 sink.member("kernel", &Kernel::new(self.server, around));
                 sink.member("ring", &Ring::new(self.server));
                 sink.member("log", &Log::new(figures, around));
-                sink.open("stalls", Kind::List);
+                sink.open("stalls", Nesting::List);
                 self.part = Part::Stalls;
             }
             Part::Stalls => {
@@ -214,15 +217,15 @@ impl<'a> Json<'a> {
                 let stalls = stalls.map(Stall::new);
                 if !tell(stalls, &mut self.told, sink) {
                     self.close(sink, Part::Cores);
-                    sink.open("cores", Kind::List);
+                    sink.open("cores", Nesting::List);
                 }
             }
             Part::Cores => {
                 if !tell(self.cores.iter().skip(self.told), &mut self.told, sink) {
                     self.close(sink, Part::End);
                     if self.selection.charts {
-                        sink.open("charts", Kind::Object);
-                        sink.open("windows", Kind::List);
+                        sink.open("charts", Nesting::Object);
+                        sink.open("windows", Nesting::List);
                         self.part = Part::Windows;
                     }
                 }
@@ -234,7 +237,7 @@ impl<'a> Json<'a> {
                 }
                 None => {
                     self.close(sink, Part::Seconds);
-                    sink.open("seconds", Kind::List);
+                    sink.open("seconds", Nesting::List);
                 }
             },
             Part::Seconds => {

@@ -15,9 +15,11 @@ use std::io::Read as _;
 
 /// What one server told.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Told {
+pub struct NodeLatencies {
     /// Over which time.
     pub window: Window,
+    /// Which run of a process it is ([`ServerInfo::instance`](super::ServerInfo::instance)), if it says so.
+    pub instance: Option<String>,
     /// How many cores it has.
     pub cores: usize,
     /// Of all its requests.
@@ -50,20 +52,23 @@ pub enum Unreadable {
 struct Document {
     unit: String,
     window: String,
+    instance: Option<String>,
     latency: String,
-    summary: LatencySummary,
+    summary: Option<LatencySummary>,
     cores: Vec<serde::de::IgnoredAny>,
 }
 
-impl Told {
+impl NodeLatencies {
     /// Reads what a server answered with `?format=hdr`.
     ///
     /// # Errors
-    /// If it is anything else.
-    pub fn read(json: &[u8]) -> Result<Told, Unreadable> {
+    /// If it is anything else. The exact figures in `summary`, and who it is, may be missing: a histogram in that
+    /// form says enough to be merged.
+    pub fn read(json: &[u8]) -> Result<NodeLatencies, Unreadable> {
         let Document {
             unit,
             window,
+            instance,
             latency,
             summary,
             cores,
@@ -80,10 +85,11 @@ impl Told {
         let histogram = Deserializer::new()
             .deserialize(&mut &bytes[..])
             .map_err(|error| encoding(&error))?;
-        let latency =
-            Distribution::from_hdr(&histogram, &summary).ok_or(Unreadable::Contradiction)?;
-        Ok(Told {
+        let latency = Distribution::from_hdr(&histogram, summary.as_ref())
+            .ok_or(Unreadable::Contradiction)?;
+        Ok(NodeLatencies {
             window: known,
+            instance: instance.filter(|instance| !instance.is_empty()),
             cores: cores.len(),
             latency,
         })
@@ -141,14 +147,15 @@ mod tests {
         json!({
             "unit": "ns",
             "window": "10s",
+            "instance": "2f1a",
             "latency": latencies.encode(),
             "summary": latencies.summary(),
             "cores": [{}, {}],
         })
     }
 
-    fn read(document: &serde_json::Value) -> Result<Told, Unreadable> {
-        Told::read(document.to_string().as_bytes())
+    fn read(document: &serde_json::Value) -> Result<NodeLatencies, Unreadable> {
+        NodeLatencies::read(document.to_string().as_bytes())
     }
 
     proptest! {
@@ -171,7 +178,7 @@ mod tests {
 
         #[test]
         fn nothing_makes_it_panic(bytes: Vec<u8>, latency: Vec<u8>) {
-            let _ = Told::read(&bytes);
+            let _ = NodeLatencies::read(&bytes);
             let mut document = document(&Distribution::of(&[1]));
             document["latency"] = BASE64_STANDARD.encode(latency).into();
             prop_assert!(read(&document).is_err());
@@ -199,6 +206,7 @@ mod tests {
         assert_eq!((told.window, told.cores), (Window::TenSeconds, 2));
         let summary = told.latency.summary();
         assert_eq!((summary.count, summary.min_ns, summary.max_ns), (2, 5, 700));
+        assert_eq!(told.instance.as_deref(), Some("2f1a"));
         let nothing = read(&document(&Distribution::new())).expect("hdr");
         assert_eq!(nothing.latency.summary(), LatencySummary::default());
     }
@@ -264,6 +272,28 @@ mod tests {
         let summary = document["summary"].as_object_mut().expect("an object");
         assert!(summary.remove("overflow").is_some());
         assert_eq!(read(&document).expect("hdr").latency.summary().overflow, 0);
+    }
+
+    #[test]
+    fn exact_figures_and_who_it_is_may_be_missing() {
+        let latencies = Distribution::of(&[5, 700, 700, 1_000_000, LATENCY_MAX_NS + 1]);
+        let mut document = document(&latencies);
+        for name in ["summary", "instance"] {
+            document.as_object_mut().expect("an object").remove(name);
+        }
+        let told = read(&document).expect("hdr");
+        assert_eq!(told.instance, None);
+        let (exact, known) = (latencies.summary(), told.latency.summary());
+        let percentiles = |summary: &LatencySummary| [summary.p50_ns, summary.p90_ns];
+        assert_eq!(known.count, exact.count);
+        assert_eq!(percentiles(&known)[0], percentiles(&exact)[0]);
+        assert_eq!((known.min_ns, known.max_ns), (5, LATENCY_MAX_NS));
+        assert!(known.mean_ns.abs_diff(exact.mean_ns) * 10_000 <= 78 * exact.mean_ns);
+        let nothing = {
+            document["latency"] = Distribution::new().encode().into();
+            read(&document).expect("hdr")
+        };
+        assert_eq!(nothing.latency, Distribution::new());
     }
 
     #[test]
@@ -344,7 +374,8 @@ mod tests {
                 json!(u64::MAX),
                 "a histogram on another scale",
             ),
-            ("/summary", json!(null), "not statistics in the form hdr"),
+            ("/summary", json!("?"), "not statistics in the form hdr"),
+            ("/instance", json!(7), "not statistics in the form hdr"),
         ] {
             let mut document = good.clone();
             *document.pointer_mut(pointer).expect("a field") = value;

@@ -16,6 +16,7 @@ pub(super) fn server() -> ServerInfo {
             profile: "release",
         },
         pid: 42,
+        instance: "2f1a".to_owned(),
         started_at: UNIX_EPOCH + Duration::from_secs(1_000),
         started_ns: 0,
         cores: 2,

@@ -1,11 +1,11 @@
-//! The last seconds one by one, for charts over time: what of each is drawn, and no more.
+//! The last seconds one by one, for charts over time and interval logs: what of each is told there, and no more.
 
 use super::distribution::{Bands, Distribution};
 use super::view::WindowView;
 use crate::limits::STATS_SECONDS;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A second that has ended. It may have been longer.
 #[derive(Debug, PartialEq)]
@@ -22,6 +22,18 @@ pub(super) struct Second {
     pub(super) p99_ns: u64,
     pub(super) max_ns: u64,
     pub(super) bands: Bands,
+    /// How long it was.
+    pub(super) span_ns: u64,
+    /// Of all its requests.
+    pub(super) latencies: Distribution,
+}
+
+impl Second {
+    /// When it began, since 1970.
+    pub(super) fn begun(&self) -> Duration {
+        let ended = self.at.duration_since(UNIX_EPOCH).unwrap_or_default();
+        ended.saturating_sub(Duration::from_nanos(self.span_ns))
+    }
 }
 
 /// The newest [`STATS_SECONDS`], the newest last. Views share it.
@@ -47,6 +59,8 @@ impl Seconds {
             p99_ns: summary.p99_ns,
             max_ns: summary.max_ns,
             bands: latencies.bands(),
+            span_ns: told.span_ns,
+            latencies: latencies.clone(),
         }));
     }
 

@@ -77,6 +77,18 @@ pub struct FileCache {
     pub bytes: u64,
 }
 
+impl FileCache {
+    /// Both together.
+    pub(super) fn and(self, other: FileCache) -> FileCache {
+        FileCache {
+            hits: self.hits + other.hits,
+            misses: self.misses + other.misses,
+            entries: self.entries + other.entries,
+            bytes: self.bytes + other.bytes,
+        }
+    }
+}
+
 impl Snapshot {
     pub(super) fn new(core: usize, close_reasons: &'static [&'static str]) -> Snapshot {
         Snapshot {

@@ -5,7 +5,7 @@ use super::calendar::Calendar;
 use super::distribution::Distribution;
 use super::names::SeriesName;
 use super::outside::Outside;
-use super::seconds::Seconds;
+use super::seconds::{Second, Seconds};
 use super::series::{KINDS, STAGES, WHOLE};
 use super::snapshot::{Counters, FileCache, Ran, ReceiveBuffers};
 use super::surroundings::Surroundings;
@@ -175,9 +175,21 @@ impl View {
         self.window(Window::Total).counters.requests
     }
 
+    /// What all cores remember of files; None where none serves any.
+    pub(super) fn file_cache(&self) -> Option<FileCache> {
+        let caches = self.cores.iter().filter_map(|core| core.file_cache);
+        caches.reduce(FileCache::and)
+    }
+
     /// The number of the last second that ended; 0 if none has.
     pub fn newest_second(&self) -> u64 {
         self.seconds.newest()
+    }
+
+    /// The last seconds that ended, so many at most, the oldest first.
+    pub(super) fn last_seconds(&self, most: usize) -> Vec<&Second> {
+        let before = self.newest_second().saturating_sub(most as u64);
+        self.seconds.after(before).collect()
     }
 
     /// The latencies of all requests in `window`.

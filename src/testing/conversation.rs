@@ -298,7 +298,7 @@ mod tests {
         let mut peer = hello();
         peer.deliver(b"GET");
         peer.reset();
-        assert_eq!(peer.ended(), Some(CloseReason::Failed));
+        assert_eq!(peer.ended(), Some(CloseReason::PeerAborted));
     }
 
     #[test]

@@ -17,7 +17,7 @@ type Way = (fn(&mut Conversation), CloseReason);
 
 const WAYS: [Way; 2] = [
     (Conversation::close, CloseReason::PeerAborted),
-    (Conversation::reset, CloseReason::Failed),
+    (Conversation::reset, CloseReason::PeerAborted),
 ];
 
 /// How many of what handlers hold was dropped.
@@ -181,7 +181,7 @@ fn a_handler_that_is_to_finish_does_and_its_response_goes_out() {
         assert_eq!((dropped.count(), peer.ended()), (1, None));
         peer.pass(SECOND);
         assert_eq!((dropped.count(), peer.in_flight()), (2, 0));
-        assert_eq!(peer.ended(), Some(CloseReason::Failed));
+        assert_eq!(peer.ended(), Some(CloseReason::PeerAborted));
     }
 }
 
@@ -202,7 +202,7 @@ fn a_stream_that_is_to_finish_goes_on_until_nobody_can_read_it() {
     peer.deliver(&request("GET", "/events", ""));
     peer.reset();
     assert_eq!(dropped.count(), 1);
-    assert_eq!(peer.ended(), Some(CloseReason::Failed));
+    assert_eq!(peer.ended(), Some(CloseReason::PeerAborted));
 }
 
 /// An app that tells what becomes of the content of its request, after a second's thought.

@@ -344,7 +344,7 @@ fn events_end_where_their_stream_fails_or_the_peer_goes() {
     peer.reset();
     feed.push(Ok(SseEvent::data("a")));
     look(&mut peer);
-    assert_eq!(peer.ended(), Some(CloseReason::Failed));
+    assert_eq!(peer.ended(), Some(CloseReason::PeerAborted));
     assert!(feed.0.borrow().is_dropped);
 }
 

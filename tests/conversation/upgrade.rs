@@ -244,7 +244,7 @@ fn the_work_sees_its_peer_leave_and_goes_on() {
     type Leave = fn(&mut Conversation);
     let table: [(Leave, CloseReason); 2] = [
         (|peer| peer.close(), CloseReason::PeerClosed),
-        (|peer| peer.reset(), CloseReason::Failed),
+        (|peer| peer.reset(), CloseReason::PeerAborted),
     ];
     for (leave, reason) in table {
         let (mut peer, notes) = start("/shout");
@@ -259,7 +259,7 @@ fn a_work_that_does_not_care_is_dropped_after_its_grace() {
     type End = fn(&mut Conversation);
     let table: [(End, CloseReason); 2] = [
         (|peer| peer.close(), CloseReason::PeerClosed),
-        (|peer| peer.reset(), CloseReason::Failed),
+        (|peer| peer.reset(), CloseReason::PeerAborted),
     ];
     for (end, reason) in table {
         let (mut peer, notes) = start("/deaf");

@@ -90,9 +90,32 @@ fn a_peer_that_leaves_has_what_waits_for_it_dropped() {
     let closed = |reason: &str| number(&stats["connections"]["closed"], reason);
     assert_eq!(
         (closed("/peer_aborted"), closed("/failed")),
-        (2, 2),
+        (4, 0),
         "{stats}"
     );
+}
+
+#[test]
+fn a_reset_is_the_peers_doing() {
+    let served = Served::new();
+    let mut idle = Client::connect(served.address);
+    idle.assert_alive();
+    reset(idle);
+    let mut in_a_head = Client::connect(served.address);
+    in_a_head.assert_alive();
+    in_a_head.send("GET / HT");
+    reset(in_a_head);
+    let mut sending = Client::connect(served.address);
+    sending.get("/stream/100000000");
+    sending.exactly(10).expect("the head");
+    reset(sending);
+    wait_until("only the connection that asks is left", || {
+        number(&fresh_stats(served.address), "/connections/active") == 1
+    });
+    let stats = fresh_stats(served.address);
+    let closed = &stats["connections"]["closed"];
+    assert_eq!(number(closed, "/peer_aborted"), 3, "{stats}");
+    assert_eq!(number(closed, "/failed"), 0, "{stats}");
 }
 
 #[test]

@@ -222,11 +222,15 @@ fn a_proxy_on_this_machine_has_statistics_where_it_is_named() {
     let (closed_at, named_at) = (closed.addresses()[0], named.addresses()[0]);
     for address in [closed_at, named_at] {
         assert_eq!(asked_with(address, ""), [200; 2]);
-        assert_eq!(asked_with(address, "X-Forwarded: 1\r\n"), [200; 2]);
+        assert_eq!(asked_with(address, "X-Forward: 1\r\n"), [200; 2]);
     }
     for fields in forwarded {
         assert_eq!(asked_with(closed_at, fields), [404; 2], "{fields}");
         assert_eq!(asked_with(named_at, fields), [200; 2], "{fields}");
+    }
+    for name in StatsAccess::FORWARDED {
+        let field = format!("{name}: 1\r\n");
+        assert_eq!(asked_with(closed_at, &field), [404; 2], "{name}");
     }
     // It is no other at an address of its own.
     let apart = served(&[], Some(LOOPBACK));

@@ -411,7 +411,7 @@ fn every_format_has_its_media_type() {
             "/stats?format=hlog",
             "*/*",
             "text/plain; charset=utf-8",
-            "#[MaxValueDivisor",
+            "#[Histogram log format",
         ),
         (
             "/stats",
@@ -432,7 +432,11 @@ fn every_format_has_its_media_type() {
         let response = client.response();
         assert_eq!(response.status, 200, "{target}");
         assert_eq!(response.field("content-type"), Some(media), "{target}");
-        assert_eq!(response.field("vary"), Some("accept"), "{target}");
+        assert_eq!(
+            response.field("vary"),
+            Some("accept, accept-encoding"),
+            "{target}"
+        );
         let is_page = media.starts_with("text/html");
         let policy = response.field("content-security-policy");
         assert_eq!(
@@ -448,6 +452,42 @@ fn every_format_has_its_media_type() {
     }
 }
 
+#[cfg(feature = "compression")]
+#[test]
+fn answers_are_compressed_for_who_accepts_it() {
+    use std::io::Read as _;
+
+    let served = Served::new();
+    let mut client = Client::connect(served.address);
+    let mut ask = |format: &str, accepted: &str| {
+        client.send(format!(
+            "GET /stats?format={format}&per_core=1 HTTP/1.1\r\nHost: a\r\nAccept-Encoding: {accepted}\r\n\r\n"
+        ));
+        let response = client.response();
+        assert_eq!(response.status, 200, "{format}");
+        response
+    };
+    for format in ["json", "prometheus", "openmetrics", "protobuf", "html"] {
+        let plain = ask(format, "gzip;q=0");
+        assert_eq!(plain.field("content-encoding"), None, "{format}");
+        // What is kept of the one is not given for the other.
+        for _ in 0..2 {
+            let coded = ask(format, "gzip");
+            assert_eq!(coded.field("content-encoding"), Some("gzip"), "{format}");
+            let mut content = Vec::new();
+            let mut decoder = flate2::read::GzDecoder::new(&coded.body[..]);
+            decoder.read_to_end(&mut content).expect("it is gzip");
+            assert!(coded.body.len() < content.len(), "{format}");
+            // They differ in what has changed in between.
+            assert!(content.starts_with(&plain.body[..10]), "{format}");
+            assert!(content.len().abs_diff(plain.body.len()) < plain.body.len() / 2);
+        }
+    }
+    for format in ["hdr", "hlog"] {
+        assert_eq!(ask(format, "gzip").field("content-encoding"), None);
+    }
+}
+
 #[test]
 fn routes_are_told_apart_with_their_stages() {
     let served = Served::new();
@@ -458,12 +498,19 @@ fn routes_are_told_apart_with_their_stages() {
     }
     client.send("HEAD /plaintext HTTP/1.1\r\nHost: a\r\n\r\n");
     client.head_response();
+    // What the router answers itself is of the route whose path it is.
+    for method in ["OPTIONS", "DELETE"] {
+        client.send(format!("{method} /plaintext HTTP/1.1\r\nHost: a\r\n\r\n"));
+        client.response();
+    }
     client.get("/stats?fresh=1&filter=");
     let stats: Value = serde_json::from_slice(&client.response().body).expect("JSON");
     for (route, method, class, count) in [
         ("/{name}", "GET", "2xx", 2),
         ("/plaintext", "GET", "2xx", 1),
         ("/plaintext", "HEAD", "2xx", 1),
+        ("/plaintext", "OPTIONS", "2xx", 1),
+        ("/plaintext", "DELETE", "4xx", 1),
         ("_unmatched", "_OTHER", "4xx", 1),
     ] {
         let routes = stats["routes"].as_array().expect("a list");

@@ -38,7 +38,10 @@ fn read(python: &str, hdr: &Value, hlog: &str, ranks: &[Vec<u64>]) -> Value {
     let folder = tempfile::tempdir().expect("a folder");
     let log = folder.path().join("log.hlog");
     std::fs::write(&log, hlog).expect("a file");
-    let question = json!({"hdr": hdr, "hlog": log.to_str(), "ranks": ranks});
+    let percentiles = PERCENTILES.map(|(_, per_10_000)| per_10_000 as f64 / 100.0);
+    let question = json!({
+        "hdr": hdr, "hlog": log.to_str(), "ranks": ranks, "percentiles": percentiles,
+    });
     let question_file = folder.path().join("question.json");
     std::fs::write(&question_file, question.to_string()).expect("a file");
     let answer = run(Command::new(python).arg(SCRIPT).arg(question_file));
@@ -84,7 +87,7 @@ fn it_reads_the_same_percentiles() {
                     continue;
                 }
                 let max_ns = number(figures, "/max_ns");
-                for (place, (field, _)) in PERCENTILES.iter().enumerate() {
+                for (place, (field, per_10_000)) in PERCENTILES.iter().enumerate() {
                     let value = number(histogram, &format!("/values/{place}"));
                     let exact = number(figures, field);
                     // The JSON does not go above what was the longest.
@@ -93,8 +96,50 @@ fn it_reads_the_same_percentiles() {
                         exact,
                         "{window} {form} {field}: {figures}"
                     );
+                    // Asked for the percentile it rounds p n, of which the rank here is the ceiling: where it
+                    // may round down, it says the latency before.
+                    let plain = number(histogram, &format!("/plain/{place}"));
+                    let is_rounded_down = matches!(count * per_10_000 % 10_000, 1..=5_000);
+                    if is_rounded_down {
+                        assert!(plain <= value, "{window} {form} {field}: {plain}");
+                    } else {
+                        assert_eq!(plain, value, "{window} {form} {field}");
+                    }
                 }
             }
         }
+        intervals_are_in_order(&json, &read["intervals"], window);
     }
+}
+
+/// Those without a tag are seconds that are behind one another and have all requests of the window, but for what
+/// is older than a minute.
+fn intervals_are_in_order(json: &Value, intervals: &Value, window: &str) {
+    let intervals = intervals.as_array().expect("a list");
+    let untagged: Vec<_> = intervals
+        .iter()
+        .filter(|interval| interval["name"].is_null())
+        .collect();
+    assert!((2..=61).contains(&untagged.len()), "{intervals:?}");
+    let at = |interval: &Value, name: &str| interval[name].as_f64().expect("a time");
+    for two in untagged.windows(2) {
+        let gap_ms = at(two[1], "begin_ms") - at(two[0], "end_ms");
+        assert!(gap_ms.abs() <= 2.0, "{two:?}");
+    }
+    let count = untagged.iter().map(|interval| number(interval, "/count"));
+    assert_eq!(
+        count.sum::<u64>(),
+        number(json, "/latency/count"),
+        "{window}"
+    );
+    // They are of the time in which the server has run, by the calendar.
+    let started = json["server"]["started_at"].as_str().expect("a time");
+    let begun = at(untagged[0], "begin_ms");
+    let uptime_ms = json["server"]["uptime_seconds"].as_f64().expect("a time") * 1e3;
+    let length_ms = at(untagged[untagged.len() - 1], "end_ms") - begun;
+    assert!(begun > 1.7e12, "{started}: {begun}");
+    assert!(
+        (0.0..=uptime_ms + 2.0).contains(&length_ms),
+        "{length_ms} of {uptime_ms}"
+    );
 }

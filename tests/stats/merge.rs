@@ -95,6 +95,8 @@ fn two_servers_are_one_distribution() {
         number(&json, "/nodes/0/cores") + number(&json, "/nodes/1/cores")
     );
 
+    assert_eq!(json.get("missing"), None);
+
     let path = format!("{second}/stats");
     let text = printed(&[first, &path]);
     let rows: Vec<Vec<_>> = text
@@ -113,30 +115,34 @@ fn two_servers_are_one_distribution() {
     assert_eq!(text.lines().count(), 3, "{text}");
 }
 
-/// A server of one answer: returns where it listens.
-fn answers(answer: String) -> String {
+/// A server of so many requests, each answered with the same: returns where it listens.
+fn answers(times: usize, answer: String) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
     std::thread::spawn(move || {
-        let (mut stream, _) = listener.accept().expect("a connection");
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            let mut byte = [0];
-            stream.read_exact(&mut byte).expect("a request");
-            head.push(byte[0]);
+        for _ in 0..times {
+            let (mut stream, _) = listener.accept().expect("a connection");
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).expect("a request");
+                head.push(byte[0]);
+            }
+            stream.write_all(answer.as_bytes()).expect("it is read");
+            // One that never answers stays until the peer has gone.
+            let _ = stream.read(&mut [0]);
         }
-        stream.write_all(answer.as_bytes()).expect("it is read");
-        // One that never answers stays until the peer has gone.
-        let _ = stream.read(&mut [0]);
     });
     format!("http://{address}")
 }
 
-fn ok(body: &str) -> String {
+fn response(body: &str) -> String {
     let length = body.len();
-    answers(format!(
-        "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{body}"
-    ))
+    format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}")
+}
+
+fn ok(body: &str) -> String {
+    answers(1, response(body))
 }
 
 #[test]
@@ -169,10 +175,80 @@ fn a_node_that_does_not_tell_is_named() {
         assert!(line.starts_with(&format!("corelane: {url}: ")), "{line}");
         assert!(line.contains(what) && line.contains("; "), "{line}");
     }
-    let silent = answers(String::new());
+    let silent = answers(1, String::new());
     let (code, lines) = refused(&["--timeout", "50ms", &silent]);
     let expected = format!("corelane: {silent}: no answer within 50ms; ");
     assert!(code == 1 && lines[0].starts_with(&expected), "{lines:?}");
+}
+
+#[test]
+fn a_server_is_not_counted_twice() {
+    let asked = Asked::new();
+    let first = format!("http://{}", asked.address);
+    let by_name = format!("http://localhost:{}/stats", asked.address.port());
+    let of_scrapers = format!("http://me:secret@{}/metrics", asked.address);
+    let shown = format!("http://…@{}/metrics", asked.address);
+    // Whatever else may be missing.
+    let (code, lines) = refused(&["--partial", &first, &by_name, &of_scrapers]);
+    let expected = [&by_name, &shown].map(|url| {
+        format!(
+            "corelane: {url}: it is the same server as {first}; \
+             name it once: its requests would be counted twice"
+        )
+    });
+    assert_eq!((code, lines.as_slice()), (1, &expected[..]));
+
+    // One that does not say who it is may be another, unless it is at the same address.
+    let mut hdr: Value = serde_json::from_str(&asked.get("/stats?format=hdr")).expect("JSON");
+    let instance = hdr.as_object_mut().expect("an object").remove("instance");
+    let instance = instance.expect("it says who it is");
+    assert_eq!(instance.as_str().map(str::len), Some(36), "{instance}");
+    let json: Value = serde_json::from_str(&asked.get("/stats")).expect("JSON");
+    assert_eq!(json["server"]["instance"], instance);
+    let unsaid = [0; 2].map(|_| ok(&hdr.to_string()));
+    let text = printed(&[&first, &unsaid[0], &unsaid[1]]);
+    assert_eq!(text.lines().count(), 5, "{text}");
+    let twice = answers(2, response(&hdr.to_string()));
+    let metrics = format!("{twice}/metrics");
+    let (code, lines) = refused(&[&twice, &metrics]);
+    assert_eq!((code, lines.len()), (1, 1), "{lines:?}");
+    assert!(
+        lines[0].contains(&format!("it is the same server as {twice}")),
+        "{lines:?}"
+    );
+}
+
+#[test]
+fn what_some_tell_is_printed_as_that_where_it_is_asked_for() {
+    let asked = Asked::new();
+    let good = format!("http://{}", asked.address);
+    let page = || ok("<html>");
+    let told = |format: &str| {
+        let dead = page();
+        let output = merge(&["--partial", "--format", format, &dead, &good]);
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let error = String::from_utf8(output.stderr).expect("text");
+        let of_dead = format!("corelane: {dead}: not statistics in the form hdr");
+        assert!(error.starts_with(&of_dead), "{error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+        (String::from_utf8(output.stdout).expect("text"), dead)
+    };
+    let (text, dead) = told("text");
+    assert!(!text.contains(&dead), "{text}");
+    let rows: Vec<_> = text.lines().collect();
+    assert_eq!(rows.len(), 3, "{text}");
+    assert!(rows[1].contains(&good) && rows[2].contains("PARTIAL: 1 of 2"));
+    for format in ["json", "hdr"] {
+        let (json, dead) = told(format);
+        let json: Value = serde_json::from_str(&json).expect("JSON");
+        assert_eq!(json["missing"][0]["url"], dead.as_str());
+        let why = json["missing"][0]["why"].as_str().expect("text");
+        assert!(why.contains("not statistics in the form hdr"), "{why}");
+        assert_eq!(json["nodes"].as_array().map(Vec::len), Some(1));
+    }
+    // Nothing is no part of anything, and what is whole is printed as ever.
+    assert_eq!(refused(&["--partial", &page(), &page()]).1.len(), 2);
+    assert!(printed(&["--partial", &good]).contains("all"));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! says what adds up.
 
 use super::support::process::Process;
-use super::support::{Client, assert_adds_up, number};
+use super::support::{Client, assert_adds_up, number, wait_until};
 use ::hdrhistogram::Histogram;
 use ::hdrhistogram::serialization::Deserializer;
 use base64::Engine;
@@ -22,7 +22,7 @@ const EVERY: Duration = Duration::from_millis(100);
 const LOAD: usize = 4;
 const PIPELINED: usize = 32;
 
-const FORMATS: [&str; 7] = [
+const FORMATS: [&str; 8] = [
     "json",
     "prometheus",
     "openmetrics",
@@ -30,13 +30,14 @@ const FORMATS: [&str; 7] = [
     "hdr",
     "hlog",
     "html",
+    "sse",
 ];
 
 /// How many requests the answer tells of, if its format tells; fails the test if it is not whole.
 fn told(format: &str, body: &[u8]) -> Option<u64> {
     let text = || std::str::from_utf8(body).expect("text");
     match format {
-        "json" => {
+        "json" | "sse" => {
             let stats: Value = serde_json::from_slice(body).expect("JSON");
             assert_adds_up(&stats);
             Some(number(&stats, "/requests/total"))
@@ -111,16 +112,42 @@ fn decoded(told: &Value) -> Histogram<u64> {
     histogram.expect("a histogram")
 }
 
+/// The JSON of the first event for who begins to follow, and then leaves.
+fn event(address: SocketAddr) -> Vec<u8> {
+    let mut follower = Client::connect(address);
+    // A core lets so many follow, and who has left is one of them until it is noticed.
+    wait_until("there is room for who follows", || {
+        follower = Client::connect(address);
+        follower.get("/stats?format=sse");
+        follower.head_response().status == 200
+    });
+    let mut event = Vec::new();
+    while !event.ends_with(b"\n\n") {
+        let chunk = follower.chunk().expect("a chunk");
+        assert!(!chunk.is_empty(), "the events go on");
+        event.extend(chunk);
+    }
+    let event = String::from_utf8(event).expect("text");
+    let (_, data) = event.split_once("data: ").expect("data");
+    data.trim_end().as_bytes().to_vec()
+}
+
 fn scrape(address: SocketAddr, scraper: u32) {
     let mut client = Client::connect(address);
     let mut before = 0;
     let begin = Instant::now();
     for turn in 0..SCRAPES {
         let format = FORMATS[(scraper + turn) as usize % FORMATS.len()];
-        client.get(&format!("/stats?format={format}"));
-        let response = client.response();
-        assert_eq!(response.status, 200, "{format}");
-        if let Some(total) = told(format, &response.body) {
+        let body = match format {
+            "sse" => event(address),
+            format => {
+                client.get(&format!("/stats?format={format}"));
+                let response = client.response();
+                assert_eq!(response.status, 200, "{format}");
+                response.body
+            }
+        };
+        if let Some(total) = told(format, &body) {
             assert!(total >= before, "{format}: {total} after {before}");
             before = total;
         }

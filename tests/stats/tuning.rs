@@ -2,7 +2,9 @@
 //! that it asks for is one that a server tells.
 
 use super::asked::Asked;
+use super::support::Client;
 use super::support::outside::{has, run};
+use super::support::process::Process;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -80,7 +82,13 @@ fn names(text: &str) -> BTreeSet<&str> {
 fn each_metric_that_is_asked_for_is_told() {
     let asked = Asked::new();
     asked.routes();
-    let text = asked.get("/metrics?fresh=1&per_core=1");
+    let target = "/metrics?fresh=1&per_core=1";
+    let mut text = asked.get(target);
+    // The demo serves no files.
+    let mut files = Process::start(["serve", TUNING, "--listen", "127.0.0.1:0"]);
+    let mut client = Client::connect(files.listening());
+    client.get(target);
+    text.push_str(client.response().text());
     let told: BTreeSet<_> = text
         .lines()
         .filter_map(|line| match line.strip_prefix("# TYPE ") {

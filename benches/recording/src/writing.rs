@@ -117,6 +117,7 @@ pub fn costs_ns(view: &View) -> [[f64; 2]; FORMS.len()] {
         version: "0",
         build: Build::OWN,
         pid: 1,
+        instance: String::new(),
         started_at: SystemTime::now(),
         started_ns: 0,
         cores: 4,

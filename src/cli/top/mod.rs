@@ -24,7 +24,7 @@ use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers
 use ratatui::layout::Rect;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
-use state::{Key, State, Told};
+use state::{ByWindow, Key, State};
 use std::io::{self, IsTerminal, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -47,7 +47,7 @@ pub(super) struct Top {
 }
 
 /// What was told, or why not.
-type Heard = Result<Box<Told>, Failure>;
+type Heard = Result<Box<ByWindow>, Failure>;
 
 impl Top {
     /// Proves the arguments.

@@ -249,15 +249,20 @@ fn connection_line(figures: &Stats) -> Line<'static> {
     let sum =
         |of: fn(&Core) -> Option<u64>| figures.cores.iter().filter_map(of).sum::<u64>() as f64;
     let connections = &figures.connections;
+    let files = figures.file_cache.as_ref();
+    let files = files
+        .and_then(|cache| cache.hit_ratio)
+        .map(|ratio| format!("  cache {:.0} %", ratio * 100.0));
     Line::from(vec![
         Span::styled("connections", HEADING),
         Span::raw(format!(
-            "  {} open, {} idle, {} accepted  accept queue {} of {}",
+            "  {} open, {} idle, {} accepted  accept queue {} of {}{}",
             human::count(connections.active as f64),
             human::count(connections.idle as f64),
             human::count(connections.accepted_total as f64),
             human::count(sum(|core| core.accept_queue)),
             human::count(sum(|core| core.accept_queue_limit)),
+            files.unwrap_or_default(),
         )),
     ])
 }

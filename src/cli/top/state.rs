@@ -18,6 +18,8 @@ pub(super) struct Stats {
     pub(super) status: Status,
     pub(super) routes: Vec<Route>,
     pub(super) connections: Connections,
+    /// Of a server that serves files.
+    pub(super) file_cache: Option<FileCache>,
     pub(super) stalls: Vec<Stall>,
     pub(super) cores: Vec<Core>,
 }
@@ -70,6 +72,12 @@ pub(super) struct Connections {
 }
 
 #[derive(Debug, Clone, Deserialize)]
+pub(super) struct FileCache {
+    /// Of requests for files, those that were answered from memory; none where nobody asked for one.
+    pub(super) hit_ratio: Option<f64>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
 pub(super) struct Stall {
     pub(super) core: usize,
     pub(super) at: String,
@@ -95,7 +103,7 @@ pub(super) struct Core {
 }
 
 /// What `/stats` says of each window, in the order of [`Window::ALL`].
-pub(super) type Told = [Stats; Window::ALL.len()];
+pub(super) type ByWindow = [Stats; Window::ALL.len()];
 
 /// What routes are sorted by, the most first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,7 +141,7 @@ pub(super) struct State {
     /// Where the server is.
     pub(super) url: String,
     /// What was told last.
-    pub(super) told: Option<Box<Told>>,
+    pub(super) told: Option<Box<ByWindow>>,
     /// Why there is nothing newer.
     pub(super) waiting: Option<String>,
     /// Requests in each of the last seconds, the newest last.
@@ -173,7 +181,7 @@ impl State {
     }
 
     /// The server has told this, or why it did not.
-    pub(super) fn hear(&mut self, answer: Result<Box<Told>, String>) {
+    pub(super) fn hear(&mut self, answer: Result<Box<ByWindow>, String>) {
         if self.is_paused {
             return;
         }
@@ -184,7 +192,7 @@ impl State {
                 return;
             }
         };
-        let started = |told: &Told| told[SECOND].server.started_at.clone();
+        let started = |told: &ByWindow| told[SECOND].server.started_at.clone();
         if self.told.as_deref().map(started) != Some(started(&told)) {
             // Another server: what was before is not its own.
             self.rates.clear();

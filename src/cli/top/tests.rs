@@ -52,6 +52,7 @@ fn figures(cores: usize, routes: usize, started_at: &str) -> Value {
         "status": {"2xx": 99, "5xx": 1, "codes": {"200": 99, "503": 1}},
         "routes": (0..routes).map(route).collect::<Vec<_>>(),
         "connections": {"accepted_total": 20, "active": 6, "idle": 4, "closed": {}},
+        "file_cache": {"hits": 3, "misses": 1, "hit_ratio": 0.75, "entries": 1, "bytes": 500},
         "stalls": [
             {"core": 1, "at": "2026-01-02T03:04:05Z", "held_ns": 300_000_000, "run_delay_ns": 149_999_999},
             {
@@ -67,7 +68,7 @@ fn stats(cores: usize, routes: usize, started_at: &str) -> Stats {
     serde_json::from_value(figures(cores, routes, started_at)).expect("what is shown")
 }
 
-fn told(cores: usize, routes: usize, started_at: &str) -> Box<Told> {
+fn told(cores: usize, routes: usize, started_at: &str) -> Box<ByWindow> {
     Box::new([(); Window::ALL.len()].map(|()| stats(cores, routes, started_at)))
 }
 
@@ -96,7 +97,7 @@ fn everything_is_on_a_screen_of_80_by_24() {
         "▸10s",
         "handler  3.00 µs  12.0 µs",
         "status  200 99.0 %  503 1.0 %",
-        "connections  6 open, 4 idle, 20 accepted  accept queue 0 of 8,192",
+        "connections  6 open, 4 idle, 20 accepted  accept queue 0 of 8,192  cache 75 %",
         " 0",
         "!1",
         "12.5 %",

@@ -6,6 +6,8 @@
 //! or to have the turn, all others would wait for that peer.
 
 use super::Query;
+#[cfg(feature = "compression")]
+use super::compressed::Gzip;
 use crate::app::{Body, BodyError, BodySource};
 use crate::flag::Flag;
 use crate::limits::{STATS_KEPT, STATS_KEPT_BYTES};
@@ -39,6 +41,8 @@ const SLICE: Duration = Duration::from_micros(50);
 pub(in crate::shard) struct Written {
     kept: RefCell<VecDeque<Kept>>,
     queue: RefCell<Queue>,
+    #[cfg(feature = "compression")]
+    gzip: Gzip,
 }
 
 /// Those that are to be written.
@@ -175,8 +179,18 @@ async fn tell(
             return None;
         }
     }
+    let pieces = writing.finish();
+    #[cfg(feature = "compression")]
+    let pieces = match query.is_gzipped {
+        true => {
+            let gzip = &shard.written.gzip;
+            let compressed = gzip.compress(&pieces, slice, &is_wanted).await;
+            compressed.expect("there is memory for an encoder")?
+        }
+        false => pieces,
+    };
     let told = Told {
-        pieces: writing.finish().into(),
+        pieces: pieces.into(),
         merged_at_ns: view.merged_at_ns,
         newest_second: view.newest_second(),
     };
@@ -192,7 +206,7 @@ async fn tell(
 }
 
 /// What is done before others run.
-struct Slice<'a> {
+pub(super) struct Slice<'a> {
     shard: &'a Shard,
     since_ns: u64,
 }
@@ -204,7 +218,7 @@ impl<'a> Slice<'a> {
     }
 
     /// Lets others run if it has been long enough.
-    async fn rest(&mut self) {
+    pub(super) async fn rest(&mut self) {
         if self.shard.ring().clock_ns() - self.since_ns >= SLICE.as_nanos() as u64 {
             yield_now().await;
             self.since_ns = self.shard.ring().clock_ns();
@@ -326,6 +340,7 @@ mod tests {
     fn query(format: Format) -> Query {
         Query {
             fresh: false,
+            is_gzipped: false,
             format,
             selection: Selection::default(),
         }

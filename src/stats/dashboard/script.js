@@ -109,6 +109,16 @@
     svg.append(element);
     return element;
   };
+  // Labels that would run into others are left out; those that were drawn last stay.
+  const declutter = svg => {
+    const kept = [];
+    for (const label of all("text", svg).reverse()) {
+      const { x, y, width, height } = label.getBBox();
+      const hits = kept.some(other => x < other.x + other.width + 6 && other.x < x + width + 6
+        && y < other.y + other.height - 4 && other.y < y + height - 4);
+      if (hits) label.remove(); else kept.push({ x, y, width, height });
+    }
+  };
   const begin = figure => {
     const { width, height } = figure.getBoundingClientRect();
     const svg = one("svg", figure);
@@ -195,6 +205,7 @@
     }
     draw(svg, "path", { class: "edge", d: lines(points) });
     upright(chart, x);
+    declutter(svg);
     const rates = seconds.map(second => second.per_second);
     write(one("#rate-told"), rates.length ? `Now ${KINDS.rate(rates.at(-1))}; in the last two minutes from ${KINDS.rate(Math.min(...rates))} to ${KINDS.rate(Math.max(...rates))}.` : "");
   };
@@ -266,6 +277,7 @@
       draw(svg, "path", { class: field.slice(0, 3), d });
     }
     upright(chart, x);
+    declutter(svg);
     const last = told.at(-1);
     write(one("#heat-told"), last ? `In the last second with requests half took up to ${time(last.p50_ns)}, 99 % up to ${time(last.p99_ns)}; the longest of two minutes ${time(Math.max(...told.map(second => second.max_ns)))}.` : "No requests.");
   };
@@ -284,8 +296,7 @@
       draw(svg, "path", { class: "grid", d: `M${LEFT} ${Math.round(y(10 ** ns)) + 0.5}H${width}` });
       draw(svg, "text", { class: "end", x: LEFT - 8, y: y(10 ** ns) + 4 }, time(10 ** ns).replace(/\.0+ /, " "));
     }
-    const step = width / nines < 60 ? 2 : 1;
-    for (let nine = 0; nine <= nines; nine += step) {
+    for (let nine = 0; nine <= nines; nine++) {
       const share = nine < 3 ? [0, 90, 99][nine] : `99.${"9".repeat(nine - 2)}`;
       draw(svg, "path", { class: "grid", d: `M${Math.round(x(nine)) + 0.5} 6V${bottom}` });
       draw(svg, "text", { class: nine === 0 ? "" : nine === nines ? "end" : "middle", x: nine === nines ? width : x(nine), y: bottom + 14 }, `${share} %`);
@@ -298,6 +309,7 @@
       const wave = draw(svg, "path", { class: `wave w${order.indexOf(told.name)}${on}`, d: line(points) });
       if (!on) svg.prepend(wave);
     });
+    declutter(svg);
   };
 
   const stack = (element, parts) => {
@@ -382,7 +394,7 @@
   };
 
   // Following the server, whatever becomes of it.
-  let source, heard = -Infinity, again;
+  let source, heard = -Infinity, isLost = false, again;
   const settings = new URLSearchParams(location.search);
   const state = (isStale, text) => {
     root.classList.toggle("stale", isStale);
@@ -396,20 +408,23 @@
     const opened = source = new EventSource(`?${query}`);
     source.onmessage = event => {
       heard = performance.now();
+      isLost = false;
       take(JSON.parse(event.data));
       state(false, "Live");
       write(one(".age"), "");
     };
     // A browser gives up where the answer is no stream of events: a server in between may say so.
     source.onerror = () => {
+      isLost = true;
+      watch();
       if (opened === source && source.readyState === EventSource.CLOSED) again = setTimeout(follow, 2000);
     };
   };
   const watch = () => {
     const silent = performance.now() - heard;
     if (heard < 0) return state(true, "Connecting");
-    if (silent < STALE_MS) return;
-    state(true, "Stale: the server is silent, trying again");
+    if (!isLost && silent < STALE_MS) return;
+    state(true, `Stale: ${isLost ? "the connection is lost" : "the server is silent"}, trying again`);
     write(one(".age"), `for ${span(silent / 1000)}`);
   };
   const show = name => {

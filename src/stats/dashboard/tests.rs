@@ -2,8 +2,8 @@
 
 use super::super::samples::{server, surroundings};
 use super::super::{
-    AcceptQueue, Answered, MethodIndex, Outside, Ran, Recorder, RouteName, Surroundings, Times,
-    Totals, Whose, Window,
+    AcceptQueue, Answered, FileCache, MethodIndex, Outside, Ran, Recorder, RouteName, Surroundings,
+    Times, Totals, Whose, Window,
 };
 use super::*;
 use base64::Engine;
@@ -32,6 +32,12 @@ fn view() -> View {
     }
     recorder.held(Whose::route(0), MethodIndex::of(&Method::GET), SECOND);
     recorder.turned(SECOND, SECOND);
+    recorder.file_cache(FileCache {
+        hits: 3,
+        misses: 1,
+        entries: 1,
+        bytes: 500,
+    });
     recorder.ran_in_stall(Ran {
         cpu_ns: SECOND,
         run_delay_ns: Some(0),
@@ -72,16 +78,14 @@ fn the_figures_of_the_request_stand_in_it() {
     for text in [
         r#"<dd data-f="time latency.p50_ns">5.02 µs</dd>"#,
         r#"<dd data-f="count requests.total">2</dd>"#,
-        r#"<th scope="row" data-f="text name">60s</th><td data-f="count requests">2</td>"#,
-        r#"<th scope="row" data-f="count core">0</th><td data-bar data-f="count requests_total">2</td>"#,
-        r#"<th scope="row" data-f="count core">3</th><td data-bar data-f="count requests_total">0</td>"#,
-        r#"<td data-f="count accept_queue">9</td>"#,
-        r#"<td data-f="count accept_queue">–</td>"#,
-        // Nothing took no time.
-        r#"<td data-f="time p50_ns">–</td>"#,
-        r#"<td data-bar data-f="time loop_lag.max_ns">–</td>"#,
-        r#"<th scope="row" data-f="text key">200</th><td data-f="count value">2</td>"#,
-        r#"<th scope="row" data-f="text at">1970-01-01T00:16:41Z</th>"#,
+        r#"<dd data-f="share file_cache.hit_ratio">75.0 %</dd>"#,
+        r#"<tr><th scope="row">60s</th><td>2</td>"#,
+        r#"<tr><th scope="row">0</th><td>2</td>"#,
+        // Of the other core nothing is known, and nothing took no time.
+        r#"<tr><th scope="row">3</th><td>0</td><td>–</td><td>–</td><td>–</td><td>–</td><td>–</td><td>0</td><td>0</td><td>–</td>"#,
+        r#"<td>9</td><td>128</td>"#,
+        r#"<tr><th scope="row">200</th><td>2</td></tr>"#,
+        r#"<tr><th scope="row">1970-01-01T00:16:41Z</th>"#,
     ] {
         let tables = page.split_once("<script>").expect("a script").0;
         assert!(tables.contains(text), "{text}\n{tables}");
@@ -154,7 +158,7 @@ fn every_figure_is_one_of_the_json() {
         check(before, &document);
         let (path, behind) = behind.split_once('"').expect("a path");
         let (row, behind) = behind.split_once("</template>").expect("a template");
-        let rows = rows(at_path(&document, path));
+        let rows = rows(&document, path);
         check(
             row,
             rows.first()
@@ -178,10 +182,66 @@ fn its_style_and_its_script_are_those_that_the_policy_names() {
     assert!(!PAGE.contains("style="), "the policy forbids it");
 }
 
+/// So many cores and routes, of which each has been asked for more often than the one before, and stalls.
+fn crowded(cores: usize, routes: u16) -> View {
+    let cores: Vec<usize> = (0..cores).collect();
+    let mut totals = Totals::new(&cores, &["peer_closed"], 0);
+    let name = |number| RouteName::new(None, &format!("/<{number}>/{}", "&".repeat(20)));
+    let names: Vec<_> = (0..routes).map(name).collect();
+    let mut recorder = Recorder::new(0, &["peer_closed"]);
+    recorder.know_routes(&names);
+    totals.know_routes(0, names);
+    for number in 0..routes {
+        let answered = Answered {
+            whose: Whose::route(number),
+            method: MethodIndex::of(&Method::DELETE),
+            status: 200 + number % 400,
+            times: Times::default(),
+        };
+        for _ in 0..=number {
+            recorder.request(&answered, 12_345_678);
+        }
+        recorder.held(Whose::route(number), MethodIndex::of(&Method::GET), SECOND);
+        recorder.turned(SECOND, SECOND);
+    }
+    recorder.ran(1);
+    let _ = totals.keep(recorder.snapshot(SECOND));
+    totals.surround(surroundings());
+    totals.end_second(SECOND);
+    totals.merge(2 * SECOND)
+}
+
+#[test]
+fn it_never_grows_beyond_its_bound() {
+    const LEFT_OUT: &str = " more, which the JSON has</td></tr>";
+    for (cores, routes) in [(2, 60), (64, 8), (1_024, 8), (1_024, 60), (1, 1)] {
+        let page = written(&crowded(cores, routes), &Selection::default());
+        let told = format!("{cores} cores, {routes} routes: {} bytes", page.len());
+        assert!(page.len() <= DASHBOARD_BYTES, "{told}");
+        // What of a table is not there is told.
+        for (path, count) in [("cores", cores), ("routes", routes.into())] {
+            let table = between(&page, &format!("data-rows=\"{path}\""), "</tbody>");
+            let (_, rows) = table[0].split_once("</template>").expect("a template");
+            let left_out: usize = between(rows, ">and ", LEFT_OUT)
+                .iter()
+                .map(|count| count.parse::<usize>().expect("a number"))
+                .sum();
+            let told_of = rows.matches("<tr>").count() - rows.matches(LEFT_OUT).count();
+            assert_eq!(told_of + left_out, count, "{path} of {told}");
+            assert!(told_of >= count.min(8), "{path} of {told}");
+        }
+        // What was asked for most is there in any case.
+        let most = format!("/&lt;{}&gt;/", routes - 1);
+        assert!(page.contains(&most), "{told}");
+        assert!(page.ends_with("</script>\n</body>\n</html>\n"), "{told}");
+    }
+    let page = written(&crowded(2, 16), &Selection::default());
+    assert!(!page.contains(LEFT_OUT));
+}
+
 #[test]
 fn it_is_whole() {
     let page = written(&view(), &Selection::default());
-    assert!(page.len() <= DASHBOARD_BYTES, "{}", page.len());
     // No address in it leads elsewhere; the one of SVG is a name.
     let outside = page.replace("http://www.w3.org/2000/svg", "");
     assert!(!outside.contains("http:") && !outside.contains("https:") && !outside.contains("url("));

@@ -7,7 +7,7 @@ use super::super::{
     Times, Totals, Whose,
 };
 use super::*;
-use crate::limits::STATS_ROWS;
+use crate::limits::{LATENCY_MAX_NS, STATS_ROWS};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use hdrhistogram::Histogram;
@@ -300,13 +300,105 @@ fn hdr_is_without_loss() {
 
 #[test]
 fn the_interval_log_has_one_head_and_an_interval_for_each() {
-    let log = text(Format::Hlog, &Selection::default());
-    let lines: Vec<_> = log.lines().collect();
-    assert_eq!(lines.len(), 4, "{log}");
-    assert_eq!(lines[0], "#[MaxValueDivisor: 1000000.000]");
-    assert!(lines[1].starts_with("1000.000,2.000,"), "{log}");
-    assert!(lines[2].starts_with("Tag=core-0,1000.000,2.000,"), "{log}");
-    assert!(lines[3].starts_with("Tag=core-3,1000.000,2.000,"), "{log}");
+    let head = "#[Histogram log format version 1.3]\n\
+        #[StartTime: 1000.000 (seconds since epoch), 1970-01-01T00:16:40Z]\n\
+        #[BaseTime: 1000.000 (seconds since epoch)]\n\
+        #[MaxValueDivisor: 1000000.000]\n\
+        \"StartTimestamp\",\"Interval_Length\",\"Interval_Max\",\"Interval_Compressed_Histogram\"\n";
+    let total = ["", "", "Tag=core-0,", "Tag=core-3,"];
+    for (window, expected) in [
+        // What came before the seconds that are kept is an interval as well: here nothing.
+        (Window::Total, &total[..]),
+        (Window::Second, &total[1..]),
+        (Window::Minute, &total[1..]),
+    ] {
+        let log = text(
+            Format::Hlog,
+            &Selection {
+                window,
+                ..Selection::default()
+            },
+        );
+        let lines = log.strip_prefix(head).expect(&log).lines();
+        let (all, second) = match window {
+            Window::Total => ("0.000,2.000,", "0.000,1.000,"),
+            _ => ("0.000,1.000,", "0.000,1.000,"),
+        };
+        let mut begins: Vec<_> = expected.iter().map(|tag| format!("{tag}{all}")).collect();
+        match window {
+            Window::Total => {
+                begins[0] = "0.000,0.000,0.000,HISTFAAA".into();
+                begins[1] = format!("{second}20132.659,HISTFAAA");
+            }
+            _ => begins[0] = format!("{second}20132.659,HISTFAAA"),
+        }
+        assert_eq!(lines.clone().count(), begins.len(), "{log}");
+        for (line, begin) in lines.zip(&begins) {
+            assert!(line.starts_with(begin), "{begin}: {line}");
+        }
+    }
+}
+
+#[test]
+fn intervals_add_up_to_the_window() {
+    let mut totals = Totals::new(&[0], &["peer_closed"], 0);
+    let mut recorder = Recorder::new(0, &["peer_closed"]);
+    recorder.know_routes(&[RouteName::new(None, "/")]);
+    let seconds = 70;
+    let mut at_ns = 0;
+    for second in 1..=seconds {
+        for number in 0..=second % 3 {
+            let answered = Answered {
+                whose: Whose::route(0),
+                method: MethodIndex::of(&Method::GET),
+                status: 200,
+                times: Times::default(),
+            };
+            recorder.request(&answered, 1_000 * (second + number));
+        }
+        at_ns += SECOND;
+        let _ = totals.keep(recorder.snapshot(at_ns));
+        totals.end_second(at_ns);
+    }
+    let view = totals.merge(at_ns);
+    let server = server();
+    for (window, untagged) in [
+        (Window::Total, 61),
+        (Window::Second, 1),
+        (Window::TenSeconds, 10),
+        (Window::Minute, 60),
+    ] {
+        let selection = Selection {
+            window,
+            ..Selection::default()
+        };
+        let mut writing = Writing::new(Format::Hlog, &view, &selection, &server, at_ns);
+        while writing.write_next() {}
+        let log = String::from_utf8(writing.finish().concat()).expect("UTF-8");
+        let mut sum = Histogram::<u64>::new_with_bounds(1, LATENCY_MAX_NS, 2).expect("a scale");
+        let mut count = 0;
+        let mut end = 0.0;
+        for line in log
+            .lines()
+            .filter(|line| line.contains(",HISTF") && !line.starts_with("Tag="))
+        {
+            let fields: Vec<_> = line.split(',').collect();
+            let number = |place: usize| fields[place].parse::<f64>().expect("a number");
+            assert_eq!(number(0), end, "each begins where the one before has ended");
+            end = number(0) + number(1);
+            let bytes = BASE64_STANDARD.decode(fields[3]).expect("base64");
+            let histogram: Histogram<u64> = Deserializer::new()
+                .deserialize(&mut &bytes[..])
+                .expect("a histogram");
+            let longest = histogram.max() as f64 / 1e6;
+            assert!((longest - number(2)).abs() <= 0.0005, "{longest}: {line}");
+            sum.add(histogram).expect("one scale");
+            count += 1;
+        }
+        assert_eq!(count, untagged, "{window:?}");
+        assert_eq!(end, view.window(window).span_ns as f64 / 1e9);
+        assert_eq!(sum, view.latency(window).to_hdr(), "{window:?}");
+    }
 }
 
 /// A view with as many routes and classes of status as are told apart.

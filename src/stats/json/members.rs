@@ -20,6 +20,8 @@ pub(super) struct Server<'a> {
     version: &'a str,
     build: Build,
     pid: u32,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    instance: &'a str,
     started_at: String,
     uptime_seconds: f64,
     cores: usize,
@@ -181,6 +183,7 @@ impl<'a> Server<'a> {
             version: server.version,
             build: server.build,
             pid: server.pid,
+            instance: &server.instance,
             started_at: rfc3339(server.started_at),
             uptime_seconds: seconds(now_ns.saturating_sub(server.started_ns)),
             cores: server.cores,
@@ -410,7 +413,7 @@ fn most_over_mean(values: impl ExactSizeIterator<Item = u64> + Clone) -> f64 {
 }
 
 impl CacheFigures {
-    fn new(cache: FileCache) -> CacheFigures {
+    pub(super) fn new(cache: FileCache) -> CacheFigures {
         let FileCache {
             hits,
             misses,

@@ -12,14 +12,14 @@ pub(in crate::stats) trait Sink {
     fn item(&mut self, value: &impl Serialize);
 
     /// A member that is told piece by piece, until it is closed.
-    fn open(&mut self, name: &'static str, kind: Kind);
+    fn open(&mut self, name: &'static str, kind: Nesting);
 
     fn close(&mut self);
 }
 
 /// What is told piece by piece.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::stats) enum Kind {
+pub(in crate::stats) enum Nesting {
     List,
     Object,
 }
@@ -31,7 +31,7 @@ pub(in crate::stats) struct Text {
     pub(in crate::stats) written: Vec<u8>,
     /// Whether what comes next is the first in what is open.
     is_first: bool,
-    open: Vec<Kind>,
+    open: Vec<Nesting>,
 }
 
 const SERIALIZES: &str = "all keys are text, and a vector takes all that is written";
@@ -81,11 +81,11 @@ impl Sink for Text {
         self.value(value);
     }
 
-    fn open(&mut self, name: &'static str, kind: Kind) {
+    fn open(&mut self, name: &'static str, kind: Nesting) {
         self.name(name);
         self.written.push(match kind {
-            Kind::List => b'[',
-            Kind::Object => b'{',
+            Nesting::List => b'[',
+            Nesting::Object => b'{',
         });
         self.is_first = true;
         self.open.push(kind);
@@ -93,8 +93,8 @@ impl Sink for Text {
 
     fn close(&mut self) {
         self.written.push(match self.open.pop() {
-            Some(Kind::List) => b']',
-            Some(Kind::Object) | None => b'}',
+            Some(Nesting::List) => b']',
+            Some(Nesting::Object) | None => b'}',
         });
         self.is_first = false;
     }
@@ -136,10 +136,10 @@ impl Sink for Values {
         }
     }
 
-    fn open(&mut self, name: &'static str, kind: Kind) {
+    fn open(&mut self, name: &'static str, kind: Nesting) {
         let value = match kind {
-            Kind::List => Value::Array(Vec::new()),
-            Kind::Object => Value::Object(Map::new()),
+            Nesting::List => Value::Array(Vec::new()),
+            Nesting::Object => Value::Object(Map::new()),
         };
         self.open.push((name, value));
     }
@@ -158,11 +158,11 @@ mod tests {
 
     /// Everything that can be told, in all places.
     fn tell(sink: &mut impl Sink) {
-        sink.open("none", Kind::List);
+        sink.open("none", Nesting::List);
         sink.close();
         sink.member("a", &"\"\n");
-        sink.open("b", Kind::Object);
-        sink.open("c", Kind::List);
+        sink.open("b", Nesting::Object);
+        sink.open("c", Nesting::List);
         sink.item(&1);
         sink.item(&json!({ "d": [] }));
         sink.close();

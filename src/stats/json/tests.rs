@@ -101,7 +101,7 @@ fn view() -> View {
 fn the_text_has_the_names_and_the_order_of_the_contract() {
     let expected = concat!(
         r#"{"server":{"name":"corelane","version":"0.1.0","build":{"revision":"v0.1.0-3-gabcdef","#,
-        r#""rustc":"1.95.0","target":"x86_64-unknown-linux-gnu","profile":"release"},"pid":42,"#,
+        r#""rustc":"1.95.0","target":"x86_64-unknown-linux-gnu","profile":"release"},"pid":42,"instance":"2f1a","#,
         r#""started_at":"2026-11-23T10:04:00Z","uptime_seconds":3.25,"cores":2},"#,
         r#""window":{"name":"total","seconds":2.5},"#,
         r#""requests":{"total":4,"per_second":2.0,"mean_per_second":1.6,"in_flight":1,"abandoned_total":0},"#,

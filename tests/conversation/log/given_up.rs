@@ -59,7 +59,7 @@ fn a_request_that_is_given_up_is_told_once() {
     type Way = (fn(&mut Conversation), &'static str);
     let ways: [Way; 2] = [
         (Conversation::close, "peer_aborted"),
-        (Conversation::reset, "failed"),
+        (Conversation::reset, "peer_aborted"),
     ];
     for (leave, reason) in ways {
         for (path, panics) in [

@@ -143,7 +143,7 @@ fn a_program_that_ignores_the_end_is_dropped() {
     type End = fn(&mut Conversation);
     let ends: [(End, CloseReason); 4] = [
         (|peer| peer.close(), CloseReason::PeerClosed),
-        (|peer| peer.reset(), CloseReason::Failed),
+        (|peer| peer.reset(), CloseReason::PeerAborted),
         (
             |peer| {
                 peer.deliver(&frame(CLOSE, b""));
