@@ -418,9 +418,9 @@ pub const RACY_CHANGE: Duration = Duration::from_millis(20);
 /// read once more, before the first response of each version.
 pub const HASHED_FILE_BYTES: u64 = 256 * 1024 * 1024;
 
-/// Entity tags made of content that a core keeps for each folder. Beyond it: all are made anew when they
-/// are asked for. Cost: about 80 bytes each.
-pub const FILE_TAGS: usize = 16 * 1024;
+/// Entity tags made of content that a core keeps for each folder. Beyond it: every other one is forgotten, and
+/// made anew when it is asked for. Cost: about 160 bytes each.
+pub const FILE_TAGS: usize = 128 * 1024;
 
 /// Largest file that is compressed when it is asked for, in bytes, where that is on. Cost: as much memory
 /// for what comes of it, and an encoder, while it is made.

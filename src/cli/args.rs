@@ -164,7 +164,7 @@ pub(super) struct FilesArgs {
     #[arg(long, value_name = "STATUS=/PATH")]
     error_page: Vec<String>,
 
-    /// Media type of an extension, such as md=text/plain, repeatable
+    /// Media type of an extension, such as md=text/plain, of a name without one, or of *, repeatable
     #[arg(long, value_name = "EXT=TYPE")]
     media_type: Vec<String>,
 

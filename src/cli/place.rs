@@ -24,7 +24,7 @@ pub(super) struct PlaceArgs {
     #[arg(short, long, value_name = "DIR")]
     directory: Option<PathBuf>,
 
-    /// IP address to listen on, at PORT [default: 127.0.0.1, and port 8080]
+    /// IP address, or localhost, to listen on, at PORT [default: 127.0.0.1, and port 8080]
     #[arg(short, long, value_name = "ADDR", conflicts_with = "listen")]
     bind: Option<String>,
 }
@@ -73,7 +73,9 @@ impl PlaceArgs {
             (None, None) => "",
         };
         let listen = (!option.is_empty()).then(|| {
-            let address = self.bind.unwrap_or_else(|| DEFAULT_ADDRESS.to_owned());
+            // The one name that means the same everywhere (RFC 6761 §6.3).
+            let bind = self.bind.filter(|address| address != "localhost");
+            let address = bind.unwrap_or_else(|| DEFAULT_ADDRESS.to_owned());
             let port = port.unwrap_or_else(|| DEFAULT_PORT.to_owned());
             let is_bare = address.parse::<Ipv6Addr>().is_ok();
             let text = match is_bare {

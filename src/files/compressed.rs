@@ -14,8 +14,8 @@
 //! its next slice.
 //!
 //! What a peer can make the core do that way is bounded: each version is compressed once as long as it is
-//! remembered, a few at a time ([`COMPRESSIONS`]), one slice of one of them between two turns of everything
-//! else. In a folder of more text than the cache has room for, it can have the encoders work all the time,
+//! remembered, a few at a time ([`COMPRESSIONS`]), one slice of one of them between two turns of the core's ring,
+//! behind all that the first of these woke. In a folder of more text than the cache has room for, it can have the encoders work all the time,
 //! and only at that pace.
 //!
 //! The result is served like any file: with a length, ranges, and a strong tag, which is made of its
@@ -52,13 +52,17 @@ use crate::limits::{
 use crate::log;
 use crate::permits::{Permit, Permits};
 use crate::ring::{Deadline, Ring};
-use crate::turns::Turns;
+use crate::turns::{Turn, Turns};
 
 /// What all folders of a core have in common that compress files.
 #[derive(Debug)]
 pub(crate) struct Compressing {
     permits: Permits,
     turns: Turns,
+    /// The turn of the ring, by its clock in nanoseconds, behind which the last slice was done.
+    sliced_ns: Cell<u64>,
+    #[cfg(test)]
+    slices: Cell<u64>,
     is_draining: Cell<bool>,
     /// Whether nothing is begun any more.
     is_ending: Cell<bool>,
@@ -157,6 +161,9 @@ impl Default for Compressing {
         Self {
             permits: Permits::new(COMPRESSIONS),
             turns: Turns::default(),
+            sliced_ns: Cell::new(0),
+            #[cfg(test)]
+            slices: Cell::new(0),
             is_draining: Cell::new(false),
             is_ending: Cell::new(false),
             has_ended: Flag::default(),
@@ -176,6 +183,20 @@ impl Compressing {
         if self.permits.are_taken() {
             self.has_ended.wait().await;
         }
+    }
+
+    /// Waits for the turn to do a slice: until nobody else has it, the ring has turned since the last slice, and
+    /// all that this woke has run.
+    async fn turn(&self, ring: &Ring) -> Turn<'_> {
+        let turn = self.turns.take().await;
+        while ring.now_ns() == self.sliced_ns.get() {
+            yield_now().await;
+        }
+        yield_now().await;
+        self.sliced_ns.set(ring.now_ns());
+        #[cfg(test)]
+        self.slices.set(self.slices.get() + 1);
+        turn
     }
 
     /// Gives back the leave of one that is over.
@@ -337,7 +358,7 @@ impl Work {
                 if self.is_for_nobody() {
                     return Ok(None);
                 }
-                let turn = self.common.turns.take().await;
+                let turn = self.common.turn(held.ring()).await;
                 if self.is_for_nobody() {
                     return Ok(None);
                 }
@@ -354,13 +375,12 @@ impl Work {
                     Ok(())
                 })?;
                 drop(turn);
-                yield_now().await;
             }
         }
         self.spares.give_back(self.coding, encoder);
         let bytes = output.bytes();
         let content = match is_worth_it(bytes) {
-            true => Some(self.joined(output).await),
+            true => Some(self.joined(held.ring(), output).await),
             false => None,
         };
         // All of it took its time: what was replaced or deleted meanwhile is another version, for its
@@ -377,13 +397,12 @@ impl Work {
     }
 
     /// All of `output`, in turn with others.
-    async fn joined(&self, output: Output) -> Bytes {
+    async fn joined(&self, ring: &Ring, output: Output) -> Bytes {
         let mut whole = Vec::with_capacity(output.bytes());
         for piece in output.into_pieces() {
-            let turn = self.common.turns.take().await;
+            let turn = self.common.turn(ring).await;
             whole.extend_from_slice(&piece);
             drop(turn);
-            yield_now().await;
         }
         whole.into()
     }

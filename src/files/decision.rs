@@ -1,6 +1,5 @@
 //! What becomes of a request path, step by step: which names to look at, and what follows from what
-//! lies there. It is pure: whoever serves a request and whoever explains one look for themselves, and
-//! come to the same decision.
+//! lies there. It is pure: whoever serves a request looks.
 //!
 //! ```text
 //! path ─begin→ Step::Look ─(the file system)→ Seen ─saw→ Step::Look … → Step::Done(Decision)

@@ -67,6 +67,11 @@ impl ErrorPages {
         self.0.is_empty()
     }
 
+    /// The paths of all below the root.
+    pub fn paths(&self) -> impl Iterator<Item = &CStr> {
+        self.0.iter().map(|(_, path)| &**path)
+    }
+
     /// The path below the root of the page for `status`.
     pub fn get(&self, status: StatusCode) -> Option<&CStr> {
         let page = self.0.iter().find(|(known, _)| *known == status);

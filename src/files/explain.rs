@@ -1,162 +1,216 @@
-//! What decides about a request, told to whoever runs the server. It takes the steps that serving
-//! takes, by the same functions; what it adds is words.
+//! What decided about a request, told to whoever runs the server: the words for what serving has noted
+//! (`facts.rs`).
 
 use std::ffi::CStr;
-use std::io;
 
 use http::HeaderValue;
 
 use super::archive::ARCHIVE_CACHE_CONTROL;
 use super::decision::{Absence, Decision, Seen};
+use super::facts::{Fact, Facts};
 use super::glob::Glob;
 use super::header_rules::HeaderRule;
 use super::listed::LISTING_CACHE_CONTROL;
+use super::policy::Policy;
 use super::remembering::Remembering;
+use super::representation::Judged;
 use super::service::Files;
-use crate::app::Request;
+use super::variants::{Variant, Variants};
+use crate::http::{ContentCoding, IgnoredRange, RequestHead, Selection, Verdict};
+use crate::limits::RANGES;
 
 /// One thing that has to do with the response: what it is about, and what there is to say of it.
 pub(crate) type Point = (&'static str, String);
 
 impl Files {
-    /// What decides about `request`, which is to read something, in the order in which it does. What the response then is, calling
-    /// the handler tells.
-    pub(crate) async fn explain(&self, request: &Request) -> Vec<Point> {
+    /// These, to be [asked](Files::explained) about what they did.
+    pub(crate) fn explaining(self) -> Self {
+        self.noting(Facts::noted())
+    }
+
+    /// What decided about the request that was served last, in the order in which it did.
+    pub(crate) fn explained(&self) -> Vec<Point> {
         let served = &self.0;
-        let mut points = Vec::new();
-        let release = served.root.release(served.ring.now_ns());
-        if let Some(found) = served.rule(request) {
-            let told = |path: &CStr, seen| points.push(look(path, seen));
-            let spared = served.is_spared(&release, &found, request, told).await;
-            let location = found.location(request.before_rest(), request.query_str());
-            let rule = found.rule().as_str();
-            match spared {
-                Ok(false) => {
-                    points.push(("redirect", format!("to {location}, by {rule}")));
-                    return points;
-                }
-                Ok(true) => points.push((
-                    "redirect",
-                    format!(
-                        "none by {rule}: a folder is there, to which {location} would lead back"
-                    ),
-                )),
-                Err(refusal) => {
-                    points.push(("failed", refusal.into_error().to_string()));
-                    return points;
-                }
+        let mut points = Points {
+            policy: &served.policy,
+            told: Vec::new(),
+            of_error: 0,
+        };
+        for fact in served.facts.take() {
+            points.tell(fact);
+        }
+        points.told
+    }
+}
+
+struct Points<'a> {
+    policy: &'a Policy,
+    told: Vec<Point>,
+    /// Where begins what is about the page of an error.
+    of_error: usize,
+}
+
+impl Points<'_> {
+    fn tell(&mut self, fact: Fact) {
+        match fact {
+            Fact::Redirected { location, rule } => {
+                self.push("redirect", format!("to {location}, by {rule}"));
+            }
+            Fact::Spared { location, rule } => {
+                let why = format!("a folder is there, to which {location} would lead back");
+                self.push("redirect", format!("none by {rule}: {why}"));
+            }
+            Fact::Looked(path, seen) => self.push("look", look(&path, seen)),
+            Fact::Linked(path) => {
+                let what = "a symbolic link is on the way; what hides does so by the path that is asked for";
+                self.push("link", format!("{}: {what}", shown(&path)));
+            }
+            Fact::LeftAlone { path, is_empty } => {
+                let why = match is_empty {
+                    true => "it is empty",
+                    false => "it is older than its file",
+                };
+                self.push("left alone", format!("{}: {why}", shown(&path)));
+            }
+            Fact::Decided(decision) => self.tell_decision(decision),
+            Fact::Unopened(path, absence) => {
+                self.push("left alone", format!("{}: {absence}", shown(&path)));
+            }
+            Fact::Unmade(variant) => {
+                let coding = variant.coding.map_or("none", ContentCoding::name);
+                let why = "it is not made of the file in time, or would be no smaller";
+                self.push("left alone", format!("{coding}: {why}"));
+            }
+            Fact::Chosen(variants, variant) => self.tell_choice(&variants, variant),
+            Fact::Remembered(remembered) => {
+                let what = match remembered {
+                    Ok(Remembering::Whole) => "a core remembers it whole".to_owned(),
+                    Ok(Remembering::Open) => "a core keeps it open".to_owned(),
+                    Err(why) => format!("not remembered: {why}"),
+                };
+                self.push("memory", what);
+            }
+            Fact::Judged(head, judged) => self.told.extend(judgement(&head, &judged)),
+            Fact::Refused(why) => {
+                self.told.extend(why.map(|why| ("refused", why)));
+                self.of_error = self.told.len();
+            }
+            Fact::ErrorPage(page, is_read) => {
+                // What was found out about it by the way is of no interest.
+                self.told.truncate(self.of_error);
+                let page = shown(&page);
+                let what = match is_read {
+                    true => page,
+                    false => {
+                        format!("none: {page} cannot be read, and the error is written without it")
+                    }
+                };
+                self.push("error page", what);
             }
         }
-        let path = format!("/{}", request.rest());
-        let decided = served
-            .decide(&release, path.as_bytes(), request, |path, seen| {
-                points.push(look(path, seen));
-            })
-            .await;
-        let (relative, version) = match decided {
-            Ok(Decision::File { relative, version }) => (relative, version),
-            Ok(Decision::Fallback { relative, version }) => {
-                let why = "nothing else is there for a page that is asked for";
-                points.push(("fallback", why.to_owned()));
-                (relative, version)
+    }
+
+    fn push(&mut self, about: &'static str, what: impl Into<String>) {
+        self.told.push((about, what.into()));
+    }
+
+    fn tell_decision(&mut self, decision: Decision) {
+        match decision {
+            Decision::File { .. } => {}
+            Decision::Fallback { .. } => {
+                self.push(
+                    "fallback",
+                    "nothing else is there for a page that is asked for",
+                );
             }
-            Ok(Decision::Folder { .. }) => {
-                points.push((
-                    "redirect",
-                    "to the folder with a slash behind it".to_owned(),
-                ));
-                return points;
+            Decision::Folder { .. } => {
+                self.push("redirect", "to the folder with a slash behind it")
             }
-            Ok(Decision::Listing { relative }) => {
-                points.push(("listing", shown(&relative)));
-                self.explain_folder(&relative, LISTING_CACHE_CONTROL, &mut points);
-                return points;
+            Decision::Listing { relative } => {
+                self.push("listing", shown(&relative));
+                self.tell_rules_of_folder(&relative, LISTING_CACHE_CONTROL);
             }
-            Ok(Decision::Archive { relative }) => {
-                points.push(("archive", format!("{}, as tar", shown(&relative))));
-                self.explain_folder(&relative, ARCHIVE_CACHE_CONTROL, &mut points);
-                return points;
+            Decision::Archive { relative } => {
+                self.push("archive", format!("{}, as tar", shown(&relative)));
+                self.tell_rules_of_folder(&relative, ARCHIVE_CACHE_CONTROL);
             }
-            Ok(Decision::Refuse(reason)) => {
-                points.push(("refused", reason.to_string()));
-                if let Some(page) = served.error_page(reason.status(), request) {
-                    let seen = served.look_at_page(&release, page).await;
-                    points.push(error_page(page, seen));
-                }
-                return points;
+            Decision::Refuse(reason) => self.push("refused", reason.to_string()),
+        }
+    }
+
+    /// Tells what rules give to the listing or the archive of the folder at `relative`, which has the
+    /// Cache-Control `otherwise` without one.
+    fn tell_rules_of_folder(&mut self, relative: &CStr, otherwise: &str) {
+        let (policy, relative) = (self.policy, relative.to_bytes());
+        let rule = policy.cache_control_of_folder(relative);
+        self.told.push(cache_control(rule, Some(otherwise)));
+        let headers = policy.response_headers.of_folder(relative);
+        self.told.extend(headers.into_iter().map(header));
+    }
+
+    fn tell_choice(&mut self, variants: &Variants, variant: Variant) {
+        let (policy, relative) = (self.policy, variants.relative().to_bytes());
+        self.push("file", shown(&variants.path(variant.neighbour())));
+        let coding = match (variant.coding, variants.is_negotiated()) {
+            (Some(coding), _) if variant.is_made => {
+                format!("{}, by Accept-Encoding; made of the file", coding.name())
             }
-            Err(error) => {
-                points.push(("failed", error.to_string()));
-                return points;
-            }
+            (Some(coding), _) => format!("{}, by Accept-Encoding", coding.name()),
+            (None, true) => "none, by Accept-Encoding".to_owned(),
+            (None, false) => "none: there is no other variant".to_owned(),
         };
-        let variants = served
-            .variants(&release, relative, version, |path, seen| {
-                points.push(look(path, seen));
-            })
-            .await;
-        let variants = match variants {
-            Ok(variants) => variants,
-            Err(error) => {
-                points.push(("failed", error.to_string()));
-                return points;
-            }
-        };
-        let relative = variants.relative().to_bytes();
-        let variant = variants.choose(request.head());
-        points.push(("file", shown(&variants.path(variant.neighbour()))));
-        points.push((
-            "coding",
-            match (variant.coding, variants.is_negotiated()) {
-                (Some(coding), _) if variant.is_made => format!(
-                    "{}, by Accept-Encoding; made of the file, if that is done in time and makes it smaller",
-                    coding.name()
-                ),
-                (Some(coding), _) => format!("{}, by Accept-Encoding", coding.name()),
-                (None, true) => "none, by Accept-Encoding".to_owned(),
-                (None, false) => "none: there is no other variant".to_owned(),
-            },
-        ));
-        let policy = &served.policy;
+        self.push("coding", coding);
         let source = match policy.own_media_type(relative) {
             Some(_) => "a rule",
             None => "the program's table",
         };
         let media_type = policy.media_type(relative);
         let media_type = String::from_utf8_lossy(media_type.as_bytes());
-        points.push(("media type", format!("{media_type}, by {source}")));
-        points.push(cache_control(policy.cache_control(relative), None));
-        points.extend(policy.response_headers.of(relative).into_iter().map(header));
-        let now = served.message_time();
-        let memory = if variant.is_made {
-            let room_bytes = served.cache.room(variants.relative());
-            let made = served.is_memorable(variant.version, now);
-            made.map(|()| {
-                format!(
-                    "a core remembers what is made of it, if that has at most {room_bytes} bytes; \
-                     else the file is sent as it is"
-                )
-            })
-        } else {
-            let plain = served.remembering(request.method(), variant.version, now);
-            plain.map(|remembering| match remembering {
-                Remembering::Whole => "a core remembers it whole".to_owned(),
-                Remembering::Open => "a core keeps it open".to_owned(),
-            })
+        self.push("media type", format!("{media_type}, by {source}"));
+        let tag = match policy.hashes(variant.version.length()) || variant.is_made {
+            true => "of the content",
+            false => "of length, time and inode",
         };
-        let memory = memory.unwrap_or_else(|why| format!("not remembered: {why}"));
-        points.push(("memory", memory));
-        points
+        self.push("etag", tag);
+        self.told
+            .push(cache_control(policy.cache_control(relative), None));
+        let headers = policy.response_headers.of(relative);
+        self.told.extend(headers.into_iter().map(header));
     }
+}
 
-    /// Adds what rules give to the listing or the archive of the folder at `relative`, which has the
-    /// Cache-Control `otherwise` without one.
-    fn explain_folder(&self, relative: &CStr, otherwise: &str, points: &mut Vec<Point>) {
-        let (policy, relative) = (&self.0.policy, relative.to_bytes());
-        let rule = policy.cache_control_of_folder(relative);
-        points.push(cache_control(rule, Some(otherwise)));
-        let headers = policy.response_headers.of_folder(relative);
-        points.extend(headers.into_iter().map(header));
+/// What the conditions and ranges of a request come to, if it has any that count, or are ignored.
+fn judgement(head: &RequestHead, judged: &Judged) -> Option<Point> {
+    let condition = |verdict: Verdict, what: &str| {
+        let field = verdict.decided_by(head)?;
+        Some(("condition", format!("{what}, by {}", field.as_str())))
+    };
+    let range = |what: &str| Some(("range", what.to_owned()));
+    match judged {
+        Judged::NotModified => condition(Verdict::NotModified, "the peer has this version"),
+        Judged::Failed => condition(Verdict::Failed, "the peer means another version"),
+        Judged::Selected(Ok(Selection::Whole)) => range("the whole, by range"),
+        Judged::Selected(Ok(Selection::Part(part))) => {
+            let bytes = part.end - part.start;
+            range(&format!("{bytes} bytes from {} on, by range", part.start))
+        }
+        Judged::Selected(Ok(Selection::Parts(parts))) => {
+            range(&format!("{} parts, by range", parts.len()))
+        }
+        Judged::Selected(Ok(Selection::Unsatisfiable)) => {
+            range("none, for it begins behind the end")
+        }
+        Judged::Selected(Err(ignored)) => match ignored {
+            IgnoredRange::Absent => None,
+            IgnoredRange::Method => range("ignored: GET alone has ranges"),
+            IgnoredRange::Malformed => range(&format!(
+                "ignored: it is malformed, of another unit than bytes, repeated, or more than {RANGES}"
+            )),
+            IgnoredRange::Stale => {
+                range("ignored: if-range does not prove that the peer has a part of this")
+            }
+            IgnoredRange::Coded => range("ignored: several of what is coded"),
+        },
     }
 }
 
@@ -181,24 +235,14 @@ fn header(rule: &HeaderRule) -> Point {
     ("header", field)
 }
 
-/// What comes of the page of an error.
-fn error_page(page: &CStr, seen: io::Result<Seen>) -> Point {
-    let page = shown(page);
-    let what = match seen {
-        Ok(Seen::File(_)) => page,
-        _ => format!("none: {page} cannot be read, and the error is written without it"),
-    };
-    ("error page", what)
-}
-
-fn look(path: &CStr, seen: Seen) -> Point {
+fn look(path: &CStr, seen: Seen) -> String {
     let what = match seen {
         Seen::File(version) => format!("a file of {} bytes", version.length()),
         Seen::Folder => "a folder".to_owned(),
         Seen::Absent(Absence::Missing) => "missing".to_owned(),
         Seen::Absent(absence) => absence.to_string(),
     };
-    ("look", format!("{}: {what}", shown(path)))
+    format!("{}: {what}", shown(path))
 }
 
 /// A path as text on one line.

@@ -2,7 +2,8 @@
 //! `getdents64(2)` and `stat(2)` wait for the disk, and there are many of them.
 //!
 //! An entry is told of only if a request for it would be served: not if it is a device, a FIFO or a
-//! socket, a link that is not followed, or unreadable. What a policy hides by name is left out by the
+//! socket, a link that is not followed, or unreadable; nor is a folder of which the names may not be read,
+//! though what is in it may be served to whom knows them. What a policy hides by name is left out by the
 //! core, which has the policy.
 
 use std::ffi::CStr;
@@ -181,7 +182,7 @@ impl Reading {
         }
         let (kind, access) = match FileType::from_raw_mode(stat.st_mode) {
             FileType::RegularFile => (Kind::File, Access::READ_OK),
-            FileType::Directory => (Kind::Folder, Access::EXEC_OK),
+            FileType::Directory => (Kind::Folder, Access::READ_OK | Access::EXEC_OK),
             _ => return None,
         };
         accessat(folder, name, access, AtFlags::EACCESS).ok()?;

@@ -48,6 +48,12 @@ pub enum HeaderRuleError {
         /// What to do instead.
         instead: &'static str,
     },
+    /// A rule before it gives the same field to the same files.
+    #[error("gives {name}, as a rule before it does to the same files")]
+    Twice {
+        /// The field's name.
+        name: HeaderName,
+    },
     /// Name and value have more than [`FILE_FIELD_BYTES`].
     #[error("gives a field of more than {FILE_FIELD_BYTES} bytes")]
     TooLong,
@@ -101,7 +107,11 @@ impl HeaderRules {
     /// # Errors
     /// `text` is none, or there are as many as may be.
     pub fn add(&mut self, text: &str) -> Result<(), HeaderRuleError> {
-        let rule = text.parse()?;
+        let rule: HeaderRule = text.parse()?;
+        let is_same = |other: &&HeaderRule| other.glob == rule.glob && other.name == rule.name;
+        if let Some(HeaderRule { name, .. }) = self.0.iter().find(is_same) {
+            return Err(HeaderRuleError::Twice { name: name.clone() });
+        }
         if self.0.len() == FILE_FIELD_RULES {
             return Err(HeaderRuleError::TooMany);
         }
@@ -262,6 +272,17 @@ mod tests {
         assert_eq!(of("a.html"), ["x-b: html", "x-a: all"]);
         assert_eq!(of("a"), ["x-a: all"]);
         assert!(HeaderRules::default().of(b"a").is_empty());
+    }
+
+    #[test]
+    fn a_field_is_given_once_to_the_same_files() {
+        let mut rules = rules(&["*=Link: </a>", "*.html=Link: </b>"]);
+        let name = HeaderName::from_static("link");
+        assert_eq!(
+            rules.add("*=link: </c>"),
+            Err(HeaderRuleError::Twice { name })
+        );
+        assert_eq!(rules.add("*=X-Link: </c>"), Ok(()));
     }
 
     #[test]

@@ -11,7 +11,7 @@
 //! `compressed`, which compresses files, in turns; by `answer`, which makes a response of what was read of
 //! a file. `sending` puts that together for one file, with what is kept of it (`remembering`), `refusal` where
 //! there is none, and `service` all of it for what is asked for below a mount; `named` sends the files that
-//! handlers name.
+//! handlers name. On the way `facts` are noted, for which `explain` has the words.
 
 mod answer;
 mod archive;
@@ -23,6 +23,7 @@ pub mod decision;
 mod entries;
 pub mod error_pages;
 pub(crate) mod explain;
+mod facts;
 mod folder;
 pub mod glob;
 pub mod header_rules;

@@ -1,7 +1,6 @@
 //! Answering with the page of an error (`error_pages.rs`), which is read and remembered as any file is.
 
 use std::ffi::CStr;
-use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 
@@ -10,6 +9,7 @@ use http::{HeaderValue, StatusCode};
 
 use super::decision::Seen;
 use super::error_pages::wants_page;
+use super::facts::Fact;
 use super::refusal::Refusal;
 use super::resolve;
 use super::root::Release;
@@ -30,7 +30,7 @@ pub(super) fn plain_request() -> Option<Request> {
 
 impl Served {
     /// The page for `request`, where it is refused with `status`.
-    pub(super) fn error_page(&self, status: StatusCode, request: &Request) -> Option<&CStr> {
+    fn error_page(&self, status: StatusCode, request: &Request) -> Option<&CStr> {
         let page = self.policy.error_pages.get(status)?;
         let accept = request.head().field_values("accept");
         wants_page(accept).then_some(page)
@@ -44,11 +44,15 @@ impl Served {
         refusal: Refusal,
         request: &Request,
     ) -> Response {
+        self.facts.note(|| Fact::Refused(refusal.told()));
         let mut response = refusal.into_response();
         let Some(page) = self.error_page(response.status, request) else {
             return response;
         };
-        let Some(mut page) = self.read_page(release, page).await else {
+        let read = self.read_page(release, page).await;
+        self.facts
+            .note(|| Fact::ErrorPage(page.to_owned(), read.is_some()));
+        let Some(mut page) = read else {
             return response;
         };
         for said_of_file in [ACCEPT_RANGES, CACHE_CONTROL, ETAG, LAST_MODIFIED] {
@@ -62,12 +66,8 @@ impl Served {
         response
     }
 
-    /// What lies where a page should. It may be hidden, so that nobody can ask for it by itself.
-    pub(super) async fn look_at_page(&self, release: &Release, page: &CStr) -> io::Result<Seen> {
-        resolve::look(&self.ring, release, page, self.policy.symlinks).await
-    }
-
-    /// The page as it would be served to whom nothing is refused.
+    /// The page as it would be served to whom nothing is refused. It may be hidden, so that nobody can ask for
+    /// it by itself.
     async fn read_page(self: &Rc<Self>, release: &Release, page: &CStr) -> Option<Response> {
         // No path of a request is named so: they are UTF-8.
         let name = [b"\xff", page.to_bytes()].concat();
@@ -79,7 +79,8 @@ impl Served {
         if let Some(response) = self.remembered(release, wanted, now_ns).await {
             return Some(response);
         }
-        let seen = self.look_at_page(release, page).await;
+        let links = self.policy.symlinks;
+        let seen = resolve::look(&self.ring, release, page, links).await;
         let Ok(Seen::File(version)) = seen else {
             self.forget(wanted);
             return None;

@@ -13,12 +13,13 @@ use super::header_rules::HeaderRules;
 use super::media;
 use super::redirects::Redirects;
 use crate::http::ContentCoding;
-use crate::limits::{COMPRESSION_WAIT, FILE_CACHE_BYTES};
+use crate::limits::{COMPRESSION_WAIT, FILE_CACHE_BYTES, HASHED_FILE_BYTES};
 
 /// The options of a folder being served.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
-    /// Which symbolic links are followed below the root. Default: [`Symlinks::Beneath`].
+    /// Which symbolic links are followed below the root. Default: [`Symlinks::Beneath`]. What lies behind one is
+    /// hidden by the path that is asked for, and not by its own.
     pub symlinks: Symlinks,
     /// Whether names that begin with a dot are served. Default: no, but for `.well-known` at the
     /// root, which is served anyway.
@@ -37,8 +38,8 @@ pub struct Policy {
     pub redirects: Redirects,
     /// Files that are the content of errors. Default: none.
     pub error_pages: ErrorPages,
-    /// Media types by extension, in lower case and without its dot, before those of
-    /// [`media`]. Default: none.
+    /// Media types by extension, in lower case and without its dot, before those of [`media`]; by the whole of a
+    /// name without an extension, in lower case as well; and by `*` for what has no other. Default: none.
     pub media_types: BTreeMap<Box<str>, HeaderValue>,
     /// The codings whose [neighbours](super::variants) are served in place of a file, best first.
     /// Default: zstd, br, gzip.
@@ -95,8 +96,8 @@ pub enum Symlinks {
 /// What entity tags are made of. They are strong (RFC 9110 §8.8.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum EntityTags {
-    /// Length, time of the last change in nanoseconds, and inode. Costs nothing, and relies on
-    /// whoever writes files not to set their times back.
+    /// Length, inode, and the time in nanoseconds at which content or properties were changed last (ctime),
+    /// which nobody can set. Costs nothing. It is another after `chmod`, for a copy, and on every node.
     #[default]
     Mtime,
     /// The content, which is read once for each version of a file, before its first response. Two
@@ -168,13 +169,22 @@ impl Policy {
         }
     }
 
-    /// The media type that [`Policy::media_types`] has for the file at `relative`.
+    /// The media type that [`Policy::media_types`] has for the file at `relative`: for its extension, or for the
+    /// whole of a name without one; or else for all that the table of the program does not have.
     pub fn own_media_type(&self, relative: &[u8]) -> Option<&HeaderValue> {
         if self.media_types.is_empty() {
             return None;
         }
-        let extension = str::from_utf8(media::extension(relative)?).ok()?;
-        self.media_types.get(&*extension.to_ascii_lowercase())
+        let name = relative.rsplit(|&byte| byte == b'/').next()?;
+        let named = str::from_utf8(media::extension(name).unwrap_or(name)).ok();
+        let own = named.and_then(|named| self.media_types.get(&*named.to_ascii_lowercase()));
+        let is_unknown = media::media_type(relative) == media::UNKNOWN;
+        own.or_else(|| self.media_types.get("*").filter(|_| is_unknown))
+    }
+
+    /// Whether the entity tag of a file of `length` bytes is made of its content.
+    pub(super) fn hashes(&self, length: u64) -> bool {
+        self.entity_tags == EntityTags::Hash && length <= HASHED_FILE_BYTES
     }
 
     /// The value of Cache-Control for the file at `relative`, and the glob that gives it.
@@ -271,7 +281,25 @@ mod tests {
             (b"a.MD", "text/plain"),
             (b"a.b/c.x", "text/x"),
             (b"a.css", "text/css; charset=utf-8"),
-            (b"x", media::UNKNOWN),
+            (b"x", "text/x"),
+            (b"a/X", "text/x"),
+            (b".x", media::UNKNOWN),
+            (b"y", media::UNKNOWN),
+            (b"x.y", media::UNKNOWN),
+        ];
+        for (path, expected) in table {
+            assert_eq!(policy.media_type(path), expected);
+        }
+        let mut policy = policy;
+        policy
+            .media_types
+            .insert("*".into(), HeaderValue::from_static("text/else"));
+        let table: &[(&[u8], &str)] = &[
+            (b"a.md", "text/plain"),
+            (b"a.css", "text/css; charset=utf-8"),
+            (b"y", "text/else"),
+            (b"x.y", "text/else"),
+            (b"\xff", "text/else"),
         ];
         for (path, expected) in table {
             assert_eq!(policy.media_type(path), expected);

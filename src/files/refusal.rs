@@ -50,6 +50,16 @@ impl Refusal {
         Refusal::Failed(Error::new(status, "").with_source(error))
     }
 
+    /// What there is to say of it that a decision has not said.
+    pub(super) fn told(&self) -> Option<String> {
+        match self {
+            Refusal::Nothing(_) => None,
+            Refusal::Changing => Some("the file is changed whenever it is read".to_owned()),
+            Refusal::Told(_, detail) => Some(detail.clone().into_owned()),
+            Refusal::Failed(error) => Some(error.to_string()),
+        }
+    }
+
     /// The error of a handler that meant to send a file.
     pub(super) fn into_error(self) -> Error {
         match self {

@@ -28,6 +28,7 @@ pub(super) struct Sought<'a> {
 }
 
 /// How much of a file is remembered.
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Remembering {
     /// All of it.
     Whole,

@@ -14,7 +14,8 @@ use super::policy::Policy;
 use super::variants::{Variant, Variants};
 use crate::app::{Headers, Response};
 use crate::http::{
-    ContentCoding, HttpDate, RequestHead, Selection, Validators, Verdict, content_range,
+    ContentCoding, HttpDate, IgnoredRange, RequestHead, Selection, Validators, Verdict,
+    content_range,
 };
 
 /// What decides between the variants of a file.
@@ -47,6 +48,17 @@ pub(super) enum Outcome {
     Part(Response, Range<u64>),
     /// This response, with these parts.
     Parts(Response, Multipart),
+}
+
+/// What the conditions and ranges of a request come to.
+#[derive(Debug)]
+pub(super) enum Judged {
+    /// 304: the peer has it.
+    NotModified,
+    /// 412.
+    Failed,
+    /// This of it is sent; all of it, where ranges are ignored for this reason.
+    Selected(Result<Selection, IgnoredRange>),
 }
 
 /// The parts of a `multipart/byteranges` (RFC 9110 §14.6).
@@ -126,30 +138,14 @@ impl Representation {
         if !matches!(*head.method(), Method::GET | Method::HEAD) {
             return Outcome::Whole(self.of_no_target());
         }
-        let entity_tag = self.tag.as_ref().and_then(|tag| tag.to_str().ok());
-        let mut validators = Validators {
-            entity_tag,
-            modified: self.modified,
-        };
-        match validators.judge(head) {
-            Verdict::Perform => {}
-            Verdict::NotModified => {
+        let selection = match self.judge(head) {
+            Judged::NotModified => {
                 let mut response = Response::new(StatusCode::NOT_MODIFIED);
                 response.headers = self.fields.clone();
                 return Outcome::Bare(response);
             }
-            Verdict::Failed => {
-                return Outcome::Bare(self.error(StatusCode::PRECONDITION_FAILED));
-            }
-        }
-        if !self.is_dated_strongly {
-            validators.modified = None;
-        }
-        let selection = match validators.select(head, self.length) {
-            // RFC 9110 §14.2 lets a server ignore ranges. It does not say whether the coding is that of
-            // the parts or of the multipart, and who reads it has to guess.
-            Selection::Parts(_) if self.coding.is_some() => Selection::Whole,
-            selection => selection,
+            Judged::Failed => return Outcome::Bare(self.error(StatusCode::PRECONDITION_FAILED)),
+            Judged::Selected(selection) => selection.unwrap_or(Selection::Whole),
         };
         let range = selection.content_range(self.length);
         match selection {
@@ -177,6 +173,29 @@ impl Representation {
                 Outcome::Bare(response)
             }
         }
+    }
+
+    /// What the conditions and ranges of `head` come to, which asks for it with GET or HEAD.
+    pub(super) fn judge(&self, head: &RequestHead) -> Judged {
+        let entity_tag = self.tag.as_ref().and_then(|tag| tag.to_str().ok());
+        let mut validators = Validators {
+            entity_tag,
+            modified: self.modified,
+        };
+        match validators.judge(head) {
+            Verdict::Perform => {}
+            Verdict::NotModified => return Judged::NotModified,
+            Verdict::Failed => return Judged::Failed,
+        }
+        if !self.is_dated_strongly {
+            validators.modified = None;
+        }
+        Judged::Selected(match validators.try_select(head, self.length) {
+            // RFC 9110 §14.2 lets a server ignore ranges. It does not say whether the coding is that of
+            // the parts or of the multipart, and who reads it has to guess.
+            Ok(Selection::Parts(_)) if self.coding.is_some() => Err(IgnoredRange::Coded),
+            selected => selected,
+        })
     }
 
     fn response(&self, status: StatusCode, media_type: &HeaderValue) -> Response {

@@ -6,7 +6,7 @@ use std::ffi::CStr;
 use std::io;
 use std::os::fd::AsFd;
 
-use rustix::fs::{FileType, fstat};
+use rustix::fs::{AtFlags, FileType, accessat, fstat};
 use rustix::io::Errno;
 
 use super::decision::{Absence, Seen};
@@ -33,9 +33,17 @@ pub(super) async fn look(
 ) -> io::Result<Seen> {
     let opening = opening(Access::Look, symlinks);
     match File::open_beneath(ring, &release.folder, relative, opening).await {
-        Ok(file) => seen(&file),
+        Ok(file) => match seen(&file)? {
+            // Nothing in it can be told from what is not there, and so it is not told itself.
+            Seen::Folder if !may_be_entered(&file) => Ok(Seen::Absent(Absence::Unreadable)),
+            seen => Ok(seen),
+        },
         Err(error) => absent(error).map(Seen::Absent),
     }
+}
+
+fn may_be_entered(folder: &File) -> bool {
+    accessat(folder, c".", rustix::fs::Access::EXEC_OK, AtFlags::EACCESS).is_ok()
 }
 
 /// Opens the regular file at `relative`, or tells what is there instead.

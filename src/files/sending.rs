@@ -7,7 +7,7 @@
 //!                    └ variants ─open─▶ Representation ─▶ remembered ─▶ answer
 //! ```
 
-use std::ffi::{CStr, CString};
+use std::ffi::CString;
 use std::io;
 use std::rc::Rc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use http::header::ACCEPT_ENCODING;
 use super::answer::{from_kept, from_memory, from_open};
 use super::cache::{Content, Entry, Kept};
 use super::decision::Seen;
-use super::policy::EntityTags;
+use super::facts::Fact;
 use super::refusal::Refusal;
 use super::remembering::{Remembering, Sought};
 use super::representation::Representation;
@@ -29,7 +29,7 @@ use super::variants::{Variant, Variants};
 use super::version::Version;
 use crate::app::{Request, Response};
 use crate::http::AcceptedCodings;
-use crate::limits::{FILE_ATTEMPTS, HASHED_FILE_BYTES};
+use crate::limits::FILE_ATTEMPTS;
 
 /// A file that a request is to be answered with.
 #[derive(Clone, Copy)]
@@ -92,7 +92,7 @@ impl Served {
         version: Version,
         now_ns: u64,
     ) -> Result<Response, Refusal> {
-        let variants = self.variants(release, relative, version, |_, _| ()).await;
+        let variants = self.variants(release, relative, version).await;
         let variants = variants.map_err(|error| Refusal::failed(error, wanted.name))?;
         let file = self.cache.get(self.key(wanted.name, None));
         let is_same =
@@ -144,22 +144,24 @@ impl Served {
         Some(response)
     }
 
-    /// The file at `relative`, of which `version` was seen, with its neighbours; `told` is told what is
-    /// looked at.
-    pub(super) async fn variants(
+    /// The file at `relative`, of which `version` was seen, with its neighbours.
+    async fn variants(
         &self,
         release: &Release,
         relative: CString,
         version: Version,
-        mut told: impl FnMut(&CStr, Seen),
     ) -> io::Result<Variants> {
         let links = self.policy.symlinks;
         let mut variants = Variants::new(relative.clone(), version);
         for coding in self.policy.neighbours(&relative) {
             let path = variants.path(Some(coding));
             let seen = resolve::look(&self.ring, release, &path, links).await?;
-            told(&path, seen);
-            variants.saw(Some(coding), seen);
+            let is_served = variants.saw(Some(coding), seen);
+            self.facts.note(|| Fact::Looked(path.clone(), seen));
+            if let (Seen::File(neighbour), false) = (seen, is_served) {
+                let is_empty = neighbour.length() == 0;
+                self.facts.note(|| Fact::LeftAlone { path, is_empty });
+            }
         }
         if self.cache.room(&relative) > 0 {
             for coding in self.policy.compresses(&relative) {
@@ -191,6 +193,9 @@ impl Served {
                 Err(absence) => Seen::Absent(*absence),
             };
             let is_served = variants.saw(coding, seen);
+            if let Err(absence) = found {
+                self.facts.note(|| Fact::Unopened(path.clone(), absence));
+            }
             let found = match found {
                 Ok(found) if is_served => found,
                 Err(absence) if coding.is_none() => return Err(Refusal::absent(absence)),
@@ -235,20 +240,23 @@ impl Served {
             if let Some(response) = made.await {
                 return Ok(response);
             }
+            self.facts.note(|| Fact::Unmade(variant));
             // It was waited for: what was replaced or deleted meanwhile is another version, for its inode is
             // changed by that, and is not remembered.
             held = held.sampled(0).await?;
             variant = variants.plain();
         }
-        let is_hashed = self.policy.entity_tags == EntityTags::Hash;
-        let (held, tag) = if is_hashed && version.length() <= HASHED_FILE_BYTES {
+        self.facts.note(|| Fact::Chosen(variants.clone(), variant));
+        let (held, tag) = if self.policy.hashes(version.length()) {
             self.tags.make(held, now).await?
         } else {
             (held, version.entity_tag(now))
         };
         let representation = Representation::new(&self.policy, variants, variant, tag, now);
-        let remembering = self.remembering(request.method(), version, now).ok();
-        let (Some(remembering), true) = (remembering, held.version() == version) else {
+        let remembering = self.remembering(request.method(), version, now);
+        self.facts.note(|| Fact::Remembered(remembering));
+        self.note_judgement(&representation, request);
+        let (Ok(remembering), true) = (remembering, held.version() == version) else {
             return from_open(held, &representation, request, &self.answers).await;
         };
         let (held, content) = match remembering {
@@ -309,12 +317,24 @@ impl Served {
         let Content::Whole(content) = &kept.content else {
             return None;
         };
+        self.facts
+            .note(|| Fact::Chosen(sought.variants.clone(), variant));
+        let memorable = self.is_memorable(variant.version, now);
+        let remembering = memorable.map(|()| Remembering::Whole);
+        self.facts.note(|| Fact::Remembered(remembering));
+        self.note_judgement(&kept.representation, request);
         Some(from_memory(
             &kept.representation,
             content,
             request,
             &self.answers,
         ))
+    }
+
+    fn note_judgement(&self, representation: &Representation, request: &Request) {
+        let head = request.head();
+        self.facts
+            .note(|| Fact::Judged(head.clone(), representation.judge(head)));
     }
 
     /// The time since 1970 at which the response will be dated at the earliest. RFC 9110 §8.8.2.1: no

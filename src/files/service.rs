@@ -24,16 +24,17 @@ use super::archive;
 use super::cache::Cache;
 use super::common::Common;
 use super::compressed::Compressor;
-use super::decision::{self, Decision, Reason, Seen, Step};
+use super::decision::{self, Absence, Decision, Reason, Seen, Step};
+use super::facts::{Fact, Facts};
 use super::folder::Folder;
 use super::listed;
 use super::listing::{Asked, Place};
 use super::pages;
 use super::path::directory_location;
-use super::policy::Policy;
+use super::policy::{Policy, Symlinks};
 use super::redirects::Redirected;
 use super::refusal::Refusal;
-use super::representation::{own_name, own_value};
+use super::representation::{Judged, own_name, own_value};
 use super::resolve;
 use super::root::{Release, Root};
 use super::sending::Wanted;
@@ -76,6 +77,8 @@ pub(super) struct Served {
     pub(super) cache: Rc<Cache>,
     /// Which of the core's folders it is, for the cache.
     pub(super) number: usize,
+    /// What is noted of requests, if somebody explains them.
+    pub(super) facts: Facts,
     /// What the pages of errors are read for, if there are any.
     pub(super) plain_request: Option<Request>,
 }
@@ -110,6 +113,7 @@ impl Files {
             archives: Permits::new(ARCHIVES),
             archive_folders: common.archive_folders.clone(),
             request_line_bytes: REQUEST_LINE_BYTES,
+            facts: Facts::default(),
             answers: Answers::new(common.way(&policy)),
             tags: Tags::default(),
             compressor: Compressor::new(&policy, &common.compressing),
@@ -124,6 +128,14 @@ impl Files {
     pub fn request_line_bytes(mut self, bytes: usize) -> Self {
         if let Some(served) = Rc::get_mut(&mut self.0) {
             served.request_line_bytes = bytes;
+        }
+        self
+    }
+
+    /// Notes what it does in `facts`.
+    pub(super) fn noting(mut self, facts: Facts) -> Self {
+        if let Some(served) = Rc::get_mut(&mut self.0) {
+            served.facts = facts;
         }
         self
     }
@@ -181,7 +193,7 @@ impl Served {
         request: &Request,
     ) -> Result<Response, Refusal> {
         if let Some(found) = self.rule(request)
-            && !self.is_spared(release, &found, request, |_, _| ()).await?
+            && !self.is_spared(release, &found, request).await?
             && let Some(response) = self.redirected(&found, request)
         {
             return Ok(response);
@@ -194,10 +206,10 @@ impl Served {
             return Ok(response);
         }
         let path = format!("/{}", request.rest());
-        let decided = self
-            .decide(release, path.as_bytes(), request, |_, _| ())
-            .await;
-        match decided.map_err(|error| Refusal::failed(error, path.as_bytes()))? {
+        let decided = self.decide(release, path.as_bytes(), request).await;
+        let decision = decided.map_err(|error| Refusal::failed(error, path.as_bytes()))?;
+        self.facts.note(|| Fact::Decided(decision.clone()));
+        match decision {
             Decision::File { relative, version } => {
                 self.file(release, wanted, relative, version, now_ns).await
             }
@@ -226,13 +238,12 @@ impl Served {
         }
     }
 
-    /// What becomes of `path`, which `request` asks for; `told` is told what is looked at.
-    pub(super) async fn decide(
+    /// What becomes of `path`, which `request` asks for.
+    async fn decide(
         &self,
         release: &Release,
         path: &[u8],
         request: &Request,
-        mut told: impl FnMut(&CStr, Seen),
     ) -> io::Result<Decision> {
         let accept = request.head().field_values("accept");
         let is_navigation = self.policy.fallback.is_some() && names_type(accept, "text/html");
@@ -244,14 +255,25 @@ impl Served {
             match step {
                 Step::Done(decision) => return Ok(decision),
                 Step::Look(course) => {
-                    let links = self.policy.symlinks;
-                    let look = resolve::look(&self.ring, release, course.relative(), links);
-                    let seen = look.await?;
-                    told(course.relative(), seen);
+                    let seen = self.look(release, course.relative()).await?;
                     step = course.saw(&self.policy, seen);
                 }
             }
         }
+    }
+
+    /// What lies at `relative`.
+    async fn look(&self, release: &Release, relative: &CStr) -> io::Result<Seen> {
+        let links = self.policy.symlinks;
+        let seen = resolve::look(&self.ring, release, relative, links).await?;
+        self.facts.note(|| Fact::Looked(relative.to_owned(), seen));
+        if self.facts.are_noted() && !matches!(seen, Seen::Absent(_)) {
+            let straight = resolve::look(&self.ring, release, relative, Symlinks::Never).await?;
+            if straight == Seen::Absent(Absence::Link) {
+                self.facts.note(|| Fact::Linked(relative.to_owned()));
+            }
+        }
+        Ok(seen)
     }
 
     /// Sends to the folder at `relative`, with a slash behind it.
@@ -263,7 +285,7 @@ impl Served {
     }
 
     /// The rule that `request` meets.
-    pub(super) fn rule(&self, request: &Request) -> Option<Redirected<'_>> {
+    fn rule(&self, request: &Request) -> Option<Redirected<'_>> {
         let redirects = &self.policy.redirects;
         if redirects.is_empty() {
             return None;
@@ -271,26 +293,36 @@ impl Served {
         redirects.find(request.rest())
     }
 
-    /// Whether the rule that was `found` spares a folder, which is there; `told` is told what is looked at.
-    pub(super) async fn is_spared(
+    /// Whether the rule that was `found` spares a folder, which is there.
+    async fn is_spared(
         &self,
         release: &Release,
         found: &Redirected<'_>,
         request: &Request,
-        told: impl FnMut(&CStr, Seen),
     ) -> Result<bool, Refusal> {
         let Some(folder) = found.spared() else {
             return Ok(false);
         };
         let path = format!("/{folder}");
-        let decided = self.decide(release, path.as_bytes(), request, told).await;
+        let decided = self.decide(release, path.as_bytes(), request).await;
         let decision = decided.map_err(|error| Refusal::failed(error, path.as_bytes()))?;
-        Ok(matches!(decision, Decision::Folder { .. }))
+        let is_spared = matches!(decision, Decision::Folder { .. });
+        if is_spared {
+            self.facts.note(|| Fact::Spared {
+                location: found.location(request.before_rest(), request.query_str()),
+                rule: found.rule().as_str().to_owned(),
+            });
+        }
+        Ok(is_spared)
     }
 
     /// The response of the rule that was `found` for `request`.
     fn redirected(&self, found: &Redirected<'_>, request: &Request) -> Option<Response> {
         let location = found.location(request.before_rest(), request.query_str());
+        self.facts.note(|| Fact::Redirected {
+            location: location.clone(),
+            rule: found.rule().as_str().to_owned(),
+        });
         self.send_to(found.rule().status(), location)
     }
 
@@ -354,16 +386,22 @@ impl Served {
         for rule in self.policy.response_headers.of_folder(relative) {
             headers.insert(own_name(rule.name()), own_value(rule.value()));
         }
-        match Validators::default().judge(request.head()) {
+        let head = request.head();
+        let note = |judged| self.facts.note(|| Fact::Judged(head.clone(), judged));
+        match Validators::default().judge(head) {
             Verdict::Perform => response,
             Verdict::NotModified => {
+                note(Judged::NotModified);
                 for said_of_content in [ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_TYPE] {
                     response.headers.remove(&said_of_content);
                 }
                 response.status = StatusCode::NOT_MODIFIED;
                 response.with_body(Body::Empty)
             }
-            Verdict::Failed => Response::error(StatusCode::PRECONDITION_FAILED, ""),
+            Verdict::Failed => {
+                note(Judged::Failed);
+                Response::error(StatusCode::PRECONDITION_FAILED, "")
+            }
         }
     }
 }

@@ -50,7 +50,11 @@ impl Tags {
         if known.is_none() && !version.is_racy(now) {
             let mut made = self.made.borrow_mut();
             if made.len() >= FILE_TAGS {
-                made.clear();
+                let mut is_kept = false;
+                made.retain(|_, _| {
+                    is_kept = !is_kept;
+                    is_kept
+                });
             }
             made.insert(version, hash);
         }
@@ -93,6 +97,23 @@ mod tests {
         let file = Rc::new(file.unwrap());
         let version = resolve::version(&*file).unwrap();
         Held::new(file, version)
+    }
+
+    #[test]
+    fn half_of_the_tags_make_room_for_more() {
+        run(None, RingOptions::default(), |ring| async move {
+            let folder = tempfile::tempdir().unwrap();
+            fs::write(folder.path().join("file"), "a").unwrap();
+            let tags = Tags::default();
+            let version = |inode| Version::made(u64::MAX - inode, 1, Duration::ZERO);
+            let later = Duration::from_secs(1 << 40);
+            for (known, kept) in [(FILE_TAGS - 1, FILE_TAGS), (FILE_TAGS, FILE_TAGS / 2 + 1)] {
+                *tags.made.borrow_mut() = (0..known).map(|n| (version(n as u64), 0)).collect();
+                tags.make(held(&ring, &folder).await, later).await.unwrap();
+                assert_eq!(tags.made.borrow().len(), kept);
+            }
+        })
+        .unwrap();
     }
 
     #[test]

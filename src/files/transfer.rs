@@ -39,7 +39,7 @@ use crate::app::{BodyError, BodySource, FilePiece, SendFile};
 use crate::limits::{
     FILE_COPY_BYTES, FILE_PIECE_BYTES, FILE_SAMPLE_BYTES, FILE_SETTLING, FILE_TURN_BYTES,
 };
-use crate::ring::{Deadline, File};
+use crate::ring::{Deadline, File, Ring};
 
 /// What is not sent from where it lies for less, where more would have to be waited for.
 const LEAST_STEP_BYTES: usize = 64 * 1024;
@@ -124,6 +124,12 @@ impl Held {
     /// The version, as far as is known: the file may only have grown since.
     pub(super) fn version(&self) -> Version {
         self.version
+    }
+
+    /// The ring of the core that it is open on.
+    #[cfg(feature = "compression")]
+    pub(super) fn ring(&self) -> &Ring {
+        self.file.ring()
     }
 
     /// Takes the first sample, from `offset` on.
@@ -517,7 +523,7 @@ mod tests {
     use std::time::{Duration, SystemTime};
 
     /// A file of `0123456789` of which five bytes were read; it is open to be written to, too.
-    async fn half_read(ring: &crate::ring::Ring) -> (tempfile::TempDir, fs::File, Held) {
+    async fn half_read(ring: &Ring) -> (tempfile::TempDir, fs::File, Held) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
         fs::write(&path, "0123456789").unwrap();
@@ -557,7 +563,7 @@ mod tests {
     }
 
     /// A file that is not in memory, as far as its file system drops what it holds of one.
-    async fn dropped(ring: &crate::ring::Ring, content: &[u8]) -> (tempfile::TempDir, Rc<File>) {
+    async fn dropped(ring: &Ring, content: &[u8]) -> (tempfile::TempDir, Rc<File>) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         fs::write(&path, content).unwrap();

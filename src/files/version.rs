@@ -111,19 +111,17 @@ impl Version {
     }
 
     /// The entity tag made of length, time and inode; weak while the version [is
-    /// racy](Version::is_racy) (RFC 9110 §8.8.1).
+    /// racy](Version::is_racy) (RFC 9110 §8.8.1). The time is that which nobody can set: with the other, a file
+    /// whose time is set back behind a change of the same length would keep the tag of what it was.
     pub fn entity_tag(&self, now: Duration) -> Option<HeaderValue> {
         let Self {
             length,
-            modified_ns,
+            changed_ns,
             inode,
             ..
         } = self;
         let weakness = if self.is_racy(now) { "W/" } else { "" };
-        HeaderValue::try_from(format!(
-            "{weakness}\"{length:x}-{modified_ns:x}-{inode:x}\""
-        ))
-        .ok()
+        HeaderValue::try_from(format!("{weakness}\"{length:x}-{changed_ns:x}-{inode:x}\"")).ok()
     }
 }
 
@@ -162,6 +160,13 @@ mod tests {
             format!("W/\"10-{:x}-5\"", racy.as_nanos()).as_str()
         );
         assert!(at(NOW + NOW).to_str().unwrap().starts_with("W/"));
+        // Its time was set back.
+        let version = Version::made(5, 16, settled);
+        let again = Version {
+            changed_ns: version.changed_ns + 1,
+            ..version
+        };
+        assert_ne!(version.entity_tag(NOW + NOW), again.entity_tag(NOW + NOW));
     }
 
     #[test]

@@ -3,8 +3,8 @@
 
 use std::time::SystemTime;
 
-use ::http::Method;
 use ::http::header::{IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE};
+use ::http::{HeaderName, Method};
 
 use super::date::HttpDate;
 use super::head::RequestHead;
@@ -27,6 +27,21 @@ pub enum Verdict {
     NotModified,
     /// 412 (Precondition Failed): the method must not be performed.
     Failed,
+}
+
+impl Verdict {
+    /// The field by which it was reached for the request with `head`, in the order of RFC 9110 §13.2.2; `None`
+    /// if no condition stood in the way.
+    pub fn decided_by(self, head: &RequestHead) -> Option<HeaderName> {
+        let candidates = match self {
+            Verdict::Perform => return None,
+            Verdict::NotModified => [IF_NONE_MATCH, IF_MODIFIED_SINCE],
+            Verdict::Failed => [IF_MATCH, IF_UNMODIFIED_SINCE],
+        };
+        candidates
+            .into_iter()
+            .find(|name| head.field(name).is_some())
+    }
 }
 
 impl Validators<'_> {

@@ -56,7 +56,7 @@ pub use framing::Framing;
 pub(crate) use framing::members;
 pub use head::RequestHead;
 pub use parser::HeadParser;
-pub use range::{IfRange, RangeSpec, Selection, content_range};
+pub use range::{IfRange, IgnoredRange, RangeSpec, Selection, content_range};
 pub use refusal::Refusal;
 pub use target::TargetForm;
 pub use trailers::is_forbidden_trailer;

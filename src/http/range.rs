@@ -54,9 +54,19 @@ impl Validators<'_> {
     /// If-Range counts when it is that of the last change exactly; whether a second change could
     /// have followed within that second is for the handler to know (§8.8.2.2).
     pub fn select(&self, head: &RequestHead, length: u64) -> Selection {
-        match head.ranges() {
-            Some(specs) if self.is_current(head) => choose(&specs, length),
-            _ => Selection::Whole,
+        let selected = self.try_select(head, length);
+        selected.unwrap_or(Selection::Whole)
+    }
+
+    /// [`Validators::select`], or why no range counts.
+    ///
+    /// # Errors
+    /// That reason: it is the whole that is to be sent.
+    pub fn try_select(&self, head: &RequestHead, length: u64) -> Result<Selection, IgnoredRange> {
+        let specs = head.ranges()?;
+        match self.is_current(head) {
+            true => Ok(choose(&specs, length)),
+            false => Err(IgnoredRange::Stale),
         }
     }
 
@@ -71,6 +81,21 @@ impl Validators<'_> {
             None => head.field(IF_RANGE).is_none(),
         }
     }
+}
+
+/// Why a request gets the whole (RFC 9110 §14.2: ranges may be ignored, and some have to be).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IgnoredRange {
+    /// It names no range.
+    Absent,
+    /// Its method has none.
+    Method,
+    /// They are malformed, of another unit than bytes, in several fields, or more than [`RANGES`].
+    Malformed,
+    /// The peer has a part of something else, or does not prove that it has one of this: If-Range.
+    Stale,
+    /// Several are asked for of what has a content coding.
+    Coded,
 }
 
 /// What a peer has a part of, as it names it in If-Range (RFC 9110 §13.1.5).
@@ -94,23 +119,23 @@ impl RequestHead {
 
     /// The one range of bytes that it asks for.
     pub(crate) fn range(&self) -> Option<RangeSpec> {
-        match self.ranges()?[..] {
+        match self.ranges().ok()?[..] {
             [spec] => Some(spec),
             _ => None,
         }
     }
 
     /// The ranges of bytes that it asks for.
-    fn ranges(&self) -> Option<Vec<RangeSpec>> {
+    fn ranges(&self) -> Result<Vec<RangeSpec>, IgnoredRange> {
         // RFC 9110 §14.2: other methods have no ranges, and what is malformed or of another unit
         // is ignored.
         let mut values = self.field_values(RANGE.as_str());
-        let (Some(value), None) = (values.next(), values.next()) else {
-            return None;
-        };
-        (*self.method() == Method::GET)
-            .then(|| parse(value))
-            .flatten()
+        match (values.next(), values.next()) {
+            (None, _) => Err(IgnoredRange::Absent),
+            _ if *self.method() != Method::GET => Err(IgnoredRange::Method),
+            (Some(value), None) => parse(value).ok_or(IgnoredRange::Malformed),
+            _ => Err(IgnoredRange::Malformed),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 
 use super::{ACCEPT, SERVER, SHARD, text};
 use crate::failure::Failure;
+use std::ffi::CStr;
 use std::io;
 use std::time::Duration;
 use tracing::{error, info, warn};
@@ -18,6 +19,22 @@ pub(crate) fn accepting_pauses(shard: usize, error: &io::Error) {
 /// Accepting goes on without failing, after this many pauses.
 pub(crate) fn accepting_goes_on(shard: usize, pauses: u64) {
     warn!(target: ACCEPT, shard, pauses, "accepting goes on");
+}
+
+/// A file of the folder that is served lies at a path that the server answers itself.
+pub(crate) fn file_is_covered(path: &str) {
+    warn!(
+        target: SERVER, path,
+        "the server answers this path itself, and seldom or never with the file that lies there"
+    );
+}
+
+/// A file that is to be served where nothing else is, or with an error, is not there.
+pub(crate) fn page_is_missing(path: &CStr) {
+    warn!(
+        target: SERVER, path = text(path.to_string_lossy()),
+        "the page of an error or the fallback is not there: without it errors are written as usual"
+    );
 }
 
 /// A shard serves.

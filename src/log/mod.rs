@@ -20,6 +20,7 @@
 //! | [`SHARD`] | INFO | a shard serves; ended | `shard`, `cpu` |
 //! | | WARN | a shard ended with messages of other cores that its app had not taken | `shard`, `messages` |
 //! | | ERROR | a shard failed while the server ran | `shard`, `error` |
+//! | [`SERVER`] | WARN | a file lies where the server answers itself; a page is missing | `path` |
 //! | [`SERVER`] | INFO | a shutdown is announced; begins; is over | `delay`; `shards`; none |
 //! | | WARN | a shutdown took too long, and what was left is cut off | `shards` |
 //! | | ERROR | a panic that nobody catches, where [`crate::cli`] has set the hook | `thread`, `panic`, `place` |
@@ -47,9 +48,9 @@ pub(crate) mod panic;
 
 pub(crate) use self::cause::Cause;
 pub(crate) use self::life::{
-    accepting_goes_on, accepting_pauses, messages_are_left, ring_is_small, shard_ended,
-    shard_failed, shard_serves, shutdown_begins, shutdown_is_announced, shutdown_is_cut_short,
-    shutdown_is_over,
+    accepting_goes_on, accepting_pauses, file_is_covered, messages_are_left, page_is_missing,
+    ring_is_small, shard_ended, shard_failed, shard_serves, shutdown_begins, shutdown_is_announced,
+    shutdown_is_cut_short, shutdown_is_over,
 };
 pub use self::lines::Lines;
 pub(crate) use self::lines::{Written, lines_left_out};

@@ -97,22 +97,44 @@ fn own(
     (path == HEALTH.as_bytes() && !taken.health).then_some(Own::Health)
 }
 
+/// The paths that the server answers itself at the service's addresses, where the app has no route of that
+/// name: all of them to some.
+pub(crate) fn paths(access: &StatsAccess) -> impl Iterator<Item = &'static str> {
+    let statistics = (access.enabled && access.listen.is_none()).then_some([STATS, METRICS]);
+    statistics.into_iter().flatten().chain([HEALTH])
+}
+
+/// What the server answers itself.
+pub(crate) struct Explained {
+    /// What it is.
+    pub(crate) what: &'static str,
+    pub(crate) response: Response,
+    /// Whether the response is all of it: statistics are what they are when they are asked for.
+    pub(crate) is_whole: bool,
+}
+
 /// What the server answers itself, at the service's addresses and while it serves on, where the app has
-/// no route of that name: what it is, and the response, that of statistics without what they are then.
+/// no route of that name.
 pub(crate) fn explained(
     access: &StatsAccess,
     head: &RequestHead,
     peer: SocketAddr,
-) -> Option<(&'static str, Response)> {
+) -> Option<Explained> {
     let own = own(access, head, peer, Door::Service, Taken::default())?;
-    let (what, response) = match own {
-        Own::Statistics => (
-            "its statistics, for those admitted, such as peers on this machine",
-            Response::new(StatusCode::OK),
-        ),
-        Own::Health => ("whether it serves, for all", health(false)),
+    let what = match own {
+        Own::Statistics => "its statistics, for those admitted, such as peers on this machine",
+        Own::Health => "whether it serves, for all",
     };
-    Some((what, not_read(head).unwrap_or(response)))
+    let (response, is_whole) = match (not_read(head), own) {
+        (Some(refusal), _) => (refusal, true),
+        (None, Own::Statistics) => (Response::new(StatusCode::OK), false),
+        (None, Own::Health) => (health(false), true),
+    };
+    Some(Explained {
+        what,
+        response,
+        is_whole,
+    })
 }
 
 /// The response to a request that is not to read what can only be read.

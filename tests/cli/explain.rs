@@ -1,11 +1,11 @@
 //! `corelane explain` and what `serve` with the same options answers.
 
 use super::support::client::Response;
-use super::support::process::{CORELANE, Process};
+use super::support::process::{CORELANE, Process, unprivileged};
 use super::support::{Client, outside};
 use serde_json::Value;
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, SystemTime};
@@ -37,27 +37,36 @@ const OPTIONS: [&str; 23] = [
     "gzip",
 ];
 
+const REFUSED_TARGET: &str =
+    "it is no request: The request target contains a character that is not allowed there.";
+
 fn folder() -> TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     let changed = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
+    let large: String = (0..1000).map(|line| format!("large {line} ")).collect();
     let files = [
         ("a.css", "a { color: red }"),
         ("a.css.gz", "gz"),
         ("b.raw", "raw"),
         ("c.key", "key"),
-        ("large.css", &"large ".repeat(1000)),
+        ("large.css", &large),
         (".env", "env"),
         ("sub/index.html", "index"),
         ("bare/x.png", "x"),
         ("plain/x.png", "x"),
+        ("stale.css", "a { color: blue }"),
+        ("stale.css.gz", "stale"),
+        ("stale.css.br", ""),
     ];
     for (name, content) in files {
         let path = folder.path().join(name);
         fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
         fs::write(&path, content).expect("a file");
         let file = fs::File::options().write(true).open(&path).expect("a file");
-        file.set_modified(changed).expect("its time");
+        let age = Duration::from_secs(u64::from(name == "stale.css.gz"));
+        file.set_modified(changed - age).expect("its time");
     }
+    symlink(".env", folder.path().join("linked")).expect("a link");
     symlink("../outside", folder.path().join("out")).expect("a link");
     folder
 }
@@ -79,7 +88,6 @@ fn lasting(fields: impl Iterator<Item = (String, String)>) -> Vec<(String, Strin
             &**name,
             "date" | "server" | "connection" | "transfer-encoding"
         ) && !value.starts_with("multipart/")
-            && name != "content-length"
     };
     let mut fields: Vec<_> = fields.filter(is_lasting).collect();
     fields.sort();
@@ -140,6 +148,115 @@ fn what_is_explained_is_what_is_served() {
         (
             "GET",
             "/a.css",
+            &[
+                "If-None-Match: *",
+                "If-Modified-Since: Sun, 06 Nov 1994 08:49:36 GMT",
+            ],
+            304,
+            "the peer has this version, by if-none-match",
+        ),
+        (
+            "GET",
+            "/a.css",
+            &["If-Modified-Since: Sun, 06 Nov 1994 08:49:37 GMT"],
+            304,
+            "the peer has this version, by if-modified-since",
+        ),
+        (
+            "GET",
+            "/a.css",
+            &["If-Unmodified-Since: Sun, 06 Nov 1994 08:49:36 GMT"],
+            412,
+            "the peer means another version, by if-unmodified-since",
+        ),
+        (
+            "GET",
+            "/a.css",
+            &["If-Match: \"x\""],
+            412,
+            "the peer means another version, by if-match",
+        ),
+        (
+            "GET",
+            "/a.css",
+            &["Range: bytes=2-5"],
+            206,
+            "4 bytes from 2 on, by range",
+        ),
+        (
+            "GET",
+            "/large.css",
+            &["Range: bytes=0-0,5000-5001"],
+            206,
+            "2 parts, by range",
+        ),
+        (
+            "GET",
+            "/a.css",
+            &["Range: bytes=16-"],
+            416,
+            "none, for it begins behind the end",
+        ),
+        (
+            "HEAD",
+            "/a.css",
+            &["Range: bytes=0-1"],
+            200,
+            "ignored: GET alone has ranges",
+        ),
+        (
+            "GET",
+            "/a.css",
+            &["Range: lines=0-1"],
+            200,
+            "ignored: it is malformed, of another unit than bytes, repeated, or more than 100",
+        ),
+        (
+            "GET",
+            "/a.css",
+            &["Range: bytes=0-1", "If-Range: \"x\""],
+            200,
+            "ignored: if-range does not prove that the peer has a part of this",
+        ),
+        (
+            "GET",
+            "/large.css",
+            &["Range: bytes=0-0,500-501", "Accept-Encoding: gzip"],
+            200,
+            "ignored: several of what is coded",
+        ),
+        (
+            "GET",
+            "/stale.css",
+            &["Accept-Encoding: gzip, br"],
+            200,
+            "stale.css.gz: it is older than its file",
+        ),
+        (
+            "GET",
+            "/stale.css",
+            &["Accept-Encoding: gzip, br"],
+            200,
+            "stale.css.br: it is empty",
+        ),
+        (
+            "GET",
+            "/linked",
+            &[],
+            200,
+            "linked: a symbolic link is on the way; what hides does so by the path that is asked for",
+        ),
+        ("GET", "/%zz", &[], 400, REFUSED_TARGET),
+        (
+            "GET",
+            "*",
+            &[],
+            400,
+            "it is no request: The request target has no form that this method may use.",
+        ),
+        (
+            "GET",
+            "/a.css",
             &["If-Match: \"x\""],
             412,
             "a.css: a file of 16 bytes",
@@ -170,14 +287,14 @@ fn what_is_explained_is_what_is_served() {
             "/large.css",
             &["Accept-Encoding: gzip"],
             200,
-            "gzip, by Accept-Encoding; made of the file, if that is done in time and makes it smaller",
+            "gzip, by Accept-Encoding; made of the file",
         ),
         (
             "HEAD",
             "/large.css",
             &["Accept-Encoding: gzip"],
             200,
-            "a core remembers what is made of it, if that has at most 67106780 bytes; else the file is sent as it is",
+            "a core remembers it whole",
         ),
         (
             "HEAD",
@@ -340,15 +457,12 @@ fn people_read_lines() {
 }
 
 #[test]
-fn what_is_no_request_is_refused() {
+fn what_is_not_one_request_is_refused() {
     let folder = folder();
     for arguments in [
-        &["no-slash"][..],
-        &["/a b"],
-        &["/%zz"],
-        &["/", "--header", "none"],
-        &["/", "--header", "a: b\r\nc: d\r\n\r\nGET / HTTP/1.1"],
-        &["/", "--method", "G T"],
+        &["/", "--header", "a: b\r\nc: d\r\n\r\nGET / HTTP/1.1"][..],
+        &["/", "--header", "Content-Length: 1\r\n"],
+        &["/", "--cores", "none"],
     ] {
         let mut command = Command::new(CORELANE);
         command
@@ -376,6 +490,107 @@ fn statistics_are_explained_where_they_are() {
             command.args(*options).arg("--json");
             let told: Value = serde_json::from_str(&outside::run(&mut command)).expect("JSON");
             assert_eq!(told["status"], *status, "{options:?} {target}: {told}");
+            // What they are, and how long, is known when they are asked for.
+            let fields = told["fields"].as_array().expect("a list");
+            let has_length = fields.iter().any(|field| field[0] == "content-length");
+            assert_eq!(has_length, *status == 404, "{told}");
         }
     }
+}
+
+/// A server answers to these as well.
+#[test]
+fn what_a_server_refuses_is_explained() {
+    let folder = folder();
+    let long = format!("/{}", "a".repeat(9000));
+    let table: &[(&[&str], u64, &str)] = &[
+        (&["no-slash"], 400, "no form that this method may use"),
+        (&["/a b"], 400, "a target and a version"),
+        (&["/%zz"], 400, "a character that is not allowed"),
+        (&[&long], 414, "longer than this server accepts"),
+        (&["/", "--header", "none"], 400, "no valid field name"),
+        (&["/", "--method", "G T"], 400, "one space between"),
+    ];
+    for (arguments, status, why) in table {
+        let mut command = Command::new(CORELANE);
+        command.arg("explain").args(*arguments).arg("--json");
+        command.arg("--directory").arg(folder.path());
+        let told: Value = serde_json::from_str(&outside::run(&mut command)).expect("JSON");
+        assert_eq!(told["status"], *status, "{arguments:?}: {told}");
+        let point = &told["points"][0];
+        assert_eq!(point["about"], "refused", "{told}");
+        let what = point["what"].as_str().expect("text");
+        assert!(what.contains(why), "{told}");
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_explained_as_it_is_served() {
+    let folder = folder();
+    let root = folder.path();
+    let forbid = |name: &str, mode| {
+        let mode = fs::Permissions::from_mode(mode);
+        fs::set_permissions(root.join(name), mode).expect("its mode");
+    };
+    for name in ["noenter", "enter"] {
+        fs::create_dir(root.join(name)).expect("a folder");
+        fs::write(root.join(name).join("a.txt"), "a").expect("a file");
+    }
+    forbid("noenter", 0);
+    forbid("enter", 0o311);
+    forbid("a.css.gz", 0);
+    forbid("b.raw", 0);
+    let options = ["--listing", "on", "--cores", "1"];
+    let mut serve = unprivileged(CORELANE);
+    serve.arg("serve").arg(root).args(options);
+    let mut serving = Process::spawn(serve.args(["--listen", "127.0.0.1:0"]));
+    let line = serving.line("listening on http://");
+    let address = line.rsplit("http://").next().expect("an address");
+    let mut client = Client::connect(address.parse().expect("an address"));
+    let coded = "Accept-Encoding: gzip";
+    let table: &[(&str, &str, u16, &str)] = &[
+        ("/a.css", coded, 200, "a.css.gz: permissions forbid it"),
+        ("/b.raw", coded, 404, "b.raw: permissions forbid it"),
+        ("/noenter", coded, 404, "permissions forbid it"),
+        ("/noenter/", coded, 404, "permissions forbid it"),
+        ("/noenter/a.txt", coded, 404, "permissions forbid it"),
+        ("/missing", coded, 404, "nothing of that name is there"),
+        ("/enter/a.txt", coded, 200, "enter/a.txt"),
+        ("/", "Accept: application/json", 200, "."),
+    ];
+    let mut refused = Vec::new();
+    for (target, field, status, why) in table {
+        let response = answered(&mut client, "GET", target, &[field]);
+        let mut command = unprivileged(CORELANE);
+        command.args(["explain", target, "--json", "--header", field]);
+        command.arg("--directory").arg(root).args(options);
+        let told: Value = serde_json::from_str(&outside::run(&mut command)).expect("JSON");
+        let what = format!("{target}: {told} {response:?}");
+        assert_eq!(
+            (response.status, &told["status"]),
+            (*status, &Value::from(*status)),
+            "{what}"
+        );
+        let points = told["points"].as_array().expect("a list");
+        assert!(points.iter().any(|point| point["what"] == *why), "{what}");
+        assert_eq!(response.field("content-encoding"), None, "{what}");
+        match status {
+            404 => refused.push(response.body),
+            _ if *target == "/" => {
+                let names = response.text();
+                for name in ["noenter", "enter", "b.raw", "a.css.gz"] {
+                    assert!(!names.contains(&format!("\"{name}")), "{name}: {names}");
+                }
+                assert!(names.contains("a.css"), "{names}");
+            }
+            _ => {}
+        }
+    }
+    assert!(
+        refused.windows(2).all(|two| two[0] == two[1]),
+        "{refused:?}"
+    );
+    // So that it can be removed.
+    forbid("noenter", 0o700);
+    forbid("enter", 0o700);
 }

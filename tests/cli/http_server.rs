@@ -37,6 +37,7 @@ fn its_words_are_understood() {
         ("0", [200, 200, 404, 404]),
         ("--bind 127.0.0.1 0", [200, 200, 404, 404]),
         ("-b ::1 -d public 0", [200, 404, 200, 404]),
+        ("--bind localhost -d public 0", [200, 404, 200, 404]),
         ("--directory public 0", [200, 404, 200, 404]),
         ("--directory 8000 0", [200, 404, 404, 200]),
         ("./8000 --listen 127.0.0.1:0", [200, 404, 404, 200]),
@@ -51,6 +52,46 @@ fn its_words_are_understood() {
             statuses,
             "{arguments}"
         );
+    }
+}
+
+#[test]
+fn what_is_served_otherwise_than_it_looks_is_told_at_the_start() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for name in ["stats", "healthz", "here.html"] {
+        fs::write(folder.path().join(name), name).expect("a file");
+    }
+    type Told<'a> = (&'a str, bool);
+    let table: [(&[&str], &[Told<'_>]); 2] = [
+        (
+            &["--fallback", "/none.html", "--error-page", "404=/here.html"],
+            &[
+                ("path=\"/stats\"", true),
+                ("path=\"/metrics\"", false),
+                ("path=\"/healthz\"", true),
+                ("none.html", true),
+                ("here.html", false),
+            ],
+        ),
+        (
+            &["--no-stats", "--error-page", "404=/gone.html"],
+            &[
+                ("path=\"/stats\"", false),
+                ("path=\"/healthz\"", true),
+                ("gone.html", true),
+            ],
+        ),
+    ];
+    for (options, lines) in table {
+        let mut command = Command::new(CORELANE);
+        command.args(["serve", "--listen", "127.0.0.1:0"]);
+        let mut process = Process::spawn(command.args(options).arg(folder.path()));
+        process.line("listening on http://");
+        for (line, is_told) in lines {
+            assert_eq!(process.seen(line), *is_told, "{options:?}: {line}");
+        }
+        process.signal("TERM");
+        process.end();
     }
 }
 

@@ -145,14 +145,26 @@ pub(crate) const CLASSES: &[Class] = &[
     Class {
         name: "links out of the root",
         why: "they are not followed unless they are asked to be",
-        is: |request, ours, _| ours.status == 404 && is_at(request, &["/outside.txt"]),
+        is: |request, ours, _| {
+            ours.status == 404 && is_at(request, &["/outside.txt", "/up", "/up/secret.txt"])
+        },
+        chosen: None,
+    },
+    Class {
+        name: "octets that no target has",
+        why: "a client encodes them (RFC 3986 §2), and who forwards them as they are is not always \
+              understood alike",
+        is: |request, ours, _| {
+            let is_none = |octet: u8| !octet.is_ascii() || matches!(octet, b'"' | b'\\');
+            ours.status == 400 && request.target.bytes().any(is_none)
+        },
         chosen: None,
     },
     Class {
         name: "folders without an index",
         why: "what is not served is not told apart from what is not there",
         is: |request, ours, theirs| {
-            (ours.status, theirs.status) == (404, 403) && is_at(request, &["/bare/"])
+            (ours.status, theirs.status) == (404, 403) && is_at(request, &["/bare/", "/blog/"])
         },
         chosen: None,
     },

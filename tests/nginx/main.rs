@@ -12,6 +12,7 @@
 mod busy;
 mod classes;
 mod made;
+mod pages;
 mod peers;
 mod requests;
 #[path = "../support/mod.rs"]
@@ -28,7 +29,7 @@ use tally::Tally;
 use tree::Tree;
 
 /// Requests if `NGINX_REQUESTS` is not set: a few seconds in a debug build.
-const REQUESTS: u64 = 6_000;
+const REQUESTS: u64 = 8_000;
 
 #[test]
 fn what_comes_through_nginx_gets_no_statistics() {

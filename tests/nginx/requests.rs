@@ -38,6 +38,13 @@ const PATHS: &[&str] = &[
     "/photo.png",
     "/inside.txt",
     "/outside.txt",
+    "/linked",
+    "/linked/",
+    "/linked/a.css",
+    "/up",
+    "/up/secret.txt",
+    "/octet%FF.txt",
+    "/octet%fF.txt",
     "/none",
     "/small.txt/",
     "/small.txt/x",
@@ -49,6 +56,11 @@ const PATHS: &[&str] = &[
     "/moved/",
     "/moved/a.css",
     "/moved/a%20b/?c",
+    // More often than others: what differs there takes several fields at once.
+    "/empty.txt",
+    "/empty.txt",
+    "/coded.css",
+    "/coded.css",
 ];
 
 /// Paths written in odd ways.
@@ -79,6 +91,12 @@ const ODD_PATHS: &[&str] = &[
     "/small.txt.",
     "/sub/.",
     "/sub/..",
+    "/h\u{f6}he.html",
+    "/small.txt?q=\"x\"",
+    "/small.txt?q=\u{e9}",
+    "/sub\\a.css",
+    "/small.txt?{a|b}",
+    "/[a]^b",
 ];
 
 const CODINGS: &[&str] = &[

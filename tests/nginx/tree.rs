@@ -1,6 +1,8 @@
 //! The folder that both serve.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -61,6 +63,11 @@ impl Tree {
         fs::write(outer.path().join("secret.txt"), "secret").expect("a file");
         symlink("small.txt", root.join("inside.txt")).expect("a link");
         symlink("../secret.txt", root.join("outside.txt")).expect("a link");
+        symlink("sub", root.join("linked")).expect("a link");
+        symlink("..", root.join("up")).expect("a link");
+        let octets = root.join(OsStr::from_bytes(b"octet\xff.txt"));
+        fs::write(&octets, "a name that is no text").expect("a file");
+        set_changed(&octets, CHANGED);
         Self { outer }
     }
 

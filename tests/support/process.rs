@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -38,6 +39,18 @@ pub(crate) fn example(name: &str) -> Option<PathBuf> {
     let program = built.join(name);
     let is_built = program.exists() || outside::not_run(&format!("{program:?} is not built"));
     is_built.then_some(program)
+}
+
+/// `program` as it runs for a user to whom permissions apply, which they do not to root.
+pub(crate) fn unprivileged(program: &str) -> Command {
+    let owner = fs::metadata("/proc/self").expect("this process").uid();
+    if owner != 0 {
+        return Command::new(program);
+    }
+    let without = "-dac_override,-dac_read_search";
+    let mut command = Command::new("setpriv");
+    command.args(["--bounding-set", without, "--inh-caps", without, program]);
+    command
 }
 
 impl Process {

@@ -125,6 +125,10 @@ fn what_is_wrong_is_told_with_its_place() {
             "c.toml:2:33: files.response_headers: '[=X-A: b' has a glob that has",
         ),
         (
+            "response_headers = ['*=Link: </a>', '*=Link: </b>']",
+            "c.toml:2:37: files.response_headers: '*=Link: </b>' gives link, as a rule before it",
+        ),
+        (
             "response_headers = '*=Cache-Control: no-store'",
             "c.toml:2:20: files.response_headers: '*=Cache-Control: no-store' gives \
              cache-control, which is the server's; give it a rule of its own",

@@ -185,12 +185,13 @@ pub(super) fn cache_control(text: &str) -> Result<(Glob, HeaderValue), Mistake> 
     Ok((self::glob(glob)?, field_value(value)?))
 }
 
-/// `EXTENSION=TYPE`.
+/// `EXTENSION=TYPE`, `NAME=TYPE`, or `*=TYPE`.
 pub(super) fn media_type(text: &str) -> Result<(Box<str>, HeaderValue), Mistake> {
     let mistake = || {
         Mistake::new(
             format!("'{text}' gives no extension a media type"),
-            "write EXTENSION=TYPE, such as md=text/plain;charset=utf-8",
+            "write EXTENSION=TYPE, such as md=text/plain;charset=utf-8, a name without a dot, such as \
+             Makefile=text/plain, or *=TYPE for what has no other",
         )
     };
     let (extension, media_type) = text.split_once('=').ok_or_else(mistake)?;
@@ -220,6 +221,9 @@ pub(super) fn header_mistake(text: &str, error: HeaderRuleError) -> Mistake {
     let mend = match &error {
         HeaderRuleError::Glob(_) => "write one such as *.html, /about.html or /assets/**",
         HeaderRuleError::Reserved { instead, .. } => instead,
+        HeaderRuleError::Twice { .. } => {
+            "leave one out, or write both values into one, with a comma between them"
+        }
         HeaderRuleError::TooLong => "write a shorter one",
         HeaderRuleError::TooMany => "give fields to more files with one glob",
         _ => "write GLOB=NAME: VALUE, such as *.html=X-Frame-Options: DENY",

@@ -407,3 +407,28 @@ fn no_level_is_higher_than_those_of_files() {
         assert_eq!(parts(coding, level), expected, "{coding:?} {level}");
     }
 }
+
+#[test]
+fn there_is_one_slice_between_two_turns_of_the_ring() {
+    run(None, RingOptions::default(), |ring| async move {
+        let folder = folder(COMPRESSIONS, 3 * FILE_PIECE_BYTES);
+        let common = Rc::<Compressing>::default();
+        let compressor = compressor(&common);
+        let most = Rc::new(Cell::new(0));
+        let (observed, most_seen) = (Rc::clone(&common), Rc::clone(&most));
+        let before = Cell::new(0);
+        ring.observe_turns(move |_| {
+            let slices = observed.slices.get();
+            most_seen.set(most_seen.get().max(slices - before.replace(slices)));
+        });
+        for name in 0..COMPRESSIONS {
+            begin(&compressor, &ring, &folder, name).await.unwrap();
+        }
+        until_idle(&compressor).await;
+        assert_eq!(most.get(), 1);
+        let least = COMPRESSIONS * (3 * FILE_PIECE_BYTES / FILE_CODING_BYTES);
+        // What comes of them is joined in turns as well.
+        assert!(common.slices.get() > least as u64);
+    })
+    .unwrap();
+}

@@ -8,12 +8,13 @@
 //! ]}
 //! ```
 //!
-//! `href` is relative to the listing's own address. `sort` is `none` where there were too many entries to
+//! `name` is the name itself, with a replacement character for what is not UTF-8; `href`, which is relative to
+//! the listing's own address, is all of it. `sort` is `none` where there were too many entries to
 //! sort, whatever was asked for.
 
 use std::fmt::Write as _;
 
-use super::{Place, shown, time};
+use super::{Place, text_of, time};
 use crate::files::entries::{Entry, Kind, Order};
 use crate::files::path::segment_href;
 
@@ -37,7 +38,7 @@ pub(super) fn entry(entry: &Entry<'_>, is_first: bool, out: &mut String) {
     let separator = if is_first { "\n" } else { ",\n" };
     out.push_str(separator);
     out.push_str("{\"name\":");
-    push_text(&shown(entry.name), out);
+    push_text(&text_of(entry.name), out);
     out.push_str(",\"href\":");
     push_text(&segment_href(entry.name, is_folder), out);
     let _ = match is_folder {

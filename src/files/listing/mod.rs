@@ -148,11 +148,11 @@ impl Place {
             b"." => Vec::new(),
             relative => {
                 let names = relative.split(|&byte| byte == b'/');
-                names.map(shown).collect()
+                names.map(text_of).collect()
             }
         };
         Self {
-            mount: shown(&decode_lossy(before)) + "/",
+            mount: text_of(&decode_lossy(before)) + "/",
             folders,
         }
     }
@@ -233,10 +233,9 @@ fn time(seconds: i64) -> String {
     rfc3339(UNIX_EPOCH + Duration::from_secs(seconds))
 }
 
-/// A name as text: what is not UTF-8, or would act on the text around it, is replaced.
-fn shown(name: &[u8]) -> String {
-    let text = String::from_utf8_lossy(name);
-    text.replace(|c: char| c.is_control(), "\u{fffd}")
+/// A name as text, with a replacement character for what is not UTF-8.
+fn text_of(name: &[u8]) -> String {
+    String::from_utf8_lossy(name).into_owned()
 }
 
 #[cfg(test)]

@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::{Asked, Place, Writer, shown, time};
+use super::{Asked, Place, Writer, text_of, time};
 use crate::files::entries::{Entries, Entry, Key, Kind, Order};
 use crate::files::path::segment_href;
+use crate::printable::is_plain;
 
 pub(super) const STYLE: &str = concat!(include_str!("../../page.css"), include_str!("style.css"));
 
@@ -64,7 +65,7 @@ pub(super) fn entry(entry: &Entry<'_>, out: &mut String) {
     let _ = write!(out, "<tr><th scope=\"row\"{class}><a href=\"");
     escape(&segment_href(entry.name, is_folder), out);
     out.push_str("\"><bdi>");
-    escape(&shown(entry.name), out);
+    escape(&text_of(entry.name), out);
     let _ = write!(out, "{slash}</bdi></a></th><td");
     if is_folder {
         out.push('>');
@@ -185,7 +186,8 @@ pub(super) fn push_size(bytes: u64, out: &mut String) {
     let _ = write!(out, "{size:.decimals$} {}", UNITS[unit]);
 }
 
-/// Writes text so that it is nothing but text, in elements and in attributes.
+/// Writes text so that it is nothing but text, in elements and in attributes. What would move it, or turn the
+/// direction in which it is read, is shown as an escape: a name is not to look like another.
 fn escape(text: &str, out: &mut String) {
     for character in text.chars() {
         match character {
@@ -194,7 +196,8 @@ fn escape(text: &str, out: &mut String) {
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
-            other => out.push(other),
+            other if is_plain(other) => out.push(other),
+            other => out.extend(other.escape_default()),
         }
     }
 }

@@ -101,7 +101,7 @@ fn json_is_read_back() {
                 "modified": "1994-11-06T08:49:37Z",
             },
             {
-                "name": "\"\\\u{fffd}\u{fffd}</script>\u{e9}",
+                "name": "\"\\\n\u{fffd}</script>\u{e9}",
                 "href": "./%22%5C%0A%FF%3C%2Fscript%3E%C3%A9",
                 "type": "file",
                 "size": 12,
@@ -121,16 +121,18 @@ fn names_in_a_page_are_text_and_exact_links() {
     let entries = [
         entry(b"<b>", Kind::Folder, 0),
         entry(b"\"'&\xff\t", Kind::File, 2048),
+        entry("invoice\u{202e}fdp.exe".as_bytes(), Kind::File, 0),
     ];
     let page = written("", c"<i>", &entries);
     for part in [
         "<title>/m /&lt;i&gt;/</title>",
         "<a href=\"../\"><bdi>/m /</bdi></a>",
         "<bdi aria-current=\"page\">&lt;i&gt;</bdi>",
-        "<p>1 folder, 1 file, 2.0 KiB",
+        "<p>1 folder, 2 files, 2.0 KiB",
         "<a href=\"../\" rel=\"up\"",
         "<th scope=\"row\" class=\"folder\"><a href=\"./%3Cb%3E/\"><bdi>&lt;b&gt;/</bdi></a>",
-        "<a href=\"./%22&#39;&amp;%FF%09\"><bdi>&quot;&#39;&amp;\u{fffd}\u{fffd}</bdi></a>",
+        "<a href=\"./%22&#39;&amp;%FF%09\"><bdi>&quot;&#39;&amp;\u{fffd}\\t</bdi></a>",
+        "<bdi>invoice\\u{202e}fdp.exe</bdi>",
         "<td title=\"2048 bytes\">2.0 KiB</td>",
         "<time datetime=\"1994-11-06T08:49:37Z\">1994-11-06<span> 08:49</span></time>",
     ] {
@@ -224,6 +226,8 @@ proptest! {
         let text = written("format=json", c".", &[entry(&name, Kind::File, 1)]);
         let value: serde_json::Value = serde_json::from_str(&text).unwrap();
         prop_assert_eq!(value["entries"][0]["href"].as_str(), Some(&*href));
+        let lossless = String::from_utf8_lossy(&name);
+        prop_assert_eq!(value["entries"][0]["name"].as_str(), Some(&*lossless));
     }
 }
 

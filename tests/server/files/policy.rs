@@ -1,9 +1,9 @@
 //! What a policy makes of a folder, and the switch from one release of it to the next.
 
-use super::remembered::until;
 use super::*;
 use corelane::files::policy::Symlinks;
 use std::os::unix::net::UnixListener;
+use std::time::Instant;
 
 #[test]
 fn links_are_followed_as_the_policy_says() {
@@ -222,23 +222,60 @@ fn sockets_and_pipes_do_not_notice() {
     assert_eq!(writer.err(), Some(rustix::io::Errno::NXIO));
 }
 
+/// A deployment of several files that go together is seen as a whole, by each request and from then on, within
+/// a second of the clock: whoever asks later than that gets the new ones.
 #[test]
 fn a_swapped_release_is_followed() {
+    const FILES: [&str; 4] = ["index.html", "app.js", "sub/large.bin", "sub/page.html"];
     let outer = tempfile::tempdir().expect("a folder");
     let swap = |to: &str| {
         symlink(to, outer.path().join("next")).expect("a link");
         fs::rename(outer.path().join("next"), outer.path().join("current")).expect("swapped");
     };
     for release in ["one", "two"] {
-        fs::create_dir(outer.path().join(release)).expect("a folder");
-        fs::write(outer.path().join(release).join("a.txt"), release).expect("a file");
+        let release_path = outer.path().join(release);
+        fs::create_dir_all(release_path.join("sub")).expect("folders");
+        for file in FILES {
+            // One is too large to be remembered whole.
+            let times = if file == "sub/large.bin" { 50_000 } else { 1 };
+            fs::write(release_path.join(file), release.repeat(times)).expect("a file");
+        }
     }
     swap("one");
     let root = outer.path().join("current");
-    let served = Served::with(move |_| App::new().files("/", &root));
+    let server = Server::bind("127.0.0.1:0").cores("1".parse().expect("a number"));
+    let served = Served::on(server, move |_| App::new().files("/", &root));
     let mut client = Client::connect(served.address);
-    assert_eq!(get(&mut client, "/a.txt").text(), "one");
-    swap("two");
-    // It is followed within a second; the test's patience is longer.
-    until(&mut client, "/a.txt", "two", &["one"]);
+    let requests: String = FILES
+        .iter()
+        .map(|file| format!("GET /{file} HTTP/1.1\r\nHost: a\r\n\r\n"))
+        .collect();
+    let mut releases = || {
+        client.send(&requests);
+        FILES.map(|file| {
+            let response = client.response();
+            let text = response.text();
+            let release = ["one", "two"].into_iter().find(|release| {
+                text.starts_with(release) && text == release.repeat(text.len() / release.len())
+            });
+            release.unwrap_or_else(|| panic!("{file}: {} bytes of no release", text.len()))
+        })
+    };
+    assert_eq!(releases(), ["one"; FILES.len()]);
+    for (to, from) in [("two", "one"), ("one", "two")] {
+        swap(to);
+        let swapped = Instant::now();
+        let mut is_followed = false;
+        loop {
+            let is_due = swapped.elapsed() >= Duration::from_secs(1);
+            for release in releases() {
+                assert!(release == to || !is_followed, "{from} again");
+                is_followed |= release == to;
+                assert!(is_followed || !is_due, "{from} after a second");
+            }
+            if is_due {
+                break;
+            }
+        }
+    }
 }
