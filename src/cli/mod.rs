@@ -334,8 +334,8 @@ mod tests {
                 "PORT: '127.0.0.1:65536' is not ADDR:PORT; write",
             ),
             (
-                "serve --bind localhost",
-                "--bind: 'localhost:8080' names a host; write its IP address",
+                "serve --bind example.org",
+                "--bind: 'example.org:8080' names a host; write its IP address",
             ),
             (
                 "serve 8000 --listen 127.0.0.1:0",

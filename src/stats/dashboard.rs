@@ -41,7 +41,7 @@ const SCRIPT_PLACE: &str = "<script></script>";
 /// and its own server.
 pub(super) const POLICY: &str = concat!(
     "default-src 'none'; ",
-    "style-src 'sha256-Rq1ANvZG2HEhcljsh6gJSbpYRTmNH+zO2L3BzYogsbg='; ",
+    "style-src 'sha256-3UsMm+R2ks5A/9gBCIHSQU/td4Mjw4dkLhYCG/z6tIU='; ",
     "script-src 'sha256-qOGWvKCJKjQpRHnHwczWYT1FjKk3Nvrk0pELO1Oa6Qo='; ",
     "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; ",
     "require-trusted-types-for 'script'; trusted-types 'none'"

@@ -167,8 +167,8 @@ fn what_has_no_whole_response_is_told_of_as_well() {
     peer.deliver(&[get(), large.clone()].concat());
     peer.reset();
     let expected = [
-        format!("/ 200 {}/{first} failed", get().len()),
-        format!("/large 200 {}/100 failed", large.len()),
+        format!("/ 200 {}/{first} peer_aborted", get().len()),
+        format!("/large 200 {}/100 peer_aborted", large.len()),
     ];
     assert_eq!(take(&told), expected);
 
