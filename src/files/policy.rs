@@ -102,7 +102,7 @@ pub enum EntityTags {
     Mtime,
     /// The content, which is read once for each version of a file, before its first response. Two
     /// nodes with the same content have the same tags. A file of more than
-    /// [`HASHED_FILE_BYTES`](crate::limits::HASHED_FILE_BYTES) has the other kind.
+    /// [`HASHED_FILE_BYTES`] has the other kind.
     Hash,
 }
 

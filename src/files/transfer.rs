@@ -39,7 +39,7 @@ use crate::app::{BodyError, BodySource, FilePiece, SendFile};
 use crate::limits::{
     FILE_COPY_BYTES, FILE_PIECE_BYTES, FILE_SAMPLE_BYTES, FILE_SETTLING, FILE_TURN_BYTES,
 };
-use crate::ring::{Deadline, File, Ring};
+use crate::ring::{Deadline, File};
 
 /// What is not sent from where it lies for less, where more would have to be waited for.
 const LEAST_STEP_BYTES: usize = 64 * 1024;
@@ -128,7 +128,7 @@ impl Held {
 
     /// The ring of the core that it is open on.
     #[cfg(feature = "compression")]
-    pub(super) fn ring(&self) -> &Ring {
+    pub(super) fn ring(&self) -> &crate::ring::Ring {
         self.file.ring()
     }
 
@@ -513,7 +513,7 @@ impl BodySource for FileBody {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ring::{Access, Links, Opening, RingOptions, run};
+    use crate::ring::{Access, Links, Opening, Ring, RingOptions, run};
     use futures_lite::future::poll_once;
     use std::fs;
     use std::future::poll_fn;

@@ -123,19 +123,19 @@ pub fn measure(serving: &Serving, clients: u32, rounds: usize, window: Duration)
         "| plain requests | count | p50 | p99 | max | p99 ÷ alone | server's CPU | answers beside | longest turn |"
     );
     println!("|---|--:|--:|--:|--:|--:|--:|--:|--:|");
-    let median = |kind: usize, of: fn(&Round) -> f64| median(all[kind].iter().map(of));
-    let p99 = |kind| median(kind, |round| round.p99);
+    let of_rounds = |kind: usize, of: fn(&Round) -> f64| median(all[kind].iter().map(of));
+    let p99 = |kind| of_rounds(kind, |round| round.p99);
     for (kind, (_, name)) in KINDS.iter().enumerate() {
         println!(
             "| {name} | {:.0} | {:.3} ms | {:.3} ms | {:.2} ms | {:.3} | {:.1} % | {:.0} | {:.0} µs |",
-            median(kind, |round| round.requests),
-            median(kind, |round| round.p50) / 1e6,
+            of_rounds(kind, |round| round.requests),
+            of_rounds(kind, |round| round.p50) / 1e6,
             p99(kind) / 1e6,
-            median(kind, |round| round.max) / 1e6,
+            of_rounds(kind, |round| round.max) / 1e6,
             p99(kind) / p99(0),
-            100.0 * median(kind, |round| round.busy),
-            median(kind, |round| round.answers),
-            median(kind, |round| round.lag) / 1e3,
+            100.0 * of_rounds(kind, |round| round.busy),
+            of_rounds(kind, |round| round.answers),
+            of_rounds(kind, |round| round.lag) / 1e3,
         );
     }
 
@@ -143,14 +143,14 @@ pub fn measure(serving: &Serving, clients: u32, rounds: usize, window: Duration)
         "\n| CPU time of the core between two turns | p50 | p99.9 | max | over {MOST_HELD:?}, each second |"
     );
     println!("|---|--:|--:|--:|--:|");
-    let median = |kind: usize, of: fn(&Watch) -> f64| median(watches[kind].iter().map(of));
-    let longer = |kind| median(kind, |watch| watch.longer);
+    let of_watches = |kind: usize, of: fn(&Watch) -> f64| median(watches[kind].iter().map(of));
+    let longer = |kind| of_watches(kind, |watch| watch.longer);
     for (kind, (_, name)) in KINDS.iter().enumerate() {
         println!(
             "| {name} | {:.1} µs | {:.1} µs | {:.1} µs | {:.2} |",
-            median(kind, |watch| watch.p50) / 1e3,
-            median(kind, |watch| watch.p99_9) / 1e3,
-            median(kind, |watch| watch.max) / 1e3,
+            of_watches(kind, |watch| watch.p50) / 1e3,
+            of_watches(kind, |watch| watch.p99_9) / 1e3,
+            of_watches(kind, |watch| watch.max) / 1e3,
             longer(kind),
         );
     }
