@@ -126,9 +126,12 @@ impl Prometheus {
             let count = number(route, "/count");
             let mean_ns = number(route, "/mean_ns");
             let sum_ns = self.value(&format!("sum({})", histogram.sum(&labels)), at) * 1e9;
-            // The mean was rounded down.
+            // The mean was rounded down; a sum of nanoseconds is whole, and comes in seconds.
             let expected = (mean_ns * count) as f64..(mean_ns * count + count + 1) as f64;
-            assert!(expected.contains(&sum_ns), "{sum_ns} {labels} {route}");
+            assert!(
+                expected.contains(&sum_ns.round()),
+                "{sum_ns} {labels} {route}"
+            );
             for (quantile, field) in [(0.5, "/p50_ns"), (0.99, "/p99_ns")] {
                 let exact_ns = number(route, field) as f64;
                 let told_ns = self.value(&histogram.quantile(quantile, &labels), at) * 1e9;
