@@ -634,12 +634,11 @@ mod tests {
         run(None, RingOptions::default(), |ring| async move {
             let bytes = 4 * FILE_TURN_BYTES;
             let (_folder, file) = dropped(&ring, &vec![7; bytes]).await;
-            if file.read_now(&mut [0], 0).is_ok() {
+            // To read a byte without waiting may have the kernel begin to read ahead, so this is asked first.
+            if file.is_cached(0, bytes) {
                 eprintln!("not tested: this file system holds files in memory");
                 return;
             }
-            assert!(!file.is_cached(0, 1));
-            assert!(!file.is_cached(0, bytes));
             read_exactly(&file, 0, bytes).await.unwrap();
             assert!(file.is_cached(0, bytes));
             assert!(file.is_cached(4095, 2));
