@@ -11,8 +11,9 @@ use bytes::Bytes;
 use http::Method;
 
 use super::cache::{Content, Kept};
+use super::parts::FileBody;
 use super::representation::{Outcome, Representation};
-use super::transfer::{FileBody, Held, Way};
+use super::transfer::{Held, Way};
 use super::version::Version;
 use crate::app::{Body, Request, Response};
 use crate::limits::INLINE_BODY_BYTES;

@@ -6,7 +6,7 @@
 //! `listing`), and what archives are made of (`tar`); what a core remembers of files (`cache`), with what else
 //! its folders have in common (`common`), does no I/O either.
 //!
-//! I/O is done by `root` and `resolve`, which open; by `transfer` and `tags`, which read files, and `folder`,
+//! I/O is done by `root` and `resolve`, which open; by `transfer` and `tags`, which read files (`parts` of them as the content of responses), and `folder`,
 //! which reads folders, for `listed` and `archive`, whose responses are made piece by piece (`pieces`); by
 //! `compressed`, which compresses files, in turns; by `answer`, which makes a response of what was read of
 //! a file. `sending` puts that together for one file, with what is kept of it (`remembering`), `refusal` where
@@ -33,6 +33,7 @@ mod listing;
 pub mod media;
 mod named;
 mod pages;
+mod parts;
 pub mod path;
 mod pieces;
 pub mod policy;

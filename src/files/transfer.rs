@@ -21,21 +21,15 @@
 
 use std::cell::RefCell;
 use std::cmp::min;
-use std::collections::VecDeque;
 use std::io;
 use std::iter;
 use std::ops::Range;
 use std::os::fd::AsFd;
-use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
-
-use super::representation::Multipart;
 use super::resolve;
 use super::version::{Change, Version};
-use crate::app::{BodyError, BodySource, FilePiece, SendFile};
+use crate::app::{FilePiece, SendFile};
 use crate::limits::{
     FILE_COPY_BYTES, FILE_PIECE_BYTES, FILE_SAMPLE_BYTES, FILE_SETTLING, FILE_TURN_BYTES,
 };
@@ -172,7 +166,7 @@ impl Held {
     ///
     /// # Errors
     /// As [`Held::read`].
-    async fn fetch(self, range: Range<u64>) -> (Self, io::Result<Vec<u8>>) {
+    pub(super) async fn fetch(self, range: Range<u64>) -> (Self, io::Result<Vec<u8>>) {
         let Range { start, end } = range;
         let coming = steps(end - start - FILE_SAMPLE_BYTES as u64).find(|bytes| {
             let bytes = FILE_SAMPLE_BYTES + bytes;
@@ -247,7 +241,7 @@ impl Held {
     }
 
     /// Has a copy sent of up to `bytes` bytes from `offset` on, all of this version, if they are in memory.
-    fn send_copy(
+    pub(super) fn send_copy(
         &mut self,
         offset: u64,
         bytes: usize,
@@ -284,7 +278,7 @@ impl Held {
     }
 
     /// Has the pages of up to `bytes` bytes from `offset` on sent, if they are in memory.
-    fn send_pages(
+    pub(super) fn send_pages(
         &mut self,
         offset: u64,
         bytes: usize,
@@ -377,287 +371,5 @@ async fn read_exactly(file: &File, offset: u64, bytes: usize) -> io::Result<Vec<
     Ok(content)
 }
 
-/// What a response is made of, in order.
-#[derive(Debug)]
-enum Segment {
-    Text(Bytes),
-    Of(Range<u64>),
-}
-
-/// Parts of a file as the content of a response.
-pub(super) struct FileBody {
-    way: Way,
-    /// At hand while nothing is read.
-    held: Option<Held>,
-    segments: VecDeque<Segment>,
-    /// Of the first of the segments.
-    reading: Option<Reading>,
-    /// Whether it is sent from the file where that is in memory.
-    is_sent_from_file: bool,
-}
-
-type Reading = Pin<Box<dyn Future<Output = (Held, io::Result<Vec<u8>>)>>>;
-
-impl FileBody {
-    /// The bytes of `range`.
-    pub(super) fn part(held: Held, range: Range<u64>, way: Way) -> Self {
-        Self::new(held, [Segment::Of(range)].into(), way)
-    }
-
-    /// The parts of `multipart`.
-    pub(super) fn parts(held: Held, multipart: Multipart, way: Way) -> Self {
-        let Multipart { parts, end } = multipart;
-        let segments = parts.into_iter().flat_map(|(head, range)| {
-            let head = Segment::Text(head.into());
-            [head, Segment::Of(range)]
-        });
-        let end = Segment::Text(end.into());
-        Self::new(held, segments.chain([end]).collect(), way)
-    }
-
-    fn new(held: Held, segments: VecDeque<Segment>, way: Way) -> Self {
-        Self {
-            way,
-            held: Some(held),
-            segments,
-            reading: None,
-            is_sent_from_file: false,
-        }
-    }
-
-    /// Bytes still to be sent.
-    pub(super) fn length(&self) -> u64 {
-        let length = |segment: &Segment| match segment {
-            Segment::Text(text) => text.len() as u64,
-            Segment::Of(range) => range.end - range.start,
-        };
-        self.segments.iter().map(length).sum()
-    }
-
-    /// Begins to read the next piece of `range`.
-    fn read(&self, held: Held, range: Range<u64>) -> Reading {
-        let bytes = range.end - range.start;
-        let has_pages_sent = self.is_sent_from_file && matches!(self.way, Way::Pages);
-        if has_pages_sent && bytes > FILE_PIECE_BYTES as u64 {
-            return Box::pin(held.fetch(range));
-        }
-        let bytes = min(bytes, FILE_PIECE_BYTES as u64);
-        Box::pin(held.read(range.start, bytes as usize))
-    }
-}
-
-impl BodySource for FileBody {
-    /// Of pages the end of each part is read as any other piece, and given away only if all before it
-    /// was of one version: what is changed in time for that is no whole response.
-    fn send_from_file(
-        self: Pin<&mut Self>,
-        send: &mut SendFile<'_>,
-    ) -> Option<Result<(), BodyError>> {
-        let body = self.get_mut();
-        body.is_sent_from_file = true;
-        let (Some(held), Some(Segment::Of(range))) = (&mut body.held, body.segments.front_mut())
-        else {
-            return None;
-        };
-        let (offset, left) = (range.start, range.end - range.start);
-        let (kept_back, most) = match body.way {
-            Way::Pages => (FILE_SAMPLE_BYTES as u64, FILE_TURN_BYTES as u64),
-            Way::Copies(_) => (0, FILE_COPY_BYTES as u64),
-        };
-        let bytes = min(left.checked_sub(kept_back)?, most) as usize;
-        if bytes == 0 {
-            return None;
-        }
-        let sent = match &mut body.way {
-            Way::Pages => held.send_pages(offset, bytes, send)?,
-            Way::Copies(copied) => held.send_copy(offset, bytes, copied, send)?,
-        };
-        Some(
-            sent.map(|sent| range.start += sent as u64)
-                .map_err(BodyError::from),
-        )
-    }
-
-    fn poll_data(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Bytes, BodyError>>> {
-        let body = self.get_mut();
-        loop {
-            if let Some(reading) = &mut body.reading {
-                let (held, piece) = ready!(reading.as_mut().poll(cx));
-                body.reading = None;
-                body.held = Some(held);
-                if let (Ok(piece), Some(Segment::Of(range))) = (&piece, body.segments.front_mut()) {
-                    range.start += piece.len() as u64;
-                }
-                return Poll::Ready(Some(piece.map(Bytes::from).map_err(BodyError::from)));
-            }
-            match body.segments.front() {
-                None => return Poll::Ready(None),
-                Some(Segment::Of(range)) if !range.is_empty() => {
-                    let range = range.clone();
-                    let held = body.held.take();
-                    body.reading = held.map(|held| body.read(held, range));
-                }
-                Some(_) => {
-                    if let Some(Segment::Text(text)) = body.segments.pop_front() {
-                        return Poll::Ready(Some(Ok(text)));
-                    }
-                }
-            }
-        }
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ring::{Access, Links, Opening, Ring, RingOptions, run};
-    use futures_lite::future::poll_once;
-    use std::fs;
-    use std::future::poll_fn;
-    use std::io::Write;
-    use std::pin::pin;
-    use std::sync::Arc;
-    use std::time::{Duration, SystemTime};
-
-    /// A file of `0123456789` of which five bytes were read; it is open to be written to, too.
-    async fn half_read(ring: &Ring) -> (tempfile::TempDir, fs::File, Held) {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("log");
-        fs::write(&path, "0123456789").unwrap();
-        let written = fs::OpenOptions::new().append(true).open(&path).unwrap();
-        let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1);
-        written.set_modified(long_ago).unwrap();
-        let opening = Opening {
-            access: Access::Read,
-            links: Links::Beneath,
-        };
-        let directory = Arc::new(fs::File::open(folder.path()).unwrap().into());
-        let file = File::open_beneath(ring, &directory, c"log", opening).await;
-        let file = Rc::new(file.unwrap());
-        let version = resolve::version(&*file).unwrap();
-        let (held, read) = Held::new(file, version).read(0, 5).await;
-        assert_eq!(read.unwrap(), b"01234");
-        (folder, written, held)
-    }
-
-    #[test]
-    fn a_write_whose_length_comes_behind_its_time_is_waited_for() {
-        run(None, RingOptions::default(), |ring| async move {
-            let (_folder, mut written, mut held) = half_read(&ring).await;
-            written.set_modified(SystemTime::now()).unwrap();
-            let sent = held.send_pages(5, 5, &mut |piece| piece.len());
-            assert_eq!(sent.unwrap().unwrap(), 5);
-            // From now on it goes the way on which it can wait.
-            assert!(held.send_pages(5, 5, &mut |piece| piece.len()).is_none());
-            let mut read = pin!(held.read(5, 5));
-            assert!(poll_once(&mut read).await.is_none());
-            written.write_all(b"more").unwrap();
-            let (mut held, read) = read.await;
-            assert_eq!(read.unwrap(), b"56789");
-            assert!(held.send_pages(5, 5, &mut |piece| piece.len()).is_some());
-        })
-        .unwrap();
-    }
-
-    /// A file that is not in memory, as far as its file system drops what it holds of one.
-    async fn dropped(ring: &Ring, content: &[u8]) -> (tempfile::TempDir, Rc<File>) {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("file");
-        fs::write(&path, content).unwrap();
-        let opening = Opening {
-            access: Access::Read,
-            links: Links::Beneath,
-        };
-        let directory = Arc::new(fs::File::open(folder.path()).unwrap().into());
-        let file = File::open_beneath(ring, &directory, c"file", opening).await;
-        let file = Rc::new(file.unwrap());
-        rustix::fs::fsync(&*file).unwrap();
-        drop_pages(&file);
-        (folder, file)
-    }
-
-    fn drop_pages(file: &File) {
-        rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed).unwrap();
-    }
-
-    #[test]
-    fn what_the_disk_has_to_give_is_sent_whole_and_in_order() {
-        run(None, RingOptions::default(), |ring| async move {
-            let words = (3 * FILE_TURN_BYTES + 5 * LEAST_STEP_BYTES) as u32 / 4;
-            let content: Vec<u8> = (0..words).flat_map(u32::to_ne_bytes).collect();
-            let ways = [
-                (Way::Pages, false),
-                (Way::Pages, true),
-                (Way::Copies(Copied::default()), false),
-            ];
-            for (way, is_dropped_again) in ways {
-                let (_folder, file) = dropped(&ring, &content).await;
-                let version = resolve::version(&*file).unwrap();
-                let held = Held::new(Rc::clone(&file), version);
-                let mut body = pin!(FileBody::part(held, 1..content.len() as u64, way));
-                let mut got = Vec::new();
-                loop {
-                    let sent = body.as_mut().send_from_file(&mut |piece| {
-                        let begin = got.len();
-                        got.resize(begin + piece.len(), 0);
-                        match piece {
-                            FilePiece::Pages { file, offset, .. } => {
-                                let read = rustix::io::pread(file, &mut got[begin..], offset);
-                                assert_eq!(read, Ok(piece.len()));
-                            }
-                            FilePiece::Copy(content) => got[begin..].copy_from_slice(content),
-                        }
-                        piece.len()
-                    });
-                    if let Some(sent) = sent {
-                        sent.unwrap();
-                        continue;
-                    }
-                    let piece = poll_fn(|cx| body.as_mut().poll_data(cx)).await;
-                    let Some(piece) = piece else { break };
-                    got.extend_from_slice(&piece.unwrap());
-                    if is_dropped_again {
-                        drop_pages(&file);
-                    }
-                }
-                assert!(got == content[1..]);
-            }
-        })
-        .unwrap();
-    }
-
-    #[test]
-    fn pages_are_in_memory_until_they_are_dropped() {
-        run(None, RingOptions::default(), |ring| async move {
-            let bytes = 4 * FILE_TURN_BYTES;
-            let (_folder, file) = dropped(&ring, &vec![7; bytes]).await;
-            // To read a byte without waiting may have the kernel begin to read ahead, so this is asked first.
-            if file.is_cached(0, bytes) {
-                eprintln!("not tested: this file system holds files in memory");
-                return;
-            }
-            read_exactly(&file, 0, bytes).await.unwrap();
-            assert!(file.is_cached(0, bytes));
-            assert!(file.is_cached(4095, 2));
-            let middle = (bytes / 2) as u64;
-            rustix::fs::fadvise(&*file, middle, None, rustix::fs::Advice::DontNeed).unwrap();
-            assert!(!file.is_cached(0, bytes));
-            assert!(file.is_cached(0, bytes / 4));
-        })
-        .unwrap();
-    }
-
-    #[test]
-    fn a_write_that_makes_nothing_longer_is_a_change() {
-        run(None, RingOptions::default(), |ring| async move {
-            let (_folder, written, held) = half_read(&ring).await;
-            written.set_modified(SystemTime::now()).unwrap();
-            let (_, read) = held.read(5, 5).await;
-            assert!(is_change(&read.unwrap_err()));
-        })
-        .unwrap();
-    }
-}
+mod tests;

@@ -293,9 +293,6 @@ impl Supervisor {
     /// Looks at what a core cannot tell itself while it is held: who waits to be accepted, and for how long it was
     /// kept from running. Some 3 µs for each.
     fn look_at_cores(&mut self) {
-        if !self.plan.access.enabled {
-            return;
-        }
         let by_shard = self.plan.listening.by_shard.iter().zip(&self.schedules);
         for (core, (sockets, schedule)) in self.plan.cpus.iter().zip(by_shard) {
             let queues = sockets
