@@ -327,7 +327,7 @@ enum Look {
 }
 
 /// [`Changed`] as an error of reading. Where nothing is out yet it is answered with 503, as
-/// [`BodyError::Io`] says.
+/// [`BodyError::Io`](crate::app::BodyError::Io) says.
 fn changed() -> io::Error {
     io::Error::new(io::ErrorKind::ResourceBusy, Changed)
 }
