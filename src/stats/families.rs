@@ -148,7 +148,7 @@ pub(super) const FAMILIES: [Family; 45] = [
     family("corelane_core_accept_queue", Kind::Gauge, "", "Connections that wait for each core to accept them.", Values::CoreAcceptQueue),
     family("corelane_core_accept_queue_limit", Kind::Gauge, "", "Connections that may wait for each core to accept them.", Values::CoreAcceptLimit),
     family("corelane_core_accept_queue_ratio", Kind::Gauge, "", "How full the fullest of each core's listening sockets is.", Values::CoreAcceptRatio),
-    family("corelane_core_busy_seconds", Kind::Counter, "seconds", "Time for which each core ran.", Values::CoreBusy),
+    family("corelane_core_busy_seconds", Kind::Counter, "seconds", "Time in which each core did not wait for something to do.", Values::CoreBusy),
     family("corelane_core_waiting_seconds", Kind::Counter, "seconds", "Time for which each core waited for something to do.", Values::CoreWaiting),
     family("corelane_core_run_delay_seconds", Kind::Counter, "seconds", "Time for which each core could have run and the kernel gave it no CPU.", Values::CoreRunDelay),
     family("corelane_core_loop_lag_seconds", Kind::Histogram, "seconds", "How long what completed may have waited for each turn of a core's loop: while tasks ran, or the core was kept from running.", Values::CoreLag),

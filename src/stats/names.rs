@@ -259,10 +259,7 @@ mod tests {
         );
         // Those that have a row keep it, and get the classes they had not.
         assert_eq!(all.met(0, series(3, &Method::GET, 1)), 3);
-        assert_eq!(
-            all.met(0, series(3, &Method::GET, 4)),
-            other + 1
-        );
+        assert_eq!(all.met(0, series(3, &Method::GET, 4)), other + 1);
     }
 
     #[test]

@@ -82,7 +82,9 @@ impl Query {
         }
         if selection.charts && !format.has_charts() {
             let name = format.name();
-            return Err(format!("{name} has no charts: leave out charts, or ask for json"));
+            return Err(format!(
+                "{name} has no charts: leave out charts, or ask for json"
+            ));
         }
         if fresh && format == Format::Sse {
             return Err("sse tells of each second when it ends: leave out fresh".to_owned());
@@ -172,10 +174,7 @@ mod tests {
                 "format is \"xml\": give json, prometheus, openmetrics, protobuf, hdr, hlog, sse, html",
             ),
             ("window=2s", "window is \"2s\": give total, 1s, 10s, 60s"),
-            (
-                "window=1s&window=1s",
-                "window is given twice: give it once",
-            ),
+            ("window=1s&window=1s", "window is given twice: give it once"),
             (
                 "filter=a&fresh=1&filter=b",
                 "filter is given twice: give it once",
