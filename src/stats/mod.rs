@@ -280,6 +280,7 @@ mod scale;
 mod seconds;
 mod series;
 mod snapshot;
+mod sparse;
 mod status;
 mod surroundings;
 mod text;

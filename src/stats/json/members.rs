@@ -279,7 +279,7 @@ pub(super) fn summary(
         return LatencySummary::default();
     };
     let mut sum = Cow::Borrowed(first);
-    filled.for_each(|other| sum.to_mut().add(other));
+    filled.for_each(|other| sum = Cow::Owned(sum.with(other)));
     sum.summary()
 }
 

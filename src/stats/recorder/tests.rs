@@ -1,6 +1,7 @@
 use super::super::Times;
 use super::super::series::{STAGES, WHOLE};
 use super::super::snapshot::Of;
+use super::super::sparse::Sparse;
 use super::*;
 use crate::limits::{LEAST_STALL_THRESHOLD, MOST_STALL_THRESHOLD, STATS_ROWS};
 use http::Method;
@@ -68,7 +69,11 @@ const STALL_NS: u64 = STALL_THRESHOLD.as_nanos() as u64;
 fn parts(snapshot: &Snapshot) -> Vec<(Of, u64)> {
     let parts = snapshot.parts();
     parts
-        .map(|(of, taken)| (of, taken.counted().map(|(_, count)| count).sum()))
+        .map(|(of, taken)| {
+            let mut counts = Sparse::new();
+            taken.count_into(&mut counts);
+            (of, counts.sum())
+        })
         .collect()
 }
 
