@@ -320,6 +320,37 @@ fn what_latencies_are_counted_in_comes_and_goes() {
 }
 
 #[test]
+fn requests_that_are_told_of_together_are_counted_as_each_by_itself() {
+    let unmatched = Answered::unmatched(Times::arrived(3));
+    let of_route = |status| answered(Whose::route(1), status);
+    let all = [
+        of_route(200),
+        of_route(200),
+        of_route(404),
+        of_route(200),
+        unmatched,
+        Answered {
+            times: Times::arrived(70),
+            ..unmatched
+        },
+        of_route(204),
+    ];
+    for is_on in [true, false] {
+        let [together, apart] = [all.len(), 1].map(|at_a_time| {
+            let mut recorder = busy();
+            recorder.is_on = is_on;
+            for answered in all.chunks(at_a_time) {
+                answered.iter().for_each(|_| recorder.request_started());
+                recorder.requests(answered, 1_000);
+                recorder.requests_finished(answered.len() as u64);
+            }
+            recorder.snapshot(1)
+        });
+        assert_eq!(together, apart);
+    }
+}
+
+#[test]
 fn snapshots_are_sent_between_threads() {
     fn is_send<T: Send>() {}
     is_send::<Snapshot>();
