@@ -272,6 +272,7 @@ impl Totals {
             calendar: self.calendar,
             surroundings: self.surroundings.clone(),
             names: self.names.all(),
+            rows: self.names.rows(),
             slots: self.slots,
             stalls: self.stalls.iter().cloned().collect(),
             cores: self.cores.iter().map(KnownCore::view).collect(),
