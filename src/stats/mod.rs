@@ -309,6 +309,7 @@ mod scale;
 mod seconds;
 mod series;
 mod snapshot;
+mod sparse;
 mod status;
 mod surroundings;
 mod text;

@@ -268,7 +268,7 @@ pub(super) fn summary(view: &View, window: Window, row: &NamedRow, kind: usize) 
         return LatencySummary::default();
     };
     let mut sum = Cow::Borrowed(first);
-    filled.for_each(|other| sum.to_mut().add(other));
+    filled.for_each(|other| sum = Cow::Owned(sum.with(other)));
     sum.summary()
 }
 
