@@ -56,8 +56,8 @@
 //! | a handler holds a core | `loop_lag`, `stalls` with its route; the latencies of all that waited |
 //! | the machine takes a core's CPU | `run_delay_ns`, `loop_lag`, `stalls` with more `run_delay_ns` than `cpu_ns`; the latencies of all that waited |
 //! | a core is held at this moment | `accept_queue`, `run_delay_ns`, `snapshot_age_ms`: it tells nothing itself until that is over |
-//! | a core has more to do than it can | `busy_ratio` near 1, and `accept_queue` that is never empty; `accept_queue_ratio` grows |
-//! | a core has as many connections as it may | `accept_queue` that is never empty, while `busy_ratio` is low |
+//! | a core has more to do than it can | `busy_ratio` near 1, and `accept_queue` that is rarely empty; `accept_queue_ratio` grows |
+//! | a core has as many connections as it may | `accept_queue` that is not empty, while `busy_ratio` is low |
 //! | connections are dropped | `accept_queue_ratio` of 1, `kernel.listen_overflows_total` |
 //! | peers give up | `requests.abandoned_total` |
 //!
