@@ -127,7 +127,7 @@
 //! | `window=` | `total`, `1s`, `10s` or `60s`: what happened in the last seconds that ended; not for scrapers' formats |
 //! | `filter=` | routes of which the name contains this, in JSON and events with their stages; not for `hdr` and `hlog`, which are of all |
 //! | `per_core=1` | latencies of each core for scrapers; the other formats have them anyway |
-//! | `charts=1` | what charts are drawn of besides: see below; for JSON and events alone |
+//! | `charts=1` | what charts are drawn of besides, in JSON and events: see below. The page has charts anyway, and the other formats none |
 //! | `fresh=1` | snapshots are taken now, instead of in the last second; the windows are those of the last second; not for `sse`. Who asks while others wait has what the next snapshots say, which are taken 10 ms ([`FRESH_INTERVAL`]) later at the earliest |
 //!
 //! Anything else is answered with 400, which says what is wrong and what is allowed: another name or value, a parameter that
