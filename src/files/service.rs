@@ -148,8 +148,10 @@ impl Handler for Files {
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return Answer::ready(not_allowed(request.method()));
         }
-        if let Some(found) = self.0.rule(&request)
-            && found.spared().is_none()
+        let found = self.0.rule(&request);
+        // Whether a rule applies that may spare a folder depends on what is there.
+        let may_be_spared = found.as_ref().is_some_and(|found| found.spared().is_some());
+        if let Some(found) = found.filter(|_| !may_be_spared)
             && let Some(response) = self.0.redirected(&found, &request)
         {
             return Answer::ready(response);
@@ -165,7 +167,7 @@ impl Handler for Files {
             return Answer::ready(response);
         }
         Answer::pending(async move {
-            match served.respond(&release, &request).await {
+            match served.respond(&release, &request, may_be_spared).await {
                 Ok(response) => response,
                 Err(refusal) => served.refuse(&release, refusal, &request).await,
             }
@@ -186,13 +188,16 @@ impl Served {
         self.policy.tar && request.query_str().is_some_and(decision::asks_for_archive)
     }
 
-    /// What a request to the mount gets that cannot be answered at once.
+    /// What a request to the mount gets that cannot be answered at once; `may_be_redirected` is whether there
+    /// is a rule for it that depends on what is there.
     async fn respond(
         self: &Rc<Self>,
         release: &Rc<Release>,
         request: &Request,
+        may_be_redirected: bool,
     ) -> Result<Response, Refusal> {
-        if let Some(found) = self.rule(request)
+        if may_be_redirected
+            && let Some(found) = self.rule(request)
             && !self.is_spared(release, &found, request).await?
             && let Some(response) = self.redirected(&found, request)
         {

@@ -332,4 +332,15 @@ pub(crate) const CLASSES: &[Class] = &[
         },
         chosen: None,
     },
+    Class {
+        name: "If-Range with a date that was set",
+        why: "whoever sets the time of a file may have written to it before, in a version of the same date \
+              (RFC 9110 §13.1.5, §8.8.2.2)",
+        is: |request, ours, theirs| {
+            request.field("If-Range") == Some(EQUAL)
+                && ours.status == 200
+                && matches!(theirs.status, 206 | 416)
+        },
+        chosen: None,
+    },
 ];
