@@ -16,7 +16,7 @@ pub(crate) struct Class {
 }
 
 /// Whether the path, without its query, is one of these.
-fn is_at(request: &Request, paths: &[&str]) -> bool {
+pub(crate) fn is_at(request: &Request, paths: &[&str]) -> bool {
     let path = request.target.split('?').next();
     path.is_some_and(|path| paths.contains(&path))
 }
