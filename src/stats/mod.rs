@@ -1,5 +1,5 @@
 //! Statistics as pure code: what each core counted, merged exactly and written as `/stats`; it
-//! opens no socket, reads no clock and shares nothing between cores.
+//! opens no socket and reads no clock, and nothing that is written to is shared between cores.
 //!
 //! ```text
 //! each core                        supervisor                              each core
@@ -9,8 +9,8 @@
 //! A [`Recorder`] has one owner and plain integers. Its owner sends a [`Snapshot`] once a second: an owned
 //! copy of the counters, and the latencies since the one before, which leave the core with it. The
 //! supervisor adds them up in [`Totals`], since the start and over the last 1, 10 and 60 seconds, hands the
-//! memory back to be filled again, and has an immutable [`View`] for every core. The view is written
-//! ([`Writing`]) where it is asked for.
+//! memory back to be filled again, and puts an immutable [`View`] where all cores read it. The view is written
+//! ([`Writing`]) on the core where it is asked for.
 //!
 //! # What a latency is
 //!
@@ -32,7 +32,7 @@
 //! ticks of such a wait, and never has more than there was.
 //!
 //! Latencies are in nanoseconds, from 1 ns to 60 s ([`LATENCY_MAX_NS`]) with two significant
-//! digits: a percentile is never below the exact one and at most 0.78 % above
+//! digits: within that range a percentile is never below the exact one and at most 0.78 % above
 //! it. A longer latency is one of 60 s to the percentiles, and is counted in `overflow` besides.
 //! Count, sum, minimum and maximum are exact in every case.
 //!
@@ -57,6 +57,7 @@
 //! | the machine takes a core's CPU | `run_delay_ns`, `loop_lag`, `stalls` with more `run_delay_ns` than `cpu_ns`; the latencies of all that waited |
 //! | a core is held at this moment | `accept_queue`, `run_delay_ns`, `snapshot_age_ms`: it tells nothing itself until that is over |
 //! | a core has more to do than it can | `busy_ratio` near 1, and `accept_queue` that is never empty; `accept_queue_ratio` grows |
+//! | a core has as many connections as it may | `accept_queue` that is never empty, while `busy_ratio` is low |
 //! | connections are dropped | `accept_queue_ratio` of 1, `kernel.listen_overflows_total` |
 //! | peers give up | `requests.abandoned_total` |
 //!
@@ -74,7 +75,7 @@
 //! - `accept_queue`: connections that wait for the core; `accept_queue_limit` is where the kernel begins to
 //!   drop new ones, and `accept_queue_ratio` how near to that the fullest of the core's addresses is. Like
 //!   `run_delay_ns` it is looked at from outside the core, once a second and for `fresh=1`, and so is right while the core is
-//!   held. A core that keeps up empties it each turn.
+//!   held. A core that keeps up and has room for connections empties it each turn.
 //!
 //! ## Coordinated omission
 //!
