@@ -365,8 +365,16 @@ impl<H: Host> Visit<'_, H> {
         let preamble = service.preamble(now_ns, || self.host.wall_clock());
         self.work.close_up();
         let out = &mut self.work.out;
-        let fields = response.headers.iter();
-        response_head(out, response.status, fields, framing, connection, &preamble);
+        let (lines, fields) = response.headers.written();
+        response_head(
+            out,
+            response.status,
+            lines,
+            fields,
+            framing,
+            connection,
+            &preamble,
+        );
     }
 }
 

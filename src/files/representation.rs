@@ -31,6 +31,8 @@ pub(super) struct Representation {
     is_negotiated: bool,
     /// What a 304 says as well.
     fields: Headers,
+    /// What the responses say that have content of it.
+    described: Headers,
     tag: Option<HeaderValue>,
     modified: Option<SystemTime>,
     /// Whether the date alone proves to a peer that its part is of this version.
@@ -106,12 +108,24 @@ impl Representation {
         if is_negotiated {
             fields.append(VARY, VARIES);
         }
+        let media_type = match policy.own_media_type(relative) {
+            Some(value) => own_value(value),
+            None => policy.media_type(relative),
+        };
+        let mut described = Headers::new();
+        described.append(CONTENT_TYPE, media_type.clone());
+        let coding_name = coding.map(ContentCoding::name);
+        described
+            .extend(coding_name.map(|name| (CONTENT_ENCODING, HeaderValue::from_static(name))));
+        let told = fields
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone()));
+        described.extend(told);
+        described.append(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
         Self {
             length: version.length(),
-            media_type: match policy.own_media_type(relative) {
-                Some(value) => own_value(value),
-                None => policy.media_type(relative),
-            },
+            media_type,
+            described: described.shared(),
             coding,
             is_negotiated,
             fields,
@@ -149,9 +163,9 @@ impl Representation {
         };
         let range = selection.content_range(self.length);
         match selection {
-            Selection::Whole => Outcome::Whole(self.response(StatusCode::OK, &self.media_type)),
+            Selection::Whole => Outcome::Whole(self.response(StatusCode::OK)),
             Selection::Part(part) => {
-                let mut response = self.response(StatusCode::PARTIAL_CONTENT, &self.media_type);
+                let mut response = self.response(StatusCode::PARTIAL_CONTENT);
                 response
                     .headers
                     .extend(range.map(|range| (CONTENT_RANGE, range)));
@@ -162,7 +176,8 @@ impl Representation {
                 let media_type = format!("multipart/byteranges; boundary={boundary}");
                 let media_type = HeaderValue::try_from(media_type);
                 let media_type = media_type.unwrap_or_else(|_| self.media_type.clone());
-                let response = self.response(StatusCode::PARTIAL_CONTENT, &media_type);
+                let response = self.response(StatusCode::PARTIAL_CONTENT);
+                let response = response.with_header(CONTENT_TYPE, media_type);
                 Outcome::Parts(response, self.multipart(parts, &boundary))
             }
             Selection::Unsatisfiable => {
@@ -198,25 +213,16 @@ impl Representation {
         })
     }
 
-    fn response(&self, status: StatusCode, media_type: &HeaderValue) -> Response {
+    fn response(&self, status: StatusCode) -> Response {
         let mut response = Response::new(status);
-        let fields = &mut response.headers;
-        fields.append(CONTENT_TYPE, media_type.clone());
-        let coding = self.coding.map(ContentCoding::name);
-        fields.extend(coding.map(|name| (CONTENT_ENCODING, HeaderValue::from_static(name))));
-        fields.extend(
-            self.fields
-                .iter()
-                .map(|(name, value)| (name.clone(), value.clone())),
-        );
-        fields.append(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        response.headers = self.described.clone();
         response
     }
 
     /// The response with the whole of what is not the representation of the request's target. RFC 9110
     /// §8.8: its validators would be taken for those of what the request has made.
     fn of_no_target(&self) -> Response {
-        let mut response = self.response(StatusCode::OK, &self.media_type);
+        let mut response = self.response(StatusCode::OK);
         for name in [&ETAG, &LAST_MODIFIED, &ACCEPT_RANGES] {
             response.headers.remove(name);
         }

@@ -44,7 +44,25 @@ pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 /// What follows the data of a chunk.
 pub const CHUNK_END: &[u8] = b"\r\n";
 
-/// Appends the status line and all fields of a response, to the empty line.
+/// The lines of `fields` for many responses that have the same, each behind the end of the line before it;
+/// `None` if [`response_head`] decides about one of them for each response.
+pub fn field_lines<'a>(
+    fields: impl IntoIterator<Item = (&'a HeaderName, &'a HeaderValue)>,
+) -> Option<Vec<u8>> {
+    let mut lines = Vec::new();
+    for (name, value) in fields {
+        match *name {
+            CONTENT_LENGTH | TRANSFER_ENCODING | DATE | TRAILER | CONNECTION | SERVER | UPGRADE => {
+                return None;
+            }
+            _ => field_line(&mut lines, name, value),
+        }
+    }
+    Some(lines)
+}
+
+/// Appends the status line and all fields of a response, to the empty line: first those that are in
+/// `lines` ([`field_lines`]).
 ///
 /// Content-Length, Transfer-Encoding, Connection and Date are this function's to write; such
 /// fields among `fields` are skipped, but for options of Connection that are not about its end. A
@@ -54,6 +72,7 @@ pub const CHUNK_END: &[u8] = b"\r\n";
 pub fn response_head<'a>(
     out: &mut Vec<u8>,
     status: StatusCode,
+    lines: &[u8],
     fields: impl IntoIterator<Item = (&'a HeaderName, &'a HeaderValue)>,
     framing: BodyFraming,
     connection: Connection,
@@ -71,6 +90,7 @@ pub fn response_head<'a>(
         start = out.len();
         out.extend_from_slice(preamble.fields());
     }
+    out.extend_from_slice(lines);
     // The handler's own connection options, which are few responses'.
     let mut options = Vec::new();
     for (name, value) in fields {
@@ -93,10 +113,7 @@ pub fn response_head<'a>(
             UPGRADE => add_options(&mut options, &HeaderValue::from_static("upgrade")),
             _ => {}
         }
-        out.extend_from_slice(b"\r\n");
-        field_name(out, name.as_str());
-        out.extend_from_slice(b": ");
-        out.extend_from_slice(value.as_bytes());
+        field_line(out, name, value);
     }
     // RFC 9112 §9.3: without a length the connection cannot persist.
     let connection = match framing {
@@ -230,6 +247,15 @@ pub fn last_chunk<'a>(
         }
     }
     out.extend_from_slice(b"\r\n");
+}
+
+/// Appends a field, behind the end of the line before it.
+#[inline]
+fn field_line(out: &mut Vec<u8>, name: &HeaderName, value: &HeaderValue) {
+    out.extend_from_slice(b"\r\n");
+    field_name(out, name.as_str());
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value.as_bytes());
 }
 
 /// Appends a field name with capitals, as people and old clients expect them.

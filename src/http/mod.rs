@@ -48,8 +48,8 @@ pub use conditions::{EntityTags, Validators, Verdict};
 pub use cycle::{CloseReason, Event, State};
 pub use date::HttpDate;
 pub use encode::{
-    BodyFraming, CHUNK_END, CONTINUE, Connection, Preamble, chunk, chunk_head, last_chunk,
-    response_head,
+    BodyFraming, CHUNK_END, CONTINUE, Connection, Preamble, chunk, chunk_head, field_lines,
+    last_chunk, response_head,
 };
 pub use fields::Fields;
 pub use framing::Framing;

@@ -320,7 +320,7 @@ proptest! {
         let mut out = Vec::new();
         let status = StatusCode::from_u16(code).unwrap();
         let fields = names.iter().map(|name| (name, &value));
-        response_head(&mut out, status, fields, framing, connection, &Preamble::new(&date, None));
+        response_head(&mut out, status, &[], fields, framing, connection, &Preamble::new(&date, None));
 
         let mut headers = [httparse::EMPTY_HEADER; 16];
         let mut response = httparse::Response::new(&mut headers);

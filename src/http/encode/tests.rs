@@ -20,6 +20,7 @@ fn head(
     response_head(
         &mut out,
         StatusCode::from_u16(code).unwrap(),
+        &[],
         fields.iter().map(|(name, value)| (name, value)),
         framing,
         connection,
@@ -201,4 +202,41 @@ fn chunks() {
     let mut out = Vec::new();
     last_chunk(&mut out, []);
     assert_eq!(out, b"0\r\n\r\n");
+}
+
+#[test]
+fn lines_are_written_ahead_but_for_fields_that_are_decided_about() {
+    let value = HeaderValue::from_static("x");
+    let told = [CONTENT_TYPE, header::ETAG, header::ACCEPT_RANGES];
+    let fields = || told.iter().map(|name| (name, &value));
+    let lines = field_lines(fields()).unwrap();
+    assert_eq!(lines, b"\r\nContent-Type: x\r\nEtag: x\r\nAccept-Ranges: x");
+    let [ahead, afresh] = [true, false].map(|is_ahead| {
+        let mut out = Vec::new();
+        let fields = fields().take(if is_ahead { 0 } else { told.len() });
+        let lines = if is_ahead { &lines[..] } else { &[] };
+        let date = HttpDate::from_unix_seconds(784_111_777);
+        response_head(
+            &mut out,
+            StatusCode::OK,
+            lines,
+            fields,
+            BodyFraming::Length(1),
+            Connection::Default,
+            &Preamble::new(&date, None),
+        );
+        out
+    });
+    assert_eq!(ahead, afresh);
+    for decided in [
+        CONTENT_LENGTH,
+        TRANSFER_ENCODING,
+        header::DATE,
+        TRAILER,
+        CONNECTION,
+        SERVER,
+        UPGRADE,
+    ] {
+        assert_eq!(field_lines([(&decided, &value)]), None, "{decided}");
+    }
 }
