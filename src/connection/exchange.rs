@@ -36,16 +36,16 @@ pub(super) struct Asked {
     pub(super) record: Answered,
 }
 
-/// Why answering what was received stopped.
+/// Why answering what was received stopped. What is rare in it is boxed, because all of it is moved about.
 pub(super) enum Stop {
     /// The connection's state says what is next.
     Advanced,
     /// More of a head is needed.
     NeedsBytes,
     /// A handler waits for something.
-    Waiting(Asked, Answer),
+    Waiting(Box<(Asked, Answer)>),
     /// A response has to be sent while it is made, or from where it lies.
-    Long(Asked, Response),
+    Long(Box<(Asked, Response)>),
 }
 
 impl<H: Host> Visit<'_, H> {
@@ -91,7 +91,7 @@ impl<H: Host> Visit<'_, H> {
                 }
                 Ok(Begun::Waiting(answer)) => {
                     self.held_since(asked, asked.record.times.parsed_ns);
-                    return Stop::Waiting(asked, answer);
+                    return Stop::Waiting(Box::new((asked, answer)));
                 }
                 Err(event) => {
                     self.advance(event);
@@ -100,7 +100,7 @@ impl<H: Host> Visit<'_, H> {
             };
             match self.gather(asked, &mut response) {
                 Some(event) => self.advance(event),
-                None => return Stop::Long(asked, response),
+                None => return Stop::Long(Box::new((asked, response))),
             }
             let is_enough = self.work.answered.len() >= self.limits().pipelined_requests
                 || self.work.gathered_bytes() >= GATHER_BYTES;

@@ -15,7 +15,7 @@
 //! It knows nothing of sockets, rings and cores: those are the [`Transport`]'s and the [`Host`]'s,
 //! and what came of the connection is the [`CloseReason`] that [`serve`] returns.
 //!
-//! [`Work`]: visit::Work
+//! [`Work`]: work::Work
 
 mod access;
 mod body;
@@ -31,9 +31,12 @@ mod upgrade;
 mod visit;
 mod waiting;
 mod wire;
+mod work;
 
 pub(crate) use self::service::Service;
 pub(crate) use self::transport::{Host, Received, Transport};
+#[cfg(test)]
+pub(crate) use self::visit::waiting_bytes;
 pub(crate) use self::wire::Wire;
 
 use self::visit::Visit;

@@ -2,10 +2,10 @@
 //! limits, and buffers that are not in use.
 
 use super::tell::Telling;
-use super::visit::Work;
+use super::work::Work;
 use crate::app::{App, RequestIds, Router, Time};
 use crate::flag::Flag;
-use crate::http::{HttpDate, Preamble};
+use crate::http::{HeadParser, HttpDate, Preamble, Refusal, RequestHead};
 use crate::limits::{Limits, SPARE_WORK};
 use crate::log::Log;
 use crate::stats::Recorder;
@@ -33,6 +33,8 @@ pub(crate) struct Service {
     /// The value of the Server field.
     server: Option<HeaderValue>,
     preamble: RefCell<CachedPreamble>,
+    /// Stands at the first byte of a request.
+    parser: RefCell<HeadParser>,
     #[expect(clippy::vec_box, reason = "they move between here and the connections")]
     work: RefCell<Vec<Box<Work>>>,
     /// Raised when no further requests are wanted: responses then end their connections.
@@ -64,6 +66,7 @@ impl Service {
             limits,
             server,
             preamble: RefCell::new(CachedPreamble::outdated()),
+            parser: RefCell::default(),
             work: RefCell::default(),
             draining: Flag::default(),
         }
@@ -110,6 +113,23 @@ impl Service {
                 CachedPreamble::new(now_ns, wall_clock(), self.server.as_ref());
         }
         Ref::map(self.preamble.borrow(), |cached| &cached.preamble)
+    }
+
+    /// Parses a head from its first byte on. One that is not whole there, or is refused, is left to the
+    /// connection's `own` parser, which stood at the first byte of one: most are whole, and a single parser for
+    /// those has its memory and the last head at hand, whosever turn it is.
+    #[inline]
+    pub(super) fn parse(
+        &self,
+        received: &[u8],
+        own: &mut HeadParser,
+    ) -> Result<Option<(RequestHead, usize)>, Refusal> {
+        let mut parser = self.parser.borrow_mut();
+        let parsed = parser.parse(received, &self.limits.head);
+        if !matches!(parsed, Ok(Some(_))) {
+            std::mem::swap(&mut *parser, own);
+        }
+        parsed
     }
 
     pub(super) fn take_work(&self) -> Box<Work> {

@@ -1,15 +1,15 @@
 //! A connection from the first byte of a request until it has nothing to do: acts out the table of
 //! `http/cycle.rs`.
 
-use super::access::Pending;
 use super::exchange::Stop;
 use super::pace::Pace;
 use super::transport::{Host, Received, Transport};
 use super::upgrade::Switching;
 use super::wire::Wire;
+use super::work::{Lent, Work};
 use crate::app::Ended;
 use crate::http::{CloseReason, ErrorForm, Event, HeadParser, Refusal, RequestHead, State};
-use crate::limits::{GATHER_BYTES, Limits};
+use crate::limits::Limits;
 use crate::ring::Message;
 use crate::stats::{Answered, Recorder, Times};
 use bytes::Bytes;
@@ -21,92 +21,11 @@ use std::task::Poll;
 /// What may precede a request, once.
 const EMPTY_LINE: &[u8] = b"\r\n";
 
-/// Buffers for answering requests; kept by the service between visits.
-#[derive(Debug, Default)]
-pub(super) struct Work {
-    parser: HeadParser,
-    /// A head of which the end has not come, from its first byte.
-    partial: Vec<u8>,
-    /// The deadline of that head is armed.
-    pub(super) head_timed: bool,
-    /// What the request's Accept fields say, in case it has to be told of an error.
-    pub(super) accept: Vec<u8>,
-    /// Responses to be sent with the next message.
-    pub(super) out: Vec<u8>,
-    /// The content of the last of them, if it goes out from where it lies.
-    behind: Bytes,
-    /// The requests that they answer.
-    pub(super) answered: Vec<Answered>,
-    /// What went out during this visit.
-    pub(super) sent_bytes: u64,
-    /// The requests that were answered, and the one that is served, for an app that is told of them.
-    pub(super) pending: Vec<Pending>,
-    /// How fast the peer takes the response that is being sent.
-    pub(super) pace: Pace,
-}
-
-impl Work {
-    /// Buffers above this size are not kept.
-    const KEPT_BYTES: usize = 2 * GATHER_BYTES;
-
-    /// Remembers in which form the request would read an error: which is found out only then.
-    #[inline]
-    pub(super) fn note_accept(&mut self, head: &RequestHead) {
-        self.accept.clear();
-        for value in head.field_values("accept") {
-            if !self.accept.is_empty() {
-                self.accept.push(b',');
-            }
-            self.accept.extend_from_slice(value);
-        }
-    }
-
-    /// The form of an error for the request that is being served.
-    pub(super) fn error_form(&self) -> ErrorForm {
-        ErrorForm::preferred([&self.accept[..]])
-    }
-
-    /// Bytes of the next message.
-    pub(super) fn gathered_bytes(&self) -> usize {
-        self.out.len() + self.behind.len()
-    }
-
-    /// Lets `content` go out behind what was gathered, from where it lies.
-    pub(super) fn put_behind(&mut self, content: Bytes) {
-        self.close_up();
-        self.behind = content;
-    }
-
-    /// Makes room for what follows the content that was to go out from where it lies: there is one of that
-    /// kind in a message, its last.
-    #[inline]
-    pub(super) fn close_up(&mut self) {
-        if !self.behind.is_empty() {
-            let content = std::mem::take(&mut self.behind);
-            self.out.extend_from_slice(&content);
-        }
-    }
-
-    fn recycle(&mut self) {
-        self.parser.reset();
-        self.head_timed = false;
-        for buffer in [&mut self.partial, &mut self.accept, &mut self.out] {
-            buffer.clear();
-            buffer.shrink_to(Self::KEPT_BYTES);
-        }
-        self.behind = Bytes::new();
-        self.answered.clear();
-        self.sent_bytes = 0;
-        self.pending.clear();
-        self.pace = Pace::default();
-    }
-}
-
 /// From the first byte of a request until the connection has nothing to do.
 pub(super) struct Visit<'a, H: Host> {
     pub(super) host: &'a Rc<H>,
     pub(super) wire: &'a Rc<Wire<H::Transport>>,
-    pub(super) work: Box<Work>,
+    pub(super) work: Lent,
     pub(super) state: State,
     /// A request has begun and its response is not gathered whole.
     pub(super) open: bool,
@@ -116,7 +35,7 @@ pub(super) struct Visit<'a, H: Host> {
 
 impl<'a, H: Host> Visit<'a, H> {
     pub(super) fn new(host: &'a Rc<H>, wire: &'a Rc<Wire<H::Transport>>) -> Self {
-        let mut work = host.service().take_work();
+        let mut work = Lent::new(host.service().take_work());
         if wire.empty_line.take() {
             work.partial.extend_from_slice(EMPTY_LINE);
         }
@@ -208,8 +127,14 @@ impl<'a, H: Host> Visit<'a, H> {
             }
             Stop::NeedsBytes => self.receive_head().await.err(),
             // Boxed, so that a visit stays small enough for the allocator's quick way.
-            Stop::Waiting(asked, answer) => Some(Box::pin(self.wait_for(asked, answer)).await),
-            Stop::Long(asked, response) => Some(Box::pin(self.send_long(asked, response)).await),
+            Stop::Waiting(waiting) => {
+                let (asked, answer) = *waiting;
+                Some(Box::pin(self.wait_for(asked, answer)).await)
+            }
+            Stop::Long(long) => {
+                let (asked, response) = *long;
+                Some(Box::pin(self.send_long(asked, response)).await)
+            }
         }
     }
 
@@ -221,10 +146,11 @@ impl<'a, H: Host> Visit<'a, H> {
         };
         let arrived_ns = lease.arrived_ns();
         let work = &mut *self.work;
-        let limits = &self.host.service().limits().head;
+        let service = self.host.service();
+        let limits = &service.limits().head;
         let before = work.partial.len();
         let parsed = if before == 0 {
-            work.parser.parse(lease, limits)
+            service.parse(lease, &mut work.parser)
         } else {
             work.partial.extend_from_slice(lease);
             work.parser.parse(&work.partial, limits)
@@ -403,6 +329,15 @@ impl<'a, H: Host> Visit<'a, H> {
     }
 }
 
+/// What a visit takes that waits for something, in bytes.
+#[cfg(test)]
+pub(crate) fn waiting_bytes<H: Host>() -> usize {
+    fn output_bytes<A, F>(_: impl FnOnce(A) -> F) -> usize {
+        size_of::<F>()
+    }
+    output_bytes(Visit::<'static, H>::run)
+}
+
 impl<H: Host> Drop for Visit<'_, H> {
     fn drop(&mut self) {
         // Whatever was not sent is abandoned.
@@ -411,8 +346,8 @@ impl<H: Host> Drop for Visit<'_, H> {
             self.recorder().request_abandoned();
         }
         self.work.recycle();
-        self.host
-            .service()
-            .keep_work(std::mem::take(&mut self.work));
+        if let Some(work) = self.work.take_back() {
+            self.host.service().keep_work(work);
+        }
     }
 }

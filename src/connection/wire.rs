@@ -11,6 +11,7 @@ use crate::ring::Message;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::io;
 use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -124,7 +125,9 @@ impl<T: Transport> Wire<T> {
         let patience_ns = pace.patience_ns(limits.write_timeout, limits.write_rate_bytes);
         transport.arm(Duration::from_nanos(patience_ns));
         let since_ns = transport.now_ns();
-        match transport.limit(transport.send(message)).await {
+        // Where it stays: by value the limit would keep it several times over.
+        let sending = pin!(transport.send(message));
+        match transport.limit(sending).await {
             Some((Ok(bytes), rest)) => {
                 pace.add_bytes(bytes);
                 pace.add_wait(since_ns, transport.now_ns());

@@ -53,10 +53,28 @@ impl HeadParser {
 
     /// Stands at the first byte of a request again, whatever was scanned.
     pub fn reset(&mut self) {
-        *self = Self {
-            last: std::mem::take(&mut self.last),
-            ..Self::default()
-        };
+        // What it keeps of its last head stays where it is.
+        let Self {
+            start,
+            section_start,
+            line_start,
+            scanned,
+            checked,
+            field_lines,
+            is_refused_whole,
+            last: _,
+        } = self;
+        for place in [
+            start,
+            section_start,
+            line_start,
+            scanned,
+            checked,
+            field_lines,
+        ] {
+            *place = 0;
+        }
+        *is_refused_whole = false;
     }
 
     /// Looks for a complete head in `received`: everything since the request's first byte.

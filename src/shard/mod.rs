@@ -406,6 +406,14 @@ mod tests {
     use std::pin::pin;
 
     #[test]
+    fn a_visit_is_allocated_the_quick_way() {
+        /// mimalloc's `MI_SMALL_SIZE_MAX`: beyond it an allocation takes several times as long.
+        const QUICK_BYTES: usize = 1024;
+        let bytes = connection::waiting_bytes::<Shard>();
+        assert!(bytes <= QUICK_BYTES, "{bytes}");
+    }
+
+    #[test]
     fn a_task_that_took_a_connection_unasked_is_not_asked_to_take_another() {
         let tasks = Tasks::default();
         let (mut first, mut second) = (pin!(tasks.next()), pin!(tasks.next()));
