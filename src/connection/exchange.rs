@@ -54,8 +54,8 @@ impl<H: Host> Visit<'_, H> {
     /// This is the whole way of most requests, and it is a plain function: as a chain of futures
     /// it cost half as much again, in moving requests and responses between them.
     pub(super) fn answer_received(&mut self, cx: &mut Context<'_>) -> Stop {
+        let mut begun_ns = self.clock_ns();
         loop {
-            let begun_ns = self.clock_ns();
             let (head, arrived_ns) = match self.parse_head() {
                 Ok(Some(parsed)) => parsed,
                 Ok(None) => return Stop::NeedsBytes,
@@ -108,6 +108,8 @@ impl<H: Host> Visit<'_, H> {
                 return Stop::Advanced;
             }
             self.advance(Event::FirstByte);
+            // Not the time once more, for what it takes to write a response.
+            begun_ns = asked.record.times.handled_ns;
         }
     }
 

@@ -343,14 +343,13 @@ impl<'a, H: Host> Visit<'a, H> {
         let now_ns = self.wire.transport.now_ns();
         let mut recorder = self.host.service().recorder();
         recorder.sent(sent as u64);
-        for answered in self.work.answered.drain(..) {
-            if outcome.is_ok() {
-                recorder.request(&answered, now_ns);
-                recorder.request_finished();
-            } else {
-                recorder.request_abandoned();
-            }
+        if outcome.is_ok() {
+            recorder.requests(&self.work.answered, now_ns);
+            recorder.requests_finished(over as u64);
+        } else {
+            (0..over).for_each(|_| recorder.request_abandoned());
         }
+        self.work.answered.clear();
         drop(recorder);
         self.tell_over(over, self.ended(outcome));
         outcome

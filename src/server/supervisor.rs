@@ -178,6 +178,8 @@ impl Supervisor {
                         || Failure::run("a shard ended before it served", "run corelane doctor");
                     return Err(outcome.err().unwrap_or_else(ended));
                 }
+                // It takes the others longer than a tick: what has left a core with a snapshot is nowhere else.
+                Ok(Report::Snapshot { snapshot, round }) => self.take(snapshot, round),
                 Ok(Report::Signal | Report::Stop) => {
                     self.abort();
                     return Err(Failure::run("stopped while starting", "start it again"));

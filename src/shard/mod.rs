@@ -95,7 +95,7 @@ pub struct Shard {
     newest: Newest,
     /// What its thread had of the CPU.
     account: Account,
-    fresh: RefCell<stats::Waiting>,
+    fresh: RefCell<stats::Waiters>,
     written: stats::Written,
     /// Of the peers that follow its statistics.
     followers: Permits,
@@ -107,12 +107,12 @@ pub struct Shard {
 #[derive(Debug)]
 struct Tasks<T> {
     queue: RefCell<VecDeque<T>>,
-    waiting: RefCell<Waiting>,
+    idle: RefCell<IdleTasks>,
 }
 
 /// Tasks without a connection, in the order of their tickets.
 #[derive(Debug, Default)]
-struct Waiting {
+struct IdleTasks {
     last_ticket: u64,
     tasks: Vec<(u64, Waker)>,
 }
@@ -308,7 +308,7 @@ impl<T> Default for Tasks<T> {
     fn default() -> Self {
         Self {
             queue: RefCell::default(),
-            waiting: RefCell::default(),
+            idle: RefCell::default(),
         }
     }
 }
@@ -318,37 +318,37 @@ impl<T> Tasks<T> {
     #[must_use]
     fn give(&self, connection: T) -> bool {
         self.queue.borrow_mut().push_back(connection);
-        let waiting = self.waiting.borrow_mut().tasks.pop();
-        waiting.map(|(_, task)| task.wake()).is_some()
+        let idle = self.idle.borrow_mut().tasks.pop();
+        idle.map(|(_, task)| task.wake()).is_some()
     }
 
     /// The next connection for a task, or `None` when enough tasks wait already.
     async fn next(&self) -> Option<T> {
         let mut ticket = None;
         poll_fn(|cx| {
-            let mut waiting = self.waiting.borrow_mut();
+            let mut idle = self.idle.borrow_mut();
             // What a handler left behind may wake a task that was given no connection and still
             // stands here. It must not stand here while it serves one, nor twice: it would be woken
             // for a connection that nobody then serves.
-            let place = ticket.and_then(|ticket| waiting.place_of(ticket));
+            let place = ticket.and_then(|ticket| idle.place_of(ticket));
             if let Some(accepted) = self.queue.borrow_mut().pop_front() {
-                place.map(|place| waiting.tasks.remove(place));
+                place.map(|place| idle.tasks.remove(place));
                 return Poll::Ready(Some(accepted));
             }
             if place.is_some() {
                 return Poll::Pending;
             }
-            if waiting.tasks.len() >= SPARE_TASKS {
+            if idle.tasks.len() >= SPARE_TASKS {
                 return Poll::Ready(None);
             }
-            ticket = Some(waiting.enter(cx.waker().clone()));
+            ticket = Some(idle.enter(cx.waker().clone()));
             Poll::Pending
         })
         .await
     }
 }
 
-impl Waiting {
+impl IdleTasks {
     /// Enters a task; the ticket is never used again.
     fn enter(&mut self, waker: Waker) -> u64 {
         self.last_ticket += 1;
@@ -430,12 +430,12 @@ mod tests {
         block_on(async {
             for _ in 0..3 {
                 assert!(poll_once(&mut next).await.is_none());
-                assert_eq!(tasks.waiting.borrow().tasks.len(), 1);
+                assert_eq!(tasks.idle.borrow().tasks.len(), 1);
             }
             // Woken for a connection that another task took: it waits again.
-            tasks.waiting.borrow_mut().tasks.clear();
+            tasks.idle.borrow_mut().tasks.clear();
             assert!(poll_once(&mut next).await.is_none());
-            assert_eq!(tasks.waiting.borrow().tasks.len(), 1);
+            assert_eq!(tasks.idle.borrow().tasks.len(), 1);
         });
     }
 }

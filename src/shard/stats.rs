@@ -9,13 +9,13 @@ mod query;
 mod queue;
 mod written;
 
-pub(super) use self::fresh::{Waiting, deliver};
+pub(super) use self::fresh::{Waiters, deliver};
 pub(super) use self::written::Written;
 
 use self::asker::may_be_for_others;
 use self::fresh::freshen;
 use self::query::Query;
-use self::written::{Pieces, Sent, Unwritten, content, write};
+use self::written::{Pieces, Sent, content, write};
 use super::Shard;
 use crate::app::{Answer, IntoResponse, Response, Sse};
 use crate::config::StatsAccess;
@@ -86,7 +86,7 @@ pub(super) fn answer(shard: &Rc<Shard>, head: &RequestHead) -> Answer {
         }
         match write(&shard, &query).await {
             Ok(told) => response(&query, &told.pieces),
-            Err(Unwritten) => Response::error(StatusCode::INTERNAL_SERVER_ERROR, ""),
+            Err(unwritten) => unwritten.into_response(),
         }
     })
 }

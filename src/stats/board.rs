@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 /// The distributions of one span.
 ///
-/// They are shared with the views that were made of it: one that changes is copied first if a view
-/// still has it, and one that does not costs a view nothing.
+/// They are shared with the views that were made of it: one that changes is made anew, and one that does not
+/// costs a view nothing.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Board {
     slots: Vec<Option<Arc<Distribution>>>,
@@ -29,6 +29,7 @@ pub(super) struct Slots {
 }
 
 static EMPTY: Distribution = Distribution::new();
+static NOTHING: Packed = Packed::new();
 
 impl Slots {
     pub(super) fn new(cores: usize) -> Slots {
@@ -62,28 +63,41 @@ impl Board {
         slot.unwrap_or(&EMPTY)
     }
 
-    fn slot(&mut self, slot: Slot) -> &mut Distribution {
+    fn put(&mut self, slot: Slot, latencies: Distribution) {
         if self.slots.len() <= slot.0 {
             self.slots.resize(slot.0 + 1, None);
         }
-        let shared = self.slots[slot.0].get_or_insert_with(|| Arc::new(Distribution::new()));
-        Arc::make_mut(shared)
+        self.slots[slot.0] = Some(Arc::new(latencies));
     }
 
     /// Adds latencies to those of `slot`.
     pub(super) fn add(&mut self, slot: Slot, latencies: &Distribution) {
-        self.slot(slot).add(latencies);
+        self.put(slot, self.get(slot).with(latencies));
     }
 
-    /// Takes those of the first of the spans that it is the sum of out again; `others` are the other spans.
-    pub(super) fn remove<'a>(
+    /// Moves on by a span, where this is the sum of the last spans: `more` comes in, and `gone`, which was the first of
+    /// them, falls out, if there are as many. `others` are those between both and `more`. After each slot that
+    /// changes there is a `rest`.
+    pub(super) fn move_on<'a>(
         &mut self,
-        slot: Slot,
-        first: &Packed,
-        others: impl Iterator<Item = &'a PackedBoard>,
+        more: &Board,
+        gone: Option<&PackedBoard>,
+        others: impl Iterator<Item = &'a PackedBoard> + Clone,
+        mut rest: impl FnMut(),
     ) {
-        let others = others.filter_map(|other| other.exact(slot));
-        self.slot(slot).remove(first, others);
+        let mut gone = gone.map_or(&[][..], |gone| &gone.0).iter().peekable();
+        for slot in (0..more.slots.len().max(self.slots.len())).map(Slot) {
+            let gone = gone.next_if(|(of, _)| *of == slot);
+            let gone = gone.map_or(&NOTHING, |(_, latencies)| latencies);
+            let more = more.get(slot);
+            if more.count() == 0 && gone.is_empty() {
+                continue;
+            }
+            let others = others.clone().filter_map(|other| other.exact(slot));
+            let moved = self.get(slot).moved_on(more, gone, others);
+            self.put(slot, moved);
+            rest();
+        }
     }
 
     /// The slots that have any, ascending.
@@ -105,11 +119,6 @@ impl PackedBoard {
     /// Adds a slot behind those that it has.
     pub(super) fn push(&mut self, slot: Slot, latencies: &Distribution) {
         self.0.push((slot, latencies.pack()));
-    }
-
-    /// All it has.
-    pub(super) fn slots(&self) -> &[(Slot, Packed)] {
-        &self.0
     }
 
     fn exact(&self, slot: Slot) -> Option<&Exact> {

@@ -42,7 +42,7 @@ const SCRIPT_PLACE: &str = "<script></script>";
 pub(super) const POLICY: &str = concat!(
     "default-src 'none'; ",
     "style-src 'sha256-3UsMm+R2ks5A/9gBCIHSQU/td4Mjw4dkLhYCG/z6tIU='; ",
-    "script-src 'sha256-qOGWvKCJKjQpRHnHwczWYT1FjKk3Nvrk0pELO1Oa6Qo='; ",
+    "script-src 'sha256-EjChmpu2PuOftxfosG7faxoj7k8zs5Z2hj8hgPg1m7Y='; ",
     "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; ",
     "require-trusted-types-for 'script'; trusted-types 'none'"
 );

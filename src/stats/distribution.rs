@@ -3,145 +3,144 @@
 
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
+use std::mem;
 
 use super::recent::{Exact, OfKind};
 use super::scale::{BAND, highest_of, index_of};
+use super::sparse::{Dense, Sparse};
 use crate::limits::{LATENCY_DIGITS, LATENCY_MAX_NS, TOLD_REQUESTS};
 
 /// Latencies, in nanoseconds.
 ///
-/// Memory: 10 bytes for each bucket that is not empty, some 200 for a service under load. It is added up
-/// once a second, and lies in many views and windows: there is less of it than of its changes' cost.
+/// Memory: 8 bytes for each bucket that is not empty, some 200 for a service under load, and for each block of
+/// 64 that has such. It is added up once a second, and lies in many views and windows: there is less of it than
+/// of its changes' cost.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Distribution {
-    /// The buckets that are not empty, ascending.
-    places: Vec<u16>,
-    /// What each of them counted.
-    counts: Vec<u64>,
+    counts: Sparse<u64>,
     count: u64,
     exact: Exact,
 }
 
-/// Latencies of one second that are kept to be taken out of a sum again: 6 bytes for each bucket.
+/// Latencies of one second that are kept to be taken out of a sum again: half the memory.
 #[derive(Debug)]
 pub(super) struct Packed {
-    places: Box<[u16]>,
-    counts: Box<[u32]>,
+    counts: Sparse<u32>,
     pub(super) exact: Exact,
+}
+
+/// What many distributions are added to, one after the other.
+///
+/// Memory: 30 KiB.
+#[derive(Debug)]
+pub(super) struct Sum {
+    counts: Dense,
+    exact: Exact,
+}
+
+static NOTHING: Sparse<u64> = Sparse::new();
+
+impl Packed {
+    /// Of no latency.
+    pub(super) const fn new() -> Packed {
+        Packed {
+            counts: Sparse::new(),
+            exact: Exact::NONE,
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.counts.is_empty()
+    }
+}
+
+impl Sum {
+    /// Of nothing.
+    pub(super) fn new() -> Sum {
+        Sum {
+            counts: Dense::new(),
+            exact: Exact::NONE,
+        }
+    }
+
+    /// Adds the latencies of `other`.
+    pub(super) fn add(&mut self, other: &Distribution) {
+        self.counts.add(&other.counts);
+        self.exact.add(&other.exact);
+    }
+
+    /// Takes what was added. Nothing is left but the memory.
+    pub(super) fn take(&mut self) -> Distribution {
+        let exact = mem::replace(&mut self.exact, Exact::NONE);
+        Distribution::of_counts(self.counts.take(), exact)
+    }
 }
 
 impl Distribution {
     pub(super) const fn new() -> Distribution {
         Distribution {
-            places: Vec::new(),
-            counts: Vec::new(),
+            counts: Sparse::new(),
             count: 0,
             exact: Exact::NONE,
         }
     }
 
+    fn of_counts(counts: Sparse<u64>, exact: Exact) -> Distribution {
+        Distribution {
+            count: counts.sum(),
+            counts,
+            exact,
+        }
+    }
+
     /// Becomes what a snapshot says of some latencies, in the memory that it has.
     pub(super) fn set(&mut self, latencies: OfKind<'_>) {
-        self.clear();
-        for (place, count) in latencies.counted() {
-            self.places.push(place);
-            self.counts.push(count);
-        }
-        self.count = self.counts.iter().sum();
+        self.counts.clear();
+        latencies.count_into(&mut self.counts);
+        self.count = self.counts.sum();
         self.exact = latencies.exact;
     }
 
-    /// Adds the latencies of `other`.
-    pub(super) fn add(&mut self, other: &Distribution) {
-        self.merge(other.counted(), u64::wrapping_add);
-        self.exact.add(&other.exact);
+    /// These and the latencies of `other`.
+    pub(super) fn with(&self, other: &Distribution) -> Distribution {
+        let mut exact = self.exact;
+        exact.add(&other.exact);
+        Distribution::of_counts(self.counts.changed(&other.counts, &NOTHING), exact)
     }
 
-    /// Takes latencies out again that were added. `others` is what is known exactly of all that are left: the shortest
-    /// and the longest of them cannot be found out from a difference.
-    pub(super) fn remove<'a>(&mut self, gone: &Packed, others: impl Iterator<Item = &'a Exact>) {
-        let counted = gone.places.iter().zip(&gone.counts);
-        let counted = counted.map(|(place, count)| (*place, u64::from(*count)));
-        self.merge(counted, u64::wrapping_sub);
-        self.exact.remove(&gone.exact, others);
-    }
-
-    /// Forgets them all, but not their memory.
-    pub(super) fn clear(&mut self) {
-        self.places.clear();
-        self.counts.clear();
-        (self.count, self.exact) = (0, Exact::NONE);
+    /// These and the latencies of `more`, without those that are `gone`. `others` is what is known exactly of all that
+    /// are left: the shortest and the longest of them cannot be found out from a difference.
+    pub(super) fn moved_on<'a>(
+        &self,
+        more: &Distribution,
+        gone: &Packed,
+        others: impl Iterator<Item = &'a Exact>,
+    ) -> Distribution {
+        let mut exact = self.exact;
+        exact.add(&more.exact);
+        exact.remove(&gone.exact, others);
+        Distribution::of_counts(self.counts.changed(&more.counts, &gone.counts), exact)
     }
 
     /// Takes out what `other` counted, which is part of it, for the counts of the rest alone: what is known exactly
     /// stays that of all.
     pub(super) fn take_out(&mut self, other: &Distribution) {
-        self.merge(other.counted(), u64::saturating_sub);
+        let rest = self.counts.changed(&NOTHING, &other.counts);
+        *self = Distribution::of_counts(rest, self.exact);
     }
 
     /// The same in as little memory as it takes, if it is of one second: no bucket of that has counted
     /// more than it holds.
     pub(super) fn pack(&self) -> Packed {
         Packed {
-            places: self.places.clone().into(),
-            counts: self.counts.iter().map(|count| *count as u32).collect(),
+            counts: self.counts.packed(),
             exact: self.exact,
-        }
-    }
-
-    /// Changes the counts of some buckets, which ascend, by `change`.
-    fn merge(
-        &mut self,
-        others: impl Iterator<Item = (u16, u64)>,
-        change: impl Fn(u64, u64) -> u64,
-    ) {
-        let mut missing = Vec::new();
-        let (mut at, mut is_any_empty) = (0, false);
-        for (place, by) in others {
-            let before = self.places[at..].iter().take_while(|own| **own < place);
-            at += before.count();
-            let Some(count) = self.counts.get_mut(at).filter(|_| self.places[at] == place) else {
-                missing.push((place, change(0, by)));
-                continue;
-            };
-            let changed = change(*count, by);
-            self.count = self.count.wrapping_sub(*count).wrapping_add(changed);
-            is_any_empty |= changed == 0;
-            *count = changed;
-        }
-        if is_any_empty {
-            let counts = self.counts.iter();
-            let mut is_filled = counts.map(|count| *count > 0);
-            self.places.retain(|_| is_filled.next() == Some(true));
-            self.counts.retain(|count| *count > 0);
-            self.places.shrink_to_fit();
-            self.counts.shrink_to_fit();
-        }
-        self.insert(&missing);
-    }
-
-    /// Adds buckets that it does not have, which ascend, from the last on: each of its own moves once.
-    fn insert(&mut self, missing: &[(u16, u64)]) {
-        let mut own = self.places.len();
-        self.places.reserve_exact(missing.len());
-        self.counts.reserve_exact(missing.len());
-        self.places.resize(own + missing.len(), 0);
-        self.counts.resize(own + missing.len(), 0);
-        for (left, (place, count)) in missing.iter().enumerate().rev() {
-            while own > 0 && self.places[own - 1] > *place {
-                own -= 1;
-                self.places[own + left + 1] = self.places[own];
-                self.counts[own + left + 1] = self.counts[own];
-            }
-            self.places[own + left] = *place;
-            self.counts[own + left] = *count;
-            self.count += count;
         }
     }
 
     /// The buckets that are not empty, by their number on the scale.
     fn counted(&self) -> impl Iterator<Item = (u16, u64)> {
-        self.places.iter().copied().zip(self.counts.iter().copied())
+        self.counts.counted()
     }
 
     /// How many latencies there are.
@@ -256,7 +255,7 @@ impl Distribution {
 
     /// How many latencies lie in each quarter of a power of two, from the first that has any to the last.
     pub(super) fn bands(&self) -> Bands {
-        let first = self.places.first().map_or(0, |place| band_of(*place));
+        let first = self.counts.first().map_or(0, band_of);
         let mut counts = Vec::new();
         for (place, count) in self.counted() {
             counts.resize(band_of(place) - first + 1, 0);
@@ -298,9 +297,8 @@ impl Distribution {
         let place = |ns: u64| index_of(ns.min(LATENCY_MAX_NS)) as u16;
         let counted = histogram.iter_recorded();
         let counted = counted.map(|at| (place(at.value_iterated_to()), at.count_at_value()));
-        let mut distribution = Distribution::new();
-        distribution.merge(counted, u64::wrapping_add);
-        distribution.exact = match summary {
+        let counts: Sparse<u64> = counted.collect();
+        let exact = match summary {
             Some(summary) => summary.exact()?,
             None => Exact {
                 sum_ns: histogram
@@ -315,12 +313,10 @@ impl Distribution {
                 overflow: 0,
             },
         };
-        let ends = (distribution.places.first(), distribution.places.last());
-        let told = (
-            place(distribution.exact.min_ns),
-            place(distribution.exact.max_ns),
-        );
-        (ends == (Some(&told.0), Some(&told.1))).then_some(distribution)
+        let ends = (counts.first(), counts.last());
+        let told = (place(exact.min_ns), place(exact.max_ns));
+        let is_told = ends == (Some(told.0), Some(told.1));
+        is_told.then(|| Distribution::of_counts(counts, exact))
     }
 
     #[cfg(test)]

@@ -45,6 +45,7 @@ enum Values {
     Abandoned,
     Responses,
     Classes,
+    Routes,
     Connections,
     Accepted,
     Closed,
@@ -125,7 +126,7 @@ const fn family(
 
 /// All families.
 #[rustfmt::skip]
-pub(super) const FAMILIES: [Family; 44] = [
+pub(super) const FAMILIES: [Family; 45] = [
     family("corelane_build", Kind::Info, "", "The program.", Values::Build),
     family("process_start_time_seconds", Kind::Gauge, "seconds", "When the server started, since 1970.", Values::StartTime),
     family("http_server_request_duration_seconds", Kind::Histogram, "seconds", "From the completion that delivered a request's last head byte to the completion of its response's last byte.", Values::Requests),
@@ -134,6 +135,7 @@ pub(super) const FAMILIES: [Family; 44] = [
     family("corelane_requests_abandoned", Kind::Counter, "", "Requests whose connections ended before they were answered.", Values::Abandoned),
     family("corelane_responses", Kind::Counter, "", "Responses by status code.", Values::Responses),
     family("corelane_responses_by_class", Kind::Counter, "", "Responses by class of status: all there are.", Values::Classes),
+    family("corelane_responses_by_route", Kind::Counter, "", "Responses by route, method and class of status: those of each route from the start.", Values::Routes),
     family("corelane_connections", Kind::Gauge, "", "Open connections; idle ones wait for a request.", Values::Connections),
     family("corelane_connections_accepted", Kind::Counter, "", "Connections accepted.", Values::Accepted),
     family("corelane_connections_closed", Kind::Counter, "", "Connections ended, by reason.", Values::Closed),
@@ -146,7 +148,7 @@ pub(super) const FAMILIES: [Family; 44] = [
     family("corelane_core_accept_queue", Kind::Gauge, "", "Connections that wait for each core to accept them.", Values::CoreAcceptQueue),
     family("corelane_core_accept_queue_limit", Kind::Gauge, "", "Connections that may wait for each core to accept them.", Values::CoreAcceptLimit),
     family("corelane_core_accept_queue_ratio", Kind::Gauge, "", "How full the fullest of each core's listening sockets is.", Values::CoreAcceptRatio),
-    family("corelane_core_busy_seconds", Kind::Counter, "seconds", "Time for which each core ran.", Values::CoreBusy),
+    family("corelane_core_busy_seconds", Kind::Counter, "seconds", "Time in which each core did not wait for something to do.", Values::CoreBusy),
     family("corelane_core_waiting_seconds", Kind::Counter, "seconds", "Time for which each core waited for something to do.", Values::CoreWaiting),
     family("corelane_core_run_delay_seconds", Kind::Counter, "seconds", "Time for which each core could have run and the kernel gave it no CPU.", Values::CoreRunDelay),
     family("corelane_core_loop_lag_seconds", Kind::Histogram, "seconds", "How long what completed may have waited for each turn of a core's loop: while tasks ran, or the core was kept from running.", Values::CoreLag),
@@ -196,7 +198,7 @@ pub(super) const BOUNDS_NS: [u64; 19] = [
     10_000_000_000,
 ];
 
-/// Series or cores told at a time, each with up to four histograms, so that a core that writes many can do
+/// Series, rows or cores told at a time, each with up to four histograms, so that a core that writes many can do
 /// something else in between.
 const AT_A_TIME: usize = 2;
 
@@ -207,7 +209,7 @@ pub(super) struct Telling<'a> {
     pub(super) server: &'a ServerInfo,
     pub(super) now_ns: u64,
     family: usize,
-    /// The next series or core of the family; none of it is told while this is 0.
+    /// The next series, row or core of the family; none of it is told while this is 0.
     next: usize,
 }
 
@@ -242,6 +244,7 @@ impl<'a> Telling<'a> {
         }
         let all = match family.values {
             Values::Requests | Values::Stages => self.view.series_count(),
+            Values::Routes => self.view.rows.len(),
             Values::CoreLatency | Values::CoreLag => self.view.cores.len(),
             _ => 0,
         };
@@ -303,6 +306,15 @@ impl<'a> Telling<'a> {
             Values::Classes => {
                 for (class, count) in CLASSES.iter().zip(figures.counters.status.classes()) {
                     encoder.number(&[("http_response_status_class", class)], count as f64);
+                }
+            }
+            Values::Routes => {
+                let rows = self.view.rows[range].iter();
+                for row in rows.filter(|row| self.selection.has(&row.route)) {
+                    let responses = view.row_responses(Window::Total, row);
+                    for (class, count) in CLASSES.iter().zip(responses) {
+                        encoder.number(&labels(&row.route, row.method, class), count as f64);
+                    }
                 }
             }
             Values::Connections => {
@@ -376,15 +388,20 @@ impl<'a> Telling<'a> {
         for number in range {
             let (name, kinds) = self.view.nth_series(Window::Total, number);
             if kinds[WHOLE].count() > 0 && self.selection.has(&name.route) {
-                let labels = [
-                    ("http_route", &*name.route),
-                    ("http_request_method", name.method),
-                    ("http_response_status_class", name.class),
-                ];
+                let labels = labels(&name.route, name.method, name.class);
                 tell(&labels, kinds, name.since);
             }
         }
     }
+}
+
+/// The labels of what is told of a row by class of status.
+fn labels<'a>(route: &'a str, method: &'a str, class: &'a str) -> [Label<'a>; 3] {
+    [
+        ("http_route", route),
+        ("http_request_method", method),
+        ("http_response_status_class", class),
+    ]
 }
 
 fn surrounding_number(values: Values, around: &Surroundings) -> Option<f64> {

@@ -102,6 +102,11 @@ impl Format {
         !matches!(self, Format::Hdr | Format::Hlog)
     }
 
+    /// Whether it can have what charts are drawn of. The page always has it, by way of events.
+    pub const fn has_charts(self) -> bool {
+        matches!(self, Format::Json | Format::Sse)
+    }
+
     /// Whether it tells of windows; the others count since the start alone, as scrapers expect.
     pub const fn has_windows(self) -> bool {
         !matches!(

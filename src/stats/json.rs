@@ -16,9 +16,9 @@ use self::members::{
 };
 use super::charts::{SecondTold, WindowChart};
 use super::distribution::LatencySummary;
+use super::names::NamedRow;
 use super::series::{KINDS, WHOLE, Whose};
 use super::view::{View, Window};
-use std::collections::BTreeMap;
 
 /// What `/stats` says of the server itself, besides what it counted.
 #[derive(Debug, Clone)]
@@ -109,9 +109,8 @@ pub(super) struct Json<'a> {
     part: Part,
     /// How much of the part was told.
     told: usize,
-    /// The series of each route and method that is selected, in the order in which they were met, those beyond
-    /// the bound last.
-    rows: Vec<Vec<usize>>,
+    /// Those that are selected, what is beyond the bound last.
+    rows: Vec<&'a NamedRow>,
     /// Of the next of them, the whole first.
     summaries: Vec<LatencySummary>,
     cores: Vec<Core>,
@@ -284,29 +283,12 @@ const CHARTED: [Window; 4] = [
     Window::Total,
 ];
 
-/// The numbers of the series of each route and method that is selected.
-fn rows(view: &View, selection: &Selection) -> Vec<Vec<usize>> {
-    let mut rows: Vec<Vec<usize>> = Vec::new();
-    let mut places = BTreeMap::new();
-    let mut other = Vec::new();
-    for number in 0..view.series_count() {
-        let name = view.series_name(number);
-        if !selection.has(&name.route) {
-            continue;
-        }
-        if *name.route == *Whose::OTHER.fixed_name() {
-            other.push(number);
-            continue;
-        }
-        let place = *places
-            .entry((&*name.route, name.method))
-            .or_insert(rows.len());
-        match rows.get_mut(place) {
-            Some(row) => row.push(number),
-            None => rows.push(vec![number]),
-        }
-    }
-    rows.extend((!other.is_empty()).then_some(other));
+/// The rows that are selected, what is beyond the bound last.
+fn rows<'a>(view: &'a View, selection: &Selection) -> Vec<&'a NamedRow> {
+    let selected = view.rows.iter().filter(|row| selection.has(&row.route));
+    let is_other = |row: &&NamedRow| *row.route == *Whose::OTHER.fixed_name();
+    let (other, mut rows): (Vec<_>, Vec<_>) = selected.partition(is_other);
+    rows.extend(other);
     rows
 }
 

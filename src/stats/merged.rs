@@ -1,7 +1,7 @@
 //! Latencies that several servers told in the form `hdr`, made one distribution as if one server had
 //! counted all of them. An average of percentiles is none; this is.
 
-use super::distribution::{Distribution, LatencySummary};
+use super::distribution::{Distribution, LatencySummary, Sum};
 use super::hdr::{UNIT, encode};
 use super::scale::BUCKETS;
 use super::view::Window;
@@ -120,11 +120,11 @@ const ENCODED_BYTES: usize = 9 * BUCKETS;
 /// All latencies together: percentiles are those that one server would have told that had counted them
 /// all, and so are count, minimum and maximum. The mean is at most 1 ns too low.
 pub fn merge<'a>(latencies: impl IntoIterator<Item = &'a Distribution>) -> Distribution {
-    let mut sum = Distribution::new();
+    let mut sum = Sum::new();
     for latencies in latencies {
         sum.add(latencies);
     }
-    sum
+    sum.take()
 }
 
 impl Distribution {

@@ -1,5 +1,5 @@
 //! Statistics as pure code: what each core counted, merged exactly and written as `/stats`; it
-//! opens no socket, reads no clock and shares nothing between cores.
+//! opens no socket and reads no clock, and nothing that is written to is shared between cores.
 //!
 //! ```text
 //! each core                        supervisor                              each core
@@ -9,8 +9,8 @@
 //! A [`Recorder`] has one owner and plain integers. Its owner sends a [`Snapshot`] once a second: an owned
 //! copy of the counters, and the latencies since the one before, which leave the core with it. The
 //! supervisor adds them up in [`Totals`], since the start and over the last 1, 10 and 60 seconds, hands the
-//! memory back to be filled again, and has an immutable [`View`] for every core. The view is written
-//! ([`Writing`]) where it is asked for.
+//! memory back to be filled again, and puts an immutable [`View`] where all cores read it. The view is written
+//! ([`Writing`]) on the core where it is asked for.
 //!
 //! # What a latency is
 //!
@@ -27,8 +27,8 @@
 //!
 //! A completion is reaped late when something held the core: a handler that computed, or a machine that gave the CPU to
 //! others. If the core has not looked for 10 ms or longer, the sockets of what it then finds are asked when their
-//! last bytes came, and that is where the latency begins: also of a connection that waited meanwhile to be
-//! accepted. Linux tells that in ticks of 1 to 10 ms. Of those one is taken off, so that a latency may lack up to two
+//! last bytes came, and the latency begins there: also that of a connection that waited meanwhile to be
+//! accepted. Linux tells that in ticks of 1 to 10 ms, of which one is taken off: a latency may lack up to two
 //! ticks of such a wait, and never has more than there was.
 //!
 //! Latencies are in nanoseconds, from 1 ns to 60 s ([`LATENCY_MAX_NS`]) with two significant
@@ -38,40 +38,50 @@
 //!
 //! # What a latency does not tell
 //!
-//! It is what the server can see. What is not in it:
+//! It is what the server can see of requests that it has answered. These are not in it:
 //!
 //! - The time in the network, and in the kernel of the peer.
 //! - Of a wait for a core that was held, what is shorter than 10 ms, or two ticks of the kernel.
-//! - Of a core that has more to do than it can, the time in which the kernel keeps what is ready: since Linux 6.13 it hands
+//! - Of a core that has more to do than it can while no request holds it for long, the time in which connections wait to be
+//!   accepted and the kernel keeps what is ready: since Linux 6.13 it hands
 //!   over a few dozen completions at a time, and each turn deals with these alone. It is looked behind, as above, only
 //!   after the core was held, and for as long again: to ask all the time would make it slower still.
 //! - The time of connections that were dropped because the accept queue was full, whose peers wait a second and try again.
+//! - Requests whose peers gave up. Were a handler to take a minute, and all clients to leave after ten seconds, there
+//!   would be no latency of it at all. `requests.abandoned_total` counts them, and with them responses without an end,
+//!   such as events, that a peer has had enough of.
 //!
-//! These figures tell of that, and of what held the core:
+//! | what happens | shows in |
+//! |---|---|
+//! | a handler holds a core | `loop_lag`, `stalls` with its route; the latencies of all that waited |
+//! | the machine takes a core's CPU | `run_delay_ns`, `loop_lag`, `stalls` with more `run_delay_ns` than `cpu_ns`; the latencies of all that waited |
+//! | a core is held at this moment | `accept_queue`, `run_delay_ns`, `snapshot_age_ms`: it tells nothing itself until that is over |
+//! | a core has more to do than it can | `busy_ratio` near 1, and `accept_queue` that is never empty; `accept_queue_ratio` grows |
+//! | a core has as many connections as it may | `accept_queue` that is never empty, while `busy_ratio` is low |
+//! | connections are dropped | `accept_queue_ratio` of 1, `kernel.listen_overflows_total` |
+//! | peers give up | `requests.abandoned_total` |
 //!
 //! - `loop_lag` of a core: for how long what the kernel completed, a new request or the end of a send, may have waited for
 //!   each turn of the core's loop: while tasks ran, as a sleep ended later than it was to, and for as long as any
 //!   bytes are found to have waited in the sockets that are asked. A core that is woken late by less than 1 ms counts as in
 //!   time.
-//! - `stalls`: the turns that were late by the stall threshold or more, with the route whose handler held the core, if one did.
-//!   `cpu_ns` is for how long the core's thread ran meanwhile at least, and `run_delay_ns` for how long at most it could
-//!   have run and was not let: so a handler that computes is told from a machine that took the CPU away, and where both
-//!   are small, from a handler that waits in a system call. They are found out by a look back over at most a second.
+//! - `stalls`: the turns that were late by the stall threshold or more, with the route whose handler held the core for at
+//!   least half of that, if one did. `cpu_ns` is for how long the core's thread ran meanwhile at least, and `run_delay_ns`
+//!   for how long at most it could have run and was not let: so a handler that computes is told from a machine that took
+//!   the CPU away, and where both are small, from a handler that waits in a system call. They are found out by a look back
+//!   over at most a second.
 //! - `run_delay_ns` of a core: the same since the start, whether anyone waited for it or not. It grows where the machine
 //!   has more to run than CPUs, or a control group's quota is used up. What a hypervisor takes is in none of it.
 //! - `accept_queue`: connections that wait for the core; `accept_queue_limit` is where the kernel begins to
 //!   drop new ones, and `accept_queue_ratio` how near to that the fullest of the core's addresses is. Like
 //!   `run_delay_ns` it is looked at from outside the core, once a second and for `fresh=1`, and so is right while the core is
-//!   held.
-//! - `snapshot_age_ms`: a core that is held tells nothing until that is over.
+//!   held. A core that keeps up and has room for connections empties it each turn.
 //!
-//! Nor are those in it whose peers did not wait for the end: were a handler to take a minute, and all clients
-//! to give up after ten seconds, there would be no latency of it at all. `requests.abandoned_total` counts them,
-//! and with them responses without an end, such as events, that a peer has had enough of.
+//! ## Coordinated omission
 //!
 //! A load generator that sends its next request when the last was answered waits out a stall with one request
 //! for each of its connections, and so its own percentiles leave out all that it would have sent
-//! meanwhile (*coordinated omission*). The server's leave out the same, for it never got them.
+//! meanwhile. The server's leave out the same, for it never got them.
 //!
 //! The example `omission` shows it. Its handler holds the only core for 300 ms once in 10 s, which was asked in
 //! two ways, for 20 s each:
@@ -83,14 +93,17 @@
 //! | `wrk -t 1 -c 64 --latency`, 133,000 requests a second: what wrk prints | 0.33 ms | 196 ms | | 301 ms |
 //! | of the same requests, what the server recorded | 0.05 ms | 0.33 ms | 0.81 ms | 300 ms |
 //!
-//! Of those who come at their own times 3 % find the core held, so their p99 is what a service has to answer for, and
-//! the server tells it: but for the way through the network, and some milliseconds of the longest waits. Where several
-//! requests lie in one socket, as on fewer connections, all of them came with the last.
+//! Of those that come at their own times 3 % find the core held, so their p99 is what a service has to answer for, and
+//! the server tells it: but for the way through the network, and some milliseconds of the longest waits. (Where several
+//! requests lie in one socket, as on fewer connections, all of them came with the last.)
 //! wrk sent 64 requests into a stall and no more until they were answered. Each of these 128 of 2,660,000 was recorded
 //! with what it waited, and no percentile up to p99.99 knows of them. wrk adds what it guesses that it left out, and
 //! comes near; most generators do not. The server adds no guesses to what happened, but the stall is no secret:
 //! `loop_lag` and `queue` have a maximum of 300 ms, and `stalls` names the route, of which the core computed for 290 ms
 //! at least.
+//!
+//! Such a generator does not see a core that is overloaded either, since it asks for no more than is answered: there is no
+//! stall, and each request is short. The table above has what does.
 //!
 //! # Which requests count
 //!
@@ -106,7 +119,7 @@
 //! [`StatsAccess`](crate::config::StatsAccess), also for proxies. A route of the app for `/stats` or
 //! `/metrics` itself takes its place at the service's addresses.
 //!
-//! `/stats` takes these in its query; `/metrics` is the same for scrapers:
+//! `/stats` takes these in its query, each once; `/metrics` is the same for scrapers:
 //!
 //! | parameter | |
 //! |---|---|
@@ -114,12 +127,12 @@
 //! | `window=` | `total`, `1s`, `10s` or `60s`: what happened in the last seconds that ended; not for scrapers' formats |
 //! | `filter=` | routes of which the name contains this, in JSON and events with their stages; not for `hdr` and `hlog`, which are of all |
 //! | `per_core=1` | latencies of each core for scrapers; the other formats have them anyway |
-//! | `charts=1` | what charts are drawn of besides, in JSON and events; see below |
+//! | `charts=1` | what charts are drawn of besides: see below; for JSON and events alone |
 //! | `fresh=1` | snapshots are taken now, instead of in the last second; the windows are those of the last second; not for `sse`. Who asks while others wait has what the next snapshots say, which are taken 10 ms ([`FRESH_INTERVAL`]) later at the earliest |
 //!
-//! Any other name is answered with 400, as is a value that is none of these: what is misspelt would be taken for an
-//! answer. One that begins with `_` is ignored, for those who have to get past a cache. `window=` is refused for
-//! scrapers' formats rather than ignored, for the same reason.
+//! Anything else is answered with 400, which says what is wrong and what is allowed: another name or value, a parameter that
+//! is there twice, or one that the format has nothing for. Were it ignored, it would be taken for an answer. A name that begins
+//! with `_` is ignored, for those who have to get past a cache.
 //!
 //! `sse` is the JSON of each view as an event ([HTML](https://html.spec.whatwg.org/multipage/server-sent-events.html)),
 //! once a second, until the server drains. A peer that reads slowly skips views: one event at most waits for
@@ -130,16 +143,27 @@
 //!
 //! An answer may be given again until the next view comes, for 1 s at most. One is written at a time on each
 //! core, in slices of some 50 µs. Scrapers' formats count since the start alone, since that is what they take
-//! differences of. Classes of status and usual codes are told of from the start, and so is all that is not by route. The
-//! histograms of a route, a method and a class are there from the first request on; OpenMetrics and protocol buffers tell
-//! when they were still empty (`_created`).
+//! differences of.
+//!
+//! A counter that appears with its first event has not grown by it for who takes differences. So these are there from the
+//! start: classes of status and usual codes, all that is not by route, and `corelane_responses_by_route`, of each route by
+//! the method that it is for (GET, where it is for any), in each class. Histograms by route are there from the first
+//! request on, since each is more than twenty samples and most classes of most routes stay empty; OpenMetrics and protocol
+//! buffers tell when they were still empty (`_created`).
 //!
 //! # What the JSON says
 //!
-//! Every field that ends in `_ns` is an integer. Counters are of the window, but for those of `cores[].stalls_total`, `cores[].run_delay_ns`,
-//! `file_cache`, `process`, `kernel` and `log.lines_left_out_total`, which are since the start in each: since the start they
-//! never go backwards, whichever core answers. Gauges (`in_flight`, `active`, `idle`) are as of the cores'
-//! snapshots, and `accept_queue` as of the merge; ages and `server.uptime_seconds` are as of when the answer was written, which may be 1 s ago. The sum over
+//! Every field that ends in `_ns` is an integer.
+//!
+//! | figures | are of |
+//! |---|---|
+//! | counters and latencies | the window |
+//! | `cores[].stalls_total`, `cores[].run_delay_ns`, `file_cache`, `process`, `kernel`, `log.lines_left_out_total` | all since the start, in each window |
+//! | gauges: `in_flight`, `active`, `idle` | the cores' snapshots |
+//! | `accept_queue` | the merge |
+//! | `snapshot_age_ms`, `server.uptime_seconds` | when the answer was written, which may be 1 s ago |
+//!
+//! Since the start, counters never go backwards, whichever core answers. The sum over
 //! `cores` equals the total exactly, because both come from the same snapshots.
 //!
 //! ## Requests and their rates
@@ -174,11 +198,11 @@
 //!
 //! - `imbalance` is the most of any core over the mean of all.
 //! - `stalls` are the last [`STALLS`] turns that came `server.stall_threshold_ns` late or later (`--stall-threshold`;
-//!   [`STALL_THRESHOLD`] unless it is set): when each was over, what the core's thread had of its CPU, and whose handler
-//!   took at least half of it, if one did. Those that are nobody's have half of the room where there are others.
-//! - `cores[].busy_ratio` is the share of the window in which the core ran instead of waiting, from 0 to 1. It is left out while nothing is known of it, as are
-//!   `accept_queue`, `run_delay_ns` and `receive_buffers`; `file_cache` is left out on a core that serves no files, and the
-//!   one of all cores where none does.
+//!   [`STALL_THRESHOLD`] unless it is set), in any window. Those that are nobody's have half of the room where there are
+//!   others.
+//! - `cores[].busy_ratio` is the share of the window in which the core did not wait for something to do, from 0 to 1. It is
+//!   left out while nothing is known of it, as are `accept_queue`, `run_delay_ns` and `receive_buffers`; `file_cache` is left
+//!   out on a core that serves no files, and the one of all cores where none does.
 //! - `cores[].receive_buffers` are those that held received bytes when the snapshot was taken, and the
 //!   bytes of memory behind all that were ever needed at the same time.
 //! - `cores[].snapshot_age_ms` says how old the core's figures are when the answer is written. A
@@ -234,15 +258,20 @@
 //!
 //! # What it costs
 //!
-//! Three readings of the clock and five counters for each request: at most 60.7 ns in all, of which the readings are
-//! 28.7, and without latencies 1.6 (a virtual machine on an Intel Xeon at 2.5 GHz). Once a second there is a snapshot:
-//! 4.1 µs behind 60 routes, and 14.1 where everything has been asked for that is told apart. Whoever writes an answer
-//! lets others run after 136 µs at the latest; to compress an answer with gzip (feature `compression`), for who accepts it,
-//! takes 1.7 ms for each MiB, and leaves a twentieth of it. The supervisor, whose thread shares the CPUs of cores, takes 0.3 ms of a second while there are no
-//! requests, 0.3 ms more behind one route of two cores with 100,000 requests each, 2.5 behind 13 and 12 behind 60, in slices
-//! of some 100 µs ([`SUPERVISOR_SLICE`]) with a pause after each. `benches/README.md` has how they were measured, [`Recorder`] the memory. Without `/stats`
-//! (`--no-stats`) neither is there but for requests, statuses, connections and bytes, which are counted for the
-//! server's own use.
+//! On a virtual machine on an Intel Xeon at 2.5 GHz (`benches/README.md` has how it was measured, [`Recorder`] the memory):
+//!
+//! | what | takes |
+//! |---|---|
+//! | a request: three readings of the clock and five counters | 60.7 ns at most, of which the readings are 28.7; without latencies 1.6 |
+//! | a snapshot, once a second | 4.1 µs behind 60 routes, 14.1 where everything has been asked for that is told apart |
+//! | writing an answer | others run after 136 µs at the latest |
+//! | compressing it with gzip (feature `compression`), for who accepts it | 1.7 ms for each MiB, and leaves a twentieth of it |
+//! | the supervisor, in a second without requests | 0.3 ms |
+//! | the supervisor, in one in which two cores answered 100,000 requests each | 0.3 ms more behind one route, 2.5 behind 13, 12 behind 60 |
+//!
+//! The supervisor's thread shares the CPUs of cores: it works in slices of some 100 µs ([`SUPERVISOR_SLICE`]) with a pause
+//! after each. Without `/stats` (`--no-stats`) there is none of this but for requests, statuses, connections and bytes, which
+//! are counted for the server's own use.
 //!
 //! [`FRESH_INTERVAL`]: crate::limits::FRESH_INTERVAL
 //! [`LATENCY_MAX_NS`]: crate::limits::LATENCY_MAX_NS
@@ -280,6 +309,7 @@ mod scale;
 mod seconds;
 mod series;
 mod snapshot;
+mod sparse;
 mod status;
 mod surroundings;
 mod text;

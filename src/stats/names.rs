@@ -3,6 +3,7 @@
 
 use super::rows::{Own, Room};
 use super::series::{CLASSES, MethodIndex, Series, Whose};
+use crate::limits::STATS_ROWS;
 use http::Method;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -49,7 +50,21 @@ pub struct SeriesName {
     pub since: SystemTime,
 }
 
-/// The numbers and names of all series.
+/// A route and a method that are told apart, asked for or not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct NamedRow {
+    /// As in [`SeriesName::route`].
+    pub(super) route: Arc<str>,
+    pub(super) method: &'static str,
+    /// The numbers of its series, by class; none where there was no such response.
+    pub(super) series: [Option<usize>; CLASSES.len()],
+}
+
+/// The numbers and names of all series, and the rows that they are in.
+///
+/// Rows that will be asked for sooner or later are there from the start, so that who takes differences sees the first
+/// requests: each route by the method that it is for, or GET if it is for any; and `_unmatched`. Of more routes than
+/// have a row those have one that are asked for first, and `_other` is there.
 #[derive(Debug, Default)]
 pub(super) struct Names {
     /// Of each core, its routes by their numbers.
@@ -57,8 +72,9 @@ pub(super) struct Names {
     room: Room,
     /// Of each core, the numbers of the series that it has told of.
     numbers: Vec<BTreeMap<Series, usize>>,
-    /// The series of each route and method, by class.
-    rows: BTreeMap<(Arc<str>, MethodIndex), [Option<usize>; CLASSES.len()]>,
+    /// The place of each row.
+    places: BTreeMap<(Arc<str>, MethodIndex), usize>,
+    rows: Arc<Vec<NamedRow>>,
     series: Arc<Vec<SeriesName>>,
 }
 
@@ -79,7 +95,18 @@ impl Names {
         self.routes[core] = named.collect();
         self.numbers[core].clear();
         let all: BTreeSet<_> = self.routes.iter().flatten().collect();
-        self.room.know_routes(all.len());
+        let all = all.len();
+        self.room.know_routes(all);
+        if all <= STATS_ROWS {
+            for number in 0..self.routes[core].len() {
+                let (_, own) = self.routes[core][number];
+                let whose = Whose::route(number as u16);
+                self.row(core, whose, own.unwrap_or(MethodIndex::GET));
+            }
+        } else {
+            self.row(core, Whose::OTHER, MethodIndex::OTHER);
+        }
+        self.row(core, Whose::UNMATCHED, MethodIndex::OTHER);
     }
 
     /// The name of a route of the `core`th core.
@@ -104,30 +131,50 @@ impl Names {
 
     /// The number of a series that the core has not told of before.
     fn number(&mut self, core: usize, series: Series, since: SystemTime) -> usize {
-        let Series { whose, method, .. } = series;
-        let route = self.route(core, whose);
-        let own = self.known(core, whose).map(|(_, own)| *own);
-        let rows = &self.rows;
-        // Cores that met others first may have more together than each has.
-        let placed = self.room.place(whose, method, own, |method| {
-            rows.contains_key(&(Arc::clone(&route), method))
-        });
-        let row = match placed {
-            Some(method) => (route, method),
-            None => (Whose::OTHER.fixed_name().into(), MethodIndex::OTHER),
-        };
-        let (route, method) = row.clone();
+        let place = self.row(core, series.whose, series.method);
         let class = usize::from(series.class);
-        *self.rows.entry(row).or_default()[class].get_or_insert_with(|| {
+        let row = &mut Arc::make_mut(&mut self.rows)[place];
+        *row.series[class].get_or_insert_with(|| {
             let names = Arc::make_mut(&mut self.series);
             names.push(SeriesName {
-                route,
-                method: method.name(),
+                route: Arc::clone(&row.route),
+                method: row.method,
                 class: CLASSES[class],
                 since,
             });
             names.len() - 1
         })
+    }
+
+    /// The place of the row that requests of `whose` by `method` on the `core`th core are in.
+    fn row(&mut self, core: usize, whose: Whose, method: MethodIndex) -> usize {
+        let route = self.route(core, whose);
+        let own = self.known(core, whose).map(|(_, own)| *own);
+        let places = &self.places;
+        // Cores that met others first may have more together than each has.
+        let placed = self.room.place(whose, method, own, |method| {
+            places.contains_key(&(Arc::clone(&route), method))
+        });
+        let (route, method) = match placed {
+            Some(method) => (route, method),
+            None => (Whose::OTHER.fixed_name().into(), MethodIndex::OTHER),
+        };
+        let rows = &mut self.rows;
+        let place = self.places.entry((Arc::clone(&route), method));
+        *place.or_insert_with(|| {
+            let rows = Arc::make_mut(rows);
+            rows.push(NamedRow {
+                route,
+                method: method.name(),
+                series: [None; CLASSES.len()],
+            });
+            rows.len() - 1
+        })
+    }
+
+    /// All rows, those that are there from the start first.
+    pub(super) fn rows(&self) -> Arc<Vec<NamedRow>> {
+        Arc::clone(&self.rows)
     }
 
     /// All series that were met, by their numbers.
@@ -139,7 +186,6 @@ impl Names {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::STATS_ROWS;
 
     fn series(number: u16, method: &Method, class: u8) -> Series {
         Series {
@@ -213,10 +259,44 @@ mod tests {
         );
         // Those that have a row keep it, and get the classes they had not.
         assert_eq!(all.met(0, series(3, &Method::GET, 1)), 3);
-        assert_eq!(
-            &*all.met(0, series(3, &Method::GET, 4)).to_string(),
-            (other + 1).to_string()
-        );
+        assert_eq!(all.met(0, series(3, &Method::GET, 4)), other + 1);
+    }
+
+    #[test]
+    fn rows_are_there_before_they_are_asked_for() {
+        let rows = |all: &Names| -> Vec<_> {
+            let rows = all.rows();
+            let of_class = |row: &NamedRow| row.series.map(|series| series.is_some());
+            let row = |row: &NamedRow| (row.route.to_string(), row.method, of_class(row));
+            rows.iter().map(row).collect()
+        };
+        let none = [false; CLASSES.len()];
+        let mut all = Names::new(2);
+        let get = RouteName::new(None, "/a").of(&Method::GET);
+        for core in 0..2 {
+            all.know_routes(core, vec![get.clone(), RouteName::new(None, "/b/{*rest}")]);
+        }
+        let mut expected = vec![
+            ("/a".to_owned(), "GET", none),
+            ("/b/{*rest}".to_owned(), "GET", none),
+            ("_unmatched".to_owned(), "_OTHER", none),
+        ];
+        assert_eq!(rows(&all), expected);
+        // They are the rows of the requests that come.
+        all.met(1, series(1, &Method::GET, 3));
+        all.met(0, series(0, &Method::HEAD, 1));
+        expected[1].2[3] = true;
+        expected.push(("/a".to_owned(), "HEAD", [false, true, false, false, false]));
+        assert_eq!(rows(&all), expected);
+        for routes in [STATS_ROWS, STATS_ROWS + 1] {
+            let mut all = Names::new(1);
+            all.know_routes(0, names(routes));
+            let told: Vec<_> = rows(&all).into_iter().map(|(route, ..)| route).collect();
+            match routes > STATS_ROWS {
+                true => assert_eq!(told, ["_other", "_unmatched"]),
+                false => assert_eq!(told.len(), STATS_ROWS + 1),
+            }
+        }
     }
 
     #[test]

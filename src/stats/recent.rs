@@ -7,6 +7,7 @@
 //! [`Snapshot`]: super::Snapshot
 
 use super::scale::{BLOCK, BUCKETS, index_of};
+use super::sparse::{Bits, Sparse};
 use crate::limits::LATENCY_MAX_NS;
 
 /// Latencies of some kinds since they were last taken: each recording has one of each.
@@ -18,10 +19,13 @@ pub(super) struct Recent<const KINDS: usize> {
     /// Each block of them is a line of the processor's cache.
     counts: [[u8; BUCKETS]; KINDS],
     known: [Known; KINDS],
-    /// What a bucket counted beyond what it has room for, in units of 256: by kind and bucket, ascending.
-    carried: Vec<([u16; 2], u32)>,
+    /// By kind and bucket, ascending.
+    carried: Vec<Carried>,
     long: Option<Box<[Long; KINDS]>>,
 }
+
+/// A kind and a bucket, and what that counted beyond what it has room for, in units of 256.
+type Carried = ([u16; 2], u32);
 
 /// What is known exactly of latencies, as far as most go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +64,7 @@ pub(super) struct OfKind<'a> {
     counts: &'a [u8; BUCKETS],
     touched: u64,
     /// In the order of their buckets.
-    carried: &'a [([u16; 2], u32)],
+    carried: &'a [Carried],
     pub(super) exact: Exact,
 }
 
@@ -136,7 +140,7 @@ impl<const KINDS: usize> Recent<KINDS> {
         let mut carried = &self.carried[..];
         let known = self.known.iter().zip(&self.counts).enumerate();
         known.map(move |(kind, (known, counts))| {
-            let is_own = |([of, _], _): &([u16; 2], u32)| usize::from(*of) == kind;
+            let is_own = |([of, _], _): &Carried| usize::from(*of) == kind;
             let (own, others) = carried.split_at(carried.partition_point(is_own));
             carried = others;
             let long = self.long.as_ref().map_or(Long::NOTHING, |long| long[kind]);
@@ -158,24 +162,11 @@ impl<const KINDS: usize> Recent<KINDS> {
     pub(super) fn clear(&mut self) {
         for (counts, known) in self.counts.iter_mut().zip(&mut self.known) {
             let (blocks, _) = counts.as_chunks_mut::<BLOCK>();
-            Touched(known.touched).for_each(|at| blocks[at] = [0; BLOCK]);
+            Bits(known.touched).for_each(|at| blocks[at] = [0; BLOCK]);
             *known = Known::NOTHING;
         }
         self.carried.clear();
         self.long = None;
-    }
-}
-
-/// The blocks whose bits are set, ascending.
-struct Touched(u64);
-
-impl Iterator for Touched {
-    type Item = usize;
-
-    fn next(&mut self) -> Option<usize> {
-        let at = self.0.trailing_zeros();
-        self.0 &= self.0.checked_sub(1)?;
-        Some(at as usize)
     }
 }
 
@@ -220,22 +211,42 @@ impl Long {
     };
 }
 
-impl<'a> OfKind<'a> {
-    /// The buckets that are not empty, ascending, each with what it counted.
-    pub(super) fn counted(self) -> impl Iterator<Item = (u16, u64)> + 'a {
+impl OfKind<'_> {
+    /// Adds what each bucket counted to `counts`, where nothing is yet.
+    pub(super) fn count_into(self, counts: &mut Sparse<u64>) {
         let (blocks, _) = self.counts.as_chunks::<BLOCK>();
-        let counts = Touched(self.touched).flat_map(|at| {
-            let counts = blocks[at].iter().enumerate();
-            counts.map(move |(place, count)| ((at * BLOCK + place) as u16, u64::from(*count)))
-        });
-        let mut carried = self.carried.iter().peekable();
-        let counts = counts.map(move |(bucket, count)| {
-            let carry = carried.next_if(|([_, carried], _)| *carried == bucket);
-            let beyond = carry.map_or(0, |(_, times)| u64::from(*times) << u8::BITS);
-            (bucket, count + beyond)
-        });
-        counts.filter(|(_, count)| *count > 0)
+        let mut carried = self.carried;
+        for at in Bits(self.touched) {
+            let is_of_block = |([_, bucket], _): &Carried| usize::from(*bucket) / BLOCK == at;
+            let (own, later) = carried.split_at(carried.partition_point(is_of_block));
+            carried = later;
+            // One that was carried may count nothing beyond that.
+            let bit_of = |([_, bucket], _): &Carried| usize::from(*bucket) % BLOCK;
+            let filled = own.iter().fold(filled(&blocks[at]), |filled, carried| {
+                filled | 1 << bit_of(carried)
+            });
+            let mut own = own.iter().peekable();
+            let counted = Bits(filled).map(|bit| {
+                let carry = own.next_if(|carried| bit_of(carried) == bit);
+                let beyond = carry.map_or(0, |(_, times)| u64::from(*times) << u8::BITS);
+                u64::from(blocks[at][bit]) + beyond
+            });
+            counts.push_block(at, filled, counted);
+        }
     }
+}
+
+/// Which counts are not 0, a bit each.
+fn filled(counts: &[u8; BLOCK]) -> u64 {
+    const LOW_BITS: u64 = u64::from_ne_bytes([0x7f; 8]);
+    let (words, _) = counts.as_chunks::<8>();
+    let words = words.iter().map(|bytes| u64::from_le_bytes(*bytes));
+    words.rev().fold(0, |filled, word| {
+        // The highest bit of a byte is set if any of it is: a sum within a byte cannot be carried into the next.
+        let is_filled = (((word & LOW_BITS) + LOW_BITS) | word) & !LOW_BITS;
+        // Which are moved to the highest byte, each to its place.
+        filled << 8 | (is_filled >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56
+    })
 }
 
 impl Exact {
@@ -290,10 +301,10 @@ mod tests {
         let taken: Vec<_> = recent
             .kinds()
             .map(|of_kind| {
-                let counted: Vec<_> = of_kind.counted().collect();
-                assert!(counted.is_sorted());
-                let counted = counted.iter();
-                let counted = counted.map(|(bucket, count)| (usize::from(*bucket), *count));
+                let mut counts = Sparse::new();
+                of_kind.count_into(&mut counts);
+                let counted = counts.counted();
+                let counted = counted.map(|(bucket, count)| (usize::from(bucket), count));
                 (counted.collect(), of_kind.exact)
             })
             .collect();

@@ -8,6 +8,7 @@ use super::series::{Answered, CLASSES, KINDS, METHODS, MethodIndex, Series, Whos
 use super::snapshot::{Counters, FileCache, Ran, ReceiveBuffers, Snapshot, Stall};
 use crate::limits::{STALL_THRESHOLD, STALLS};
 use std::mem;
+use std::slice;
 use std::time::Duration;
 
 /// The counters of one core.
@@ -135,11 +136,30 @@ impl Recorder {
     /// `sent_ns`.
     #[inline]
     pub fn request(&mut self, answered: &Answered, sent_ns: u64) {
-        self.counters.requests += 1;
-        self.counters.status.record(answered.status);
-        if !self.is_on {
-            return;
+        self.requests(slice::from_ref(answered), sent_ns);
+    }
+
+    /// Requests have been answered, and the last byte of their responses was handed to the kernel at `sent_ns`.
+    #[inline]
+    pub fn requests(&mut self, answered: &[Answered], sent_ns: u64) {
+        // Those that were pipelined are often alike, and what they are counted in is looked for once.
+        for alike in answered.chunk_by(Answered::is_like) {
+            let count = alike.len() as u64;
+            self.counters.requests += count;
+            self.counters.status.record(alike[0].status, count);
+            if !self.is_on {
+                continue;
+            }
+            let recent = self.recent_of(&alike[0]);
+            for answered in alike {
+                recent.record(answered.times.latencies(sent_ns));
+            }
         }
+    }
+
+    /// What latencies of such requests are counted in, of which one is about to be.
+    #[inline]
+    fn recent_of(&mut self, answered: &Answered) -> &mut Recent<KINDS> {
         let row = match self.places.get(answered.whose.index()) {
             Some(places) if places[answered.method.index()] != NO_ROW => {
                 places[answered.method.index()]
@@ -152,7 +172,7 @@ impl Recorder {
         if recent.is_empty() {
             self.filled.push((row, class as u8));
         }
-        recent.record(answered.times.latencies(sent_ns));
+        recent
     }
 
     /// Finds a row for a route and a method that were not met before.
@@ -241,13 +261,19 @@ impl Recorder {
     /// A request that had begun has been answered.
     #[inline]
     pub fn request_finished(&mut self) {
-        lower(&mut self.counters.in_flight);
+        self.requests_finished(1);
+    }
+
+    /// So many requests that had begun have been answered.
+    #[inline]
+    pub fn requests_finished(&mut self, count: u64) {
+        lower(&mut self.counters.in_flight, count);
     }
 
     /// A request that had begun will not be answered, or not to the end: its connection is gone.
     pub fn request_abandoned(&mut self) {
         self.counters.abandoned += 1;
-        lower(&mut self.counters.in_flight);
+        lower(&mut self.counters.in_flight, 1);
     }
 
     /// A connection was accepted, and is active until [`Recorder::closed`].
@@ -278,7 +304,7 @@ impl Recorder {
     /// as [`Recorder::closed`].
     #[inline]
     pub fn connection_busy(&mut self) {
-        lower(&mut self.counters.idle);
+        lower(&mut self.counters.idle, 1);
     }
 
     /// This many bytes were received.
@@ -389,12 +415,15 @@ impl Row {
     }
 }
 
-/// Takes one from a gauge that is above 0. A caller that takes one too many is wrong, but the
+/// Takes so many from a gauge that is no lower. A caller that takes too many is wrong, but the
 /// gauge must not show 2⁶⁴ − 1 for it.
 #[inline]
-fn lower(gauge: &mut u64) {
-    debug_assert!(*gauge > 0, "a gauge is lowered as often as it is raised");
-    *gauge = gauge.saturating_sub(1);
+fn lower(gauge: &mut u64, count: u64) {
+    debug_assert!(
+        *gauge >= count,
+        "a gauge is lowered as often as it is raised"
+    );
+    *gauge = gauge.saturating_sub(count);
 }
 
 #[cfg(test)]

@@ -141,7 +141,8 @@ pub(super) const WHOLE: usize = 0;
 pub struct Times {
     /// The completion that delivered the last byte of its head was reaped, or ought to have been.
     pub arrived_ns: u64,
-    /// Its head began to be parsed.
+    /// Its head began to be parsed. Of a request that was pipelined that is when the one before it had been handled:
+    /// the response to that is written in between, which is no matter of a reading of the clock.
     pub begun_ns: u64,
     /// Its head was parsed.
     pub parsed_ns: u64,
@@ -193,6 +194,12 @@ pub struct Answered {
 }
 
 impl Answered {
+    /// Whether the other is counted in the same place.
+    #[inline]
+    pub(super) fn is_like(&self, other: &Answered) -> bool {
+        (self.whose, self.method, self.status) == (other.whose, other.method, other.status)
+    }
+
     /// A request of which nothing is known, and that has no response yet.
     pub const fn unmatched(times: Times) -> Answered {
         Answered {

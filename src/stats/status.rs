@@ -25,12 +25,12 @@ impl StatusCounts {
         }
     }
 
-    /// Counts one response.
+    /// Counts so many responses.
     #[inline]
-    pub(super) fn record(&mut self, status: u16) {
+    pub(super) fn record(&mut self, status: u16, count: u64) {
         // A code below the first wraps to a slot far beyond the last.
         let slot = usize::from(status).wrapping_sub(FIRST_CODE);
-        self.counts[slot.min(INVALID)] += 1;
+        self.counts[slot.min(INVALID)] += count;
     }
 
     /// Becomes a copy of `source` without allocating.
@@ -98,8 +98,8 @@ mod tests {
             (u16::MAX, 4, false),
         ] {
             let mut counts = StatusCounts::new();
-            counts.record(status);
-            counts.record(status);
+            counts.record(status, 1);
+            counts.record(status, 1);
             let mut classes = [0; 5];
             classes[class] = 2;
             assert_eq!(counts.classes(), classes, "{status}");
@@ -115,7 +115,7 @@ mod tests {
         let told: Vec<_> = counts.usual_codes().collect();
         assert_eq!(told, USUAL.map(|code| (code, 0)));
         for status in [599, 500, 100, 599, 600] {
-            counts.record(status);
+            counts.record(status, 1);
         }
         let told: Vec<_> = counts.usual_codes().collect();
         assert!(told.is_sorted(), "{told:?}");
@@ -130,8 +130,8 @@ mod tests {
         let mut counts = StatusCounts::new();
         let mut other = StatusCounts::new();
         for status in [404, 200, 700, 200] {
-            counts.record(status);
-            other.record(status);
+            counts.record(status, 1);
+            other.record(status, 1);
         }
         counts.change(&other, |count, more| *count += more);
         assert_eq!(counts.codes().collect::<Vec<_>>(), [(200, 4), (404, 2)]);

@@ -3,7 +3,7 @@
 
 use super::board::{Board, Slots};
 use super::calendar::Calendar;
-use super::distribution::Distribution;
+use super::distribution::{Distribution, Sum};
 use super::names::{Names, RouteName};
 use super::outside::Outside;
 use super::rate::Rate;
@@ -47,7 +47,7 @@ pub struct Totals {
     /// What is added at the moment, and the memory for it afterwards.
     added: Distribution,
     /// The sum of a snapshot's series, likewise: empty between two.
-    sums: [Distribution; KINDS],
+    sums: [Sum; KINDS],
 }
 
 /// One core: its newest snapshot, its rate, and what it looks like from outside.
@@ -87,7 +87,7 @@ impl Totals {
             surroundings: Surroundings::default(),
             stalls: VecDeque::new(),
             added: Distribution::new(),
-            sums: [const { Distribution::new() }; KINDS],
+            sums: std::array::from_fn(|_| Sum::new()),
         };
         totals.moving = totals.moving(|| ());
         totals
@@ -157,16 +157,16 @@ impl Totals {
             rest();
         }
         for (kind, sum) in self.sums.iter_mut().enumerate() {
+            let sum = sum.take();
             if sum.count() == 0 {
                 continue;
             }
             let of_core = (kind == WHOLE).then(|| self.slots.core(core));
             for slot in [self.slots.whole(kind)].into_iter().chain(of_core) {
-                self.total.add(slot, sum);
-                self.windows.second().add(slot, sum);
+                self.total.add(slot, &sum);
+                self.windows.second().add(slot, &sum);
                 rest();
             }
-            sum.clear();
         }
         for stall in &snapshot.stalls {
             if self.stalls.len() == STALLS {
@@ -272,6 +272,7 @@ impl Totals {
             calendar: self.calendar,
             surroundings: self.surroundings.clone(),
             names: self.names.all(),
+            rows: self.names.rows(),
             slots: self.slots,
             stalls: self.stalls.iter().cloned().collect(),
             cores: self.cores.iter().map(KnownCore::view).collect(),

@@ -3,10 +3,10 @@
 use super::board::{Board, Slots};
 use super::calendar::Calendar;
 use super::distribution::Distribution;
-use super::names::SeriesName;
+use super::names::{NamedRow, SeriesName};
 use super::outside::Outside;
 use super::seconds::{Second, Seconds};
-use super::series::{KINDS, STAGES, WHOLE};
+use super::series::{CLASSES, KINDS, STAGES, WHOLE};
 use super::snapshot::{Counters, FileCache, Ran, ReceiveBuffers};
 use super::surroundings::Surroundings;
 use std::sync::Arc;
@@ -32,6 +32,8 @@ pub struct View {
     pub(super) calendar: Calendar,
     pub(super) surroundings: Surroundings,
     pub(super) names: Arc<Vec<SeriesName>>,
+    /// Which of them are of the same route and method.
+    pub(super) rows: Arc<Vec<NamedRow>>,
     pub(super) slots: Slots,
 }
 
@@ -237,13 +239,14 @@ impl View {
         series.filter(|(_, kinds)| kinds[WHOLE].count() > 0)
     }
 
-    pub(super) fn series_count(&self) -> usize {
-        self.names.len()
+    /// Responses in `window` that are in `row`, by class of status.
+    pub(super) fn row_responses(&self, window: Window, row: &NamedRow) -> [u64; CLASSES.len()] {
+        let count = |number| self.nth_series(window, number).1[WHOLE].count();
+        row.series.map(|series| series.map_or(0, count))
     }
 
-    /// What the series with this number is of.
-    pub(super) fn series_name(&self, number: usize) -> &SeriesName {
-        &self.names[number]
+    pub(super) fn series_count(&self) -> usize {
+        self.names.len()
     }
 
     /// The series with this number, which may have had no request in `window`.

@@ -10,8 +10,8 @@ use std::collections::VecDeque;
 ///
 /// What a second costs is what came in it and what falls out of each sum: not what the sums have.
 ///
-/// Memory: what the distributions of three sums take, and six bytes for each bucket of each of 60 seconds:
-/// some 20 KB a second for three series and one core.
+/// Memory: what the distributions of three sums take, and half of that for what came in each of 60 seconds:
+/// some 15 KB a second for three series and one core.
 #[derive(Debug)]
 pub(super) struct Windows {
     /// The second that has not ended.
@@ -91,11 +91,7 @@ impl Windows {
         let before = std::mem::replace(&mut self.now, now);
         let second = std::mem::take(&mut self.second);
         let mut packed = PackedBoard::default();
-        let [newest, longer @ ..] = &mut self.sums;
         for (slot, latencies) in second.filled() {
-            for sum in &mut *longer {
-                sum.add(slot, latencies);
-            }
             packed.push(slot, latencies);
             rest();
         }
@@ -103,16 +99,13 @@ impl Windows {
             before,
             board: packed,
         });
+        let [newest, longer @ ..] = &mut self.sums;
         for (window, sum) in Window::MOVING[1..].iter().zip(longer) {
-            let Some(gone) = self.ended.len().checked_sub(window.seconds() + 1) else {
-                continue;
-            };
+            let first = self.ended.len().checked_sub(window.seconds() + 1);
+            let gone = first.map(|first| &self.ended[first].board);
             // The newest has the latest slots, and is looked at first.
-            let others = self.ended.range(gone + 1..).rev();
-            for (slot, latencies) in self.ended[gone].board.slots() {
-                sum.remove(*slot, latencies, others.clone().map(|other| &other.board));
-                rest();
-            }
+            let others = self.ended.range(first.map_or(0, |first| first + 1)..).rev();
+            sum.move_on(&second, gone, others.map(|other| &other.board), &mut rest);
         }
         *newest = second;
         if self.ended.len() > Window::MOST_SECONDS {

@@ -122,6 +122,8 @@ impl Prometheus {
                 let labels = format!("{labels},http_response_status_class=\"{class}\"");
                 let told = self.value(&histogram.count(&labels), at);
                 assert_eq!(told, count.as_u64().expect("a count") as f64, "{labels}");
+                let counter = format!("corelane_responses_by_route_total{{{labels}}}");
+                assert_eq!(self.value(&counter, at), told, "{labels}");
             }
             let count = number(route, "/count");
             let mean_ns = number(route, "/mean_ns");

@@ -28,7 +28,9 @@ fn the_first_failures_are_an_increase() {
     let prometheus = Prometheus::start(&asked, &jobs, &features);
     let by_class = r#"corelane_responses_by_class_total{http_response_status_class="5xx"}"#;
     let by_code = r#"corelane_responses_total{http_response_status_code="501"}"#;
-    for series in [by_class, by_code] {
+    let by_route = r#"corelane_responses_by_route_total{http_route="_unmatched",http_response_status_class="5xx"}"#;
+    let told = [by_class, by_code, by_route];
+    for series in told {
         wait_until("both have scraped", || {
             prometheus.query(series, None).len() == 2
         });
@@ -40,7 +42,7 @@ fn the_first_failures_are_an_increase() {
         );
     }
     fail(&asked, 100);
-    for series in [by_class, by_code] {
+    for series in told {
         let increases = || prometheus.query(&format!("increase({series}[1m])"), None);
         wait_until("both have seen them", || {
             increases().iter().filter(|(_, value)| *value > 0.0).count() == 2

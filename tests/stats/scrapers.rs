@@ -90,7 +90,12 @@ fn counted(text: &str) -> u64 {
     };
     let total = sum("http_server_request_duration_seconds_count");
     assert_eq!(sum("corelane_core_requests_total"), total);
-    assert_eq!(sum("corelane_responses_total"), total);
+    for others in [
+        "corelane_responses_total",
+        "corelane_responses_by_route_total",
+    ] {
+        assert_eq!(sum(others), total, "{others}");
+    }
     total
 }
 

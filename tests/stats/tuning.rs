@@ -11,6 +11,8 @@ use std::process::Command;
 
 const TUNING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tuning");
 const RULES: &str = include_str!("../../tuning/corelane.rules.yml");
+const RULES_TESTS: &str = include_str!("../../tuning/corelane.rules.test.yml");
+const README: &str = include_str!("../../tuning/README.md");
 const GRAFANA: &str = include_str!("../../tuning/grafana.json");
 
 fn promtool(arguments: &[&str]) {
@@ -26,14 +28,13 @@ fn prometheus_takes_the_configuration_and_its_rules_do_what_they_should() {
     promtool(&["check", "config", "prometheus.yml"]);
     promtool(&["check", "rules", "corelane.rules.yml"]);
     promtool(&["test", "rules", "corelane.rules.test.yml"]);
-    let tests = include_str!("../../tuning/corelane.rules.test.yml");
     for line in RULES.lines() {
         let name = line.trim_start().trim_start_matches("- ");
         let name = name
             .strip_prefix("alert: ")
             .or_else(|| name.strip_prefix("record: "));
         if let Some(name) = name {
-            assert!(tests.contains(name), "no test of {name}");
+            assert!(RULES_TESTS.contains(name), "no test of {name}");
         }
     }
 }
@@ -78,8 +79,27 @@ fn names(text: &str) -> BTreeSet<&str> {
     text.split(|c| !is_name(c)).filter(is_ours).collect()
 }
 
+/// The names of labels that queries in `text` ask for.
+fn labels(text: &str) -> BTreeSet<&str> {
+    let inside = |open: &str, close: char| -> Vec<&str> {
+        let parts = text.split(open).skip(1);
+        let lists = parts.filter_map(|rest| rest.split(close).next());
+        lists.flat_map(|list| list.split(',')).collect()
+    };
+    let matched = inside("{", '}');
+    let matched = matched
+        .into_iter()
+        .filter_map(|one| Some(one.split_once('=')?.0.trim_end_matches('!')));
+    let grouped = [inside("by (", ')'), inside("on (", ')')].concat();
+    let all = matched.chain(grouped).map(str::trim);
+    all.filter(|label| !label.is_empty()).collect()
+}
+
+/// Labels that Prometheus adds, and in tests of rules its alerts have.
+const PROMETHEUS_LABELS: [&str; 4] = ["job", "instance", "alertname", "alertstate"];
+
 #[test]
-fn each_metric_that_is_asked_for_is_told() {
+fn each_metric_and_each_label_that_is_asked_for_is_told() {
     let asked = Asked::new();
     asked.routes();
     let target = "/metrics?fresh=1&per_core=1";
@@ -103,9 +123,30 @@ fn each_metric_that_is_asked_for_is_told() {
         .collect();
     let dashboard: Value = serde_json::from_str(GRAFANA).expect("JSON");
     let queries = queries(&dashboard).join("\n");
-    for (what, text) in [("rules", RULES), ("dashboard", &queries)] {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let told_labels: BTreeSet<_> = text
+        .split("=\"")
+        .filter_map(|before| before.rsplit(|c| !is_name(c)).next())
+        .chain(PROMETHEUS_LABELS)
+        .collect();
+    for (what, text) in [
+        ("rules", RULES),
+        ("tests of the rules", RULES_TESTS),
+        ("dashboard", &queries),
+    ] {
+        let labels = labels(text);
+        assert!(labels.len() > 4, "{what}: {labels:?}");
+        let unknown: Vec<_> = labels.difference(&told_labels).collect();
+        assert!(unknown.is_empty(), "{what}: {unknown:?}");
+    }
+    for (what, text, least) in [
+        ("rules", RULES, 10),
+        ("tests of the rules", RULES_TESTS, 10),
+        ("dashboard", &queries, 10),
+        ("what is written of them", README, 4),
+    ] {
         let names = names(text);
-        assert!(names.len() > 10, "{what}: {names:?}");
+        assert!(names.len() > least, "{what}: {names:?}");
         let unknown: Vec<_> = names
             .iter()
             .filter(|name| !told.contains(*name) && !recorded.contains(*name))

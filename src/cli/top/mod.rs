@@ -86,7 +86,7 @@ impl Top {
     fn once(self) -> Result<(), Failure> {
         let asker = Asker::new(self.timeout);
         let mut state = State::new(self.node.to_string());
-        state.hear(Ok(self.ask(&asker)?));
+        state.hear(Ok(self.ask(&asker, true)?));
         let area = Rect::new(0, 0, TOP_COLUMNS, screen::lines(&state));
         let mut cells = Buffer::empty(area);
         screen::draw(&state, area, &mut cells);
@@ -95,11 +95,16 @@ impl Top {
         Ok(())
     }
 
-    /// What the node tells of each window now.
-    fn ask(&self, asker: &Asker) -> Heard {
+    /// What the node tells of each window now, and of the last seconds one by one if those are missing.
+    fn ask(&self, asker: &Asker, is_first: bool) -> Heard {
         let mend = "see that this is the address of a corelane of the same version";
         let ask = |window: Window| {
-            let answer = asker.ask(&self.node, &format!("format=json&window={}", window.name()))?;
+            let charts = match window {
+                Window::Second if is_first => "&charts=1",
+                _ => "",
+            };
+            let query = format!("format=json&window={}{charts}", window.name());
+            let answer = asker.ask(&self.node, &query)?;
             serde_json::from_slice(&answer).map_err(|error| {
                 self.node
                     .failure(format_args!("not the statistics: {error}"), mend)
@@ -136,9 +141,17 @@ impl Top {
     /// Asks until nobody listens, or `stopped` says that nobody will.
     fn keep_asking(&self, tell: &Sender<Heard>, stopped: &Receiver<()>) {
         let asker = Asker::new(self.timeout);
-        while tell.send(self.ask(&asker)).is_ok()
-            && stopped.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout)
-        {}
+        // Behind a break seconds were missed, too.
+        let mut is_first = true;
+        loop {
+            let heard = self.ask(&asker, is_first);
+            is_first = heard.is_err();
+            if tell.send(heard).is_err()
+                || stopped.recv_timeout(EVERY) != Err(RecvTimeoutError::Timeout)
+            {
+                return;
+            }
+        }
     }
 }
 

@@ -22,6 +22,19 @@ pub(super) struct Stats {
     pub(super) file_cache: Option<FileCache>,
     pub(super) stalls: Vec<Stall>,
     pub(super) cores: Vec<Core>,
+    /// Of the window of a second, where it was asked for.
+    pub(super) charts: Option<Charts>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Charts {
+    /// The last seconds, the newest last.
+    pub(super) seconds: Vec<Second>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Second {
+    pub(super) per_second: f64,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -94,6 +107,7 @@ pub(super) struct Core {
     pub(super) connections_active: u64,
     pub(super) accept_queue: Option<u64>,
     pub(super) accept_queue_limit: Option<u64>,
+    pub(super) accept_queue_ratio: Option<f64>,
     pub(super) busy_ratio: Option<f64>,
     pub(super) loop_lag: LatencySummary,
     pub(super) stalls_total: u64,
@@ -197,11 +211,17 @@ impl State {
             // Another server: what was before is not its own.
             self.rates.clear();
         }
-        if self.rates.len() == RATES {
-            self.rates.pop_front();
+        let rate = |per_second: f64| per_second.round() as u64;
+        let second = &told[SECOND];
+        match &second.charts {
+            Some(charts) => {
+                let rates = charts.seconds.iter().map(|second| rate(second.per_second));
+                self.rates = rates.collect();
+            }
+            None => self.rates.push_back(rate(second.requests.per_second)),
         }
-        self.rates
-            .push_back(told[SECOND].requests.per_second.round() as u64);
+        let beyond = self.rates.len().saturating_sub(RATES);
+        self.rates.drain(..beyond);
         self.waiting = None;
         self.told = Some(told);
         self.keep_within();
@@ -285,8 +305,11 @@ const SMALL_LAG_NS: u64 = 1_000_000;
 /// An age that no core's figures have which is well, in milliseconds.
 const OLD_MS: u64 = 3_000;
 
+/// A share of an accept queue that is taken, from which on it may soon be full.
+const LONG_QUEUE: f64 = 0.5;
+
 /// Which of `cores` lie far from the others: in requests, p99 or loop lag more than twice the mean of the
-/// others, or with figures that are old.
+/// others, with figures that are old, or with a long accept queue.
 pub(super) fn outliers(cores: &[Core]) -> Vec<bool> {
     let figure = |of: fn(&Core) -> u64| cores.iter().map(of).collect::<Vec<_>>();
     let far = |figures: &[u64], place: usize, least: u64| {
@@ -305,6 +328,7 @@ pub(super) fn outliers(cores: &[Core]) -> Vec<bool> {
         (is_enough && (far(&requests, place, 0) || far(&p99, place, 0)))
             || far(&lag, place, SMALL_LAG_NS)
             || core.snapshot_age_ms > OLD_MS
+            || core.accept_queue_ratio > Some(LONG_QUEUE)
     };
     cores.iter().enumerate().map(is_outlier).collect()
 }

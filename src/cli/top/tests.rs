@@ -280,6 +280,33 @@ fn a_server_that_is_gone_is_waited_for() {
 }
 
 #[test]
+fn seconds_before_the_first_answer_are_shown() {
+    let with_charts = |rates: &[f64]| {
+        let seconds = rates
+            .iter()
+            .map(|rate| json!({"second": 1, "per_second": rate}));
+        let seconds: Vec<_> = seconds.collect();
+        let figures = with(
+            figures(1, 1, "then"),
+            json!({"charts": {"windows": [], "seconds": seconds}}),
+        );
+        let mut told = told(1, 1, "then");
+        told[1] = serde_json::from_value(figures).expect("what is shown");
+        told
+    };
+    let mut state = State::new("http://a:1".into());
+    state.hear(Ok(with_charts(&[1.4, 20_000.0])));
+    assert_eq!(state.rates, [1, 20_000]);
+    assert!(drawn(&state, 80, 24).contains("most in a second 20,000"));
+    state.hear(Ok(told(1, 1, "then")));
+    assert_eq!(state.rates, [1, 20_000, 12_345]);
+    // Behind a break they are there again, those that were missed among them.
+    state.hear(Err("http://a:1: gone".into()));
+    state.hear(Ok(with_charts(&[20_000.0, 12_345.0, 3.0, 4.0])));
+    assert_eq!(state.rates, [20_000, 12_345, 3, 4]);
+}
+
+#[test]
 fn names_of_others_do_not_reach_the_terminal_as_they_are() {
     let mut told = told(1, 1, "then");
     for stats in told.iter_mut() {
@@ -327,6 +354,8 @@ fn outliers_lie_far_from_the_others() {
     };
     let (none, second) = ([false; 4], [false, true, false, false]);
     assert_eq!(marks(|_| {}), none);
+    assert_eq!(marks(|core| core.accept_queue_ratio = Some(0.5)), none);
+    assert_eq!(marks(|core| core.accept_queue_ratio = Some(0.51)), second);
     assert_eq!(marks(|core| core.latency.p99_ns *= 2), none);
     assert_eq!(
         marks(|core| core.latency.p99_ns = 2 * core.latency.p99_ns + 1),

@@ -13,7 +13,7 @@ use std::task::{Poll, Waker};
 /// The requests that wait, by a token that is never used again: what comes late for one that gave up is
 /// nothing to another.
 #[derive(Debug, Default)]
-pub(in crate::shard) struct Waiting {
+pub(in crate::shard) struct Waiters {
     next_token: u64,
     requests: BTreeMap<u64, Fresh>,
 }
@@ -25,8 +25,8 @@ struct Fresh {
     waker: Option<Waker>,
 }
 
-/// Takes the request out of the waiting ones, however it ends.
-struct Place<'a> {
+/// That a request waits, until it is dropped, however the wait ends.
+struct Registration<'a> {
     shard: &'a Shard,
     token: u64,
 }
@@ -34,20 +34,20 @@ struct Place<'a> {
 /// Waits until the newest statistics are merged from snapshots that every core has taken since this was called.
 /// A core that does not answer within [`FRESH_TIMEOUT`] is in them as it was.
 pub(super) async fn freshen(shard: &Shard) {
-    let place = Place {
+    let registration = Registration {
         shard,
         token: shard.fresh.borrow_mut().enter(),
     };
     let report = Report::Fresh {
         shard: shard.index,
-        token: place.token,
+        token: registration.token,
     };
     if shard.reports.send(report).is_err() {
         return;
     }
     let merged = poll_fn(|cx| {
-        let mut waiting = shard.fresh.borrow_mut();
-        let fresh = waiting.requests.entry(place.token).or_default();
+        let mut waiters = shard.fresh.borrow_mut();
+        let fresh = waiters.requests.entry(registration.token).or_default();
         if fresh.are_there {
             return Poll::Ready(());
         }
@@ -65,18 +65,18 @@ pub(super) async fn freshen(shard: &Shard) {
 /// Tells those of the requests with these tokens that still wait that the newest statistics are fresh.
 pub(in crate::shard) fn deliver(shard: &Shard, tokens: &[u64]) {
     for token in tokens {
-        let mut waiting = shard.fresh.borrow_mut();
-        let Some(fresh) = waiting.requests.get_mut(token) else {
+        let mut waiters = shard.fresh.borrow_mut();
+        let Some(fresh) = waiters.requests.get_mut(token) else {
             continue;
         };
         fresh.are_there = true;
         let waker = fresh.waker.take();
-        drop(waiting);
+        drop(waiters);
         waker.into_iter().for_each(Waker::wake);
     }
 }
 
-impl Waiting {
+impl Waiters {
     fn enter(&mut self) -> u64 {
         let token = self.next_token;
         self.next_token += 1;
@@ -85,7 +85,7 @@ impl Waiting {
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for Registration<'_> {
     fn drop(&mut self) {
         self.shard.fresh.borrow_mut().requests.remove(&self.token);
     }

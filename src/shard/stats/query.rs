@@ -33,9 +33,12 @@ pub(super) struct Query {
 
 impl Query {
     /// Reads `fresh=0|1`, `format=NAME`, `window=total|1s|10s|60s`, `filter=TEXT`, `per_core=0|1` and
-    /// `charts=0|1`. A name that it does not know is a mistake that would otherwise be taken for an answer; but for one that
-    /// begins with `_`, as those do that are there to get past a cache. Without a format it is the one that `accept`, the
-    /// values of all Accept fields, prefer of those for this path.
+    /// `charts=0|1`, each once at most. A name that it does not know is a mistake that would otherwise be taken for an
+    /// answer; but for one that begins with `_`, as those do that are there to get past a cache. Without a format it is the
+    /// one that `accept`, the values of all Accept fields, prefer of those for this path.
+    ///
+    /// # Errors
+    /// What is wrong with the query, and what is right.
     pub(super) fn parse<'a>(
         path: &[u8],
         query: &str,
@@ -45,21 +48,25 @@ impl Query {
             .map_err(|error| format!("the query cannot be read: {error}"))?;
         let mut selection = Selection::default();
         let (mut fresh, mut format) = (false, None);
+        let mut given = [false; NAMES.len()];
         for (name, value) in pairs {
+            if name.starts_with('_') {
+                continue;
+            }
+            let Some(place) = NAMES.iter().position(|known| *known == name) else {
+                let known = NAMES.join(", ");
+                return Err(format!("{name:?} is not known here: {known} are"));
+            };
+            if std::mem::replace(&mut given[place], true) {
+                return Err(format!("{name} is given twice: give it once"));
+            }
             match &*name {
-                "fresh" => fresh = flag(&name, &value)?,
+                "format" => format = Some(named(&name, &value, Format::ALL, Format::name)?),
+                "window" => selection.window = named(&name, &value, Window::ALL, Window::name)?,
                 "per_core" => selection.per_core = flag(&name, &value)?,
                 "charts" => selection.charts = flag(&name, &value)?,
-                "format" => format = Some(named("format", &value, Format::ALL, Format::name)?),
-                "window" => {
-                    selection.window = named("window", &value, Window::ALL, Window::name)?;
-                }
-                "filter" => selection.filter = Some(value),
-                name if name.starts_with('_') => {}
-                name => {
-                    let known = NAMES.join(", ");
-                    return Err(format!("{name:?} is not known here; {known} are"));
-                }
+                "fresh" => fresh = flag(&name, &value)?,
+                _ => selection.filter = Some(value),
             }
         }
         let format = format.unwrap_or_else(|| preferred(path, accept));
@@ -71,6 +78,12 @@ impl Query {
             let name = format.name();
             return Err(format!(
                 "{name} is of all routes: leave out filter, or ask for json"
+            ));
+        }
+        if selection.charts && !format.has_charts() {
+            let name = format.name();
+            return Err(format!(
+                "{name} has no charts: leave out charts, or ask for json"
             ));
         }
         if fresh && format == Format::Sse {
@@ -111,14 +124,14 @@ fn named<T: Copy, const N: usize>(
     name: impl Fn(T) -> &'static str,
 ) -> Result<T, String> {
     let found = all.into_iter().find(|one| name(*one) == value);
-    found.ok_or_else(|| format!("{what} is one of {}", all.map(name).join(", ")))
+    found.ok_or_else(|| format!("{what} is {value:?}: give {}", all.map(name).join(", ")))
 }
 
 fn flag(name: &str, value: &str) -> Result<bool, String> {
     match value {
         "0" => Ok(false),
         "1" => Ok(true),
-        _ => Err(format!("{name} is 0 or 1")),
+        _ => Err(format!("{name} is {value:?}: give 0 or 1")),
     }
 }
 
@@ -135,7 +148,7 @@ mod tests {
         let default = parsed("/stats", "", "").expect("a query");
         assert_eq!(default.format, Format::Json);
         assert_eq!(default.selection, Selection::default());
-        let all = "format=json&fresh=1&window=10s&filter=%2Fa+b&per_core=1&charts=1&_=17";
+        let all = "format=json&fresh=1&window=10s&filter=%2Fa+b&per_core=1&charts=1&_=17&_=18";
         let asked = parsed("/stats", all, "text/plain").expect("a query");
         assert_eq!(
             asked,
@@ -153,13 +166,23 @@ mod tests {
             }
         );
         for (query, error) in [
-            ("fresh=yes", "fresh is 0 or 1"),
-            ("per_core=2", "per_core is 0 or 1"),
+            ("fresh=yes", "fresh is \"yes\": give 0 or 1"),
+            ("per_core", "per_core is \"\": give 0 or 1"),
+            ("charts=2", "charts is \"2\": give 0 or 1"),
             (
                 "format=xml",
-                "format is one of json, prometheus, openmetrics, protobuf, hdr, hlog, sse, html",
+                "format is \"xml\": give json, prometheus, openmetrics, protobuf, hdr, hlog, sse, html",
             ),
-            ("window=2s", "window is one of total, 1s, 10s, 60s"),
+            ("window=2s", "window is \"2s\": give total, 1s, 10s, 60s"),
+            ("window=1s&window=1s", "window is given twice: give it once"),
+            (
+                "filter=a&fresh=1&filter=b",
+                "filter is given twice: give it once",
+            ),
+            (
+                "charts=1&format=hdr",
+                "hdr has no charts: leave out charts, or ask for json",
+            ),
             (
                 "window=1s&format=prometheus",
                 "prometheus counts since the start: leave out window",
@@ -174,7 +197,7 @@ mod tests {
             ),
             (
                 "fresh=1&windows=1s",
-                "\"windows\" is not known here; format, window, filter, per_core, charts, fresh are",
+                "\"windows\" is not known here: format, window, filter, per_core, charts, fresh are",
             ),
             (
                 "fresh=1&format=sse",

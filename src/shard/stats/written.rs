@@ -9,7 +9,7 @@
 use super::compressed::Gzip;
 use super::query::Query;
 use super::queue::{Job, Queue};
-use crate::app::{Body, BodyError, BodySource};
+use crate::app::{Body, BodyError, BodySource, IntoResponse, Response};
 use crate::limits::{STATS_KEPT, STATS_KEPT_BYTES};
 use crate::log::About;
 use crate::shard::Shard;
@@ -17,8 +17,11 @@ use crate::stats::Writing;
 use bytes::Bytes;
 use futures_lite::FutureExt;
 use futures_lite::future::yield_now;
+use http::StatusCode;
 use std::cell::RefCell;
 use std::collections::VecDeque;
+#[cfg(feature = "compression")]
+use std::io;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -53,9 +56,15 @@ pub(super) struct Told {
     pub(super) newest_second: u64,
 }
 
-/// Writing it panicked, which the log has been told.
+/// Why there is no answer.
 #[derive(Debug)]
-pub(super) struct Unwritten;
+pub(super) enum Unwritten {
+    /// Writing it panicked, which the log has been told.
+    Panicked,
+    /// It could not be compressed.
+    #[cfg(feature = "compression")]
+    Uncompressed(io::Error),
+}
 
 /// One that is given again.
 #[derive(Debug)]
@@ -90,12 +99,15 @@ async fn serve(shard: Rc<Shard>) {
     while let Some(job) = shard.written.queue.next() {
         let telling = AssertUnwindSafe(tell(&shard, &job, &mut slice));
         match telling.catch_unwind().await {
-            Ok(Some(told)) => job.done(Ok(told)),
-            Ok(None) => {}
+            Ok(outcome) => {
+                if let Some(outcome) = outcome.transpose() {
+                    job.done(outcome);
+                }
+            }
             Err(payload) => {
                 let now_ns = shard.ring().now_ns();
                 shard.service.log.panicked(&*payload, now_ns, About::nobody);
-                job.done(Err(Unwritten));
+                job.done(Err(Unwritten::Panicked));
             }
         }
         slice.rest().await;
@@ -107,10 +119,10 @@ async fn tell(
     shard: &Shard,
     job: &Job<Query, Result<Told, Unwritten>>,
     slice: &mut Slice<'_>,
-) -> Option<Told> {
+) -> Result<Option<Told>, Unwritten> {
     let query = &job.what;
     if let Some(told) = shard.written.newest(shard, query) {
-        return Some(told);
+        return Ok(Some(told));
     }
     let view = shard.newest.get();
     let now_ns = shard.ring().clock_ns();
@@ -118,7 +130,7 @@ async fn tell(
     while writing.write_next() {
         slice.rest().await;
         if !job.is_wanted() {
-            return None;
+            return Ok(None);
         }
     }
     let pieces = writing.finish();
@@ -127,7 +139,10 @@ async fn tell(
         true => {
             let gzip = &shard.written.gzip;
             let compressed = gzip.compress(&pieces, slice, || job.is_wanted()).await;
-            compressed.expect("there is memory for an encoder")?
+            match compressed.map_err(Unwritten::Uncompressed)? {
+                Some(compressed) => compressed,
+                None => return Ok(None),
+            }
         }
         false => pieces,
     };
@@ -141,7 +156,7 @@ async fn tell(
         query: query.clone(),
         told: told.clone(),
     });
-    Some(told)
+    Ok(Some(told))
 }
 
 /// What is done before others run.
@@ -172,6 +187,17 @@ pub(super) fn content(pieces: &Pieces) -> Body {
         many => {
             let length = many.iter().map(|piece| piece.len() as u64).sum();
             Body::stream(Sent::of(pieces), Some(length))
+        }
+    }
+}
+
+impl IntoResponse for Unwritten {
+    fn into_response(self) -> Response {
+        match self {
+            Unwritten::Panicked => Response::error(StatusCode::INTERNAL_SERVER_ERROR, ""),
+            // As an error of a handler it is told to the log.
+            #[cfg(feature = "compression")]
+            Unwritten::Uncompressed(error) => crate::app::Error::from(error).into_response(),
         }
     }
 }

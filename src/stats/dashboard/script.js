@@ -383,6 +383,9 @@
     if (status["5xx"]) parts.push(`${count(status["5xx"])} failed with 5xx.`);
     const recent = stalls.filter(stall => newest() - Date.parse(stall.at) < 60000);
     if (recent.length) parts.push(`${recent.length} ${recent.length === 1 ? "stall" : "stalls"} in the last minute.`);
+    // Each request may be short all the same.
+    const behind = cores.filter(core => core.accept_queue > 10 && core.busy_ratio > 0.9).length;
+    if (behind) parts.push(`${count(behind)} of ${count(cores.length)} cores ${behind === 1 ? "has" : "have"} more to do than can be done: connections wait.`);
     if (cores.length > 1 && latency.count >= 200 * cores.length && imbalance.requests > 1.5) parts.push(`One core has ${KINDS.factor(imbalance.requests)} its share of requests.`);
     // A figure and its unit stay on one line.
     const text = parts.join(" ").replace(/ (?=(?:ns|µs|ms|s|min)\b|%)/g, "\u00a0");

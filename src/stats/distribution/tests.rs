@@ -132,9 +132,12 @@ proptest! {
         left in prop::collection::vec(any::<u64>(), 0..50),
         right in prop::collection::vec(0..2 * LATENCY_MAX_NS, 0..50),
     ) {
-        let mut sum = of(&left);
+        let both = of(&[&left[..], &right].concat());
+        prop_assert_eq!(&of(&left).with(&of(&right)), &both);
+        let mut sum = Sum::new();
+        sum.add(&of(&left));
         sum.add(&of(&right));
-        prop_assert_eq!(sum, of(&[left, right].concat()));
+        prop_assert_eq!(sum.take(), both);
     }
 
     #[test]
@@ -144,12 +147,9 @@ proptest! {
     ) {
         let (others, gone): (Vec<_>, _) = (kept.iter().map(|some| of(some)).collect(), of(&gone));
         let kept = of(&kept.concat());
-        let mut both = kept.clone();
-        both.add(&gone);
-        both.remove(&gone.pack(), others.iter().map(|other| &other.exact));
-        prop_assert_eq!(both.summary(), kept.summary());
-        prop_assert_eq!(both.sum_ns(), kept.sum_ns());
-        prop_assert!(both.buckets().eq(kept.buckets()));
+        let both = Distribution::new().with(&gone);
+        let left = both.moved_on(&kept, &gone.pack(), others.iter().map(|other| &other.exact));
+        prop_assert_eq!(left, kept);
     }
 }
 

@@ -93,6 +93,12 @@ fn text_for_prometheus() {
         r#"corelane_responses_total{http_response_status_code="503"} 0"#.to_owned(),
         r#"corelane_responses_by_class_total{http_response_status_class="2xx"} 3"#.to_owned(),
         r#"corelane_responses_by_class_total{http_response_status_class="5xx"} 0"#.to_owned(),
+        format!("corelane_responses_by_route_total{{{labels}}} 3"),
+        format!(
+            "corelane_responses_by_route_total{{{}}} 0",
+            labels.replace("2xx", "5xx")
+        ),
+        r#"corelane_responses_by_route_total{http_route="_unmatched",http_request_method="_OTHER",http_response_status_class="4xx"} 0"#.to_owned(),
         r#"corelane_core_requests_total{core="3"} 0"#.to_owned(),
         r#"corelane_core_snapshot_age_seconds{core="0"} 2"#.to_owned(),
         "# TYPE process_cpu_seconds_total counter".to_owned(),

@@ -5,9 +5,10 @@ use std::borrow::Cow;
 use serde::{Serialize, Serializer};
 
 use super::super::distribution::LatencySummary;
+use super::super::names::NamedRow;
 use super::super::outside::Outside;
 use super::super::rfc3339::rfc3339;
-use super::super::series::{CLASSES, STAGES, WHOLE};
+use super::super::series::{CLASSES, STAGES};
 use super::super::snapshot::{FileCache, ReceiveBuffers};
 use super::super::status::StatusCounts;
 use super::super::surroundings::Surroundings;
@@ -235,51 +236,39 @@ impl<'a> Status<'a> {
 }
 
 impl<'a> Route<'a> {
-    /// The route of these series of `window`, with the summaries of the whole and of the stages that are told;
-    /// `None` if none of them had a request.
+    /// The row in `window`, with the summaries of the whole and of the stages that are told; `None` if it had no
+    /// request.
     pub(super) fn new(
         view: &'a View,
         window: Window,
-        series: &[usize],
+        row: &'a NamedRow,
         summaries: &[LatencySummary],
     ) -> Option<Route<'a>> {
         let [latency, stages @ ..] = summaries else {
             return None;
         };
-        let name = view.series_name(*series.first()?);
-        let mut status = CLASSES.map(|class| (class, 0));
-        for number in series {
-            let (name, kinds) = view.nth_series(window, *number);
-            let class = status.iter_mut().find(|(class, _)| *class == name.class);
-            class
-                .into_iter()
-                .for_each(|(_, count)| *count += kinds[WHOLE].count());
-        }
+        let status = || CLASSES.into_iter().zip(view.row_responses(window, row));
         let stages = || STAGES.into_iter().zip(stages.iter().copied());
         (latency.count > 0).then(|| Route {
-            route: &name.route,
-            method: name.method,
-            status: Named(status.to_vec()),
+            route: &row.route,
+            method: row.method,
+            status: Named(status().collect()),
             latency: *latency,
             stages: (summaries.len() > 1).then(|| Named(stages().collect())),
         })
     }
 }
 
-/// Of the latencies of one kind of all these series of `window`.
-pub(super) fn summary(
-    view: &View,
-    window: Window,
-    series: &[usize],
-    kind: usize,
-) -> LatencySummary {
+/// Of the latencies of one kind of the row in `window`.
+pub(super) fn summary(view: &View, window: Window, row: &NamedRow, kind: usize) -> LatencySummary {
     let latencies = |number: &usize| view.nth_series(window, *number).1[kind];
-    let mut filled = series.iter().map(latencies).filter(|one| one.count() > 0);
+    let series = row.series.iter().flatten();
+    let mut filled = series.map(latencies).filter(|one| one.count() > 0);
     let Some(first) = filled.next() else {
         return LatencySummary::default();
     };
     let mut sum = Cow::Borrowed(first);
-    filled.for_each(|other| sum.to_mut().add(other));
+    filled.for_each(|other| sum = Cow::Owned(sum.with(other)));
     sum.summary()
 }
 

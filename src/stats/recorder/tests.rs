@@ -1,6 +1,7 @@
 use super::super::Times;
 use super::super::series::{STAGES, WHOLE};
 use super::super::snapshot::Of;
+use super::super::sparse::Sparse;
 use super::*;
 use crate::limits::{LEAST_STALL_THRESHOLD, MOST_STALL_THRESHOLD, STATS_ROWS};
 use http::Method;
@@ -68,7 +69,11 @@ const STALL_NS: u64 = STALL_THRESHOLD.as_nanos() as u64;
 fn parts(snapshot: &Snapshot) -> Vec<(Of, u64)> {
     let parts = snapshot.parts();
     parts
-        .map(|(of, taken)| (of, taken.counted().map(|(_, count)| count).sum()))
+        .map(|(of, taken)| {
+            let mut counts = Sparse::new();
+            taken.count_into(&mut counts);
+            (of, counts.sum())
+        })
         .collect()
 }
 
@@ -312,6 +317,37 @@ fn what_latencies_are_counted_in_comes_and_goes() {
     recorder.snapshot_into(&mut snapshot, 4);
     assert!(snapshot.series.is_empty());
     assert_eq!(snapshot.spare.len(), 2);
+}
+
+#[test]
+fn requests_that_are_told_of_together_are_counted_as_each_by_itself() {
+    let unmatched = Answered::unmatched(Times::arrived(3));
+    let of_route = |status| answered(Whose::route(1), status);
+    let all = [
+        of_route(200),
+        of_route(200),
+        of_route(404),
+        of_route(200),
+        unmatched,
+        Answered {
+            times: Times::arrived(70),
+            ..unmatched
+        },
+        of_route(204),
+    ];
+    for is_on in [true, false] {
+        let [together, apart] = [all.len(), 1].map(|at_a_time| {
+            let mut recorder = busy();
+            recorder.is_on = is_on;
+            for answered in all.chunks(at_a_time) {
+                answered.iter().for_each(|_| recorder.request_started());
+                recorder.requests(answered, 1_000);
+                recorder.requests_finished(answered.len() as u64);
+            }
+            recorder.snapshot(1)
+        });
+        assert_eq!(together, apart);
+    }
 }
 
 #[test]

@@ -75,6 +75,9 @@ fn a_peer_that_pipelines_does_not_starve_others() {
 fn a_peer_that_does_not_read_is_not_buffered_for() {
     /// Of 10 kB each: far more than the kernel keeps for a peer, whatever its settings.
     const RESPONSES: usize = 20_000;
+    /// No more than that, but room for some of the largest packets that loopback has: with less, the kernel tells
+    /// the sender of room only when it probes, up to two minutes later.
+    const RECEIVE_BUFFER_BYTES: usize = 256 * 1024;
     let server = Server::bind("127.0.0.1:0").cores(CoreSelection::Count(NonZeroUsize::MIN));
     let served = Served::on(server, |shard| {
         let made = Rc::new(Cell::new(0_usize));
@@ -90,7 +93,9 @@ fn a_peer_that_does_not_read_is_not_buffered_for() {
             })
     });
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-    socket.set_recv_buffer_size(1).expect("SO_RCVBUF");
+    socket
+        .set_recv_buffer_size(RECEIVE_BUFFER_BYTES)
+        .expect("SO_RCVBUF");
     socket
         .connect(&served.address.into())
         .expect("a connection");

@@ -1,0 +1,352 @@
+//! Counts of those buckets of the [scale](super::scale) that are not empty: of each block a word tells which of its
+//! buckets those are, and what they counted lies close together.
+//!
+//! What is changed is made anew, in one pass over what there was and what changes. Counts are shared with views, so
+//! that they would have to be copied anyway.
+
+use super::scale::{BLOCK, BUCKETS};
+use std::slice;
+
+/// What the buckets that are not empty counted.
+///
+/// Memory: 8 bytes for each block that has such buckets, and a `C` for each of those.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Sparse<C> {
+    /// The blocks that have some, a bit each.
+    touched: u64,
+    /// Of each of these, ascending, the buckets that are not empty, a bit each.
+    filled: Vec<u64>,
+    /// What each of those counted, ascending.
+    counts: Vec<C>,
+}
+
+/// Counts of all buckets, which many sparse ones are added to.
+///
+/// Memory: 30 KiB.
+#[derive(Debug)]
+pub(super) struct Dense {
+    /// The blocks that have buckets which are not empty, a bit each.
+    touched: u64,
+    counts: Box<[[u64; BLOCK]]>,
+}
+
+/// The places of the bits that are set, ascending.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bits(pub(super) u64);
+
+/// Reads counts block after block.
+#[derive(Debug)]
+struct Reader<'a, C> {
+    touched: u64,
+    /// Of the blocks that were not opened yet.
+    later: slice::Iter<'a, u64>,
+    /// The buckets of the open block that are not empty.
+    filled: u64,
+    /// What was not read yet.
+    counts: &'a [C],
+}
+
+// The buckets of a block are the bits of a word.
+const _: () = assert!(BLOCK == u64::BITS as usize);
+
+impl Iterator for Bits {
+    type Item = usize;
+
+    #[inline]
+    fn next(&mut self) -> Option<usize> {
+        let at = self.0.trailing_zeros();
+        self.0 &= self.0.checked_sub(1)?;
+        Some(at as usize)
+    }
+}
+
+impl<C> Sparse<C> {
+    /// Of no bucket.
+    pub(super) const fn new() -> Self {
+        Self {
+            touched: 0,
+            filled: Vec::new(),
+            counts: Vec::new(),
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.touched == 0
+    }
+
+    /// The first bucket that is not empty.
+    pub(super) fn first(&self) -> Option<u16> {
+        let filled = self.filled.first()?;
+        Some(bucket(
+            self.touched.trailing_zeros(),
+            filled.trailing_zeros(),
+        ))
+    }
+
+    /// The last of them.
+    pub(super) fn last(&self) -> Option<u16> {
+        let filled = self.filled.last()?;
+        Some(bucket(self.touched.ilog2(), filled.ilog2()))
+    }
+}
+
+impl<C: Copy + Into<u64>> Sparse<C> {
+    /// The buckets that are not empty, ascending, each with what it counted.
+    pub(super) fn counted(&self) -> impl Iterator<Item = (u16, u64)> {
+        let buckets = Bits(self.touched)
+            .zip(&self.filled)
+            .flat_map(|(at, filled)| {
+                let buckets = Bits(*filled);
+                buckets.map(move |bit| bucket(at as u32, bit as u32))
+            });
+        let counts = self.counts.iter().map(|count| (*count).into());
+        buckets.zip(counts)
+    }
+
+    /// What all counted together.
+    pub(super) fn sum(&self) -> u64 {
+        let counts = self.counts.iter();
+        counts.fold(0, |sum, count| sum.wrapping_add((*count).into()))
+    }
+
+    /// With what `more` counted besides, and without what is `gone`: none is below 0.
+    pub(super) fn changed<M, G>(&self, more: &Sparse<M>, gone: &Sparse<G>) -> Sparse<u64>
+    where
+        M: Copy + Into<u64>,
+        G: Copy + Into<u64>,
+    {
+        let mut changed = Sparse::new();
+        changed.counts.reserve_exact(self.length_with(more));
+        let (mut own, mut more, mut gone) = (Reader::of(self), Reader::of(more), Reader::of(gone));
+        for at in Bits(own.touched | more.touched | gone.touched) {
+            own.open(at);
+            more.open(at);
+            gone.open(at);
+            if more.filled | gone.filled == 0 {
+                changed.push_block(at, own.filled, own.rest());
+                continue;
+            }
+            let mut filled = 0;
+            for bit in Bits(own.filled | more.filled | gone.filled) {
+                let sum = own.take(bit).wrapping_add(more.take(bit));
+                let count = sum.saturating_sub(gone.take(bit));
+                if count > 0 {
+                    filled |= 1 << bit;
+                    changed.counts.push(count);
+                }
+            }
+            changed.end_block(at, filled);
+        }
+        changed
+    }
+
+    /// How many buckets are not empty in this or in `other`.
+    fn length_with<M: Copy + Into<u64>>(&self, other: &Sparse<M>) -> usize {
+        let (mut own, mut other) = (Reader::of(self), Reader::of(other));
+        let lengths = Bits(own.touched | other.touched).map(|at| {
+            own.open(at);
+            other.open(at);
+            (own.filled | other.filled).count_ones() as usize
+        });
+        lengths.sum()
+    }
+}
+
+impl Sparse<u64> {
+    /// Adds block `at` behind those that there are: of the buckets that are `filled`, a bit each, these counts, none
+    /// of which is 0.
+    pub(super) fn push_block(&mut self, at: usize, filled: u64, counts: impl Iterator<Item = u64>) {
+        self.counts.extend(counts);
+        self.end_block(at, filled);
+    }
+
+    /// The newest counts are those of block `at`.
+    fn end_block(&mut self, at: usize, filled: u64) {
+        if filled > 0 {
+            self.touched |= 1 << at;
+            self.filled.push(filled);
+        }
+    }
+
+    /// The same in half the memory, if no bucket has counted more than that holds.
+    pub(super) fn packed(&self) -> Sparse<u32> {
+        Sparse {
+            touched: self.touched,
+            filled: self.filled.as_slice().into(),
+            counts: self.counts.iter().map(|count| *count as u32).collect(),
+        }
+    }
+
+    /// Forgets all, but not the memory.
+    pub(super) fn clear(&mut self) {
+        self.touched = 0;
+        self.filled.clear();
+        self.counts.clear();
+    }
+}
+
+impl FromIterator<(u16, u64)> for Sparse<u64> {
+    /// Of buckets that ascend, each with what it counted.
+    fn from_iter<I: IntoIterator<Item = (u16, u64)>>(counted: I) -> Self {
+        let mut all = Dense::new();
+        for (bucket, count) in counted {
+            all.add_to(
+                usize::from(bucket) / BLOCK,
+                usize::from(bucket) % BLOCK,
+                count,
+            );
+        }
+        all.take()
+    }
+}
+
+impl Dense {
+    pub(super) fn new() -> Self {
+        Self {
+            touched: 0,
+            counts: vec![[0; BLOCK]; BUCKETS / BLOCK].into(),
+        }
+    }
+
+    pub(super) fn add(&mut self, more: &Sparse<u64>) {
+        let mut more = Reader::of(more);
+        for at in Bits(more.touched) {
+            more.open(at);
+            for (bit, count) in Bits(more.filled).zip(more.rest()) {
+                self.add_to(at, bit, count);
+            }
+        }
+    }
+
+    fn add_to(&mut self, at: usize, bit: usize, count: u64) {
+        self.touched |= 1 << at;
+        let sum = &mut self.counts[at][bit];
+        *sum = sum.wrapping_add(count);
+    }
+
+    /// Takes what there is. Nothing is left but the memory.
+    pub(super) fn take(&mut self) -> Sparse<u64> {
+        let mut taken = Sparse::new();
+        for at in Bits(std::mem::take(&mut self.touched)) {
+            let counts = std::mem::replace(&mut self.counts[at], [0; BLOCK]);
+            let is_filled = counts.iter().enumerate();
+            let filled = is_filled.fold(0, |filled, (bit, count)| {
+                filled | u64::from(*count > 0) << bit
+            });
+            taken.push_block(at, filled, Bits(filled).map(|bit| counts[bit]));
+        }
+        taken
+    }
+}
+
+impl<'a, C: Copy + Into<u64>> Reader<'a, C> {
+    fn of(counts: &'a Sparse<C>) -> Self {
+        Self {
+            touched: counts.touched,
+            later: counts.filled.iter(),
+            filled: 0,
+            counts: &counts.counts,
+        }
+    }
+
+    /// Goes on to block `at`. All of the one before was read.
+    fn open(&mut self, at: usize) {
+        self.filled = match self.touched >> at & 1 {
+            1 => self.later.next().copied().unwrap_or(0),
+            _ => 0,
+        };
+    }
+
+    /// Reads what this bucket of the open block counted, which are taken in order.
+    #[inline]
+    fn take(&mut self, bit: usize) -> u64 {
+        let is_filled = self.filled >> bit & 1;
+        let count = self.counts.first().map_or(0, |count| (*count).into());
+        self.counts = &self.counts[is_filled as usize..];
+        // Without a branch, which could not be predicted.
+        count & is_filled.wrapping_neg()
+    }
+
+    /// Reads all of the open block.
+    fn rest(&mut self) -> impl Iterator<Item = u64> + use<'a, C> {
+        let (own, later) = self.counts.split_at(self.filled.count_ones() as usize);
+        self.counts = later;
+        own.iter().map(|count| (*count).into())
+    }
+}
+
+/// The bucket with this bit in block `at`.
+fn bucket(at: u32, bit: u32) -> u16 {
+    (at * BLOCK as u32 + bit) as u16
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    /// What buckets counted, in blocks that are next to each other and far apart.
+    fn counted() -> impl Strategy<Value = BTreeMap<u16, u64>> {
+        let bucket = prop_oneof![0..200_u16, (BUCKETS as u16 - 70)..BUCKETS as u16];
+        prop::collection::btree_map(bucket, 1..4_u64, 0..40)
+    }
+
+    fn sparse(counted: &BTreeMap<u16, u64>) -> Sparse<u64> {
+        counted
+            .iter()
+            .map(|(bucket, count)| (*bucket, *count))
+            .collect()
+    }
+
+    fn told<C: Copy + Into<u64>>(counts: &Sparse<C>) -> BTreeMap<u16, u64> {
+        let told: Vec<_> = counts.counted().collect();
+        assert!(told.is_sorted_by(|(one, _), (next, _)| one < next));
+        told.into_iter().collect()
+    }
+
+    proptest! {
+        #[test]
+        fn it_tells_what_it_is_made_of(counted in counted()) {
+            let counts = sparse(&counted);
+            prop_assert_eq!(&told(&counts), &counted);
+            prop_assert_eq!(&told(&counts.packed()), &counted);
+            prop_assert_eq!(counts.sum(), counted.values().sum::<u64>());
+            prop_assert_eq!(counts.first(), counted.keys().next().copied());
+            prop_assert_eq!(counts.last(), counted.keys().next_back().copied());
+            prop_assert_eq!(counts.is_empty(), counted.is_empty());
+        }
+
+        #[test]
+        fn a_change_is_that_of_each_bucket(own in counted(), more in counted(), gone in counted()) {
+            let mut expected = own.clone();
+            for (bucket, count) in &more {
+                *expected.entry(*bucket).or_default() += count;
+            }
+            for (bucket, count) in &gone {
+                let left = expected.entry(*bucket).or_default();
+                *left = left.saturating_sub(*count);
+            }
+            expected.retain(|_, count| *count > 0);
+            let changed = sparse(&own).changed(&sparse(&more), &sparse(&gone).packed());
+            prop_assert_eq!(&told(&changed), &expected);
+            // Two that tell the same are equal, however they came about.
+            prop_assert_eq!(changed, sparse(&expected));
+        }
+
+        #[test]
+        fn many_are_added_up(all in prop::collection::vec(counted(), 0..4)) {
+            let (mut sum, mut expected) = (Dense::new(), BTreeMap::new());
+            for _ in 0..2 {
+                for counted in &all {
+                    sum.add(&sparse(counted));
+                    for (bucket, count) in counted {
+                        *expected.entry(*bucket).or_default() += count;
+                    }
+                }
+                // Nothing is left for the second time.
+                prop_assert_eq!(told(&sum.take()), std::mem::take(&mut expected));
+            }
+        }
+    }
+}
