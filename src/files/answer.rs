@@ -72,7 +72,13 @@ pub(super) async fn from_kept(
         }
         Content::Open(file) => {
             let held = Held::new(Rc::clone(file), version);
-            from_origin(Origin::Held(held, None), &kept.representation, request, answers).await
+            from_origin(
+                Origin::Held(held, None),
+                &kept.representation,
+                request,
+                answers,
+            )
+            .await
         }
         Content::Replica(replica) => {
             from_origin(Origin::of(replica), &kept.representation, request, answers).await

@@ -160,10 +160,7 @@ impl Entry {
 
     /// Whether a descriptor is kept for it.
     fn is_open(&self) -> bool {
-        matches!(
-            self.content(),
-            Some(Content::Open(_) | Content::Replica(_))
-        )
+        matches!(self.content(), Some(Content::Open(_) | Content::Replica(_)))
     }
 
     fn idle(&self, now_ns: u64) -> Duration {

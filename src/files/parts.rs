@@ -214,10 +214,7 @@ impl BodySource for FileBody {
 }
 
 /// As many bytes of `range`, from its beginning on, as there are in the replica, if there are any.
-fn filled<'a>(
-    replica: &'a Option<Rc<Replica>>,
-    range: &Range<u64>,
-) -> Option<(&'a Replica, u64)> {
+fn filled<'a>(replica: &'a Option<Rc<Replica>>, range: &Range<u64>) -> Option<(&'a Replica, u64)> {
     let replica = replica.as_deref()?;
     let bytes = min(replica.filled_from(range.start), range.end - range.start);
     (bytes > 0).then_some((replica, bytes))

@@ -127,3 +127,77 @@ impl Replica {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::resolve;
+    use crate::permits::Permits;
+    use crate::ring::{Access, Links, Opening, Ring, RingOptions, run};
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    /// A replica of a file of `abcdefghij` with nothing in it, and how many are being filled.
+    async fn empty(ring: &Ring) -> (Replica, Version, Permits) {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a"), "abcdefghij").unwrap();
+        let root = Arc::new(std::fs::File::open(folder.path()).unwrap().into());
+        let opening = Opening {
+            access: Access::Read,
+            links: Links::None,
+        };
+        let file = File::open_beneath(ring, &root, c"a", opening).await;
+        let file = Rc::new(file.unwrap());
+        let version = resolve::version(&*file).unwrap();
+        let filling = Permits::new(1);
+        let leave = Leave {
+            bytes: Permits::new(10).take_some(10).unwrap(),
+            filling: filling.take().unwrap(),
+        };
+        let replica = Replica::new(file, version, leave).unwrap();
+        (replica, version, filling)
+    }
+
+    #[test]
+    fn it_is_filled_from_its_beginning_with_what_goes_on() {
+        run(None, RingOptions::default(), |ring| async move {
+            let (replica, version, filling) = empty(&ring).await;
+            assert_eq!(replica.bytes(), 10);
+            for (offset, piece, filled) in [
+                (1, &b"bcd"[..], 0),
+                (0, b"abc", 3),
+                // Known, in part and as a whole, and with a gap before it.
+                (1, b"bc", 3),
+                (2, b"cdef", 6),
+                (7, b"hij", 6),
+                (6, b"", 6),
+                (6, b"ghi", 9),
+            ] {
+                replica.fill(version, offset, piece);
+                assert_eq!(replica.filled_from(0), filled, "{offset}");
+                assert_eq!(replica.filled_from(4), filled.saturating_sub(4));
+                assert!(replica.source().is_some() && filling.take().is_none());
+            }
+            replica.fill(version, 0, b"abcdefghij");
+            assert_eq!(replica.read(0, 10).unwrap(), b"abcdefghij");
+            assert_eq!(replica.read(3, 4).unwrap(), b"defg");
+            // It is whole: neither the file is needed any more, nor the leave to fill it.
+            assert!(replica.source().is_none() && filling.take().is_some());
+            let error = replica.read(3, 8).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+        })
+        .unwrap();
+    }
+
+    #[test]
+    fn it_takes_nothing_of_another_version() {
+        run(None, RingOptions::default(), |ring| async move {
+            let (replica, version, _) = empty(&ring).await;
+            replica.fill(version, 0, b"abc");
+            let longer = Version::made(1, 12, Duration::from_secs(1));
+            replica.fill(longer, 3, b"defghijkl");
+            assert_eq!(replica.filled_from(0), 3);
+        })
+        .unwrap();
+    }
+}
