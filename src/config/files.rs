@@ -6,6 +6,10 @@ mod values;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
+use std::ffi::CString;
+
+use http::HeaderValue;
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -13,6 +17,7 @@ use super::raw::{File, Switch, Text, Texts, Written};
 use super::{Mistake, prove, size};
 use crate::failure::Failure;
 use crate::files::error_pages::ErrorPages;
+use crate::files::glob::Glob;
 use crate::files::header_rules::HeaderRules;
 use crate::files::policy::Policy;
 use crate::files::redirects::Redirects;
@@ -152,20 +157,18 @@ impl RawFiles {
             hide: list(&self.hide, faults, values::glob),
             entity_tags: prove(self.etag.as_ref(), faults, values::etag)
                 .unwrap_or(default.entity_tags),
-            cache_control: list(&self.cache_control, faults, values::cache_control),
+            cache_control: cache_control(&self.cache_control, faults),
             response_headers: header_rules(&self.response_headers, faults),
             redirects: redirects(&self.redirects, faults),
             error_pages: error_pages(&self.error_pages, faults),
-            media_types: list(&self.media_types, faults, values::media_type)
-                .into_iter()
-                .collect(),
+            media_types: media_types(&self.media_types, faults),
             precompressed: prove(self.precompressed.as_ref(), faults, values::precompressed)
                 .unwrap_or(default.precompressed),
             compress: prove(self.compress.as_ref(), faults, values::compress)
                 .unwrap_or(default.compress),
             compression_wait: default.compression_wait,
             index: match &self.index {
-                Some(_) => list(&self.index, faults, values::index).concat(),
+                Some(written) => index(written, faults),
                 None => default.index,
             },
             clean_urls: self.clean_urls.unwrap_or(default.clean_urls),
@@ -199,6 +202,55 @@ fn list<T>(
     written
         .filter_map(|written| prove(Some(written), faults, &parse))
         .collect()
+}
+
+/// The rules, of which the first that matches counts.
+fn cache_control(
+    written: &Option<Vec<Written>>,
+    faults: &mut Vec<Failure>,
+) -> Vec<(Glob, HeaderValue)> {
+    let mut rules: Vec<(Glob, HeaderValue)> = Vec::new();
+    for written in written.iter().flatten() {
+        let Some((glob, value)) = prove(Some(written), faults, values::cache_control) else {
+            continue;
+        };
+        match rules.iter().find(|(before, _)| before.includes(&glob)) {
+            Some((by, _)) => {
+                faults.push(written.fault(values::covered_mistake(&written.text, by)));
+            }
+            None => rules.push((glob, value)),
+        }
+    }
+    rules
+}
+
+fn media_types(
+    written: &Option<Vec<Written>>,
+    faults: &mut Vec<Failure>,
+) -> BTreeMap<Box<str>, HeaderValue> {
+    let mut types = BTreeMap::new();
+    for written in written.iter().flatten() {
+        if let Some((name, value)) = prove(Some(written), faults, values::media_type)
+            && types.insert(name, value).is_some()
+        {
+            faults.push(written.fault(values::typed_mistake(&written.text)));
+        }
+    }
+    types
+}
+
+/// The names, in order, each once.
+fn index(written: &[Written], faults: &mut Vec<Failure>) -> Vec<CString> {
+    let mut names = Vec::new();
+    for written in written {
+        for name in prove(Some(written), faults, values::index).unwrap_or_default() {
+            match names.contains(&name) {
+                true => faults.push(written.fault(values::index_mistake(&written.text))),
+                false => names.push(name),
+            }
+        }
+    }
+    names
 }
 
 fn header_rules(written: &Option<Vec<Written>>, faults: &mut Vec<Failure>) -> HeaderRules {

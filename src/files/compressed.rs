@@ -1,5 +1,6 @@
 //! Files that are compressed for those who want them so: once for each version and coding, however many
-//! ask for it meanwhile. What comes of it is the cache's to keep.
+//! ask for it meanwhile. What comes of it is the cache's to keep. What is made for one request, as a listing is,
+//! is compressed for that alone (`streamed`).
 //!
 //! ```text
 //! request ─▶ under way? ─no─▶ a task of the core: read ─▶ slice, in turn with others … ─▶ remembered
@@ -23,6 +24,7 @@
 //! node made either.
 
 mod output;
+mod streamed;
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
@@ -38,6 +40,8 @@ use futures_lite::future::yield_now;
 use http::HeaderValue;
 use xxhash_rust::xxh3::Xxh3;
 
+pub(super) use self::streamed::Encoder;
+
 use self::output::Output;
 use super::policy::Policy;
 use super::transfer::Held;
@@ -47,7 +51,7 @@ use crate::flag::Flag;
 use crate::http::ContentCoding;
 use crate::limits::{
     CODING_SLICE_BYTES, COMPRESSIONS, FILE_BROTLI_LEVEL, FILE_CODING_BYTES, FILE_PIECE_BYTES,
-    FILE_ZSTD_LEVEL,
+    FILE_ZSTD_LEVEL, LISTING_ENCODERS,
 };
 use crate::log;
 use crate::permits::{Permit, Permits};
@@ -58,6 +62,8 @@ use crate::turns::{Turn, Turns};
 #[derive(Debug)]
 pub(crate) struct Compressing {
     permits: Permits,
+    /// Leave to compress what is made for one request.
+    streams: Permits,
     turns: Turns,
     /// The turn of the ring, by its clock in nanoseconds, behind which the last slice was done.
     sliced_ns: Cell<u64>,
@@ -74,6 +80,7 @@ pub(crate) struct Compressing {
 pub(super) struct Compressor {
     levels: Levels,
     spares: Rc<Spares>,
+    spares_of_streams: Rc<Spares>,
     common: Rc<Compressing>,
     making: Rc<RefCell<HashMap<Key, Rc<Making>>>>,
 }
@@ -160,6 +167,7 @@ impl Default for Compressing {
     fn default() -> Self {
         Self {
             permits: Permits::new(COMPRESSIONS),
+            streams: Permits::new(LISTING_ENCODERS),
             turns: Turns::default(),
             sliced_ns: Cell::new(0),
             #[cfg(test)]
@@ -193,10 +201,15 @@ impl Compressing {
             yield_now().await;
         }
         yield_now().await;
+        self.sliced(ring);
+        turn
+    }
+
+    /// Takes note of a slice that is done now.
+    fn sliced(&self, ring: &Ring) {
         self.sliced_ns.set(ring.now_ns());
         #[cfg(test)]
         self.slices.set(self.slices.get() + 1);
-        turn
     }
 
     /// Gives back the leave of one that is over.
@@ -218,6 +231,7 @@ impl Compressor {
         Self {
             levels,
             spares: Rc::new(Spares::new(levels)),
+            spares_of_streams: Rc::new(Spares::new(streamed::of_streams(&levels))),
             common: Rc::clone(common),
             making: Rc::default(),
         }

@@ -82,6 +82,17 @@ impl Points<'_> {
                 self.push("left alone", format!("{coding}: {why}"));
             }
             Fact::Chosen(variants, variant) => self.tell_choice(&variants, variant),
+            Fact::Coded { wanted, is_coded } => {
+                let name = wanted.map_or("none", ContentCoding::name);
+                let why = match (wanted, is_coded) {
+                    (Some(_), false) => {
+                        "left alone: the listing is short, or too many are compressed"
+                    }
+                    (Some(_), true) => "by Accept-Encoding; made of the listing",
+                    (None, _) => "by Accept-Encoding",
+                };
+                self.push("coding", format!("{name}, {why}"));
+            }
             Fact::Remembered(remembered) => {
                 let what = match remembered {
                     Ok(Remembering::Whole) => "a core remembers it whole".to_owned(),

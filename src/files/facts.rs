@@ -10,7 +10,7 @@ use super::decision::{Absence, Decision, Seen};
 use super::remembering::Remembering;
 use super::representation::Judged;
 use super::variants::{Variant, Variants};
-use crate::http::RequestHead;
+use crate::http::{ContentCoding, RequestHead};
 
 /// One thing that serving came to know, or decided.
 #[derive(Debug)]
@@ -33,6 +33,11 @@ pub(super) enum Fact {
     Unmade(Variant),
     /// Of these variants, this is sent.
     Chosen(Variants, Variant),
+    /// A listing may be compressed, and in this coding for the request, if in any; whether it is.
+    Coded {
+        wanted: Option<ContentCoding>,
+        is_coded: bool,
+    },
     /// How much of it is remembered, or why nothing is.
     Remembered(Result<Remembering, &'static str>),
     /// What the conditions and ranges of the request come to.

@@ -12,6 +12,8 @@
 //! A pattern without `/` names files and folders at any depth (`*.css`); one with `/` begins at the
 //! root (`/assets/**`, `assets/**`). Letter case matters, as it does for the file system.
 
+mod inclusion;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -203,29 +205,34 @@ fn run(tokens: &[Token], path: &[u8], until: Until) -> bool {
             return true;
         }
         next.fill(false);
-        for (at, token) in tokens.iter().enumerate().filter(|(at, _)| reached[*at]) {
-            match token {
-                Token::Byte(wanted) => next[at + 1] |= byte == *wanted,
-                Token::Any => next[at + 1] |= byte != b'/',
-                Token::Set { ranges, is_negated } => {
-                    let is_in = ranges
-                        .iter()
-                        .any(|(low, high)| (*low..=*high).contains(&byte));
-                    next[at + 1] |= byte != b'/' && is_in != *is_negated;
-                }
-                Token::Star => next[at] |= byte != b'/',
-                Token::Deep => next[at] = true,
-                Token::NoFolder => {}
-                Token::Folders => {
-                    next[at] = true;
-                    next[at + 1] |= byte == b'/';
-                }
-            }
-        }
-        skip_empty(tokens, &mut next);
+        step(tokens, &reached, byte, &mut next);
         std::mem::swap(&mut reached, &mut next);
     }
     reached[tokens.len()]
+}
+
+/// Adds the places to `next` that `byte` leads to from those that were `reached`.
+fn step(tokens: &[Token], reached: &[bool], byte: u8, next: &mut [bool]) {
+    for (at, token) in tokens.iter().enumerate().filter(|(at, _)| reached[*at]) {
+        match token {
+            Token::Byte(wanted) => next[at + 1] |= byte == *wanted,
+            Token::Any => next[at + 1] |= byte != b'/',
+            Token::Set { ranges, is_negated } => {
+                let is_in = ranges
+                    .iter()
+                    .any(|(low, high)| (*low..=*high).contains(&byte));
+                next[at + 1] |= byte != b'/' && is_in != *is_negated;
+            }
+            Token::Star => next[at] |= byte != b'/',
+            Token::Deep => next[at] = true,
+            Token::NoFolder => {}
+            Token::Folders => {
+                next[at] = true;
+                next[at + 1] |= byte == b'/';
+            }
+        }
+    }
+    skip_empty(tokens, next);
 }
 
 /// Adds the places that are reached without a byte.

@@ -13,7 +13,8 @@ use http::{HeaderName, HeaderValue};
 use super::glob::{Glob, GlobError};
 use crate::limits::{FILE_FIELD_BYTES, FILE_FIELD_RULES};
 
-/// Rules in order. Of those for one field name, the first that matches a file counts.
+/// Rules in order. Of those for one field name, the first that matches a file counts, so that each has to
+/// leave something to those behind it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HeaderRules(Vec<HeaderRule>);
 
@@ -53,6 +54,14 @@ pub enum HeaderRuleError {
     Twice {
         /// The field's name.
         name: HeaderName,
+    },
+    /// A rule before it gives the same field to all of its files, and others.
+    #[error("is never met: {} gives {name} to all of these files before it", by.as_str())]
+    Covered {
+        /// The field's name.
+        name: HeaderName,
+        /// The glob of the rule before it.
+        by: Glob,
     },
     /// Name and value have more than [`FILE_FIELD_BYTES`].
     #[error("gives a field of more than {FILE_FIELD_BYTES} bytes")]
@@ -108,9 +117,13 @@ impl HeaderRules {
     /// `text` is none, or there are as many as may be.
     pub fn add(&mut self, text: &str) -> Result<(), HeaderRuleError> {
         let rule: HeaderRule = text.parse()?;
-        let is_same = |other: &&HeaderRule| other.glob == rule.glob && other.name == rule.name;
-        if let Some(HeaderRule { name, .. }) = self.0.iter().find(is_same) {
-            return Err(HeaderRuleError::Twice { name: name.clone() });
+        let mut of_name = self.0.iter().filter(|other| other.name == rule.name);
+        if let Some(other) = of_name.find(|other| other.glob.includes(&rule.glob)) {
+            let HeaderRule { name, glob, .. } = other.clone();
+            return Err(match glob == rule.glob {
+                true => HeaderRuleError::Twice { name },
+                false => HeaderRuleError::Covered { name, by: glob },
+            });
         }
         if self.0.len() == FILE_FIELD_RULES {
             return Err(HeaderRuleError::TooMany);
@@ -257,12 +270,7 @@ mod tests {
 
     #[test]
     fn the_first_rule_of_a_name_counts() {
-        let rules = rules(&[
-            "/assets/**=X-A: assets",
-            "*.html=X-B: html",
-            "/**=x-a: all",
-            "*.html=X-A: never",
-        ]);
+        let rules = rules(&["/assets/**=X-A: assets", "*.html=X-B: html", "/**=x-a: all"]);
         let of = |path: &str| -> Vec<_> {
             let of = rules.of(path.as_bytes()).into_iter();
             of.map(|rule| format!("{}: {}", rule.name(), rule.value().to_str().unwrap()))
@@ -276,13 +284,19 @@ mod tests {
 
     #[test]
     fn a_field_is_given_once_to_the_same_files() {
-        let mut rules = rules(&["*=Link: </a>", "*.html=Link: </b>"]);
+        let mut rules = rules(&["*.html=Link: </b>", "*.h*=Link: </a>"]);
         let name = HeaderName::from_static("link");
         assert_eq!(
-            rules.add("*=link: </c>"),
-            Err(HeaderRuleError::Twice { name })
+            rules.add("*.html=link: </c>"),
+            Err(HeaderRuleError::Twice { name: name.clone() })
         );
-        assert_eq!(rules.add("*=X-Link: </c>"), Ok(()));
+        assert_eq!(rules.add("*.html=X-Link: </c>"), Ok(()));
+        let by = "*.h*".parse().unwrap();
+        assert_eq!(
+            rules.add("/a/*.htm=link: </c>"),
+            Err(HeaderRuleError::Covered { name, by })
+        );
+        assert_eq!(rules.add("/**=link: </c>"), Ok(()));
     }
 
     #[test]

@@ -20,16 +20,19 @@ use std::io;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY};
+use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY};
 use http::{HeaderValue, StatusCode};
 
+use super::compressed::Encoder;
 use super::entries::{Entries, Key, Order};
 use super::folder::{self, Folder, Hides};
 use super::listing::{Asked, Format, POLICY, Place, Writer};
-use super::pieces::{self, Maker};
+use super::pieces::{self, Coded, Maker};
 use super::policy::Policy;
 use crate::app::{Body, Response};
-use crate::limits::{LISTING_BYTES, LISTING_ENTRIES, LISTING_PIECE_BYTES, LISTING_SLICE_ENTRIES};
+use crate::limits::{
+    COMPRESS_FROM_BYTES, LISTING_BYTES, LISTING_ENTRIES, LISTING_PIECE_BYTES, LISTING_SLICE_ENTRIES,
+};
 
 /// The Cache-Control of listings, unless a rule gives one.
 pub(super) const LISTING_CACHE_CONTROL: &str = "no-cache";
@@ -105,7 +108,8 @@ impl Drop for Share {
     }
 }
 
-/// The response with what lies in `folder`, at `relative`.
+/// The response with what lies in `folder`, at `relative`; in the coding of `encoder`, if there is one and it
+/// is not short.
 ///
 /// # Errors
 /// The folder cannot be read.
@@ -116,6 +120,7 @@ pub(super) async fn respond(
     relative: &CStr,
     place: Place,
     asked: Asked,
+    encoder: Option<Encoder>,
 ) -> io::Result<Response> {
     let reading = Reading {
         hides: Hides::new(policy, relative),
@@ -131,12 +136,27 @@ pub(super) async fn respond(
     let mut begun = String::with_capacity(LISTING_PIECE_BYTES);
     reading.writer.begin(&reading.place, &mut begun);
     let (listing, first) = Listing::Reading(reading).go_on(begun).await;
-    let first = first?;
-    let body = match listing.is_over() {
-        true => Body::from(first),
-        false => pieces::stream(Some(first), listing),
+    let (first, is_over) = (first?, listing.is_over());
+    let response = with_fields(asked.format);
+    let is_short = is_over && first.len() < COMPRESS_FROM_BYTES;
+    let Some(mut encoder) = encoder.filter(|_| !is_short) else {
+        return Ok(response.with_body(match is_over {
+            true => Body::from(first),
+            false => pieces::stream(Some(first), listing),
+        }));
     };
-    Ok(with_fields(asked.format).with_body(body))
+    let coding = HeaderValue::from_static(encoder.coding().name());
+    let first = encoder.encode(first, is_over).await?;
+    let maker = Coded {
+        maker: listing,
+        encoder,
+    };
+    let body = match is_over {
+        true => Body::from(first),
+        false => pieces::stream(Some(first), maker),
+    };
+    let response = response.with_header(CONTENT_ENCODING, coding);
+    Ok(response.with_body(body))
 }
 
 fn with_fields(format: Format) -> Response {

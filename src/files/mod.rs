@@ -8,7 +8,7 @@
 //!
 //! I/O is done by `root` and `resolve`, which open; by `transfer` and `tags`, which read files, `parts`, which sends
 //! of them what responses are made of, and `folder`, which reads folders, for `listed` and `archive`, whose
-//! responses are made piece by piece (`pieces`); by `compressed`, which compresses files, in turns; by `answer`,
+//! responses are made piece by piece (`pieces`); by `compressed`, which compresses files and listings, in turns; by `answer`,
 //! which makes a response of what was read of a file. `sending` puts that together for one file, with what is kept
 //! of it (`remembering`), `refusal` where there is none, and `service` all of it for what is asked for below a
 //! mount; `named` sends the files that handlers name. On the way `facts` are noted, for which `explain` has the

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 
+use super::compressed::Encoder;
 use crate::app::{Body, BodyError, BodySource};
 
 /// Makes pieces. It waits for the disk between them, and hands itself back with each.
@@ -19,6 +20,28 @@ pub(super) trait Maker: Sized + 'static {
     /// # Errors
     /// What it is made of cannot be read: the response breaks off.
     fn make(self) -> impl Future<Output = (Self, io::Result<Bytes>)> + 'static;
+}
+
+/// Makes the pieces of another, coded.
+pub(super) struct Coded<M> {
+    pub(super) maker: M,
+    pub(super) encoder: Encoder,
+}
+
+impl<M: Maker> Maker for Coded<M> {
+    fn is_over(&self) -> bool {
+        self.maker.is_over()
+    }
+
+    async fn make(self) -> (Self, io::Result<Bytes>) {
+        let Self { maker, mut encoder } = self;
+        let (maker, piece) = maker.make().await;
+        let coded = match piece {
+            Ok(piece) => encoder.encode(piece, maker.is_over()).await,
+            Err(error) => Err(error),
+        };
+        (Self { maker, encoder }, coded)
+    }
 }
 
 type Making<M> = Pin<Box<dyn Future<Output = (M, io::Result<Bytes>)>>>;

@@ -48,7 +48,9 @@ pub struct Policy {
     /// where there is no neighbour in the coding: see [`variants`](super::variants). What there is no encoder for
     /// (features `compression`, `compression-br`, `compression-zstd`) is left out, a level that
     /// would hold the core is lowered ([`FILE_BROTLI_LEVEL`](crate::limits::FILE_BROTLI_LEVEL)), and what finds no
-    /// room in [`Policy::cache_bytes`] is sent as it is. Default: none.
+    /// room in [`Policy::cache_bytes`] is sent as it is. Listings are compressed as well, while they are sent and
+    /// at the default levels at most, but for short ones and more than
+    /// [`LISTING_ENCODERS`](crate::limits::LISTING_ENCODERS). Default: none.
     pub compress: Vec<(ContentCoding, u8)>,
     /// How long a request waits for a file that is compressed for it, before it gets the file as it is; it
     /// waits up to 100 ms longer, the coarseness of the ring's deadlines, or not at all with 0. One that

@@ -19,7 +19,7 @@ use crate::http::{
 };
 
 /// What decides between the variants of a file.
-const VARIES: HeaderValue = HeaderValue::from_static("Accept-Encoding");
+pub(super) const VARIES: HeaderValue = HeaderValue::from_static("Accept-Encoding");
 
 /// A version of a file, or of a neighbour in its place, as it is told of.
 #[derive(Clone, Debug)]

@@ -6,7 +6,7 @@ use std::ffi::CStr;
 use std::io;
 use std::os::fd::AsFd;
 
-use rustix::fs::{AtFlags, FileType, accessat, fstat};
+use rustix::fs::{AtFlags, FileType, Mode, Stat, accessat, fstat};
 use rustix::io::Errno;
 
 use super::decision::{Absence, Seen};
@@ -32,14 +32,29 @@ pub(super) async fn look(
     symlinks: Symlinks,
 ) -> io::Result<Seen> {
     let opening = opening(Access::Look, symlinks);
-    match File::open_beneath(ring, &release.folder, relative, opening).await {
-        Ok(file) => match seen(&file)? {
-            // Nothing in it can be told from what is not there, and so it is not told itself.
-            Seen::Folder if !may_be_entered(&file) => Ok(Seen::Absent(Absence::Unreadable)),
-            seen => Ok(seen),
-        },
-        Err(error) => absent(error).map(Seen::Absent),
-    }
+    let file = match File::open_beneath(ring, &release.folder, relative, opening).await {
+        Ok(file) => file,
+        Err(error) => return absent(error).map(Seen::Absent),
+    };
+    let stat = fstat(&file)?;
+    Ok(match seen(&stat) {
+        // Nothing in it can be told from what is not there, and so it is not told itself.
+        Seen::Folder if !may_be_entered(&file) => Seen::Absent(Absence::Unreadable),
+        // Whether it is there does not depend on what lies beside it.
+        Seen::File(_) if !may_be_read(release, relative, &stat) => {
+            Seen::Absent(Absence::Unreadable)
+        }
+        seen => seen,
+    })
+}
+
+/// Whether the file at `relative`, which was looked at just now, may be opened to read it. It costs a system
+/// call where not everybody may.
+fn may_be_read(release: &Release, relative: &CStr, stat: &Stat) -> bool {
+    let everybody = Mode::RUSR | Mode::RGRP | Mode::ROTH;
+    let read = rustix::fs::Access::READ_OK;
+    Mode::from_raw_mode(stat.st_mode).contains(everybody)
+        || accessat(&release.folder, relative, read, AtFlags::EACCESS).is_ok()
 }
 
 fn may_be_entered(folder: &File) -> bool {
@@ -62,7 +77,7 @@ pub(super) async fn open(
         Err(error) => return absent(error).map(Err),
     };
     // It may have been replaced since it was looked at.
-    Ok(match seen(&file)? {
+    Ok(match seen(&fstat(&file)?) {
         Seen::File(version) => Ok(Found { file, version }),
         Seen::Folder => Err(Absence::Missing),
         Seen::Absent(absence) => Err(absence),
@@ -85,7 +100,7 @@ pub(super) async fn open_folder(
         Err(error) => return absent(error).map(Err),
     };
     // It may have been replaced since it was looked at.
-    Ok(match seen(&folder)? {
+    Ok(match seen(&fstat(&folder)?) {
         Seen::Folder => Ok(folder),
         Seen::File(_) => Err(Absence::Missing),
         Seen::Absent(absence) => Err(absence),
@@ -134,13 +149,12 @@ pub(super) fn opening(access: Access, symlinks: Symlinks) -> Opening {
     Opening { access, links }
 }
 
-fn seen(file: &File) -> io::Result<Seen> {
-    let stat = fstat(file)?;
-    Ok(match FileType::from_raw_mode(stat.st_mode) {
-        FileType::RegularFile => Seen::File(Version::of(&stat)),
+fn seen(stat: &Stat) -> Seen {
+    match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => Seen::File(Version::of(stat)),
         FileType::Directory => Seen::Folder,
         _ => Seen::Absent(Absence::Special),
-    })
+    }
 }
 
 /// What a failed open says of the file, if it does.

@@ -34,20 +34,21 @@ use super::path::directory_location;
 use super::policy::{Policy, Symlinks};
 use super::redirects::Redirected;
 use super::refusal::Refusal;
-use super::representation::{Judged, own_name, own_value};
+use super::representation::{Judged, VARIES, own_name, own_value};
 use super::resolve;
 use super::root::{Release, Root};
 use super::sending::Wanted;
 use super::tags::Tags;
 use crate::app::{Answer, Body, Handler, Request, Response};
-use crate::http::{Validators, Verdict, names_type};
+use crate::http::{AcceptedCodings, CodingChoice, Validators, Verdict, names_type};
 use crate::limits::{ARCHIVES, REQUEST_LINE_BYTES};
 use crate::permits::Permits;
 use crate::ring::Ring;
 use http::header::{
-    ACCEPT_RANGES, ALLOW, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, LOCATION, VARY,
+    ACCEPT_ENCODING, ACCEPT_RANGES, ALLOW, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING,
+    CONTENT_TYPE, LOCATION, VARY,
 };
-use http::{HeaderValue, Method, StatusCode};
+use http::{HeaderName, HeaderValue, Method, StatusCode};
 use std::ffi::CStr;
 use std::io;
 use std::path::Path;
@@ -55,6 +56,14 @@ use std::rc::Rc;
 
 /// What a request line has beside its target.
 const AROUND_TARGET_BYTES: usize = "HEAD  HTTP/1.1\r\n".len();
+
+/// Fields of the listings and archives of folders that are not said where nothing is sent of them.
+const SAID_OF_CONTENT: [HeaderName; 4] = [
+    ACCEPT_RANGES,
+    CONTENT_DISPOSITION,
+    CONTENT_ENCODING,
+    CONTENT_TYPE,
+];
 
 /// A folder being served on one core.
 #[derive(Clone, Debug)]
@@ -148,8 +157,10 @@ impl Handler for Files {
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return Answer::ready(not_allowed(request.method()));
         }
-        if let Some(found) = self.0.rule(&request)
-            && found.spared().is_none()
+        let found = self.0.rule(&request);
+        // Whether a rule applies that may spare a folder depends on what is there.
+        let may_be_spared = found.as_ref().is_some_and(|found| found.spared().is_some());
+        if let Some(found) = found.filter(|_| !may_be_spared)
             && let Some(response) = self.0.redirected(&found, &request)
         {
             return Answer::ready(response);
@@ -165,7 +176,7 @@ impl Handler for Files {
             return Answer::ready(response);
         }
         Answer::pending(async move {
-            match served.respond(&release, &request).await {
+            match served.respond(&release, &request, may_be_spared).await {
                 Ok(response) => response,
                 Err(refusal) => served.refuse(&release, refusal, &request).await,
             }
@@ -186,13 +197,16 @@ impl Served {
         self.policy.tar && request.query_str().is_some_and(decision::asks_for_archive)
     }
 
-    /// What a request to the mount gets that cannot be answered at once.
+    /// What a request to the mount gets that cannot be answered at once; `may_be_redirected` is whether there
+    /// is a rule for it that depends on what is there.
     async fn respond(
         self: &Rc<Self>,
         release: &Rc<Release>,
         request: &Request,
+        may_be_redirected: bool,
     ) -> Result<Response, Refusal> {
-        if let Some(found) = self.rule(request)
+        if may_be_redirected
+            && let Some(found) = self.rule(request)
             && !self.is_spared(release, &found, request).await?
             && let Some(response) = self.redirected(&found, request)
         {
@@ -352,9 +366,22 @@ impl Served {
         let folder = Folder::open(&self.ring, release, relative, links).await;
         let folder = folder.map_err(failed)?.map_err(Refusal::absent)?;
         let place = Place::new(request.before_rest(), relative);
-        let memory = &self.listings;
-        let listed = listed::respond(&self.policy, memory, folder, relative, place, asked).await;
-        Ok(self.of_folder(relative, request, listed.map_err(failed)?))
+        let (policy, memory) = (&self.policy, &self.listings);
+        let codings: Vec<_> = policy.compresses_listing(relative).collect();
+        let accepted = request.head().field_values(ACCEPT_ENCODING.as_str());
+        let wanted = match AcceptedCodings::of(accepted).choose(&codings) {
+            CodingChoice::Coded(coding) => Some(coding),
+            CodingChoice::Identity | CodingChoice::Refused => None,
+        };
+        let encoder = wanted.and_then(|coding| self.compressor.lend(&self.ring, coding));
+        let listed = listed::respond(policy, memory, folder, relative, place, asked, encoder);
+        let mut response = listed.await.map_err(failed)?;
+        if !codings.is_empty() {
+            let is_coded = response.headers.get(&CONTENT_ENCODING).is_some();
+            self.facts.note(|| Fact::Coded { wanted, is_coded });
+            response.headers.append(VARY, VARIES);
+        }
+        Ok(self.of_folder(relative, request, response))
     }
 
     /// Sends what lies in the folder at `relative` as an archive.
@@ -392,7 +419,7 @@ impl Served {
             Verdict::Perform => response,
             Verdict::NotModified => {
                 note(Judged::NotModified);
-                for said_of_content in [ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_TYPE] {
+                for said_of_content in SAID_OF_CONTENT {
                     response.headers.remove(&said_of_content);
                 }
                 response.status = StatusCode::NOT_MODIFIED;

@@ -102,17 +102,27 @@ impl Policy {
 impl Policy {
     /// The codings in which variants of the file at `relative` may be made, best first.
     pub fn compresses(&self, relative: &CStr) -> impl Iterator<Item = ContentCoding> {
-        let forbids = |value: &HeaderValue| {
-            let mut members = members(value.as_bytes());
-            members.any(|member| member.eq_ignore_ascii_case(b"no-transform"))
-        };
         let is_worth_it = !self.compress.is_empty()
             && self.has_type(relative, is_compressible)
             && !self
                 .cache_control(relative.to_bytes())
-                .is_some_and(|(_, value)| forbids(value));
+                .is_some_and(|(_, value)| forbids_transforming(value));
+        self.made().filter(move |_| is_worth_it)
+    }
+
+    /// The codings in which the listing of the folder at `relative` may be made, best first.
+    pub fn compresses_listing(&self, relative: &CStr) -> impl Iterator<Item = ContentCoding> {
+        let is_forbidden = !self.compress.is_empty()
+            && self
+                .cache_control_of_folder(relative.to_bytes())
+                .is_some_and(|(_, value)| forbids_transforming(value));
+        self.made().filter(move |_| !is_forbidden)
+    }
+
+    /// The codings in which anything is made, best first.
+    fn made(&self) -> impl Iterator<Item = ContentCoding> {
         let codings = self.compress.iter().map(|&(coding, _)| coding);
-        codings.filter(move |&coding| is_worth_it && can_encode(coding))
+        codings.filter(|&coding| can_encode(coding))
     }
 
     fn has_type(&self, relative: &CStr, is_it: impl Fn(&str) -> bool) -> bool {
@@ -120,6 +130,12 @@ impl Policy {
         let media_type = media_type.to_str().unwrap_or_default();
         is_it(media_type.split(';').next().unwrap_or_default().trim())
     }
+}
+
+/// Whether a Cache-Control of this value forbids to change the coding (RFC 9111 §5.2.2.6).
+fn forbids_transforming(value: &HeaderValue) -> bool {
+    let mut members = members(value.as_bytes());
+    members.any(|member| member.eq_ignore_ascii_case(b"no-transform"))
 }
 
 /// Whether a file of so many bytes is compressed.

@@ -96,10 +96,16 @@ impl Version {
     }
 
     /// Whether the second of the last change tells this version from all others (RFC 9110 §8.8.2.2):
-    /// another change in that second cannot come any more.
+    /// another change in that second cannot come any more, and nothing was done to the file since. Whoever
+    /// set its time may have written to it as well, and before, so that other content had the same date.
+    ///
+    /// What was read within that second may have been changed in the rest of it. Its peer can tell by the
+    /// Date of the response, and then has no validator in the date (RFC 9110 §13.1.5).
     pub fn is_dated_strongly(&self, now: Duration) -> bool {
-        let seconds = u64::try_from(self.modified_ns / 1_000_000_000);
-        seconds.is_ok_and(|seconds| seconds.saturating_add(1) < now.as_secs())
+        const SECOND_NS: i128 = 1_000_000_000;
+        let second = self.modified_ns.div_euclid(SECOND_NS);
+        let is_over = u64::try_from(second).is_ok_and(|second| second + 1 < now.as_secs());
+        is_over && self.changed_ns.div_euclid(SECOND_NS) == second
     }
 
     /// Whether the file was changed so shortly before `now`, or is said to be changed after it, that
@@ -207,6 +213,20 @@ mod tests {
         assert!(is_strong(NOW - Duration::from_secs(2)));
         assert!(!is_strong(NOW - Duration::from_secs(1)));
         assert!(!is_strong(NOW + NOW));
+        let version = Version::made(1, 1, Duration::from_millis(2_500));
+        for (changed_ns, expected) in [
+            (1_999_999_999, false),
+            (2_000_000_000, true),
+            (2_999_999_999, true),
+            // Its time was set, or something else was done to it.
+            (3_000_000_000, false),
+        ] {
+            let version = Version {
+                changed_ns,
+                ..version
+            };
+            assert_eq!(version.is_dated_strongly(NOW), expected, "{changed_ns}");
+        }
     }
 
     #[test]

@@ -1,15 +1,24 @@
-//! `corelane explain` and what `serve` with the same options answers.
+//! `corelane explain` and what `serve` with the same options answers: what is asked for by the tables of each
+//! subject (`conditions`, `files`, `folders`, `refused`) gets the same from both, for the reason that is told.
+
+mod conditions;
+mod files;
+mod folders;
+mod refused;
 
 use super::support::client::Response;
-use super::support::process::{CORELANE, Process, unprivileged};
+use super::support::process::{CORELANE, Process};
 use super::support::{Client, outside};
 use serde_json::Value;
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 use tempfile::TempDir;
+
+/// A method, a target, fields, the status, and one thing of what is told.
+type Case<'a> = (&'a str, &'a str, &'a [&'a str], u16, &'a str);
 
 const OPTIONS: [&str; 23] = [
     "--cache-control",
@@ -36,9 +45,6 @@ const OPTIONS: [&str; 23] = [
     "--compress",
     "gzip",
 ];
-
-const REFUSED_TARGET: &str =
-    "it is no request: The request target contains a character that is not allowed there.";
 
 fn folder() -> TempDir {
     let folder = tempfile::tempdir().expect("a folder");
@@ -106,8 +112,8 @@ fn answered(client: &mut Client, method: &str, target: &str, fields: &[&str]) ->
     client.try_response(method == "HEAD").expect("a response")
 }
 
-#[test]
-fn what_is_explained_is_what_is_served() {
+/// Asks both for each of `table`, and compares what they say.
+fn assert_alike(table: &[Case<'_>]) {
     let folder = folder();
     let arguments = ["serve", "--listen", "127.0.0.1:0", "--cores", "1"];
     let root = folder.path().to_str().expect("text");
@@ -115,301 +121,6 @@ fn what_is_explained_is_what_is_served() {
     let line = serving.line("listening on http://");
     let address = line.rsplit("http://").next().expect("an address");
     let mut client = Client::connect(address.parse().expect("an address"));
-    let table: &[(&str, &str, &[&str], u16, &str)] = &[
-        ("GET", "/a.css", &[], 200, "max-age=60, by *.css"),
-        (
-            "GET",
-            "/a.css",
-            &["Accept-Encoding: gzip"],
-            200,
-            "gzip, by Accept-Encoding",
-        ),
-        (
-            "GET",
-            "/a.css",
-            &["If-Modified-Since: Sun, 06 Nov 1994 08:49:37 GMT"],
-            304,
-            "x-frame-options: DENY, by *.css",
-        ),
-        (
-            "HEAD",
-            "/a.css",
-            &["Accept-Encoding: br"],
-            200,
-            "none, by Accept-Encoding",
-        ),
-        (
-            "GET",
-            "/a.css",
-            &["If-None-Match: *"],
-            304,
-            "a.css.gz: a file of 2 bytes",
-        ),
-        (
-            "GET",
-            "/a.css",
-            &[
-                "If-None-Match: *",
-                "If-Modified-Since: Sun, 06 Nov 1994 08:49:36 GMT",
-            ],
-            304,
-            "the peer has this version, by if-none-match",
-        ),
-        (
-            "GET",
-            "/a.css",
-            &["If-Modified-Since: Sun, 06 Nov 1994 08:49:37 GMT"],
-            304,
-            "the peer has this version, by if-modified-since",
-        ),
-        (
-            "GET",
-            "/a.css",
-            &["If-Unmodified-Since: Sun, 06 Nov 1994 08:49:36 GMT"],
-            412,
-            "the peer means another version, by if-unmodified-since",
-        ),
-        (
-            "GET",
-            "/a.css",
-            &["If-Match: \"x\""],
-            412,
-            "the peer means another version, by if-match",
-        ),
-        (
-            "GET",
-            "/a.css",
-            &["Range: bytes=2-5"],
-            206,
-            "4 bytes from 2 on, by range",
-        ),
-        (
-            "GET",
-            "/large.css",
-            &["Range: bytes=0-0,5000-5001"],
-            206,
-            "2 parts, by range",
-        ),
-        (
-            "GET",
-            "/a.css",
-            &["Range: bytes=16-"],
-            416,
-            "none, for it begins behind the end",
-        ),
-        (
-            "HEAD",
-            "/a.css",
-            &["Range: bytes=0-1"],
-            200,
-            "ignored: GET alone has ranges",
-        ),
-        (
-            "GET",
-            "/a.css",
-            &["Range: lines=0-1"],
-            200,
-            "ignored: it is malformed, of another unit than bytes, repeated, or more than 100",
-        ),
-        (
-            "GET",
-            "/a.css",
-            &["Range: bytes=0-1", "If-Range: \"x\""],
-            200,
-            "ignored: if-range does not prove that the peer has a part of this",
-        ),
-        (
-            "GET",
-            "/large.css",
-            &["Range: bytes=0-0,500-501", "Accept-Encoding: gzip"],
-            200,
-            "ignored: several of what is coded",
-        ),
-        (
-            "GET",
-            "/stale.css",
-            &["Accept-Encoding: gzip, br"],
-            200,
-            "stale.css.gz: it is older than its file",
-        ),
-        (
-            "GET",
-            "/stale.css",
-            &["Accept-Encoding: gzip, br"],
-            200,
-            "stale.css.br: it is empty",
-        ),
-        (
-            "GET",
-            "/linked",
-            &[],
-            200,
-            "linked: a symbolic link is on the way; what hides does so by the path that is asked for",
-        ),
-        ("GET", "/%zz", &[], 400, REFUSED_TARGET),
-        (
-            "GET",
-            "*",
-            &[],
-            400,
-            "it is no request: The request target has no form that this method may use.",
-        ),
-        (
-            "GET",
-            "/a.css",
-            &["If-Match: \"x\""],
-            412,
-            "a.css: a file of 16 bytes",
-        ),
-        (
-            "GET",
-            "/a.css",
-            &["Range: bytes=0-1"],
-            206,
-            "a.css.br: missing",
-        ),
-        (
-            "GET",
-            "/a.css",
-            &["Range: bytes=0-0,-1"],
-            206,
-            "a core remembers it whole",
-        ),
-        (
-            "GET",
-            "/a.css",
-            &["Range: bytes=16-"],
-            416,
-            "a.css.zst: missing",
-        ),
-        (
-            "GET",
-            "/large.css",
-            &["Accept-Encoding: gzip"],
-            200,
-            "gzip, by Accept-Encoding; made of the file",
-        ),
-        (
-            "HEAD",
-            "/large.css",
-            &["Accept-Encoding: gzip"],
-            200,
-            "a core remembers it whole",
-        ),
-        (
-            "HEAD",
-            "/a.css",
-            &[],
-            200,
-            "not remembered: HEAD gets no content",
-        ),
-        ("GET", "/b.raw", &[], 200, "text/x-raw, by a rule"),
-        (
-            "GET",
-            "/sub/",
-            &[],
-            200,
-            "text/html; charset=utf-8, by the program's table",
-        ),
-        (
-            "GET",
-            "/sub?a=b",
-            &[],
-            301,
-            "to the folder with a slash behind it",
-        ),
-        ("GET", "/bare/", &["Accept: application/json"], 200, "bare"),
-        ("GET", "/bare/?download=tar", &[], 200, "bare, as tar"),
-        ("GET", "/bare/", &["If-Match: \"x\""], 412, "bare"),
-        (
-            "HEAD",
-            "/bare/",
-            &["If-None-Match: *"],
-            304,
-            "none by /bare/=/bare: a folder is there, to which /bare would lead back",
-        ),
-        (
-            "GET",
-            "/bare/?download=tar",
-            &[],
-            200,
-            "max-age=9, by /bare/*",
-        ),
-        ("HEAD", "/bare/", &[], 200, "x-bare: yes, by /bare"),
-        (
-            "GET",
-            "/plain/",
-            &["Accept: text/html"],
-            200,
-            "no-cache, as no rule matches",
-        ),
-        (
-            "GET",
-            "/plain/?download=tar",
-            &[],
-            200,
-            "no-store, as no rule matches",
-        ),
-        ("GET", "/b.raw", &[], 200, "no rule matches"),
-        ("GET", "/c.key", &[], 404, "it is hidden by *.key"),
-        ("GET", "/.env", &[], 404, "a name begins with a dot"),
-        (
-            "GET",
-            "/out",
-            &[],
-            404,
-            "out: a symbolic link leads out of the root",
-        ),
-        ("GET", "/none", &["Accept: text/html"], 404, "none: missing"),
-        ("GET", "/none", &["Range: bytes=0-0"], 404, "sub/index.html"),
-        ("HEAD", "/none", &[], 404, "sub/index.html"),
-        (
-            "GET",
-            "/none",
-            &["Accept: application/json"],
-            404,
-            "none: missing",
-        ),
-        (
-            "GET",
-            "/%00",
-            &[],
-            400,
-            "none: none.html cannot be read, and the error is written without it",
-        ),
-        ("GET", "/../x", &[], 404, "no file can have such a name"),
-        (
-            "HEAD",
-            "/old/a%20b?c=d",
-            &[],
-            308,
-            "to /sub/a%20b?c=d, by /old/*=/sub/* 308",
-        ),
-        ("POST", "/a.css", &[], 405, "only GET and HEAD are served"),
-        ("OPTIONS", "*", &[], 204, "only GET and HEAD are served"),
-        (
-            "GET",
-            "/healthz",
-            &[],
-            200,
-            "answers itself: whether it serves, for all",
-        ),
-        (
-            "POST",
-            "/healthz",
-            &[],
-            405,
-            "answers itself: whether it serves, for all",
-        ),
-        (
-            "OPTIONS",
-            "/metrics",
-            &[],
-            204,
-            "answers itself: its statistics, for those admitted, such as peers on this machine",
-        ),
-        ("GET", "/stats", &["Via: 1.1 x"], 404, "stats: missing"),
-    ];
     for (method, target, fields, status, why) in table {
         let told = explained(folder.path(), method, target, fields);
         let response = answered(&mut client, method, target, fields);
@@ -473,124 +184,4 @@ fn what_is_not_one_request_is_refused() {
         let output = command.output().expect("it runs");
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {output:?}");
     }
-}
-
-#[test]
-fn statistics_are_explained_where_they_are() {
-    let folder = folder();
-    let table: &[(&[&str], u64)] = &[
-        (&[], 200),
-        (&["--no-stats"], 404),
-        (&["--stats-listen", "127.0.0.1:9"], 404),
-    ];
-    for (options, status) in table {
-        for target in ["/stats", "/metrics"] {
-            let mut command = Command::new(CORELANE);
-            command.arg("explain").arg(target).arg(folder.path());
-            command.args(*options).arg("--json");
-            let told: Value = serde_json::from_str(&outside::run(&mut command)).expect("JSON");
-            assert_eq!(told["status"], *status, "{options:?} {target}: {told}");
-            // What they are, and how long, is known when they are asked for.
-            let fields = told["fields"].as_array().expect("a list");
-            let has_length = fields.iter().any(|field| field[0] == "content-length");
-            assert_eq!(has_length, *status == 404, "{told}");
-        }
-    }
-}
-
-/// A server answers to these as well.
-#[test]
-fn what_a_server_refuses_is_explained() {
-    let folder = folder();
-    let long = format!("/{}", "a".repeat(9000));
-    let table: &[(&[&str], u64, &str)] = &[
-        (&["no-slash"], 400, "no form that this method may use"),
-        (&["/a b"], 400, "a target and a version"),
-        (&["/%zz"], 400, "a character that is not allowed"),
-        (&[&long], 414, "longer than this server accepts"),
-        (&["/", "--header", "none"], 400, "no valid field name"),
-        (&["/", "--method", "G T"], 400, "one space between"),
-    ];
-    for (arguments, status, why) in table {
-        let mut command = Command::new(CORELANE);
-        command.arg("explain").args(*arguments).arg("--json");
-        command.arg("--directory").arg(folder.path());
-        let told: Value = serde_json::from_str(&outside::run(&mut command)).expect("JSON");
-        assert_eq!(told["status"], *status, "{arguments:?}: {told}");
-        let point = &told["points"][0];
-        assert_eq!(point["about"], "refused", "{told}");
-        let what = point["what"].as_str().expect("text");
-        assert!(what.contains(why), "{told}");
-    }
-}
-
-#[test]
-fn what_cannot_be_read_is_explained_as_it_is_served() {
-    let folder = folder();
-    let root = folder.path();
-    let forbid = |name: &str, mode| {
-        let mode = fs::Permissions::from_mode(mode);
-        fs::set_permissions(root.join(name), mode).expect("its mode");
-    };
-    for name in ["noenter", "enter"] {
-        fs::create_dir(root.join(name)).expect("a folder");
-        fs::write(root.join(name).join("a.txt"), "a").expect("a file");
-    }
-    forbid("noenter", 0);
-    forbid("enter", 0o311);
-    forbid("a.css.gz", 0);
-    forbid("b.raw", 0);
-    let options = ["--listing", "on", "--cores", "1"];
-    let mut serve = unprivileged(CORELANE);
-    serve.arg("serve").arg(root).args(options);
-    let mut serving = Process::spawn(serve.args(["--listen", "127.0.0.1:0"]));
-    let line = serving.line("listening on http://");
-    let address = line.rsplit("http://").next().expect("an address");
-    let mut client = Client::connect(address.parse().expect("an address"));
-    let coded = "Accept-Encoding: gzip";
-    let table: &[(&str, &str, u16, &str)] = &[
-        ("/a.css", coded, 200, "a.css.gz: permissions forbid it"),
-        ("/b.raw", coded, 404, "b.raw: permissions forbid it"),
-        ("/noenter", coded, 404, "permissions forbid it"),
-        ("/noenter/", coded, 404, "permissions forbid it"),
-        ("/noenter/a.txt", coded, 404, "permissions forbid it"),
-        ("/missing", coded, 404, "nothing of that name is there"),
-        ("/enter/a.txt", coded, 200, "enter/a.txt"),
-        ("/", "Accept: application/json", 200, "."),
-    ];
-    let mut refused = Vec::new();
-    for (target, field, status, why) in table {
-        let response = answered(&mut client, "GET", target, &[field]);
-        let mut command = unprivileged(CORELANE);
-        command.args(["explain", target, "--json", "--header", field]);
-        command.arg("--directory").arg(root).args(options);
-        let told: Value = serde_json::from_str(&outside::run(&mut command)).expect("JSON");
-        let what = format!("{target}: {told} {response:?}");
-        assert_eq!(
-            (response.status, &told["status"]),
-            (*status, &Value::from(*status)),
-            "{what}"
-        );
-        let points = told["points"].as_array().expect("a list");
-        assert!(points.iter().any(|point| point["what"] == *why), "{what}");
-        assert_eq!(response.field("content-encoding"), None, "{what}");
-        match status {
-            404 => refused.push(response.body),
-            _ if *target == "/" => {
-                let names = response.text();
-                for name in ["noenter", "enter", "b.raw", "a.css.gz"] {
-                    assert!(!names.contains(&format!("\"{name}")), "{name}: {names}");
-                }
-                assert!(names.contains("a.css"), "{names}");
-            }
-            _ => {}
-        }
-    }
-    assert!(
-        refused.windows(2).all(|two| two[0] == two[1]),
-        "{refused:?}"
-    );
-    // So that it can be removed.
-    forbid("noenter", 0o700);
-    forbid("enter", 0o700);
 }

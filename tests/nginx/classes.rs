@@ -16,7 +16,7 @@ pub(crate) struct Class {
 }
 
 /// Whether the path, without its query, is one of these.
-fn is_at(request: &Request, paths: &[&str]) -> bool {
+pub(crate) fn is_at(request: &Request, paths: &[&str]) -> bool {
     let path = request.target.split('?').next();
     path.is_some_and(|path| paths.contains(&path))
 }
@@ -329,6 +329,17 @@ pub(crate) const CLASSES: &[Class] = &[
                 && is_at(request, CODED)
                 && ours.status == 200
                 && theirs.status != 200
+        },
+        chosen: None,
+    },
+    Class {
+        name: "If-Range with a date that was set",
+        why: "whoever sets the time of a file may have written to it before, in a version of the same date \
+              (RFC 9110 §13.1.5, §8.8.2.2)",
+        is: |request, ours, theirs| {
+            request.field("If-Range") == Some(EQUAL)
+                && ours.status == 200
+                && matches!(theirs.status, 206 | 416)
         },
         chosen: None,
     },

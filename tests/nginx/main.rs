@@ -5,12 +5,14 @@
 //! codings, conditions, ranges. Where a condition names an entity tag it is that of the server which is
 //! asked. What is compared stands in `told.rs`. A difference is of a class (`classes.rs`) or it fails the
 //! test; so does a class without a difference. What the servers make themselves is asked for in `made.rs`, and
-//! what is too much for them in `busy.rs`.
+//! what is too much for them in `busy.rs`; `listings.rs` compares what they list, and `unreadable.rs` what they make of
+//! what permissions forbid.
 //!
 //! `NGINX_REQUESTS` sets how many requests, `NGINX_SEED` where the random numbers start.
 
 mod busy;
 mod classes;
+mod listings;
 mod made;
 mod pages;
 mod peers;
@@ -20,6 +22,7 @@ mod support;
 mod tally;
 mod told;
 mod tree;
+mod unreadable;
 
 use classes::{CLASSES, CLASSES_OF_NEIGHBOURS};
 use peers::{Corelane, Nginx, Peer};

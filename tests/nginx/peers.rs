@@ -12,6 +12,7 @@ use corelane::{App, Running, Server};
 
 use super::requests::{Request, TAG};
 use super::support::outside::not_run;
+use super::support::process::unprivileged;
 use super::support::{Client, wait_until};
 use super::told::Told;
 use super::tree::Tree;
@@ -84,6 +85,15 @@ impl Nginx {
 
     /// Starts it with these directives for its server, if it is there.
     pub(crate) fn start_by(tree: &Tree, directives: &str) -> Option<Self> {
+        Self::start_as(|program| Command::new(program), tree, directives)
+    }
+
+    /// The same without the privileges to which permissions do not apply.
+    pub(crate) fn start_unprivileged(tree: &Tree, directives: &str) -> Option<Self> {
+        Self::start_as(unprivileged, tree, directives)
+    }
+
+    fn start_as(command: impl Fn(&str) -> Command, tree: &Tree, directives: &str) -> Option<Self> {
         // Debian has it where the path of users does not lead.
         let places = ["nginx", "/usr/sbin/nginx"];
         let is_there = |place: &&str| Command::new(place).arg("-v").output().is_ok();
@@ -92,18 +102,18 @@ impl Nginx {
             return None;
         };
         (0..ATTEMPTS)
-            .find_map(|_| Self::try_start(program, tree, directives))
+            .find_map(|_| Self::try_start(command(program), tree, directives))
             .or_else(|| {
                 panic!("nginx does not start");
             })
     }
 
-    fn try_start(program: &str, tree: &Tree, directives: &str) -> Option<Self> {
+    fn try_start(mut command: Command, tree: &Tree, directives: &str) -> Option<Self> {
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
         let address = free.local_addr().expect("its address");
         drop(free);
         let path = write_configuration(tree, address, directives);
-        let mut child = Command::new(program)
+        let mut child = command
             .arg("-c")
             .arg(&path)
             .arg("-p")

@@ -129,6 +129,28 @@ fn what_is_wrong_is_told_with_its_place() {
             "c.toml:2:37: files.response_headers: '*=Link: </b>' gives link, as a rule before it",
         ),
         (
+            "response_headers = ['/**=Link: </a>', '*.css=X-A: b', '*.css=Link: </b>']",
+            "c.toml:2:55: files.response_headers: '*.css=Link: </b>' is never met: /** gives link \
+             to all of these files before it; leave it out, or write what is particular before",
+        ),
+        (
+            "cache_control = ['*.css=a', '*.htm*=no-cache', '/a/*.html=max-age=5']",
+            "c.toml:2:48: files.cache_control: '/a/*.html=max-age=5' is never met: *.htm* has a \
+             value for all of these files before it; leave it out, or write what is particular",
+        ),
+        (
+            "cache_control = ['*.css=a', '*.css=b']",
+            "c.toml:2:29: files.cache_control: '*.css=b' is never met: *.css has",
+        ),
+        (
+            "media_types = ['md=a/b', 'MD=a/c']",
+            "c.toml:2:26: files.media_types: 'MD=a/c' gives a media type to what has one; keep",
+        ),
+        (
+            "index = ['a,b', 'c,a']",
+            "c.toml:2:17: files.index: 'c,a' names a file that is named before; name it once",
+        ),
+        (
             "response_headers = '*=Cache-Control: no-store'",
             "c.toml:2:20: files.response_headers: '*=Cache-Control: no-store' gives \
              cache-control, which is the server's; give it a rule of its own",

@@ -185,6 +185,30 @@ pub(super) fn cache_control(text: &str) -> Result<(Glob, HeaderValue), Mistake> 
     Ok((self::glob(glob)?, field_value(value)?))
 }
 
+/// What to do with a rule that another leaves nothing for.
+const BEFORE_WIDER: &str = "leave it out, or write what is particular before what is general";
+
+/// What is wrong with a value of Cache-Control for what another rule, of the files `by`, has one for.
+pub(super) fn covered_mistake(text: &str, by: &Glob) -> Mistake {
+    let what = format!(
+        "'{text}' is never met: {} has a value for all of these files before it",
+        by.as_str()
+    );
+    Mistake::new(what, BEFORE_WIDER)
+}
+
+/// What is wrong with a media type for what has one.
+pub(super) fn typed_mistake(text: &str) -> Mistake {
+    let what = format!("'{text}' gives a media type to what has one");
+    Mistake::new(what, "keep one of them")
+}
+
+/// What is wrong with the name of an index that is named before.
+pub(super) fn index_mistake(text: &str) -> Mistake {
+    let what = format!("'{text}' names a file that is named before");
+    Mistake::new(what, "name it once")
+}
+
 /// `EXTENSION=TYPE`, `NAME=TYPE`, or `*=TYPE`.
 pub(super) fn media_type(text: &str) -> Result<(Box<str>, HeaderValue), Mistake> {
     let mistake = || {
@@ -224,6 +248,7 @@ pub(super) fn header_mistake(text: &str, error: HeaderRuleError) -> Mistake {
         HeaderRuleError::Twice { .. } => {
             "leave one out, or write both values into one, with a comma between them"
         }
+        HeaderRuleError::Covered { .. } => BEFORE_WIDER,
         HeaderRuleError::TooLong => "write a shorter one",
         HeaderRuleError::TooMany => "give fields to more files with one glob",
         _ => "write GLOB=NAME: VALUE, such as *.html=X-Frame-Options: DENY",

@@ -1,6 +1,7 @@
 //! No file is compressed: the crate was built without an encoder (feature `compression`).
 
 use std::convert::Infallible;
+use std::io;
 use std::ops::RangeInclusive;
 use std::rc::Rc;
 use std::time::Duration;
@@ -24,6 +25,10 @@ pub(super) struct Compressor;
 /// A version that would be being compressed.
 #[derive(Debug)]
 pub(super) struct Making(Infallible);
+
+/// What would compress a stream of pieces.
+#[derive(Debug)]
+pub(super) struct Encoder(Infallible);
 
 /// What would come of compressing a version of a file.
 #[derive(Clone, Debug)]
@@ -65,6 +70,23 @@ impl Compressor {
         _: impl FnOnce() -> Option<K>,
     ) -> Option<Rc<Making>> {
         None
+    }
+
+    /// None.
+    pub(super) fn lend(&self, _: &Ring, _: ContentCoding) -> Option<Encoder> {
+        None
+    }
+}
+
+impl Encoder {
+    /// There is none.
+    pub(super) fn coding(&self) -> ContentCoding {
+        match self.0 {}
+    }
+
+    /// There is none.
+    pub(super) async fn encode(&mut self, _: Bytes, _: bool) -> io::Result<Bytes> {
+        match self.0 {}
     }
 }
 

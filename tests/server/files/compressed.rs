@@ -10,13 +10,13 @@ use corelane::limits::{COMPRESS_FROM_BYTES, COMPRESSED_FILE_BYTES, FILE_CODING_B
 use std::process::{Command, Stdio};
 
 /// A suffix, what undoes its coding, and the name of that.
-const CODINGS: [(&str, &str, &str); 3] = [
+pub(super) const CODINGS: [(&str, &str, &str); 3] = [
     ("zst", "zstd", "zstd"),
     ("br", "brotli", "br"),
     ("gz", "gzip", "gzip"),
 ];
 
-fn compressing(levels: [u8; 3]) -> Policy {
+pub(super) fn compressing(levels: [u8; 3]) -> Policy {
     let coding = |(suffix, ..): (&str, _, _)| coding_of(suffix).expect("a coding");
     let codings = CODINGS.map(coding).into_iter();
     Policy {
@@ -45,7 +45,7 @@ fn text(bytes: usize) -> Vec<u8> {
     text.into_bytes()
 }
 
-fn decoded(program: &str, content: &[u8]) -> Vec<u8> {
+pub(super) fn decoded(program: &str, content: &[u8]) -> Vec<u8> {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("coded");
     fs::write(&path, content).expect("a file");

@@ -1,5 +1,8 @@
 //! Listings over sockets: what is in them, and that it is what is served.
 
+#[cfg(all(feature = "compression-br", feature = "compression-zstd"))]
+mod compressed;
+
 use super::*;
 use corelane::files::policy::Symlinks;
 use corelane::limits::{LISTING_ENTRIES, LISTING_SLICE_ENTRIES};
