@@ -448,7 +448,8 @@ pub const COMPRESSIONS: usize = 8;
 /// wait for them costs no more than it saves.
 pub const COMPRESSION_WAIT: Duration = Duration::from_millis(250);
 
-/// Bytes of files that a core remembers. Default: 64 MiB. Cost: that much memory, as files are asked for.
+/// Bytes of files that a core remembers. Default: 64 MiB. Cost: that much memory, as files are asked for; up to
+/// half of it is shared memory (`memfd_create(2)`), which is not in the resident size of the process.
 pub const FILE_CACHE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Largest file that is remembered in the memory of the process, in bytes. Larger ones are sent from the

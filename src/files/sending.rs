@@ -298,7 +298,7 @@ impl Served {
                 let (held, content) = held.read(0, version.length() as usize).await;
                 (held, Content::Whole(content?.into()))
             }
-            Remembering::Open => (held, Content::Open(file)),
+            Remembering::Open | Remembering::Replica => (held, Content::Open(file)),
         };
         if held.version() != version {
             let origin = Origin::Held(held, None);
