@@ -109,13 +109,13 @@ fn one_that_there_is_a_replica_of_comes_as_it_was() {
         let (_, came) = begun_and_rest(&mut changed, || {
             let file = fs::File::options().write(true).open(&path);
             let file = file.expect("the file");
-            file.write_all_at(&[b'b'; 70_000], 0).expect("written");
-            file.set_len(70_000).expect("shorter");
+            file.write_all_at(&[b'b'; 60_000], 0).expect("written");
+            file.set_len(60_000).expect("shorter");
         });
         assert!(came == content, "{} of {length} bytes", came.len());
         // Who asks afterwards gets what is there now, in time.
         wait_until("it is another", || {
-            get(&mut client, &format!("/{name}")).body == [b'b'; 70_000]
+            get(&mut client, &format!("/{name}")).body == [b'b'; 60_000]
         });
     }
 }
