@@ -102,9 +102,9 @@ impl Format {
         !matches!(self, Format::Hdr | Format::Hlog)
     }
 
-    /// Whether it can have what charts are drawn of. The page always has it, by way of events.
+    /// Whether it can have what charts are drawn of. The page has charts in any case.
     pub const fn has_charts(self) -> bool {
-        matches!(self, Format::Json | Format::Sse)
+        matches!(self, Format::Json | Format::Sse | Format::Html)
     }
 
     /// Whether it tells of windows; the others count since the start alone, as scrapers expect.

@@ -56,8 +56,8 @@
 //! | a handler holds a core | `loop_lag`, `stalls` with its route; the latencies of all that waited |
 //! | the machine takes a core's CPU | `run_delay_ns`, `loop_lag`, `stalls` with more `run_delay_ns` than `cpu_ns`; the latencies of all that waited |
 //! | a core is held at this moment | `accept_queue`, `run_delay_ns`, `snapshot_age_ms`: it tells nothing itself until that is over |
-//! | a core has more to do than it can | `busy_ratio` near 1, and `accept_queue` that is never empty; `accept_queue_ratio` grows |
-//! | a core has as many connections as it may | `accept_queue` that is never empty, while `busy_ratio` is low |
+//! | a core has more to do than it can | `busy_ratio` near 1, and `accept_queue` that is rarely empty; `accept_queue_ratio` grows |
+//! | a core has as many connections as it may | `accept_queue` that is not empty, while `busy_ratio` is low |
 //! | connections are dropped | `accept_queue_ratio` of 1, `kernel.listen_overflows_total` |
 //! | peers give up | `requests.abandoned_total` |
 //!
@@ -127,7 +127,7 @@
 //! | `window=` | `total`, `1s`, `10s` or `60s`: what happened in the last seconds that ended; not for scrapers' formats |
 //! | `filter=` | routes of which the name contains this, in JSON and events with their stages; not for `hdr` and `hlog`, which are of all |
 //! | `per_core=1` | latencies of each core for scrapers; the other formats have them anyway |
-//! | `charts=1` | what charts are drawn of besides: see below; for JSON and events alone |
+//! | `charts=1` | what charts are drawn of besides, in JSON and events: see below. The page has charts anyway, and the other formats none |
 //! | `fresh=1` | snapshots are taken now, instead of in the last second; the windows are those of the last second; not for `sse`. Who asks while others wait has what the next snapshots say, which are taken 10 ms ([`FRESH_INTERVAL`]) later at the earliest |
 //!
 //! Anything else is answered with 400, which says what is wrong and what is allowed: another name or value, a parameter that

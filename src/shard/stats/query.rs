@@ -209,6 +209,19 @@ mod tests {
     }
 
     #[test]
+    fn what_a_format_has_anyway_may_be_asked_for() {
+        for query in [
+            "charts=1&format=html",
+            "charts=0&format=hdr",
+            "per_core=1&format=json",
+            "window=total&format=prometheus",
+            "fresh=0&format=sse",
+        ] {
+            assert!(parsed("/stats", query, "").is_ok(), "{query}");
+        }
+    }
+
+    #[test]
     fn formats_that_are_accepted() {
         // What Prometheus 2.42 and 3 send, with native histograms and without.
         let native = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;\
