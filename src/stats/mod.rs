@@ -46,9 +46,9 @@
 //! - The time in the network, and in the kernel of the peer.
 //! - Of a wait for a core that was held, what is shorter than 10 ms, or two ticks of the kernel.
 //! - Of a core that has more to do than it can while no request holds it for long, the time in which connections wait to be
-//!   accepted and the kernel keeps what is ready: since Linux 6.13 it hands
-//!   over a few dozen completions at a time, and each turn deals with these alone. It is looked behind, as above, only
-//!   after the core was held, and for as long again: to ask all the time would make it slower still.
+//!   accepted and the kernel keeps what is ready: since Linux 6.13 it hands over a few dozen completions at a time, and each
+//!   turn deals with these alone. It is looked behind, as above, only after the core was held, and for as long again: to ask
+//!   all the time would make it slower still.
 //! - The time of connections that were dropped because the accept queue was full, whose peers wait a second and try again.
 //! - Requests whose peers gave up. Were a handler to take a minute, and all clients to leave after ten seconds, there
 //!   would be no latency of it at all. `requests.abandoned_total` counts them, and with them responses without an end,
