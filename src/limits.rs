@@ -448,11 +448,25 @@ pub const COMPRESSIONS: usize = 8;
 /// wait for them costs no more than it saves.
 pub const COMPRESSION_WAIT: Duration = Duration::from_millis(250);
 
-/// Bytes of files that a core remembers. Default: 64 MiB. Cost: that much memory, as files are asked for.
+/// Bytes of files that a core remembers. Default: 64 MiB. Cost: that much memory, as files are asked for; up to
+/// half of it is shared memory (`memfd_create(2)`), which is not in the resident size of the process.
 pub const FILE_CACHE_BYTES: u64 = 64 * 1024 * 1024;
 
-/// Largest file that is remembered whole, in bytes. Larger ones are sent from the kernel's memory.
+/// Largest file that is remembered in the memory of the process, in bytes. Larger ones are sent from the
+/// kernel's memory.
 pub const CACHED_FILE_BYTES: usize = 64 * 1024;
+
+/// Of the bytes that a core remembers of files, one in so many may be in replicas of larger files; and of those
+/// one in as many in a single one. With 64 MiB in all: 32 MiB in replicas, of files of up to 16 MiB. Cost: those
+/// that are still being sent when they are forgotten take as much again at most.
+pub const REPLICA_SHARE: usize = 2;
+
+/// Most replicas that a core fills at the same time. Beyond it: the file is sent without. Cost: a descriptor
+/// each.
+pub const REPLICAS_FILLING: usize = 4;
+
+/// How long a replica keeps its place from others if nobody asks for it.
+pub const REPLICA_IDLE: Duration = Duration::from_secs(10);
 
 /// Most larger files that a core keeps open to send them again. Cost: a descriptor each.
 pub const OPEN_FILES: usize = 32;
@@ -571,7 +585,9 @@ const _: () = assert!(REDIRECT_BYTES < REQUEST_LINE_BYTES);
 const _: () = assert!(LISTING_SLICE_ENTRIES < LISTING_ENTRIES);
 const _: () = assert!(FILE_FRESHNESS.as_nanos() < OPEN_FILE_IDLE.as_nanos());
 // A core's rings, clocks and notifiers have their room beside them.
-const _: () = assert!(OPEN_FILES + QUEUED_CLOSES + COMPRESSIONS + 16 <= RESERVED_DESCRIPTORS);
+const _: () = assert!(
+    OPEN_FILES + REPLICAS_FILLING + QUEUED_CLOSES + COMPRESSIONS + 16 <= RESERVED_DESCRIPTORS
+);
 // Folders that are too deep are met before a part of them is sent.
 const _: () = assert!(ARCHIVE_DEPTH < ARCHIVE_PIECE_SLICES);
 const _: () = assert!(ARCHIVE_DEPTH <= ARCHIVE_FOLDERS && ARCHIVES <= ARCHIVE_FOLDERS);

@@ -10,9 +10,12 @@ pub(crate) struct Permits {
     taken: Rc<Cell<usize>>,
 }
 
-/// Leave for one, which is counted until this is dropped.
+/// Leave for one, or for some at once, which are counted until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Permit(Rc<Cell<usize>>);
+pub(crate) struct Permit {
+    taken: Rc<Cell<usize>>,
+    count: usize,
+}
 
 impl Permits {
     /// For `most` at a time.
@@ -25,10 +28,18 @@ impl Permits {
 
     /// Leave for one more, unless there are as many as there may be.
     pub(crate) fn take(&self) -> Option<Permit> {
-        let taken = self.taken.get();
-        (taken < self.most).then(|| {
-            self.taken.set(taken + 1);
-            Permit(Rc::clone(&self.taken))
+        self.take_some(1)
+    }
+
+    /// Leave for `count` more, unless that would be more than there may be.
+    pub(crate) fn take_some(&self, count: usize) -> Option<Permit> {
+        let taken = self.taken.get().checked_add(count)?;
+        (taken <= self.most).then(|| {
+            self.taken.set(taken);
+            Permit {
+                taken: Rc::clone(&self.taken),
+                count,
+            }
         })
     }
 
@@ -41,7 +52,7 @@ impl Permits {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.0.set(self.0.get() - 1);
+        self.taken.set(self.taken.get() - self.count);
     }
 }
 
@@ -60,5 +71,19 @@ mod tests {
         assert!(permits.take().is_some());
         let _last = permits.take();
         assert!(permits.take().is_none());
+    }
+
+    #[test]
+    fn some_have_leave_together_or_none_of_them() {
+        let permits = Permits::new(10);
+        let six = permits.take_some(6).unwrap();
+        assert!(permits.take_some(5).is_none());
+        assert!(permits.take_some(usize::MAX).is_none());
+        let four = permits.take_some(4).unwrap();
+        assert!(permits.take().is_none());
+        drop(six);
+        assert!(permits.take_some(6).is_some());
+        drop(four);
+        assert!(permits.take_some(10).is_some());
     }
 }

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::Method;
 
 use super::cache::{Content, Kept};
-use super::parts::FileBody;
+use super::parts::{FileBody, Origin};
 use super::representation::{Outcome, Representation};
 use super::transfer::{Held, Way};
 use super::version::Version;
@@ -72,7 +72,16 @@ pub(super) async fn from_kept(
         }
         Content::Open(file) => {
             let held = Held::new(Rc::clone(file), version);
-            from_open(held, &kept.representation, request, answers).await
+            from_origin(
+                Origin::Held(held, None),
+                &kept.representation,
+                request,
+                answers,
+            )
+            .await
+        }
+        Content::Replica(replica) => {
+            from_origin(Origin::of(replica), &kept.representation, request, answers).await
         }
     }
 }
@@ -101,12 +110,12 @@ pub(super) fn from_memory(
     }
 }
 
-/// The response from an open file.
+/// The response from where its content is.
 ///
 /// # Errors
 /// The file has changed, or cannot be read.
-pub(super) async fn from_open(
-    held: Held,
+pub(super) async fn from_origin(
+    origin: Origin,
     representation: &Representation,
     request: &Request,
     answers: &Answers,
@@ -116,15 +125,15 @@ pub(super) async fn from_open(
         Outcome::Bare(response) => Ok(response),
         Outcome::Whole(response) => {
             let whole = 0..representation.length();
-            part_of(held, whole, response, is_head, &answers.way).await
+            part_of(origin, whole, response, is_head, &answers.way).await
         }
         Outcome::Part(response, range) => {
-            part_of(held, range, response, is_head, &answers.way).await
+            part_of(origin, range, response, is_head, &answers.way).await
         }
         Outcome::Parts(response, multipart) => {
             let first = multipart.parts.first().map_or(0, |(_, range)| range.start);
-            let held = held.sampled(first).await?;
-            let body = FileBody::parts(held, multipart, answers.way.clone());
+            let origin = origin.sampled(first).await?;
+            let body = FileBody::parts(origin, multipart, answers.way.clone());
             let length = body.length();
             Ok(response.with_body(Body::stream(body, Some(length))))
         }
@@ -133,7 +142,7 @@ pub(super) async fn from_open(
 
 /// `response` with a part of a file: read already if it is small, and only told of for HEAD.
 async fn part_of(
-    held: Held,
+    origin: Origin,
     range: Range<u64>,
     response: Response,
     is_head: bool,
@@ -141,13 +150,13 @@ async fn part_of(
 ) -> io::Result<Response> {
     let length = range.end - range.start;
     let body = if is_head {
-        Body::stream(FileBody::part(held, range, way.clone()), Some(length))
+        Body::stream(FileBody::part(origin, range, way.clone()), Some(length))
     } else if length <= INLINE_BODY_BYTES as u64 {
-        let (_, content) = held.read(range.start, length as usize).await;
+        let content = origin.read(range.start, length as usize).await;
         content?.into()
     } else {
-        let held = held.sampled(range.start).await?;
-        Body::stream(FileBody::part(held, range, way.clone()), Some(length))
+        let origin = origin.sampled(range.start).await?;
+        Body::stream(FileBody::part(origin, range, way.clone()), Some(length))
     };
     Ok(response.with_body(body))
 }

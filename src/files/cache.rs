@@ -1,6 +1,7 @@
 //! What a core remembers of the files it serves: a bounded number of bytes, those used last. Small files
 //! are remembered whole, larger ones as open descriptors, for as long as they are asked for and have a name:
-//! an open file that was deleted takes room on the disk. It does no I/O and reads no clock.
+//! an open file that was deleted takes room on the disk. Of those that are asked for again there are replicas
+//! (`replica.rs`), as far as there is room. It does no I/O and reads no clock.
 //!
 //! Nothing in it is believed for longer than [`FILE_FRESHNESS`]: after that the file is looked at, and
 //! what is remembered serves on if it is still of the same version. What was remembered in one release
@@ -10,14 +11,19 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ffi::CStr;
 use std::rc::Rc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use slab::Slab;
 
+use super::replica::{Leave, Replica};
 use super::representation::Representation;
 use super::variants::{Variant, Variants};
 use crate::http::ContentCoding;
-use crate::limits::{FILE_FRESHNESS, OPEN_FILE_IDLE, OPEN_FILES};
+use crate::limits::{
+    FILE_FRESHNESS, OPEN_FILE_IDLE, OPEN_FILES, REPLICA_IDLE, REPLICA_SHARE, REPLICAS_FILLING,
+};
+use crate::permits::Permits;
 use crate::ring::File;
 use crate::stats::FileCache;
 
@@ -37,6 +43,9 @@ pub(crate) struct Cache {
     capacity: usize,
     /// Whether files are kept open, which [`Cache::let_go`] is then called for.
     keeps_open: bool,
+    /// The bytes of all replicas, those that were forgotten and are still being sent among them.
+    replica_bytes: Permits,
+    filling: Permits,
     hits: Cell<u64>,
     misses: Cell<u64>,
 }
@@ -114,13 +123,14 @@ pub(super) enum Content {
     Whole(Bytes),
     /// Where it can be read.
     Open(Rc<File>),
+    /// A copy of it that nobody changes, or what there is of one and where the rest can be read.
+    Replica(Rc<Replica>),
 }
 
 impl Entry {
     /// Whether it can be believed at `now_ns` without a look.
     pub(super) fn is_fresh(&self, release: u64, now_ns: u64) -> bool {
-        let age_ns = now_ns.saturating_sub(self.looked_ns.get());
-        self.release == release && u128::from(age_ns) < FILE_FRESHNESS.as_nanos()
+        self.release == release && self.idle(now_ns) < FILE_FRESHNESS
     }
 
     /// Whether this is the `variant` of the file that `variants` tells of, in `release`.
@@ -138,6 +148,7 @@ impl Entry {
     fn bytes(&self) -> usize {
         let content = match self.content() {
             Some(Content::Whole(bytes)) => bytes.len(),
+            Some(Content::Replica(replica)) => replica.bytes(),
             _ => 0,
         };
         entry_bytes(self.variants.relative()) + content
@@ -147,8 +158,13 @@ impl Entry {
         self.kept.as_ref().map(|kept| &kept.content)
     }
 
+    /// Whether a descriptor is kept for it.
     fn is_open(&self) -> bool {
-        matches!(self.content(), Some(Content::Open(_)))
+        matches!(self.content(), Some(Content::Open(_) | Content::Replica(_)))
+    }
+
+    fn idle(&self, now_ns: u64) -> Duration {
+        Duration::from_nanos(now_ns.saturating_sub(self.looked_ns.get()))
     }
 }
 
@@ -159,6 +175,8 @@ impl Cache {
             entries: RefCell::default(),
             capacity,
             keeps_open,
+            replica_bytes: Permits::new(capacity / REPLICA_SHARE),
+            filling: Permits::new(REPLICAS_FILLING),
             hits: Cell::new(0),
             misses: Cell::new(0),
         }
@@ -205,7 +223,8 @@ impl Cache {
             entries.remove(oldest);
         }
         if entry.is_open() && entries.open.len() >= OPEN_FILES {
-            entries.remove_oldest_open();
+            let oldest = entries.oldest(Entry::is_open);
+            oldest.into_iter().for_each(|place| entries.remove(place));
         }
         entries.insert(key, Rc::clone(&entry));
         entry
@@ -219,15 +238,45 @@ impl Cache {
         }
     }
 
+    /// Largest file of which there may be a replica, in bytes.
+    pub(super) fn largest_replica(&self) -> u64 {
+        (self.capacity / REPLICA_SHARE / REPLICA_SHARE) as u64
+    }
+
+    /// Leave for a replica of so many bytes, at `now_ns`, for which those make room that nobody has asked for
+    /// in [`REPLICA_IDLE`]. Those in use do not: more files than there is room for would be copied in vain, in turns.
+    pub(super) fn replica_leave(&self, bytes: u64, now_ns: u64) -> Option<Leave> {
+        if bytes > self.largest_replica() {
+            return None;
+        }
+        let filling = self.filling.take()?;
+        let entries = &mut *self.entries.borrow_mut();
+        loop {
+            if let Some(bytes) = self.replica_bytes.take_some(bytes as usize) {
+                return Some(Leave { bytes, filling });
+            }
+            let place = entries.oldest_replica()?;
+            if entries.list[place].entry.idle(now_ns) < REPLICA_IDLE {
+                return None;
+            }
+            entries.remove(place);
+        }
+    }
+
     /// Lets go of the open files that nobody has looked at for [`OPEN_FILE_IDLE`] at `now_ns`, and of those
-    /// that `is_deleted`.
+    /// that `is_deleted`; and likewise of replicas.
     pub(super) fn let_go(&self, now_ns: u64, is_deleted: impl Fn(&File) -> bool) {
         let entries = &mut *self.entries.borrow_mut();
         let is_over = |&place: &usize| {
             let entry = &entries.list[place].entry;
-            let idle_ns = now_ns.saturating_sub(entry.looked_ns.get());
-            u128::from(idle_ns) >= OPEN_FILE_IDLE.as_nanos()
-                || matches!(entry.content(), Some(Content::Open(file)) if is_deleted(file))
+            let is_gone = match entry.content() {
+                Some(Content::Open(file)) => is_deleted(file),
+                Some(Content::Replica(replica)) => {
+                    replica.source().is_some_and(|file| is_deleted(&file))
+                }
+                _ => false,
+            };
+            entry.idle(now_ns) >= OPEN_FILE_IDLE || is_gone
         };
         let over: Vec<_> = entries.open.iter().copied().filter(is_over).collect();
         for place in over {
@@ -290,14 +339,20 @@ impl Entries {
         self.open.retain(|&other| other != place);
     }
 
-    fn remove_oldest_open(&mut self) {
+    /// The one used longest ago of those that `is_sought`.
+    fn oldest(&self, is_sought: impl Fn(&Entry) -> bool) -> Option<usize> {
         let mut next = self.oldest;
         while let Some(place) = next {
-            if self.list[place].entry.is_open() {
-                return self.remove(place);
+            if is_sought(&self.list[place].entry) {
+                return Some(place);
             }
             next = self.list[place].newer;
         }
+        None
+    }
+
+    fn oldest_replica(&self) -> Option<usize> {
+        self.oldest(|entry| matches!(entry.content(), Some(Content::Replica(_))))
     }
 
     fn renew(&mut self, place: usize) {

@@ -193,20 +193,26 @@ impl Compressing {
         }
     }
 
-    /// Waits for the turn to do a slice: until nobody else has it, the ring has turned since the last slice, and
-    /// all that this woke has run.
+    /// Waits for the turn to do a slice, and until one may be done.
     async fn turn(&self, ring: &Ring) -> Turn<'_> {
         let turn = self.turns.take().await;
-        while ring.now_ns() == self.sliced_ns.get() {
-            yield_now().await;
-        }
-        yield_now().await;
-        self.sliced(ring);
+        self.slot(ring).await;
         turn
     }
 
-    /// Takes note of a slice that is done now.
-    fn sliced(&self, ring: &Ring) {
+    /// Waits until a slice may be done: until the ring has turned since the last one, and all that this woke
+    /// has run. It is to be done at once.
+    async fn slot(&self, ring: &Ring) {
+        loop {
+            while ring.now_ns() == self.sliced_ns.get() {
+                yield_now().await;
+            }
+            yield_now().await;
+            // Another that had no turn may have done one meanwhile.
+            if ring.now_ns() != self.sliced_ns.get() {
+                break;
+            }
+        }
         self.sliced_ns.set(ring.now_ns());
         #[cfg(test)]
         self.slices.set(self.slices.get() + 1);

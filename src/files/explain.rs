@@ -97,6 +97,9 @@ impl Points<'_> {
                 let what = match remembered {
                     Ok(Remembering::Whole) => "a core remembers it whole".to_owned(),
                     Ok(Remembering::Open) => "a core keeps it open".to_owned(),
+                    Ok(Remembering::Replica) => {
+                        "a core keeps it open, and a copy once it is asked for again".to_owned()
+                    }
                     Err(why) => format!("not remembered: {why}"),
                 };
                 self.push("memory", what);

@@ -41,6 +41,7 @@ pub mod policy;
 pub mod redirects;
 mod refusal;
 mod remembering;
+mod replica;
 mod representation;
 mod resolve;
 mod root;

@@ -1,18 +1,20 @@
-//! Parts of a file as the content of a response: sent from where they lie as long as that is in memory, and
-//! otherwise read piece by piece.
+//! Parts of a file as the content of a response: sent from its replica as far as there is one, or else from where
+//! they lie as long as that is in memory, and otherwise read piece by piece.
 
 use std::cmp::min;
 use std::collections::VecDeque;
 use std::io;
 use std::ops::Range;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 
+use super::replica::Replica;
 use super::representation::Multipart;
 use super::transfer::{Held, Way};
-use crate::app::{BodyError, BodySource, SendFile};
+use crate::app::{BodyError, BodySource, FilePiece, SendFile};
 use crate::limits::{FILE_COPY_BYTES, FILE_PIECE_BYTES, FILE_SAMPLE_BYTES, FILE_TURN_BYTES};
 
 /// What a response is made of, in order.
@@ -22,11 +24,48 @@ enum Segment {
     Of(Range<u64>),
 }
 
+/// Where the content of a response is.
+#[derive(Debug)]
+pub(super) enum Origin {
+    /// In a file, of which what is read fills the replica.
+    Held(Held, Option<Rc<Replica>>),
+    /// In a replica that is whole.
+    Replica(Rc<Replica>),
+}
+
+impl Origin {
+    /// Where a replica is: there, or in the file that it is filled from.
+    pub(super) fn of(replica: &Rc<Replica>) -> Self {
+        let replica = Rc::clone(replica);
+        match replica.source() {
+            Some(file) => Self::Held(Held::new(file, replica.version()), Some(replica)),
+            None => Self::Replica(replica),
+        }
+    }
+
+    /// Ready to be sent from `offset` on: see [`Held::sampled`].
+    pub(super) async fn sampled(self, offset: u64) -> io::Result<Self> {
+        Ok(match self {
+            Self::Held(held, replica) => Self::Held(held.sampled(offset).await?, replica),
+            Self::Replica(_) => self,
+        })
+    }
+
+    /// So many bytes from `offset` on, which there are.
+    pub(super) async fn read(self, offset: u64, bytes: usize) -> io::Result<Vec<u8>> {
+        match self {
+            Self::Held(held, _) => held.read(offset, bytes).await.1,
+            Self::Replica(replica) => replica.read(offset, bytes),
+        }
+    }
+}
+
 /// Parts of a file as the content of a response.
 pub(super) struct FileBody {
     way: Way,
-    /// At hand while nothing is read.
+    /// At hand while nothing is read; none, if the replica is whole.
     held: Option<Held>,
+    replica: Option<Rc<Replica>>,
     segments: VecDeque<Segment>,
     /// Of the first of the segments.
     reading: Option<Reading>,
@@ -38,25 +77,30 @@ type Reading = Pin<Box<dyn Future<Output = (Held, io::Result<Vec<u8>>)>>>;
 
 impl FileBody {
     /// The bytes of `range`.
-    pub(super) fn part(held: Held, range: Range<u64>, way: Way) -> Self {
-        Self::new(held, [Segment::Of(range)].into(), way)
+    pub(super) fn part(origin: Origin, range: Range<u64>, way: Way) -> Self {
+        Self::new(origin, [Segment::Of(range)].into(), way)
     }
 
     /// The parts of `multipart`.
-    pub(super) fn parts(held: Held, multipart: Multipart, way: Way) -> Self {
+    pub(super) fn parts(origin: Origin, multipart: Multipart, way: Way) -> Self {
         let Multipart { parts, end } = multipart;
         let segments = parts.into_iter().flat_map(|(head, range)| {
             let head = Segment::Text(head.into());
             [head, Segment::Of(range)]
         });
         let end = Segment::Text(end.into());
-        Self::new(held, segments.chain([end]).collect(), way)
+        Self::new(origin, segments.chain([end]).collect(), way)
     }
 
-    fn new(held: Held, segments: VecDeque<Segment>, way: Way) -> Self {
+    fn new(origin: Origin, segments: VecDeque<Segment>, way: Way) -> Self {
+        let (held, replica) = match origin {
+            Origin::Held(held, replica) => (Some(held), replica),
+            Origin::Replica(replica) => (None, Some(replica)),
+        };
         Self {
             way,
-            held: Some(held),
+            held,
+            replica,
             segments,
             reading: None,
             is_sent_from_file: false,
@@ -93,11 +137,20 @@ impl BodySource for FileBody {
     ) -> Option<Result<(), BodyError>> {
         let body = self.get_mut();
         body.is_sent_from_file = true;
-        let (Some(held), Some(Segment::Of(range))) = (&mut body.held, body.segments.front_mut())
-        else {
+        let Some(Segment::Of(range)) = body.segments.front_mut() else {
             return None;
         };
         let (offset, left) = (range.start, range.end - range.start);
+        if let Some((replica, bytes)) = filled(&body.replica, range) {
+            let bytes = min(bytes, FILE_TURN_BYTES as u64) as usize;
+            range.start += send(FilePiece::Pages {
+                file: replica.pages(),
+                offset,
+                bytes,
+            }) as u64;
+            return Some(Ok(()));
+        }
+        let held = body.held.as_mut()?;
         let (kept_back, most) = match body.way {
             Way::Pages => (FILE_SAMPLE_BYTES as u64, FILE_TURN_BYTES as u64),
             Way::Copies(_) => (0, FILE_COPY_BYTES as u64),
@@ -108,7 +161,10 @@ impl BodySource for FileBody {
         }
         let sent = match &mut body.way {
             Way::Pages => held.send_pages(offset, bytes, send)?,
-            Way::Copies(copied) => held.send_copy(offset, bytes, copied, send)?,
+            Way::Copies(copied) => {
+                let replica = body.replica.as_deref();
+                held.send_copy(offset, bytes, copied, replica, send)?
+            }
         };
         Some(
             sent.map(|sent| range.start += sent as u64)
@@ -125,15 +181,24 @@ impl BodySource for FileBody {
             if let Some(reading) = &mut body.reading {
                 let (held, piece) = ready!(reading.as_mut().poll(cx));
                 body.reading = None;
-                body.held = Some(held);
                 if let (Ok(piece), Some(Segment::Of(range))) = (&piece, body.segments.front_mut()) {
+                    if let Some(replica) = &body.replica {
+                        replica.fill(held.version(), range.start, piece);
+                    }
                     range.start += piece.len() as u64;
                 }
+                body.held = Some(held);
                 return Poll::Ready(Some(piece.map(Bytes::from).map_err(BodyError::from)));
             }
-            match body.segments.front() {
+            match body.segments.front_mut() {
                 None => return Poll::Ready(None),
                 Some(Segment::Of(range)) if !range.is_empty() => {
+                    if let Some((replica, bytes)) = filled(&body.replica, range) {
+                        let bytes = min(bytes, FILE_PIECE_BYTES as u64);
+                        let piece = replica.read(range.start, bytes as usize);
+                        range.start += bytes;
+                        return Poll::Ready(Some(piece.map(Bytes::from).map_err(BodyError::from)));
+                    }
                     let range = range.clone();
                     let held = body.held.take();
                     body.reading = held.map(|held| body.read(held, range));
@@ -146,4 +211,11 @@ impl BodySource for FileBody {
             }
         }
     }
+}
+
+/// As many bytes of `range`, from its beginning on, as there are in the replica, if there are any.
+fn filled<'a>(replica: &'a Option<Rc<Replica>>, range: &Range<u64>) -> Option<(&'a Replica, u64)> {
+    let replica = replica.as_deref()?;
+    let bytes = min(replica.filled_from(range.start), range.end - range.start);
+    (bytes > 0).then_some((replica, bytes))
 }

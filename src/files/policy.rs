@@ -77,7 +77,8 @@ pub struct Policy {
     /// while the network takes it may reach a peer as a mixture, and nobody notices. Otherwise they are
     /// copied, and what was copied is of one version. Default: no.
     pub sendfile: bool,
-    /// Bytes of files that a core remembers; 0 for none. Default:
+    /// Bytes of files that a core remembers; 0 for none. Half of them are for copies of larger files, of which
+    /// each may take half of that ([`REPLICA_SHARE`](crate::limits::REPLICA_SHARE)). Default:
     /// [`FILE_CACHE_BYTES`].
     pub cache_bytes: u64,
 }

@@ -34,6 +34,8 @@ pub(super) enum Remembering {
     Whole,
     /// Where it can be read.
     Open,
+    /// That, and a replica of it as soon as it is asked for again.
+    Replica,
 }
 
 impl Served {
@@ -71,6 +73,8 @@ impl Served {
             Err("HEAD gets no content")
         } else if version.length() <= CACHED_FILE_BYTES as u64 {
             Ok(Remembering::Whole)
+        } else if !self.policy.sendfile && version.length() <= self.cache.largest_replica() {
+            Ok(Remembering::Replica)
         } else {
             Ok(Remembering::Open)
         }

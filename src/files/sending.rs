@@ -12,14 +12,17 @@ use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
+use http::Method;
 use http::header::ACCEPT_ENCODING;
 
-use super::answer::{from_kept, from_memory, from_open};
+use super::answer::{from_kept, from_memory, from_origin};
 use super::cache::{Content, Entry, Kept};
 use super::decision::Seen;
 use super::facts::Fact;
+use super::parts::Origin;
 use super::refusal::Refusal;
 use super::remembering::{Remembering, Sought};
+use super::replica::Replica;
 use super::representation::Representation;
 use super::resolve::{self, Found};
 use super::root::Release;
@@ -136,12 +139,42 @@ impl Served {
     /// The response from what is remembered of `file`; `None` if nothing is, or it has changed.
     async fn answer(&self, file: &Rc<Entry>, wanted: Wanted<'_>) -> Option<Response> {
         let entry = self.selected(file, wanted)?;
+        let entry = self.replicating(&entry, wanted).unwrap_or(entry);
         let kept = entry.kept.as_ref()?;
         let version = entry.variant.version;
         let answered = from_kept(kept, version, wanted.request, &self.answers).await;
         let response = answered.ok()?;
         self.cache.hit();
         Some(response)
+    }
+
+    /// What is remembered in place of `entry`, which is wanted once more, if that is an open file whose pages are
+    /// not handed over as they are, and there is leave for a replica of it.
+    fn replicating(&self, entry: &Entry, wanted: Wanted<'_>) -> Option<Rc<Entry>> {
+        let kept = entry.kept.as_ref()?;
+        let Content::Open(file) = &kept.content else {
+            return None;
+        };
+        if self.policy.sendfile || wanted.request.method() != Method::GET {
+            return None;
+        }
+        let version = entry.variant.version;
+        let now_ns = self.ring.now_ns();
+        let leave = self.cache.replica_leave(version.length(), now_ns)?;
+        let replica = Replica::new(Rc::clone(file), version, leave).ok()?;
+        let kept = Kept {
+            representation: kept.representation.clone(),
+            content: Content::Replica(Rc::new(replica)),
+        };
+        let entry = Entry {
+            variants: entry.variants.clone(),
+            variant: entry.variant,
+            kept: Some(kept),
+            release: entry.release,
+            looked_ns: entry.looked_ns.clone(),
+        };
+        let key = self.key(wanted.name, entry.variant.coding);
+        Some(self.cache.insert(key, entry))
     }
 
     /// The file at `relative`, of which `version` was seen, with its neighbours.
@@ -257,17 +290,19 @@ impl Served {
         self.facts.note(|| Fact::Remembered(remembering));
         self.note_judgement(&representation, request);
         let (Ok(remembering), true) = (remembering, held.version() == version) else {
-            return from_open(held, &representation, request, &self.answers).await;
+            let origin = Origin::Held(held, None);
+            return from_origin(origin, &representation, request, &self.answers).await;
         };
         let (held, content) = match remembering {
             Remembering::Whole => {
                 let (held, content) = held.read(0, version.length() as usize).await;
                 (held, Content::Whole(content?.into()))
             }
-            Remembering::Open => (held, Content::Open(file)),
+            Remembering::Open | Remembering::Replica => (held, Content::Open(file)),
         };
         if held.version() != version {
-            return from_open(held, &representation, request, &self.answers).await;
+            let origin = Origin::Held(held, None);
+            return from_origin(origin, &representation, request, &self.answers).await;
         }
         let kept = Kept {
             representation,

@@ -25,6 +25,9 @@
 //! | `handler` | | the handler had a response; where it reads the request's content, that is in it |
 //! | `write` | | the completion of the last byte's send; where content is made while it is sent, that is in it |
 //!
+//! A head that came with the one before it begins to be parsed when that request has been handled: the clock is not
+//! read once more for putting a response that is there into the output, which is in `head`.
+//!
 //! A completion is reaped late when something held the core: a handler that computed, or a machine that gave the CPU to
 //! others. If the core has not looked for 10 ms or longer, the sockets of what it then finds are asked when their
 //! last bytes came, and the latency begins there: also that of a connection that waited meanwhile to be
@@ -43,9 +46,9 @@
 //! - The time in the network, and in the kernel of the peer.
 //! - Of a wait for a core that was held, what is shorter than 10 ms, or two ticks of the kernel.
 //! - Of a core that has more to do than it can while no request holds it for long, the time in which connections wait to be
-//!   accepted and the kernel keeps what is ready: since Linux 6.13 it hands
-//!   over a few dozen completions at a time, and each turn deals with these alone. It is looked behind, as above, only
-//!   after the core was held, and for as long again: to ask all the time would make it slower still.
+//!   accepted and the kernel keeps what is ready: since Linux 6.13 it hands over a few dozen completions at a time, and each
+//!   turn deals with these alone. It is looked behind, as above, only after the core was held, and for as long again: to ask
+//!   all the time would make it slower still.
 //! - The time of connections that were dropped because the accept queue was full, whose peers wait a second and try again.
 //! - Requests whose peers gave up. Were a handler to take a minute, and all clients to leave after ten seconds, there
 //!   would be no latency of it at all. `requests.abandoned_total` counts them, and with them responses without an end,

@@ -171,6 +171,64 @@ fn files_are_let_go_of_that_nobody_looks_at_or_that_are_deleted() {
 }
 
 #[test]
+fn replicas_have_a_share_of_the_room_and_make_place_when_nobody_asks_for_them() {
+    run(None, RingOptions::default(), |ring| async move {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a"), "a").unwrap();
+        let opening = Opening {
+            access: Access::Read,
+            links: Links::None,
+        };
+        let root = Arc::new(std::fs::File::open(folder.path()).unwrap().into());
+        let file = File::open_beneath(&ring, &root, c"a", opening).await;
+        let file = Rc::new(file.unwrap());
+        let cache = Cache::new(64_000, true);
+        cache.number_root();
+        let most = cache.largest_replica();
+        assert_eq!(most, 16_000);
+        let keep = |path: &str, bytes, looked_ns| {
+            let leave = cache.replica_leave(bytes, looked_ns)?;
+            let version = Version::made(1, bytes, Duration::from_secs(1));
+            let replica = Replica::new(Rc::clone(&file), version, leave).unwrap();
+            let kept = entry(2000).kept.take().unwrap();
+            let entry = Entry {
+                kept: Some(Kept {
+                    content: Content::Replica(Rc::new(replica)),
+                    ..kept
+                }),
+                looked_ns: Cell::new(looked_ns),
+                ..entry(2000)
+            };
+            Some(cache.insert(key(path), entry))
+        };
+        assert!(keep("a", most + 1, 0).is_none());
+        let sent = keep("a", most, 0).unwrap();
+        assert!(keep("b", most, 1).is_some());
+        assert_eq!(cache.figures().bytes, 2 * (most + 1024 + 2));
+        // Both are asked for, and there is no room for another byte.
+        let idle_ns = REPLICA_IDLE.as_nanos() as u64;
+        assert!(keep("c", 1, idle_ns - 1).is_none());
+        assert_eq!(kept(&cache), "ba");
+        // The one used longest ago is forgotten, but takes its room for as long as it is sent.
+        assert!(keep("c", most, idle_ns).is_none());
+        assert_eq!(kept(&cache), "b");
+        drop(sent);
+        assert!(keep("c", most, idle_ns).is_some());
+        assert_eq!(kept(&cache), "cb");
+        // So many are filled at a time.
+        let cache = Cache::new(64_000, true);
+        let mut leaves: Vec<_> = (0..REPLICAS_FILLING)
+            .map(|_| cache.replica_leave(1, 0).unwrap())
+            .collect();
+        assert!(cache.replica_leave(1, 0).is_none());
+        leaves.pop();
+        assert!(cache.replica_leave(1, 0).is_some());
+        assert!(Cache::new(0, true).replica_leave(1, 0).is_none());
+    })
+    .unwrap();
+}
+
+#[test]
 fn there_is_room_for_what_is_made_beside_its_file() {
     let cache = Cache::new(6000, true);
     cache.number_root();

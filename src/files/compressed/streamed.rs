@@ -5,14 +5,14 @@
 //! one, but it waits for no turn in their order: it is done as its connection asks for it, which stops asking
 //! while a peer is slow, and whoever had the turn then would hold up all others.
 //!
-//! A peer that reads slowly has its encoder for long. So there is a most of them ([`LISTING_ENCODERS`](crate::limits::LISTING_ENCODERS)), and
-//! none tries harder than by default: from level 5 of brotli on one takes 10 MB.
+//! A peer that reads slowly has its encoder for long. So there is a most of them
+//! ([`LISTING_ENCODERS`](crate::limits::LISTING_ENCODERS)), and none tries harder than by default: from level 5
+//! of brotli on one takes 10 MB.
 
 use std::io;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use futures_lite::future::yield_now;
 
 use super::{Compressing, Compressor, parts};
 use crate::coding::{Levels, Loan, Step};
@@ -50,21 +50,6 @@ impl Compressor {
             ring: ring.clone(),
             common: Rc::clone(&self.common),
         })
-    }
-}
-
-impl Compressing {
-    /// Waits until a slice may be done of what has no turn.
-    async fn slot(&self, ring: &Ring) {
-        while {
-            while ring.now_ns() == self.sliced_ns.get() {
-                yield_now().await;
-            }
-            // All that the ring woke has run, and may have done one.
-            yield_now().await;
-            ring.now_ns() == self.sliced_ns.get()
-        } {}
-        self.sliced(ring);
     }
 }
 

@@ -1,6 +1,6 @@
 use super::*;
 use crate::app::BodySource;
-use crate::files::parts::FileBody;
+use crate::files::parts::{FileBody, Origin};
 use crate::ring::{Access, Links, Opening, Ring, RingOptions, run};
 use futures_lite::future::poll_once;
 use std::fs;
@@ -85,7 +85,11 @@ fn what_the_disk_has_to_give_is_sent_whole_and_in_order() {
             let (_folder, file) = dropped(&ring, &content).await;
             let version = resolve::version(&*file).unwrap();
             let held = Held::new(Rc::clone(&file), version);
-            let mut body = pin!(FileBody::part(held, 1..content.len() as u64, way));
+            let mut body = pin!(FileBody::part(
+                Origin::Held(held, None),
+                1..content.len() as u64,
+                way
+            ));
             let mut got = Vec::new();
             loop {
                 let sent = body.as_mut().send_from_file(&mut |piece| {

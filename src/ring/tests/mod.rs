@@ -8,6 +8,7 @@ mod ends;
 mod files;
 mod glommio_side;
 mod late;
+mod memory;
 mod messages;
 mod parking;
 mod pool;

@@ -368,6 +368,16 @@ mod tests {
         running.stop().expect("no shard failed");
     }
 
+    #[cfg(feature = "compression")]
+    #[test]
+    fn one_that_cannot_be_compressed_is_answered_and_told_to_the_log() {
+        let unwritten = Unwritten::Uncompressed(io::Error::other("no memory"));
+        let response = unwritten.into_response();
+        assert_eq!(response.status, StatusCode::INTERNAL_SERVER_ERROR);
+        let failure = response.failure().map(|failure| format!("{failure:?}"));
+        assert!(failure.is_some_and(|failure| failure.contains("no memory")));
+    }
+
     #[test]
     fn pieces_are_one_content() {
         let pieces: Pieces = ["ab", "", "c"].map(Bytes::from).into();

@@ -3,6 +3,7 @@
 //! what the kernel has taken until then is what it has to be.
 
 use super::super::support::client::Broken;
+use super::remembered::until_replicated;
 use super::*;
 use rustix::fs::{FallocateFlags, fallocate};
 use std::os::unix::fs::FileExt;
@@ -88,4 +89,33 @@ fn one_that_gets_a_hole_is_not_padded() {
         let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
         fallocate(file, flags, 50_000, length as u64 - 50_000).expect("a hole");
     });
+}
+
+#[test]
+fn one_that_there_is_a_replica_of_comes_as_it_was() {
+    let tree = Tree::new();
+    let served = tree.serve("/");
+    let mut client = Client::connect(served.address);
+    for length in [100_000, 1_000_000, 8_000_000] {
+        let name = format!("of-{length}.bin");
+        let content = vec![b'a'; length];
+        tree.write(OsStr::new(&name), &content);
+        until_replicated(&tree, &mut client, &format!("/{name}"), &content);
+        let path = tree.root().join(&name);
+        let mut changed = Client::connect(served.address);
+        changed.send(format!(
+            "GET /{name} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+        ));
+        let (_, came) = begun_and_rest(&mut changed, || {
+            let file = fs::File::options().write(true).open(&path);
+            let file = file.expect("the file");
+            file.write_all_at(&[b'b'; 60_000], 0).expect("written");
+            file.set_len(60_000).expect("shorter");
+        });
+        assert!(came == content, "{} of {length} bytes", came.len());
+        // Who asks afterwards gets what is there now, in time.
+        wait_until("it is another", || {
+            get(&mut client, &format!("/{name}")).body == [b'b'; 60_000]
+        });
+    }
 }

@@ -67,13 +67,46 @@ fn what_is_remembered_is_answered_alike() {
         assert!(get(&mut client, "/kept.bin").body == content);
         figure(&mut client, "hits") > 0
     });
-    let tag = get(&mut client, "/kept.bin")
+    is_answered_alike(&mut client, &content);
+}
+
+#[test]
+fn what_there_is_a_replica_of_is_answered_alike() {
+    let tree = Tree::new();
+    let content = pattern(3_000_000);
+    tree.write(OsStr::new("kept.bin"), &content);
+    let served = tree.serve("/");
+    let mut client = Client::connect(served.address);
+    until_replicated(&tree, &mut client, "/kept.bin", &content);
+    is_answered_alike(&mut client, &content);
+    // Not the file, which is closed.
+    assert_eq!(open(&tree), 0);
+}
+
+/// Asks for `target` until there is a replica of it, and the file is closed.
+pub(super) fn until_replicated(tree: &Tree, client: &mut Client, target: &str, content: &[u8]) {
+    wait_until("there is a replica", || {
+        assert!(get(client, target).body == content);
+        figure(client, "bytes") > content.len() as u64 && open(tree) == 0
+    });
+}
+
+/// Asks for `/kept.bin` in all ways that a part of it, or nothing of it, is sent for.
+fn is_answered_alike(client: &mut Client, content: &[u8]) {
+    let length = content.len();
+    let tag = get(client, "/kept.bin")
         .field("etag")
         .expect("a tag")
         .to_owned();
     let table = [
         (String::new(), 200, 0..length),
         ("Range: bytes=5-9\r\n".to_owned(), 206, 5..10),
+        ("Range: bytes=100-15100\r\n".to_owned(), 206, 100..15_101),
+        (
+            "Range: bytes=-16390\r\n".to_owned(),
+            206,
+            length - 16_390..length,
+        ),
         (format!("Range: bytes={length}-\r\n"), 416, 0..0),
         (format!("If-None-Match: {tag}\r\n"), 304, 0..0),
         ("If-Match: \"x\"\r\n".to_owned(), 412, 0..0),
@@ -112,12 +145,17 @@ fn open(tree: &Tree) -> usize {
 #[test]
 fn a_file_that_is_gone_is_not_kept_open() {
     let tree = Tree::new();
+    // There is no room for replicas of them.
     let content = pattern(CACHED_FILE_BYTES + 1);
+    let policy = Policy {
+        cache_bytes: 4 * CACHED_FILE_BYTES as u64,
+        ..Policy::default()
+    };
     for name in ["deleted.bin", "replaced.bin", "deleted.txt.gz"] {
         tree.write(OsStr::new(name), &content);
     }
     tree.write(OsStr::new("deleted.txt"), b"to be deleted");
-    let served = tree.serve("/");
+    let served = tree.serve_by(policy);
     let mut client = Client::connect(served.address);
     // The first moment of a version is not remembered.
     wait_until("they are kept open", || {
