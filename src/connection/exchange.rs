@@ -108,7 +108,7 @@ impl<H: Host> Visit<'_, H> {
                 return Stop::Advanced;
             }
             self.advance(Event::FirstByte);
-            // Not the time once more, for what it takes to write a response.
+            // A reading of the clock less: putting the response into the output is in the next head's time.
             begun_ns = asked.record.times.handled_ns;
         }
     }

@@ -121,6 +121,14 @@ impl PackedBoard {
         self.0.push((slot, latencies.pack()));
     }
 
+    /// Gives its memory back, one slot after the other.
+    pub(super) fn free(self, mut rest: impl FnMut()) {
+        for latencies in self.0 {
+            drop(latencies);
+            rest();
+        }
+    }
+
     fn exact(&self, slot: Slot) -> Option<&Exact> {
         let place = self.0.binary_search_by_key(&slot, |(slot, _)| *slot);
         Some(&self.0[place.ok()?].1.exact)

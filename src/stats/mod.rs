@@ -25,6 +25,9 @@
 //! | `handler` | | the handler had a response; where it reads the request's content, that is in it |
 //! | `write` | | the completion of the last byte's send; where content is made while it is sent, that is in it |
 //!
+//! A head that came with the one before it begins to be parsed when that request has been handled: the clock is not
+//! read once more for putting a response that is there into the output, which is in `head`.
+//!
 //! A completion is reaped late when something held the core: a handler that computed, or a machine that gave the CPU to
 //! others. If the core has not looked for 10 ms or longer, the sockets of what it then finds are asked when their
 //! last bytes came, and the latency begins there: also that of a connection that waited meanwhile to be

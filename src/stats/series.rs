@@ -141,8 +141,7 @@ pub(super) const WHOLE: usize = 0;
 pub struct Times {
     /// The completion that delivered the last byte of its head was reaped, or ought to have been.
     pub arrived_ns: u64,
-    /// Its head began to be parsed. Of a request that was pipelined that is when the one before it had been handled:
-    /// the response to that is written in between, which is no matter of a reading of the clock.
+    /// Its head began to be parsed; if it came with the one before it, that had been handled.
     pub begun_ns: u64,
     /// Its head was parsed.
     pub parsed_ns: u64,

@@ -5,6 +5,8 @@
 //! that they would have to be copied anyway.
 
 use super::scale::{BLOCK, BUCKETS};
+use std::iter::Zip;
+use std::mem;
 use std::slice;
 
 /// What the buckets that are not empty counted.
@@ -34,6 +36,18 @@ pub(super) struct Dense {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bits(pub(super) u64);
 
+/// Buckets that are not empty, each with what it counted.
+#[derive(Debug)]
+pub(super) struct Counted<'a, C> {
+    /// Behind the one that is being read: their numbers, and their buckets that are not empty, a bit each.
+    blocks: Zip<Bits, slice::Iter<'a, u64>>,
+    /// The number of that one.
+    at: usize,
+    /// Its buckets that were not read.
+    left: Bits,
+    counts: slice::Iter<'a, C>,
+}
+
 /// Reads counts block after block.
 #[derive(Debug)]
 struct Reader<'a, C> {
@@ -57,6 +71,22 @@ impl Iterator for Bits {
         let at = self.0.trailing_zeros();
         self.0 &= self.0.checked_sub(1)?;
         Some(at as usize)
+    }
+}
+
+impl<C: Copy + Into<u64>> Iterator for Counted<'_, C> {
+    type Item = (u16, u64);
+
+    #[inline]
+    fn next(&mut self) -> Option<(u16, u64)> {
+        loop {
+            if let Some(bit) = self.left.next() {
+                let count = (*self.counts.next()?).into();
+                return Some((bucket(self.at as u32, bit as u32), count));
+            }
+            let (at, filled) = self.blocks.next()?;
+            (self.at, self.left) = (at, Bits(*filled));
+        }
     }
 }
 
@@ -92,15 +122,13 @@ impl<C> Sparse<C> {
 
 impl<C: Copy + Into<u64>> Sparse<C> {
     /// The buckets that are not empty, ascending, each with what it counted.
-    pub(super) fn counted(&self) -> impl Iterator<Item = (u16, u64)> {
-        let buckets = Bits(self.touched)
-            .zip(&self.filled)
-            .flat_map(|(at, filled)| {
-                let buckets = Bits(*filled);
-                buckets.map(move |bit| bucket(at as u32, bit as u32))
-            });
-        let counts = self.counts.iter().map(|count| (*count).into());
-        buckets.zip(counts)
+    pub(super) fn counted(&self) -> Counted<'_, C> {
+        Counted {
+            blocks: Bits(self.touched).zip(&self.filled),
+            at: 0,
+            left: Bits(0),
+            counts: self.counts.iter(),
+        }
     }
 
     /// What all counted together.
@@ -118,6 +146,8 @@ impl<C: Copy + Into<u64>> Sparse<C> {
         let mut changed = Sparse::new();
         changed.counts.reserve_exact(self.length_with(more));
         let (mut own, mut more, mut gone) = (Reader::of(self), Reader::of(more), Reader::of(gone));
+        // All 0 again behind each block.
+        let mut sums = [0; BLOCK];
         for at in Bits(own.touched | more.touched | gone.touched) {
             own.open(at);
             more.open(at);
@@ -126,16 +156,19 @@ impl<C: Copy + Into<u64>> Sparse<C> {
                 changed.push_block(at, own.filled, own.rest());
                 continue;
             }
-            let mut filled = 0;
-            for bit in Bits(own.filled | more.filled | gone.filled) {
-                let sum = own.take(bit).wrapping_add(more.take(bit));
-                let count = sum.saturating_sub(gone.take(bit));
-                if count > 0 {
-                    filled |= 1 << bit;
-                    changed.counts.push(count);
-                }
-            }
-            changed.end_block(at, filled);
+            // Passes that do one thing each: finding out of every bucket which of the three have it takes longer.
+            let mut filled = own.filled | more.filled;
+            own.read(|bit, count| sums[bit] = count);
+            more.read(|bit, count| sums[bit] = count.wrapping_add(sums[bit]));
+            gone.read(|bit, count| {
+                sums[bit] = sums[bit].saturating_sub(count);
+                filled &= !(u64::from(sums[bit] == 0) << bit);
+            });
+            changed.push_block(
+                at,
+                filled,
+                Bits(filled).map(|bit| mem::take(&mut sums[bit])),
+            );
         }
         changed
     }
@@ -156,15 +189,10 @@ impl Sparse<u64> {
     /// Adds block `at` behind those that there are: of the buckets that are `filled`, a bit each, these counts, none
     /// of which is 0.
     pub(super) fn push_block(&mut self, at: usize, filled: u64, counts: impl Iterator<Item = u64>) {
-        self.counts.extend(counts);
-        self.end_block(at, filled);
-    }
-
-    /// The newest counts are those of block `at`.
-    fn end_block(&mut self, at: usize, filled: u64) {
         if filled > 0 {
             self.touched |= 1 << at;
             self.filled.push(filled);
+            self.counts.extend(counts);
         }
     }
 
@@ -212,9 +240,7 @@ impl Dense {
         let mut more = Reader::of(more);
         for at in Bits(more.touched) {
             more.open(at);
-            for (bit, count) in Bits(more.filled).zip(more.rest()) {
-                self.add_to(at, bit, count);
-            }
+            more.read(|bit, count| self.add_to(at, bit, count));
         }
     }
 
@@ -227,8 +253,8 @@ impl Dense {
     /// Takes what there is. Nothing is left but the memory.
     pub(super) fn take(&mut self) -> Sparse<u64> {
         let mut taken = Sparse::new();
-        for at in Bits(std::mem::take(&mut self.touched)) {
-            let counts = std::mem::replace(&mut self.counts[at], [0; BLOCK]);
+        for at in Bits(mem::take(&mut self.touched)) {
+            let counts = mem::replace(&mut self.counts[at], [0; BLOCK]);
             let is_filled = counts.iter().enumerate();
             let filled = is_filled.fold(0, |filled, (bit, count)| {
                 filled | u64::from(*count > 0) << bit
@@ -257,17 +283,15 @@ impl<'a, C: Copy + Into<u64>> Reader<'a, C> {
         };
     }
 
-    /// Reads what this bucket of the open block counted, which are taken in order.
+    /// Reads the open block: each bucket that is not empty, and what it counted.
     #[inline]
-    fn take(&mut self, bit: usize) -> u64 {
-        let is_filled = self.filled >> bit & 1;
-        let count = self.counts.first().map_or(0, |count| (*count).into());
-        self.counts = &self.counts[is_filled as usize..];
-        // Without a branch, which could not be predicted.
-        count & is_filled.wrapping_neg()
+    fn read(&mut self, mut each: impl FnMut(usize, u64)) {
+        for (bit, count) in Bits(self.filled).zip(self.rest()) {
+            each(bit, count);
+        }
     }
 
-    /// Reads all of the open block.
+    /// Reads what the buckets of the open block counted.
     fn rest(&mut self) -> impl Iterator<Item = u64> + use<'a, C> {
         let (own, later) = self.counts.split_at(self.filled.count_ones() as usize);
         self.counts = later;
@@ -345,7 +369,7 @@ mod tests {
                     }
                 }
                 // Nothing is left for the second time.
-                prop_assert_eq!(told(&sum.take()), std::mem::take(&mut expected));
+                prop_assert_eq!(told(&sum.take()), mem::take(&mut expected));
             }
         }
     }

@@ -108,8 +108,10 @@ impl Windows {
             sum.move_on(&second, gone, others.map(|other| &other.board), &mut rest);
         }
         *newest = second;
-        if self.ended.len() > Window::MOST_SECONDS {
-            self.ended.pop_front();
+        if self.ended.len() > Window::MOST_SECONDS
+            && let Some(oldest) = self.ended.pop_front()
+        {
+            oldest.board.free(rest);
         }
     }
 

@@ -19,8 +19,13 @@ const EVERY: Duration = Duration::from_millis(2);
 
 const REQUEST: &[u8] = b"GET /plaintext HTTP/1.1\r\nHost: site\r\n\r\n";
 
-/// Sends requests from `clients` connections until `until`: how long each took.
+/// Sends requests from `clients` connections until `until`: how long they took.
 pub fn run(address: SocketAddr, clients: u32, until: Instant) -> Result<Latencies> {
+    times_ns(address, clients, until).map(Latencies::of)
+}
+
+/// The same: how long each took, in nanoseconds, in the order in which they were answered.
+pub fn times_ns(address: SocketAddr, clients: u32, until: Instant) -> Result<Vec<u64>> {
     let times_ns = Rc::new(RefCell::new(Vec::new()));
     let all = Rc::clone(&times_ns);
     block_on(async move {
@@ -32,7 +37,7 @@ pub fn run(address: SocketAddr, clients: u32, until: Instant) -> Result<Latencie
         }
         Ok(())
     })?;
-    Ok(Latencies::of(times_ns.take()))
+    Ok(times_ns.take())
 }
 
 async fn client(address: SocketAddr, until: Instant, times: Rc<RefCell<Vec<u64>>>) -> Result<()> {

@@ -2,8 +2,8 @@
 //! formats, and followers besides. What the mere number and length of such answers costs is told apart by
 //! clients that ask as often for as many bytes of plain content.
 //!
-//! Rounds of all kinds take turns, and what is compared is medians of rounds: on a shared machine one round is
-//! no measurement.
+//! Rounds of all kinds take turns, and what is compared is medians, of the 99th percentile of all seconds: on a shared
+//! machine one round is no measurement. In each second every form is written once, so that there is none without.
 
 use std::cell::Cell;
 use std::net::SocketAddr;
@@ -19,6 +19,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout_at};
 
 use crate::files::give_way;
 use crate::server::{MOST_HELD, ROUTES, STATUSES, Serving};
+use crate::tally::Latencies;
 use crate::{Load, block_on, join, plain};
 
 /// How many ask.
@@ -83,7 +84,8 @@ const KINDS: [(Beside, &str); 4] = [
 struct Round {
     requests: f64,
     p50: f64,
-    p99: f64,
+    /// Of each second.
+    p99: Vec<f64>,
     max: f64,
     /// Of the time, the share in which the server ran.
     busy: f64,
@@ -124,7 +126,7 @@ pub fn measure(serving: &Serving, clients: u32, rounds: usize, window: Duration)
     );
     println!("|---|--:|--:|--:|--:|--:|--:|--:|--:|");
     let of_rounds = |kind: usize, of: fn(&Round) -> f64| median(all[kind].iter().map(of));
-    let p99 = |kind| of_rounds(kind, |round| round.p99);
+    let p99 = |kind: usize| median(all[kind].iter().flat_map(|round| round.p99.iter().copied()));
     for (kind, (_, name)) in KINDS.iter().enumerate() {
         println!(
             "| {name} | {:.0} | {:.3} ms | {:.3} ms | {:.2} ms | {:.3} | {:.1} % | {:.0} | {:.0} µs |",
@@ -185,15 +187,21 @@ fn round(
     // All have come when this is over.
     std::thread::sleep(LEAD);
     let before = serving.cpu_time()?;
-    let latencies = plain::run(address, clients, until)?;
+    let times_ns = plain::times_ns(address, clients, until)?;
     let busy = (serving.cpu_time()? - before).as_secs_f64() / window.as_secs_f64();
     let (answers, lag) = join(others)?;
-    let ns = |percent| latencies.percentile(percent).as_nanos() as f64;
+    let ns = |times: &Latencies, percent| times.percentile(percent).as_nanos() as f64;
+    // They come at an even pace: each second has as many.
+    let in_second = times_ns.len().div_ceil(window.as_secs() as usize).max(1);
+    let seconds = times_ns.chunks(in_second);
+    let p99 = seconds.map(|second| ns(&Latencies::of(second.to_vec()), 99.0));
+    let p99 = p99.collect();
+    let latencies = Latencies::of(times_ns);
     Ok(Round {
         requests: latencies.count() as f64,
-        p50: ns(50.0),
-        p99: ns(99.0),
-        max: ns(100.0),
+        p50: ns(&latencies, 50.0),
+        p99,
+        max: ns(&latencies, 100.0),
         busy,
         answers: answers as f64,
         lag: lag as f64,
@@ -308,11 +316,9 @@ async fn scrape(
 }
 
 async fn follow(address: SocketAddr, until: Instant) -> Result<()> {
-    let mut stream = BufReader::new(TcpStream::connect(address).await?);
-    let request = "GET /stats?format=sse&charts=1 HTTP/1.1\r\nHost: site\r\n\r\n";
-    stream.write_all(request.as_bytes()).await?;
-    let mut line = Vec::new();
     let mut events = 0;
+    let mut line = Vec::new();
+    let mut stream = admitted(address, until).await?;
     loop {
         line.clear();
         let Ok(bytes) = timeout_at(until.into(), stream.read_until(b'\n', &mut line)).await else {
@@ -323,6 +329,22 @@ async fn follow(address: SocketAddr, until: Instant) -> Result<()> {
     }
     ensure!(events > 0, "a follower never heard of anything");
     Ok(())
+}
+
+/// A stream of events: those who followed before have their places until the server misses them.
+async fn admitted(address: SocketAddr, until: Instant) -> Result<BufReader<TcpStream>> {
+    while Instant::now() < until {
+        let mut stream = BufReader::new(TcpStream::connect(address).await?);
+        let request = "GET /stats?format=sse&charts=1 HTTP/1.1\r\nHost: site\r\n\r\n";
+        stream.write_all(request.as_bytes()).await?;
+        let mut status = String::new();
+        stream.read_line(&mut status).await?;
+        if status.starts_with("HTTP/1.1 200") {
+            return Ok(stream);
+        }
+        sleep(EVERY).await;
+    }
+    bail!("a follower found no place")
 }
 
 /// A connection on which one thing is asked for after the other.

@@ -2,10 +2,11 @@
 //! merges it all and frees what was merged before.
 
 use crate::writing::routes;
-use crate::{Load, SECOND, Spread, cpu_ns, record, spread};
+use crate::{Load, ROUTES, SECOND, Spread, cpu_ns, record, spread};
 use corelane::Method;
 use corelane::limits::{STATS_ROWS, SUPERVISOR_SLICE};
 use corelane::stats::{Answered, MethodIndex, Recorder, Times, Totals, Whose};
+use std::hint::black_box;
 use std::time::Instant;
 
 /// Cores, which answer [`SECOND`] requests each.
@@ -64,14 +65,20 @@ pub const USUAL: usize = SECONDS.len() - 1;
 pub fn costs_ns() -> [[f64; 2]; SECONDS.len()] {
     SECONDS.map(|second| {
         let [[whole_ns, _], [_, piece_ns]] =
-            [false, true].map(|in_pieces| cost_ns(second.load, in_pieces));
+            [false, true].map(|in_pieces| cost_ns(second.load, MEASURED, in_pieces));
         [whole_ns, piece_ns]
     })
 }
 
-/// What a second takes on the average, and its longest piece, which is looked for only `in_pieces`, since that takes
-/// time itself.
-fn cost_ns(load: Requests, in_pieces: bool) -> [f64; 2] {
+/// Adds up so many seconds of [`ROUTES`] routes and does nothing else that grows with them but to record what happens in
+/// them.
+pub fn profile(seconds: u64) {
+    black_box(cost_ns(Requests::Service(ROUTES), seconds, false));
+}
+
+/// What each of `measured` seconds takes on the average, and its longest piece, which is looked for only `in_pieces`,
+/// since that takes time itself.
+fn cost_ns(load: Requests, measured: u64, in_pieces: bool) -> [f64; 2] {
     let names = || routes(STATS_ROWS + 1);
     let mut totals = Totals::new(&CORES, &["completed"], 0);
     let mut recorders = CORES.map(|core| {
@@ -83,7 +90,7 @@ fn cost_ns(load: Requests, in_pieces: bool) -> [f64; 2] {
     let mut spares: Vec<_> = recorders.iter_mut().map(|one| one.snapshot(0)).collect();
     let mut older = None;
     let (mut all_ns, mut longest_ns) = (0, 0);
-    for second in 1..=BEFORE + MEASURED {
+    for second in 1..=BEFORE + measured {
         let is_measured = second > BEFORE;
         let now_ns = second * 1_000_000_000;
         for (recorder, spare) in recorders.iter_mut().zip(&mut spares) {
@@ -109,7 +116,7 @@ fn cost_ns(load: Requests, in_pieces: bool) -> [f64; 2] {
             longest_ns = piece.longest_ns().max(longest_ns);
         }
     }
-    [all_ns as f64 / MEASURED as f64, longest_ns as f64]
+    [all_ns as f64 / measured as f64, longest_ns as f64]
 }
 
 impl Requests {
@@ -156,7 +163,7 @@ pub fn everything(recorder: &mut Recorder) {
                     handled_ns: 3 * stage_ns,
                 },
             };
-            recorder.request(std::hint::black_box(&answered), 4 * stage_ns);
+            recorder.request(black_box(&answered), 4 * stage_ns);
         }
     }
 }

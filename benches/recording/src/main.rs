@@ -3,9 +3,9 @@
 //! that can be told in each format.
 //! `recording [ROUNDS]`, 9 if not said; it exits with 1 when a median is above its bound.
 //!
-//! It runs in a handler, so that the clock is a shard's own, calibrated, on a pinned core. With
-//! `recording --only REQUESTS` there is no server: that many requests are recorded and nothing else is done,
-//! for a profiler that counts instructions.
+//! It runs in a handler, so that the clock is a shard's own, calibrated, on a pinned core. For a profiler that counts
+//! instructions there is no server: with `recording --only REQUESTS` that many requests are recorded and nothing else
+//! is done, and with `recording --adding SECONDS` that many seconds of 60 routes are added up.
 
 mod adding;
 mod writing;
@@ -51,6 +51,9 @@ const ROUTES: u16 = 60;
 
 /// Requests between two snapshots: what one core answers in a second.
 const SECOND: u64 = 100_000;
+
+/// Requests that are told of together, where they are.
+const PIPELINED: usize = 16;
 
 /// Seconds that are measured, with a snapshot of each, after as many that are not.
 const SECONDS: u64 = 10;
@@ -152,6 +155,32 @@ fn each_ns(mut act: impl FnMut(u64)) -> f64 {
     begin.elapsed().as_nanos() as f64 / TIMES as f64
 }
 
+/// What recording a request costs in nanoseconds, where so many are told of together, as those are that were pipelined.
+fn together_ns(mut recorder: Recorder, load: Load) -> f64 {
+    let mut batch = Vec::with_capacity(PIPELINED);
+    let fill = |batch: &mut Vec<Answered>, turn: u64| {
+        let (answered, sent_ns) = load.request(black_box(turn));
+        batch.push(answered);
+        sent_ns
+    };
+    let made = each_ns(|turn| {
+        fill(&mut batch, turn);
+        if batch.len() == PIPELINED {
+            black_box(&mut batch).clear();
+        }
+    });
+    let all = each_ns(|turn| {
+        recorder.request_started();
+        let sent_ns = fill(&mut batch, turn);
+        if batch.len() == PIPELINED {
+            recorder.requests(black_box(&batch), sent_ns);
+            recorder.requests_finished(batch.len() as u64);
+            batch.clear();
+        }
+    });
+    all - made
+}
+
 /// What recording a request costs in nanoseconds, and what a snapshot. Each second has one, which goes to another
 /// core and comes back as a server's does, so that what is recorded into was in that core's cache.
 fn costs_ns(mut recorder: Recorder, load: Load, supervisor: &Supervisor) -> [f64; 2] {
@@ -247,11 +276,12 @@ fn loads(spread: &'static Spread) -> [(String, Load); 4] {
 }
 
 /// One round in nanoseconds: three readings of the clock, recording and snapshot of each load, recording
-/// without latencies, the largest snapshot, [`writing::costs_ns`], and [`adding::costs_ns`].
+/// without latencies, the largest snapshot, recording [`PIPELINED`] at once, [`writing::costs_ns`], and
+/// [`adding::costs_ns`].
 type Round = [f64; ADDED + 2 * adding::SECONDS.len()];
 
 /// Where those of writing begin, and those of adding up.
-const WRITTEN: usize = 11;
+const WRITTEN: usize = 12;
 const ADDED: usize = WRITTEN + 2 * writing::FORMS.len();
 
 fn round(ring: &Ring, spread: &'static Spread, written: &View) -> Round {
@@ -268,6 +298,7 @@ fn round(ring: &Ring, spread: &'static Spread, written: &View) -> Round {
     }
     [round[9], _] = costs_ns(recorder().without_latencies(), loads[0].1, &supervisor);
     round[10] = full_snapshot_ns(&supervisor);
+    round[11] = together_ns(recorder(), loads[0].1);
     round[WRITTEN..ADDED].copy_from_slice(writing::costs_ns(written).as_flattened());
     round[ADDED..].copy_from_slice(adding::costs_ns().as_flattened());
     round
@@ -337,6 +368,10 @@ fn run(count: usize) -> Result<ExitCode> {
     for (name, ns) in names.iter().zip(recorded) {
         println!("| recording, {name} | {ns:.1} |");
     }
+    println!(
+        "| recording, one route, {PIPELINED} at once | {:.1} |",
+        ns(11)
+    );
     println!(
         "| the same without latencies (`--no-stats`) | {:.1} |",
         ns(9)
@@ -414,6 +449,12 @@ fn main() -> Result<ExitCode> {
             black_box(&recorder);
             Ok(ExitCode::SUCCESS)
         }
-        _ => Err("recording [ROUNDS], or recording --only REQUESTS".into()),
+        [adding, seconds] if adding == "--adding" => {
+            adding::profile(seconds.parse()?);
+            Ok(ExitCode::SUCCESS)
+        }
+        _ => Err(
+            "recording [ROUNDS], recording --only REQUESTS, or recording --adding SECONDS".into(),
+        ),
     }
 }
