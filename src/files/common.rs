@@ -1,11 +1,15 @@
 //! What all folders that a core serves have in common.
 
-use std::rc::Rc;
+use std::cell::RefCell;
+use std::io;
+use std::path::Path;
+use std::rc::{Rc, Weak};
 
 use super::cache::Cache;
 use super::compressed::Compressing;
 use super::policy::Policy;
 use super::resolve;
+use super::root::Root;
 use super::transfer::{Copied, Way};
 use crate::limits::ARCHIVE_FOLDERS;
 use crate::permits::Permits;
@@ -21,6 +25,8 @@ pub(crate) struct Common {
     copied: Copied,
     /// What is compressed.
     pub(super) compressing: Rc<Compressing>,
+    /// The folders that are served.
+    roots: Rc<RefCell<Vec<Weak<Root>>>>,
 }
 
 impl Common {
@@ -41,11 +47,27 @@ impl Common {
             archive_folders: Permits::new(ARCHIVE_FOLDERS),
             copied: Copied::default(),
             compressing: Rc::default(),
+            roots: Rc::default(),
         }
     }
 
-    /// A second or so has passed, at `now_ns` on the ring's clock: closes what was kept open for long enough.
+    /// The folder at `path`, which is looked at from `now_ns` on.
+    ///
+    /// # Errors
+    /// Those of [`Root::open`].
+    pub(super) fn root(&self, path: &Path, now_ns: u64) -> io::Result<Rc<Root>> {
+        let root = Rc::new(Root::open(path, now_ns)?);
+        self.roots.borrow_mut().push(Rc::downgrade(&root));
+        Ok(root)
+    }
+
+    /// A second or so has passed, at `now_ns` on the ring's clock: closes what was kept open for long enough, and
+    /// the releases of folders that others have taken the place of, though nobody asks for them.
     pub(crate) fn tick(&self, now_ns: u64) {
+        let roots = self.roots.borrow();
+        for root in roots.iter().filter_map(Weak::upgrade) {
+            root.release(now_ns);
+        }
         self.cache.let_go(now_ns, |file| resolve::is_deleted(file));
     }
 

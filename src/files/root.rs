@@ -4,7 +4,8 @@
 //! renames it into place. So the path of the root is resolved again when a request comes
 //! [`FILE_FRESHNESS`] after the last time, and what it leads to then is what is served. A request takes
 //! one [`Release`] and looks at nothing else: it sees the old folder or the new one, and never a part of
-//! each. While the path leads nowhere, the last release is served.
+//! each. While the path leads nowhere, the last release is served. Where nobody asks, the core does it with each
+//! of its ticks (`common.rs`), so that a release which was replaced is not kept on the disk.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -81,6 +82,7 @@ impl Release {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::files::common::Common;
     use std::fs;
     use std::os::unix::fs::symlink;
 
@@ -110,6 +112,26 @@ mod tests {
         assert_eq!(root.release(3 * STEP_NS).number, second.number);
         // Who has begun with the first still has it.
         assert!(fstat(&first.folder).is_ok());
+    }
+
+    #[test]
+    fn a_release_is_let_go_of_though_nobody_asks() {
+        let outer = tempfile::tempdir().unwrap();
+        for name in ["one", "two"] {
+            fs::create_dir(outer.path().join(name)).unwrap();
+        }
+        swap(outer.path(), "one");
+        let common = Common::new(0);
+        let root = common.root(&outer.path().join("current"), 0).unwrap();
+        let first = Rc::downgrade(&root.release(0));
+        swap(outer.path(), "two");
+        common.tick(STEP_NS - 1);
+        assert!(first.upgrade().is_some());
+        common.tick(STEP_NS);
+        assert!(first.upgrade().is_none());
+        // One that is not served any more is of no account.
+        drop(root);
+        common.tick(3 * STEP_NS);
     }
 
     #[test]

@@ -72,7 +72,7 @@ pub struct Files(pub(super) Rc<Served>);
 #[derive(Debug)]
 pub(super) struct Served {
     pub(super) ring: Ring,
-    pub(super) root: Root,
+    pub(super) root: Rc<Root>,
     pub(super) policy: Rc<Policy>,
     listings: listed::Memory,
     archives: Permits,
@@ -113,7 +113,7 @@ impl Files {
     ) -> io::Result<Self> {
         Ok(Self(Rc::new(Served {
             ring: ring.clone(),
-            root: Root::open(folder.as_ref(), ring.clock_ns())?,
+            root: common.root(folder.as_ref(), ring.clock_ns())?,
             plain_request: match policy.error_pages.is_empty() {
                 true => None,
                 false => pages::plain_request(),

@@ -40,7 +40,7 @@ impl RouteName {
 pub struct SeriesName {
     /// The route's template, behind its host if it is one's alone; `_unmatched` where no route matched,
     /// `_stats` and `_healthz` where the server answered itself, `_other` beyond
-    /// [`STATS_ROWS`](crate::limits::STATS_ROWS).
+    /// [`STATS_ROWS`].
     pub route: Arc<str>,
     /// The method, or `_OTHER` (OpenTelemetry's `http.request.method`).
     pub method: &'static str,

@@ -5,7 +5,9 @@
 use super::super::support::client::Broken;
 use super::remembered::until_replicated;
 use super::*;
+use corelane::cores::CoreSelection;
 use rustix::fs::{FallocateFlags, fallocate};
+use std::num::NonZeroUsize;
 use std::os::unix::fs::FileExt;
 
 /// Lengths that a socket takes all of, or much, or little.
@@ -94,7 +96,10 @@ fn one_that_gets_a_hole_is_not_padded() {
 #[test]
 fn one_that_there_is_a_replica_of_comes_as_it_was() {
     let tree = Tree::new();
-    let served = tree.serve("/");
+    // What one core keeps a replica of, another keeps open.
+    let server = Server::bind("127.0.0.1:0").cores(CoreSelection::Count(NonZeroUsize::MIN));
+    let root = tree.root();
+    let served = Served::on(server, move |_| App::new().files("/", &root));
     let mut client = Client::connect(served.address);
     for length in [100_000, 1_000_000, 8_000_000] {
         let name = format!("of-{length}.bin");
