@@ -6,6 +6,7 @@
 
 use crate::limits::SUPERVISOR_SLICE;
 use crate::ring::monotonic_ns;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
@@ -27,17 +28,68 @@ impl Pace {
         }
     }
 
-    /// The thread has waited for something.
-    pub(super) fn waited(&mut self) {
-        self.since_ns = monotonic_ns();
+    /// Takes the next message, for which it waits no longer than `wait`. One that is there already is no pause: taken
+    /// one after another, many would make a slice without an end.
+    pub(super) fn receive<T>(
+        &mut self,
+        inbox: &Receiver<T>,
+        wait: Duration,
+    ) -> Result<T, RecvTimeoutError> {
+        inbox.try_recv().or_else(|_| {
+            let received = inbox.recv_timeout(wait);
+            self.since_ns = monotonic_ns();
+            received
+        })
     }
 
     /// Pauses if a slice is over. What is done between two calls is to take a fraction of one.
     pub(super) fn rest(&mut self) {
-        let now_ns = monotonic_ns();
-        if now_ns - self.since_ns >= SUPERVISOR_SLICE.as_nanos() as u64 {
+        if self.is_over(monotonic_ns()) {
             thread::sleep(PAUSE);
             self.since_ns = monotonic_ns();
         }
+    }
+
+    fn is_over(&self, now_ns: u64) -> bool {
+        now_ns - self.since_ns >= SUPERVISOR_SLICE.as_nanos() as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc::channel;
+
+    #[test]
+    fn a_slice_is_as_long_as_its_bound() {
+        let pace = Pace { since_ns: 7 };
+        let end_ns = 7 + SUPERVISOR_SLICE.as_nanos() as u64;
+        assert!(!pace.is_over(7));
+        assert!(!pace.is_over(end_ns - 1));
+        assert!(pace.is_over(end_ns));
+    }
+
+    #[test]
+    fn the_next_slice_begins_behind_the_pause() {
+        let before_ns = monotonic_ns();
+        let mut pace = Pace { since_ns: 0 };
+        pace.rest();
+        assert!(pace.since_ns >= before_ns + PAUSE.as_nanos() as u64);
+    }
+
+    #[test]
+    fn what_is_there_already_is_no_pause() {
+        let (sender, inbox) = channel();
+        let mut pace = Pace { since_ns: 0 };
+        for message in 0..3 {
+            sender.send(message).expect("the inbox is there");
+        }
+        for message in 0..3 {
+            assert_eq!(pace.receive(&inbox, Duration::MAX), Ok(message));
+            assert_eq!(pace.since_ns, 0);
+        }
+        let waited = pace.receive(&inbox, PAUSE);
+        assert_eq!(waited, Err(RecvTimeoutError::Timeout));
+        assert!(pace.since_ns > 0);
     }
 }

@@ -223,8 +223,7 @@ impl Supervisor {
                 .chain(self.draining_until)
                 .fold(merge_at, Instant::min);
             let wait = wake_at.saturating_duration_since(now);
-            let received = self.plan.inbox.recv_timeout(wait);
-            self.pace.waited();
+            let received = self.pace.receive(&self.plan.inbox, wait);
             are_read = received.is_err();
             match received {
                 Ok(Report::Signal) if self.draining_until.is_some() => {
