@@ -63,6 +63,12 @@ impl Board {
         slot.unwrap_or(&EMPTY)
     }
 
+    /// The same, shared.
+    pub(super) fn share(&self, slot: Slot) -> Arc<Distribution> {
+        let slot = self.slots.get(slot.0).and_then(Option::clone);
+        slot.unwrap_or_else(|| Arc::new(Distribution::new()))
+    }
+
     fn put(&mut self, slot: Slot, latencies: Distribution) {
         if self.slots.len() <= slot.0 {
             self.slots.resize(slot.0 + 1, None);

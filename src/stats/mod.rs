@@ -249,8 +249,9 @@
 //! round p n, and so may say the latency before it.
 //!
 //! `hlog` is an interval log, to be kept as a file. Intervals without a tag are the last 60 seconds of the window, one by
-//! one, and since the start, as the first of them, all that was before; they add up to the latencies of all requests. Those
-//! of each core, over all of the window, have the tag `core-N`.
+//! one, and since the start, as the first of them, all that was before, and as the last what came in the second that has
+//! not ended, if something did; they add up to the latencies of all requests. Those of each core, over all of the window,
+//! have the tag `core-N`.
 //!
 //! # Names in scrapers' formats
 //!
