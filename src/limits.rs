@@ -351,6 +351,12 @@ pub const STATS_KEPT: usize = 64;
 /// for each core that is asked.
 pub const STATS_KEPT_BYTES: usize = 8 << 20;
 
+/// Most bytes of all answers to requests for statistics that a core holds: those that it keeps, and those that their peers
+/// have not taken yet, each once however many it is sent to. Beyond it: 503, and followers skip a view; one that
+/// is longer by itself is sent while there is no other. Cost: so much memory for each core whose peers are slow, and up to
+/// as much again of it that is allocated and not filled.
+pub const STATS_HELD_BYTES: usize = 32 << 20;
+
 /// Shortest time for which tasks hold a core that counts as a stall, unless another is set.
 pub const STALL_THRESHOLD: Duration = Duration::from_millis(100);
 
@@ -596,6 +602,7 @@ const _: () =
 const _: () = assert!(PART_BYTES <= BODY_BYTES && PART_HEAD_BYTES as u64 <= PART_BYTES);
 const _: () = assert!(RING_BUFFERS.is_power_of_two() && RING_BUFFERS <= 1 << 15);
 const _: () = assert!(SPARE_ENCODERS <= ENCODERS);
+const _: () = assert!(STATS_KEPT_BYTES <= STATS_HELD_BYTES);
 const _: () = assert!(RING_ENTRIES <= RING_COMPLETIONS);
 const _: () = assert!(FILE_PIECE_BYTES > INLINE_BODY_BYTES);
 const _: () = assert!(
