@@ -263,7 +263,8 @@ pub const SPARE_WORK: usize = 64;
 pub const SNAPSHOT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Longest wait of `/stats?fresh=1` for the other cores; one that is later is served as it was. Who asks while others
-/// wait has to wait for these first, no longer than that again.
+/// wait has to wait for these first, no longer than that again. To add up what the cores have sent by then comes on top; a
+/// request waits three times as long for it all, and is served what there is.
 pub const FRESH_TIMEOUT: Duration = Duration::from_millis(50);
 
 /// Shortest time between two rounds of fresh statistics, however many ask for some: those who ask in between wait for
