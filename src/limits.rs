@@ -264,7 +264,8 @@ pub const SPARE_WORK: usize = 64;
 pub const SNAPSHOT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Longest wait of `/stats?fresh=1` for the other cores; one that is later is served as it was. Who asks while others
-/// wait has to wait for these first, no longer than that again.
+/// wait has to wait for these first, no longer than that again. To add up what the cores have sent by then comes on top; a
+/// request waits three times as long for it all, and is served what there is.
 pub const FRESH_TIMEOUT: Duration = Duration::from_millis(50);
 
 /// Shortest time between two rounds of fresh statistics, however many ask for some: those who ask in between wait for
@@ -352,6 +353,12 @@ pub const STATS_KEPT: usize = 64;
 /// for each core that is asked.
 pub const STATS_KEPT_BYTES: usize = 8 << 20;
 
+/// Most bytes of all answers to requests for statistics that a core holds: those that it keeps, and those that their peers
+/// have not taken yet, each once however many it is sent to. Beyond it: 503, and followers skip a view; one that
+/// is longer by itself is sent while there is no other. Cost: so much memory for each core whose peers are slow, and up to
+/// as much again of it that is allocated and not filled.
+pub const STATS_HELD_BYTES: usize = 32 << 20;
+
 /// Shortest time for which tasks hold a core that counts as a stall, unless another is set.
 pub const STALL_THRESHOLD: Duration = Duration::from_millis(100);
 
@@ -371,7 +378,7 @@ const _: () = assert!(
 pub const STALLS: usize = 64;
 
 /// Seconds that are remembered one by one, for charts over time. Beyond it: the oldest are forgotten.
-/// Cost: some 250 bytes each, and at most 700.
+/// Cost: some 2 KB each under load, most of it latencies, of which an interval log has the last 60; at most 31 KiB each.
 pub const STATS_SECONDS: usize = 120;
 
 /// Most bytes of the dashboard's page. Beyond it: rows are left out of its tables, which says so; its script has
@@ -596,6 +603,7 @@ const _: () =
 const _: () = assert!(PART_BYTES <= BODY_BYTES && PART_HEAD_BYTES as u64 <= PART_BYTES);
 const _: () = assert!(RING_BUFFERS.is_power_of_two() && RING_BUFFERS <= 1 << 15);
 const _: () = assert!(SPARE_ENCODERS <= ENCODERS);
+const _: () = assert!(STATS_KEPT_BYTES <= STATS_HELD_BYTES);
 const _: () = assert!(RING_ENTRIES <= RING_COMPLETIONS);
 const _: () = assert!(FILE_PIECE_BYTES > INLINE_BODY_BYTES);
 const _: () = assert!(

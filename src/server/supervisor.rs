@@ -81,7 +81,7 @@ impl Supervisor {
             schedules: (0..shards).map(|_| None).collect(),
             running: 0,
             quiet: vec![false; shards],
-            rounds: Rounds::new(Instant::now()),
+            rounds: Rounds::new(shards, Instant::now()),
             leaving_at: None,
             draining_until: None,
             failure: None,
@@ -195,16 +195,20 @@ impl Supervisor {
     /// Serves until told to stop; returns when the shards have ended, or have to.
     pub(super) fn supervise(mut self) -> Result<(), Failure> {
         let mut merge_at = next_merge();
+        // Whether nothing lay in the inbox when it was looked at last.
+        let mut are_read = false;
         while self.running > 0 {
-            let now = Instant::now();
-            if now >= merge_at {
+            if Instant::now() >= merge_at {
                 // Without them (`--no-stats`) nobody can ask.
                 if self.plan.access.enabled {
                     self.publish();
+                    are_read = false;
                 }
                 merge_at = next_merge();
             }
-            self.move_rounds(now);
+            self.move_rounds(are_read);
+            // Both of these may have taken a while.
+            let now = Instant::now();
             if self.leaving_at.is_some_and(|at| now >= at) {
                 self.drain();
             }
@@ -221,6 +225,7 @@ impl Supervisor {
             let wait = wake_at.saturating_duration_since(now);
             let received = self.plan.inbox.recv_timeout(wait);
             self.pace.waited();
+            are_read = received.is_err();
             match received {
                 Ok(Report::Signal) if self.draining_until.is_some() => {
                     self.abort();
@@ -326,9 +331,10 @@ impl Supervisor {
         self.views.push(view);
     }
 
-    /// Answers who waits for a round that is over, and begins the next.
-    fn move_rounds(&mut self, now: Instant) {
-        if let Some(askers) = self.rounds.end(now) {
+    /// Answers who waits for a round that is over, begins the next, and asks whom it misses. Whether all reports that
+    /// came `are_read` decides if a round can be out of time.
+    fn move_rounds(&mut self, are_read: bool) {
+        if let Some(askers) = self.rounds.end(Instant::now(), are_read) {
             self.look_at_cores();
             self.share(monotonic_ns());
             for (shard, tokens) in askers {
@@ -338,8 +344,11 @@ impl Supervisor {
             }
         }
         let missing = || self.posts.iter().map(Option::is_some).collect();
-        if let Some(round) = self.rounds.begin(now, missing) {
-            self.send_all(|| Order::Snapshot { round });
+        self.rounds.begin(Instant::now(), missing);
+        for (shard, round) in self.rounds.orders() {
+            if let Some(post) = &self.posts[shard] {
+                post.send(Order::Snapshot { round });
+            }
         }
     }
 

@@ -5,6 +5,7 @@ mod asker;
 #[cfg(feature = "compression")]
 mod compressed;
 mod fresh;
+mod held;
 mod query;
 mod queue;
 mod written;
@@ -14,8 +15,9 @@ pub(super) use self::written::Written;
 
 use self::asker::may_be_for_others;
 use self::fresh::freshen;
+use self::held::{Pieces, Sent, content};
 use self::query::Query;
-use self::written::{Pieces, Sent, content, write};
+use self::written::{Unwritten, try_later, write};
 use super::Shard;
 use crate::app::{Answer, IntoResponse, Response, Sse};
 use crate::config::StatsAccess;
@@ -68,10 +70,7 @@ pub(super) fn answer(shard: &Rc<Shard>, head: &RequestHead) -> Answer {
     if query.format == Format::Sse {
         return Answer::ready(match shard.followers.take() {
             Some(permit) => events(Rc::clone(shard), permit, query),
-            None => {
-                let detail = "Too many follow the statistics of this core.";
-                Response::error(StatusCode::SERVICE_UNAVAILABLE, detail)
-            }
+            None => try_later("Too many follow the statistics of this core."),
         });
     }
     if !query.fresh
@@ -106,7 +105,7 @@ fn events(shard: Rc<Shard>, permit: Permit, query: Query) -> Response {
         query,
         follower: Follower::default(),
         last_ns: None,
-        event: Sent::of(&Pieces::default()),
+        event: Sent::default(),
         _permit: permit,
     };
     let pieces = stream::unfold(following, async |mut following| {
@@ -124,14 +123,19 @@ impl Following {
             return Some(piece);
         }
         let is_first = self.follower.is_new();
-        loop {
+        let told = loop {
             self.follower.next(&self.shard.merged).await;
             // Who came between a merge and its being told of has that one.
-            if self.last_ns != Some(self.shard.newest.get().merged_at_ns) {
-                break;
+            if self.last_ns == Some(self.shard.newest.get().merged_at_ns) {
+                continue;
             }
-        }
-        let told = write(&self.shard, &self.query).await.ok()?;
+            match write(&self.shard, &self.query).await {
+                Ok(told) => break told,
+                // There may be room for the next.
+                Err(Unwritten::Crowded) => {}
+                Err(_) => return None,
+            }
+        };
         self.event = Sent::of(&told.pieces);
         self.last_ns = Some(told.merged_at_ns);
         if self.query.selection.charts {

@@ -63,11 +63,17 @@ impl Board {
         slot.unwrap_or(&EMPTY)
     }
 
+    /// The same, shared.
+    pub(super) fn share(&self, slot: Slot) -> Arc<Distribution> {
+        let slot = self.slots.get(slot.0).and_then(Option::clone);
+        slot.unwrap_or_else(|| Arc::new(Distribution::new()))
+    }
+
     fn put(&mut self, slot: Slot, latencies: Distribution) {
         if self.slots.len() <= slot.0 {
             self.slots.resize(slot.0 + 1, None);
         }
-        self.slots[slot.0] = Some(Arc::new(latencies));
+        self.slots[slot.0] = (latencies.count() > 0).then(|| Arc::new(latencies));
     }
 
     /// Adds latencies to those of `slot`.
@@ -132,5 +138,28 @@ impl PackedBoard {
     fn exact(&self, slot: Slot) -> Option<&Exact> {
         let place = self.0.binary_search_by_key(&slot, |(slot, _)| *slot);
         Some(&self.0[place.ok()?].1.exact)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_kept_of_what_has_fallen_out() {
+        let slots = Slots::new(1);
+        let mut second = Board::default();
+        let mut packed = PackedBoard::default();
+        for slot in [slots.core(0), slots.series(0, 0)] {
+            second.add(slot, &Distribution::of(&[1_000, 2_000]));
+            packed.push(slot, second.get(slot));
+        }
+        let mut sum = Board::default();
+        let nothing = || std::iter::empty();
+        sum.move_on(&second, None, nothing(), || ());
+        assert_eq!(sum.filled().count(), 2);
+        sum.move_on(&Board::default(), Some(&packed), nothing(), || ());
+        assert_eq!(sum.filled().count(), 0);
+        assert_eq!(sum.share(slots.core(0)).count(), 0);
     }
 }

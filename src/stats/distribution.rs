@@ -13,8 +13,8 @@ use crate::limits::{LATENCY_DIGITS, LATENCY_MAX_NS, TOLD_REQUESTS};
 /// Latencies, in nanoseconds.
 ///
 /// Memory: 8 bytes for each bucket that is not empty, some 200 for a service under load, and for each block of
-/// 64 that has such. It is added up once a second, and lies in many views and windows: there is less of it than
-/// of its changes' cost.
+/// 64 that has such. It is added to once a second, and what it was before lies in views and windows then: a change makes
+/// a new one, and that copy costs less than locks or full tables would.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Distribution {
     counts: Sparse<u64>,
@@ -119,7 +119,13 @@ impl Distribution {
         let mut exact = self.exact;
         exact.add(&more.exact);
         exact.remove(&gone.exact, others);
-        Distribution::of_counts(self.counts.changed(&more.counts, &gone.counts), exact)
+        let moved = Distribution::of_counts(self.counts.changed(&more.counts, &gone.counts), exact);
+        debug_assert_eq!(
+            moved.count + gone.counts.sum(),
+            self.count + more.count,
+            "what falls out was added before, bucket by bucket"
+        );
+        moved
     }
 
     /// Takes out what `other` counted, which is part of it, for the counts of the rest alone: what is known exactly

@@ -168,7 +168,7 @@ impl<'a> Writing<'a> {
         }
     }
 
-    /// Does the next piece of the work, which is some 100 µs at most; `false` when there is none.
+    /// Does the next piece of the work, which is 180 µs at most where it was measured; `false` when there is none.
     pub fn write_next(&mut self) -> bool {
         let pieces = &mut self.pieces;
         match &mut self.step {

@@ -2,7 +2,8 @@
 //! of its own, and those of each core, tagged, over all of the window.
 //!
 //! Intervals without a tag are behind one another and add up to the latencies of the window: since the start the
-//! first of them is what came before the seconds that are kept. Their times are from the log's base time on, and
+//! first of them is what came before the seconds that are kept, and the last what came in the one that has not ended,
+//! if something did. Their times are from the log's base time on, and
 //! their maxima are in milliseconds, as other writers have them.
 
 use super::distribution::Distribution;
@@ -35,6 +36,8 @@ enum Part {
     /// The head and the rest of the window, when the seconds from this one on have been taken out of that.
     Rest(usize),
     Second(usize),
+    /// What came after them.
+    Open,
     Core(usize),
 }
 
@@ -62,12 +65,16 @@ impl<'a> IntervalLog<'a> {
             (Window::Second | Window::TenSeconds | Window::Minute, Some(first)) => first.begun(),
             _ => end.saturating_sub(span),
         };
+        let mut rest = view.latency(window).clone();
+        if window == Window::Total {
+            rest.take_out(&view.open);
+        }
         Self {
             view,
             window,
             serializer: V2DeflateSerializer::new(),
             seconds,
-            rest: view.latency(window).clone(),
+            rest,
             base: begun,
             part: Part::Rest(0),
             log: Vec::new(),
@@ -88,10 +95,8 @@ impl<'a> IntervalLog<'a> {
                 self.write_head();
                 if self.window == Window::Total {
                     let rest = std::mem::replace(&mut self.rest, Distribution::new());
-                    let end = self
-                        .seconds
-                        .first()
-                        .map_or_else(|| self.base + self.span(), |first| first.begun());
+                    let first = self.seconds.first();
+                    let end = first.map_or(self.base, |first| first.begun());
                     self.write("", self.base, end.saturating_sub(self.base), &rest);
                 }
                 self.part = Part::Second(0);
@@ -102,8 +107,18 @@ impl<'a> IntervalLog<'a> {
                     self.write("", second.begun(), length, &second.latencies);
                     self.part = Part::Second(number + 1);
                 }
-                None => self.part = Part::Core(0),
+                None => self.part = Part::Open,
             },
+            Part::Open => {
+                let open = &self.view.open;
+                if self.window == Window::Total && open.count() > 0 {
+                    let last = self.seconds.last();
+                    let begun = last.map_or(self.base, |last| last.ended());
+                    let length = (self.base + self.span()).saturating_sub(begun);
+                    self.write("", begun, length, open);
+                }
+                self.part = Part::Core(0);
+            }
             Part::Core(place) => {
                 let Some(core) = self.view.cores.get(place) else {
                     return false;

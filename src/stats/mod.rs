@@ -203,7 +203,8 @@
 //! - `stalls` are the last [`STALLS`] turns that came `server.stall_threshold_ns` late or later (`--stall-threshold`;
 //!   [`STALL_THRESHOLD`] unless it is set), in any window. Those that are nobody's have half of the room where there are
 //!   others.
-//! - `cores[].busy_ratio` is the share of the window in which the core did not wait for something to do, from 0 to 1. It is
+//! - `cores[].busy_ratio` is the share of the window in which the core did not wait for something to do, from 0 to 1. With
+//!   `--busy-poll` it is 1 whatever there is to do, since a core that polls does not wait. It is
 //!   left out while nothing is known of it, as are `accept_queue`, `run_delay_ns` and `receive_buffers`; `file_cache` is left
 //!   out on a core that serves no files, and the one of all cores where none does.
 //! - `cores[].receive_buffers` are those that held received bytes when the snapshot was taken, and the
@@ -249,8 +250,9 @@
 //! round p n, and so may say the latency before it.
 //!
 //! `hlog` is an interval log, to be kept as a file. Intervals without a tag are the last 60 seconds of the window, one by
-//! one, and since the start, as the first of them, all that was before; they add up to the latencies of all requests. Those
-//! of each core, over all of the window, have the tag `core-N`.
+//! one, and since the start, as the first of them, all that was before, and as the last what came in the second that has
+//! not ended, if something did; they add up to the latencies of all requests. Those of each core, over all of the window,
+//! have the tag `core-N`.
 //!
 //! # Names in scrapers' formats
 //!
@@ -266,11 +268,11 @@
 //! | what | takes |
 //! |---|---|
 //! | a request: three readings of the clock and five counters | 60.7 ns at most, of which the readings are 28.7; without latencies 1.6 |
-//! | a snapshot, once a second | 4.1 µs behind 60 routes, 14.1 where everything has been asked for that is told apart |
-//! | writing an answer | others run after 136 µs at the latest |
+//! | a snapshot, once a second | 5.5 to 10.5 µs behind 60 routes, 14.4 to 25.6 where everything has been asked for that is told apart |
+//! | writing an answer | others run after 180 µs at the latest |
 //! | compressing it with gzip (feature `compression`), for who accepts it | 1.7 ms for each MiB, and leaves a twentieth of it |
 //! | the supervisor, in a second without requests | 0.3 ms |
-//! | the supervisor, in one in which two cores answered 100,000 requests each | 0.3 ms more behind one route, 2.5 behind 13, 12 behind 60 |
+//! | the supervisor, in one in which two cores answered 100,000 requests each | 0.3 ms more behind one route, 1.7 behind 13, 7.4 behind 60 |
 //!
 //! The supervisor's thread shares the CPUs of cores: it works in slices of some 100 µs ([`SUPERVISOR_SLICE`]) with a pause
 //! after each. Without `/stats` (`--no-stats`) there is none of this but for requests, statuses, connections and bytes, which

@@ -2,9 +2,16 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use crate::limits::STALL_THRESHOLD;
+use proptest::prelude::*;
+
+use crate::limits::{LATENCY_MAX_NS, STALL_THRESHOLD};
 
 use super::{Build, ServerInfo, Surroundings};
+
+/// A latency: one of a few buckets, one from all over the scale, or one that lies beyond it almost certainly.
+pub(super) fn latency() -> impl Strategy<Value = u64> {
+    prop_oneof![0..300_u64, 0..2 * LATENCY_MAX_NS, any::<u64>()]
+}
 
 /// A server of 2 cores that started at 0 on the ring's clock.
 pub(super) fn server() -> ServerInfo {

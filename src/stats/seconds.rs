@@ -25,14 +25,19 @@ pub(super) struct Second {
     /// How long it was.
     pub(super) span_ns: u64,
     /// Of all its requests.
-    pub(super) latencies: Distribution,
+    pub(super) latencies: Arc<Distribution>,
 }
 
 impl Second {
     /// When it began, since 1970.
     pub(super) fn begun(&self) -> Duration {
-        let ended = self.at.duration_since(UNIX_EPOCH).unwrap_or_default();
-        ended.saturating_sub(Duration::from_nanos(self.span_ns))
+        let length = Duration::from_nanos(self.span_ns);
+        self.ended().saturating_sub(length)
+    }
+
+    /// When it ended, since 1970.
+    pub(super) fn ended(&self) -> Duration {
+        self.at.duration_since(UNIX_EPOCH).unwrap_or_default()
     }
 }
 
@@ -42,7 +47,7 @@ pub(super) struct Seconds(Arc<VecDeque<Arc<Second>>>);
 
 impl Seconds {
     /// Adds the one that ended at this time, in which `told` happened, with these latencies.
-    pub(super) fn push(&mut self, told: &WindowView, latencies: &Distribution, at: SystemTime) {
+    pub(super) fn push(&mut self, told: &WindowView, latencies: Arc<Distribution>, at: SystemTime) {
         let summary = latencies.summary();
         let seconds = Arc::make_mut(&mut self.0);
         let number = seconds.back().map_or(0, |newest| newest.number) + 1;
@@ -60,7 +65,7 @@ impl Seconds {
             max_ns: summary.max_ns,
             bands: latencies.bands(),
             span_ns: told.span_ns,
-            latencies: latencies.clone(),
+            latencies,
         }));
     }
 

@@ -230,7 +230,7 @@ impl Totals {
             .iter()
             .find(|told| told.window == Window::Second);
         if let Some(second) = second {
-            let latencies = second.board.get(self.slots.whole(WHOLE));
+            let latencies = second.board.share(self.slots.whole(WHOLE));
             let at = self.calendar.time_of(now_ns);
             self.seconds.push(second, latencies, at);
         }
@@ -269,6 +269,7 @@ impl Totals {
                 .chain(self.moving.iter().cloned())
                 .collect(),
             seconds: self.seconds.clone(),
+            open: self.windows.open().share(self.slots.whole(WHOLE)),
             calendar: self.calendar,
             surroundings: self.surroundings.clone(),
             names: self.names.all(),

@@ -29,6 +29,8 @@ pub struct View {
     /// In the order of [`Window::ALL`].
     pub(super) windows: Vec<Arc<WindowView>>,
     pub(super) seconds: Seconds,
+    /// The latencies of all requests since the last of them ended.
+    pub(super) open: Arc<Distribution>,
     pub(super) calendar: Calendar,
     pub(super) surroundings: Surroundings,
     pub(super) names: Arc<Vec<SeriesName>>,

@@ -69,6 +69,11 @@ impl Windows {
         }
     }
 
+    /// The second that has not ended, as it is.
+    pub(super) fn open(&self) -> &Board {
+        &self.second
+    }
+
     /// The second that has not ended.
     pub(super) fn second(&mut self) -> &mut Board {
         &mut self.second

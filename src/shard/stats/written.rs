@@ -7,9 +7,10 @@
 
 #[cfg(feature = "compression")]
 use super::compressed::Gzip;
+use super::held::{Pieces, Room};
 use super::query::Query;
 use super::queue::{Job, Queue};
-use crate::app::{Body, BodyError, BodySource, IntoResponse, Response};
+use crate::app::{IntoResponse, Response};
 use crate::limits::{STATS_KEPT, STATS_KEPT_BYTES};
 use crate::log::About;
 use crate::shard::Shard;
@@ -17,15 +18,14 @@ use crate::stats::Writing;
 use bytes::Bytes;
 use futures_lite::FutureExt;
 use futures_lite::future::yield_now;
-use http::StatusCode;
+use http::header::RETRY_AFTER;
+use http::{HeaderValue, StatusCode};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 #[cfg(feature = "compression")]
 use std::io;
 use std::panic::AssertUnwindSafe;
-use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 /// How long an answer is given again to whoever asks for the same, if no other view has come: many scrapers cost
@@ -40,6 +40,8 @@ const SLICE: Duration = Duration::from_micros(50);
 /// time is, so that a turn of the core's loop has one slice of it in it, however many ask.
 #[derive(Debug, Default)]
 pub(in crate::shard) struct Written {
+    /// For those that are kept, or on their way to somebody.
+    room: Room,
     kept: RefCell<VecDeque<Kept>>,
     queue: Queue<Query, Result<Told, Unwritten>>,
     #[cfg(feature = "compression")]
@@ -61,6 +63,8 @@ pub(super) struct Told {
 pub(super) enum Unwritten {
     /// Writing it panicked, which the log has been told.
     Panicked,
+    /// There is no room for it beside the answers that are on their way.
+    Crowded,
     /// It could not be compressed.
     #[cfg(feature = "compression")]
     Uncompressed(io::Error),
@@ -73,15 +77,6 @@ struct Kept {
     at_ns: u64,
     query: Query,
     told: Told,
-}
-
-/// What was written: one piece behind the other.
-pub(super) type Pieces = Rc<[Bytes]>;
-
-/// The pieces of an answer, one after the other.
-pub(super) struct Sent {
-    pieces: Pieces,
-    count: usize,
 }
 
 /// Has the answer to `query` written behind what others have asked for, from the statistics that are the newest
@@ -147,7 +142,7 @@ async fn tell(
         false => pieces,
     };
     let told = Told {
-        pieces: pieces.into(),
+        pieces: shard.written.hold(pieces).ok_or(Unwritten::Crowded)?,
         merged_at_ns: view.merged_at_ns,
         newest_second: view.newest_second(),
     };
@@ -180,21 +175,13 @@ impl<'a> Slice<'a> {
     }
 }
 
-/// The content of a response that sends them.
-pub(super) fn content(pieces: &Pieces) -> Body {
-    match &pieces[..] {
-        [one] => Body::Bytes(one.clone()),
-        many => {
-            let length = many.iter().map(|piece| piece.len() as u64).sum();
-            Body::stream(Sent::of(pieces), Some(length))
-        }
-    }
-}
-
 impl IntoResponse for Unwritten {
     fn into_response(self) -> Response {
         match self {
             Unwritten::Panicked => Response::error(StatusCode::INTERNAL_SERVER_ERROR, ""),
+            Unwritten::Crowded => {
+                try_later("Too many read the statistics of this core too slowly.")
+            }
             // As an error of a handler it is told to the log.
             #[cfg(feature = "compression")]
             Unwritten::Uncompressed(error) => crate::app::Error::from(error).into_response(),
@@ -202,32 +189,10 @@ impl IntoResponse for Unwritten {
     }
 }
 
-impl Sent {
-    pub(super) fn of(pieces: &Pieces) -> Self {
-        Self {
-            pieces: Rc::clone(pieces),
-            count: 0,
-        }
-    }
-}
-
-impl Iterator for Sent {
-    type Item = Bytes;
-
-    fn next(&mut self) -> Option<Bytes> {
-        let next = self.pieces.get(self.count)?;
-        self.count += 1;
-        Some(next.clone())
-    }
-}
-
-impl BodySource for Sent {
-    fn poll_data(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Bytes, BodyError>>> {
-        Poll::Ready(self.next().map(Ok))
-    }
+/// Refuses the statistics while as many have them as may.
+pub(super) fn try_later(detail: &str) -> Response {
+    Response::error(StatusCode::SERVICE_UNAVAILABLE, detail)
+        .with_header(RETRY_AFTER, HeaderValue::from_static("1"))
 }
 
 impl Written {
@@ -238,6 +203,12 @@ impl Written {
         let kept = self.kept.borrow();
         let same = |kept: &&Kept| kept.told.merged_at_ns == merged_at_ns && kept.query == *query;
         kept.iter().find(same).map(|kept| kept.told.clone())
+    }
+
+    /// Holds what was written if there is room for it. What is only kept makes room.
+    fn hold(&self, pieces: Vec<Bytes>) -> Option<Pieces> {
+        let make_room = || self.kept.borrow_mut().clear();
+        self.room.hold(pieces, make_room)
     }
 
     /// Keeps an answer if there is room for it, and as many of those before it as there is then.
@@ -268,17 +239,19 @@ impl Written {
 
 impl Kept {
     fn bytes(&self) -> usize {
-        self.told.pieces.iter().map(Bytes::len).sum()
+        self.told.pieces.bytes()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::held::pieces;
     use super::*;
     use crate::cores::CoreSelection;
+    use crate::limits::STATS_HELD_BYTES;
     use crate::stats::{Format, Selection, View};
     use crate::{App, Request, Server};
-    use std::io::{Read, Write};
+    use std::io::{BufRead, BufReader, Read, Write};
     use std::net::{SocketAddr, TcpStream};
     use std::num::NonZeroUsize;
     use std::sync::Arc;
@@ -292,14 +265,13 @@ mod tests {
         }
     }
 
-    /// An answer of so many bytes, in two pieces.
-    fn answer(bytes: usize) -> Kept {
-        let pieces = [vec![0; bytes / 2], vec![0; bytes - bytes / 2]];
+    /// An answer of so many bytes.
+    fn answer(written: &Written, bytes: usize) -> Kept {
         Kept {
             at_ns: bytes as u64,
             query: query(Format::Json),
             told: Told {
-                pieces: pieces.map(Bytes::from).into(),
+                pieces: written.hold(pieces(bytes)).expect("room"),
                 merged_at_ns: 0,
                 newest_second: 0,
             },
@@ -311,7 +283,7 @@ mod tests {
         let written = Written::default();
         answers
             .iter()
-            .for_each(|bytes| written.keep(answer(*bytes)));
+            .for_each(|bytes| written.keep(answer(&written, *bytes)));
         let kept = written.kept.borrow();
         kept.iter().map(Kept::bytes).collect()
     }
@@ -329,8 +301,79 @@ mod tests {
         assert_eq!(kept(&[7, STATS_KEPT_BYTES + 1]), [7]);
     }
 
-    /// The status of the last response to requests for these paths, on a connection of their own.
+    #[test]
+    fn what_is_only_kept_makes_room() {
+        let written = Written::default();
+        written.keep(answer(&written, 5));
+        written.keep(answer(&written, 5));
+        let rest = written.hold(pieces(STATS_HELD_BYTES - 10)).expect("room");
+        assert_eq!(written.kept.borrow().len(), 2);
+        let _last = written.hold(pieces(10)).expect("room");
+        assert!(written.kept.borrow().is_empty());
+        drop(rest);
+    }
+
+    #[test]
+    fn none_is_written_while_there_is_no_room_for_it() {
+        let server = Server::bind("127.0.0.1:0").cores(CoreSelection::Count(NonZeroUsize::MIN));
+        let running = server.start(|shard| {
+            let held = shard.written.room.permits();
+            let leave = Rc::new(RefCell::new(None));
+            let given_up = Rc::clone(&leave);
+            App::new()
+                .get("/fill", move |_: Request| {
+                    *leave.borrow_mut() = held.take_some(STATS_HELD_BYTES);
+                    let is_full = leave.borrow().is_some();
+                    async move { is_full.to_string() }
+                })
+                .get("/empty", move |_: Request| {
+                    given_up.take();
+                    async {}
+                })
+        });
+        let running = running.expect("the server starts");
+        let address = running.addresses()[0];
+        let paths = ["/fill", "/stats", "/stats?format=prometheus&fresh=1"];
+        let refused = responses(address, &paths);
+        assert!(refused[0].ends_with("true"), "{refused:?}");
+        for response in &refused[1..] {
+            let (head, _) = response.split_once("\r\n\r\n").expect("a head");
+            assert!(head.starts_with("503 "), "{response}");
+            assert!(
+                head.to_ascii_lowercase().contains("\r\nretry-after: 1\r\n"),
+                "{response}"
+            );
+        }
+        // Who follows them waits for a view for which there is room.
+        let mut follower = TcpStream::connect(address).expect("it is accepted");
+        write!(
+            follower,
+            "GET /stats?format=sse HTTP/1.1\r\nHost: a\r\n\r\n"
+        )
+        .expect("it is sent");
+        let mut lines = BufReader::new(follower).lines();
+        let mut line = || lines.next().expect("a line").expect("text");
+        while !line().is_empty() {}
+        assert_eq!(last_status(address, &["/stats"]), "503");
+        assert_eq!(last_status(address, &["/empty", "/stats"]), "200");
+        loop {
+            let line = line();
+            assert_ne!(line, "0", "the events ended");
+            if line.starts_with("data: ") {
+                break;
+            }
+        }
+        running.stop().expect("no shard failed");
+    }
+
+    /// The status of the last response to requests for these paths.
     fn last_status(address: SocketAddr, paths: &[&str]) -> String {
+        let responses = responses(address, paths);
+        responses[paths.len() - 1][..3].to_owned()
+    }
+
+    /// The responses to requests for these paths on a connection of their own, each from its status on.
+    fn responses(address: SocketAddr, paths: &[&str]) -> Vec<String> {
         let mut stream = TcpStream::connect(address).expect("it is accepted");
         for (place, path) in paths.iter().enumerate() {
             let close = match place + 1 == paths.len() {
@@ -341,9 +384,10 @@ mod tests {
         }
         let mut received = String::new();
         stream.read_to_string(&mut received).expect("text");
-        let responses: Vec<_> = received.split("HTTP/1.1 ").collect();
-        assert_eq!(responses.len(), 1 + paths.len(), "{received}");
-        responses[paths.len()][..3].to_owned()
+        let responses = received.split("HTTP/1.1 ").skip(1);
+        let responses: Vec<_> = responses.map(str::to_owned).collect();
+        assert_eq!(responses.len(), paths.len(), "{received}");
+        responses
     }
 
     #[test]
@@ -376,24 +420,5 @@ mod tests {
         assert_eq!(response.status, StatusCode::INTERNAL_SERVER_ERROR);
         let failure = response.failure().map(|failure| format!("{failure:?}"));
         assert!(failure.is_some_and(|failure| failure.contains("no memory")));
-    }
-
-    #[test]
-    fn pieces_are_one_content() {
-        let pieces: Pieces = ["ab", "", "c"].map(Bytes::from).into();
-        let mut body = content(&pieces);
-        assert_eq!(body.length(), Some(3));
-        let read = futures_lite::future::block_on(async {
-            let mut read = Vec::new();
-            while let Some(piece) = body.next().await {
-                read.extend(piece.expect("it cannot fail"));
-            }
-            read
-        });
-        assert_eq!(read, b"abc");
-        assert!(matches!(
-            content(&[Bytes::from("ab")].into()),
-            Body::Bytes(_)
-        ));
     }
 }

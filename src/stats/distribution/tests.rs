@@ -1,3 +1,4 @@
+use super::super::samples::latency;
 use super::*;
 use proptest::prelude::*;
 
@@ -129,8 +130,8 @@ proptest! {
 
     #[test]
     fn adding_is_recording_all_in_one(
-        left in prop::collection::vec(any::<u64>(), 0..50),
-        right in prop::collection::vec(0..2 * LATENCY_MAX_NS, 0..50),
+        left in prop::collection::vec(latency(), 0..50),
+        right in prop::collection::vec(latency(), 0..50),
     ) {
         let both = of(&[&left[..], &right].concat());
         prop_assert_eq!(&of(&left).with(&of(&right)), &both);
@@ -142,8 +143,8 @@ proptest! {
 
     #[test]
     fn removing_is_the_opposite_of_adding(
-        kept in prop::collection::vec(prop::collection::vec(any::<u64>(), 0..20), 0..4),
-        gone in prop::collection::vec(any::<u64>(), 0..50),
+        kept in prop::collection::vec(prop::collection::vec(latency(), 0..20), 0..4),
+        gone in prop::collection::vec(latency(), 0..50),
     ) {
         let (others, gone): (Vec<_>, _) = (kept.iter().map(|some| of(some)).collect(), of(&gone));
         let kept = of(&kept.concat());

@@ -345,6 +345,42 @@ fn the_interval_log_has_one_head_and_an_interval_for_each() {
     }
 }
 
+/// Intervals without a tag that are told of `window`: where each begins, in seconds, its length, and what it has.
+fn intervals(view: &View, window: Window) -> Vec<(f64, f64, Histogram<u64>)> {
+    let selection = Selection {
+        window,
+        ..Selection::default()
+    };
+    let server = server();
+    let mut writing = Writing::new(Format::Hlog, view, &selection, &server, view.merged_at_ns);
+    while writing.write_next() {}
+    let log = String::from_utf8(writing.finish().concat()).expect("UTF-8");
+    let lines = log.lines().filter(|line| line.contains(",HISTF"));
+    let untagged = lines.filter(|line| !line.starts_with("Tag="));
+    let read = untagged.map(|line| {
+        let fields: Vec<_> = line.split(',').collect();
+        let number = |place: usize| fields[place].parse::<f64>().expect("a number");
+        let bytes = BASE64_STANDARD.decode(fields[3]).expect("base64");
+        let histogram: Histogram<u64> = Deserializer::new()
+            .deserialize(&mut &bytes[..])
+            .expect("a histogram");
+        let longest = histogram.max() as f64 / 1e6;
+        assert!((longest - number(2)).abs() <= 0.0005, "{longest}: {line}");
+        (number(0), number(1), histogram)
+    });
+    read.collect()
+}
+
+/// A request for `/` that was answered.
+fn answered() -> Answered {
+    Answered {
+        whose: Whose::route(0),
+        method: MethodIndex::of(&Method::GET),
+        status: 200,
+        times: Times::default(),
+    }
+}
+
 #[test]
 fn intervals_add_up_to_the_window() {
     let mut totals = Totals::new(&[0], &["peer_closed"], 0);
@@ -354,57 +390,58 @@ fn intervals_add_up_to_the_window() {
     let mut at_ns = 0;
     for second in 1..=seconds {
         for number in 0..=second % 3 {
-            let answered = Answered {
-                whose: Whose::route(0),
-                method: MethodIndex::of(&Method::GET),
-                status: 200,
-                times: Times::default(),
-            };
-            recorder.request(&answered, 1_000 * (second + number));
+            recorder.request(&answered(), 1_000 * (second + number));
         }
         at_ns += SECOND;
         let _ = totals.keep(recorder.snapshot(at_ns));
         totals.end_second(at_ns);
     }
     let view = totals.merge(at_ns);
-    let server = server();
     for (window, untagged) in [
         (Window::Total, 61),
         (Window::Second, 1),
         (Window::TenSeconds, 10),
         (Window::Minute, 60),
     ] {
-        let selection = Selection {
-            window,
-            ..Selection::default()
-        };
-        let mut writing = Writing::new(Format::Hlog, &view, &selection, &server, at_ns);
-        while writing.write_next() {}
-        let log = String::from_utf8(writing.finish().concat()).expect("UTF-8");
         let mut sum = Histogram::<u64>::new_with_bounds(1, LATENCY_MAX_NS, 2).expect("a scale");
-        let mut count = 0;
         let mut end = 0.0;
-        for line in log
-            .lines()
-            .filter(|line| line.contains(",HISTF") && !line.starts_with("Tag="))
-        {
-            let fields: Vec<_> = line.split(',').collect();
-            let number = |place: usize| fields[place].parse::<f64>().expect("a number");
-            assert_eq!(number(0), end, "each begins where the one before has ended");
-            end = number(0) + number(1);
-            let bytes = BASE64_STANDARD.decode(fields[3]).expect("base64");
-            let histogram: Histogram<u64> = Deserializer::new()
-                .deserialize(&mut &bytes[..])
-                .expect("a histogram");
-            let longest = histogram.max() as f64 / 1e6;
-            assert!((longest - number(2)).abs() <= 0.0005, "{longest}: {line}");
+        let intervals = intervals(&view, window);
+        assert_eq!(intervals.len(), untagged, "{window:?}");
+        for (begin, length, histogram) in intervals {
+            assert_eq!(begin, end, "each begins where the one before has ended");
+            end = begin + length;
             sum.add(histogram).expect("one scale");
-            count += 1;
         }
-        assert_eq!(count, untagged, "{window:?}");
         assert_eq!(end, view.window(window).span_ns as f64 / 1e9);
         assert_eq!(sum, view.latency(window).to_hdr(), "{window:?}");
     }
+}
+
+#[test]
+fn what_came_in_the_open_second_is_the_last_interval() {
+    let mut totals = Totals::new(&[0], &["peer_closed"], 0);
+    let mut recorder = Recorder::new(0, &["peer_closed"]);
+    recorder.know_routes(&[RouteName::new(None, "/")]);
+    let told = |view: &View, window| {
+        let intervals = intervals(view, window).into_iter();
+        let told = intervals.map(|(begin, length, latencies)| (begin, length, latencies.len()));
+        told.collect::<Vec<_>>()
+    };
+    let mut answer = |totals: &mut Totals, requests, at_ns| {
+        for _ in 0..requests {
+            recorder.request(&answered(), 1_000);
+        }
+        let _ = totals.keep(recorder.snapshot(at_ns));
+        totals.merge(at_ns)
+    };
+    let view = answer(&mut totals, 3, SECOND / 2);
+    let none = (0.0, 0.0, 0);
+    assert_eq!(told(&view, Window::Total), [none, (0.0, 0.5, 3)]);
+    totals.end_second(SECOND);
+    let view = answer(&mut totals, 5, SECOND + SECOND / 4);
+    let ended = (0.0, 1.0, 3);
+    assert_eq!(told(&view, Window::Total), [none, ended, (1.0, 0.25, 5)]);
+    assert_eq!(told(&view, Window::Minute), [ended]);
 }
 
 /// A view with as many routes and classes of status as are told apart.

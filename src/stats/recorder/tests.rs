@@ -11,7 +11,7 @@ const BUFFERS: ReceiveBuffers = ReceiveBuffers {
     held: 3,
     bytes: 8_192,
 };
-const GET: MethodIndex = MethodIndex::OTHER;
+const METHOD: MethodIndex = MethodIndex::OTHER;
 
 /// A request of `whose` that was answered with `status`.
 fn answered(whose: Whose, status: u16) -> Answered {
@@ -58,7 +58,7 @@ fn busy() -> Recorder {
     recorder.ran(30);
     recorder.waited(70);
     recorder.turned(500, 1);
-    recorder.held(Whose::route(0), GET, STALL_NS);
+    recorder.held(Whose::route(0), METHOD, STALL_NS);
     recorder.turned(STALL_NS, 2);
     recorder
 }
@@ -119,7 +119,7 @@ fn everything_is_counted_where_it_belongs() {
         at_ns: 2,
         held_ns: STALL_NS,
         ran: None,
-        by: Some((Whose::route(0), GET)),
+        by: Some((Whose::route(0), METHOD)),
     };
     assert_eq!(snapshot.stalls, [stall]);
     assert_eq!(counters.stalls, 1);
@@ -152,15 +152,15 @@ fn a_stall_is_theirs_who_took_half_of_it_in_that_turn() {
     let route = Whose::route(0);
     for (held_ns, by) in [
         (&[STALL_NS / 2 - 1, STALL_NS / 2 - 1][..], None),
-        (&[STALL_NS / 2], Some((route, GET))),
-        (&[STALL_NS / 2, 7], Some((route, GET))),
+        (&[STALL_NS / 2], Some((route, METHOD))),
+        (&[STALL_NS / 2, 7], Some((route, METHOD))),
     ] {
         let mut recorder = Recorder::new(0, REASONS);
         // One of an earlier turn explains nothing.
-        recorder.held(Whose::STATS, GET, STALL_NS);
+        recorder.held(Whose::STATS, METHOD, STALL_NS);
         recorder.turned(1, 0);
         for ns in held_ns {
-            recorder.held(route, GET, *ns);
+            recorder.held(route, METHOD, *ns);
         }
         recorder.turned(STALL_NS, 0);
         assert_eq!(recorder.snapshot(0).stalls[0].by, by, "{held_ns:?}");

@@ -1,6 +1,7 @@
 use super::*;
 use crate::limits::{RATE_INTERVAL_NS, STATS_SECONDS};
 use crate::stats::distribution::Distribution;
+use crate::stats::samples::latency;
 use crate::stats::series::WHOLE;
 use crate::stats::{Answered, LatencySummary, MethodIndex, Times, Whose};
 use proptest::prelude::*;
@@ -386,24 +387,105 @@ fn busy_ns(second: u64) -> u64 {
     second * 1_000_000
 }
 
+/// A request that comes in a second: the place of its core, its route, and when it reached which stage.
+#[derive(Debug, Clone)]
+struct Came {
+    core: usize,
+    route: usize,
+    times: Times,
+    sent_ns: u64,
+}
+
+const ROUTES: [&str; 3] = ["/a", "/b", "/c"];
+
+fn came() -> impl Strategy<Value = Came> {
+    let times = prop::array::uniform3(latency());
+    (0..CORES.len(), 0..ROUTES.len(), times, latency()).prop_map(
+        |(core, route, [begun_ns, parsed_ns, handled_ns], sent_ns)| Came {
+            core,
+            route,
+            times: Times {
+                begun_ns,
+                parsed_ns,
+                handled_ns,
+                ..Times::arrived(0)
+            },
+            sent_ns,
+        },
+    )
+}
+
+/// Totals and recorders of cores that have [`ROUTES`].
+fn routed() -> (Totals, [Recorder; CORES.len()]) {
+    let names = ROUTES.map(|path| RouteName::new(None, path));
+    let mut totals = totals();
+    let recorders = CORES.map(|core| {
+        totals.know_routes(core, names.to_vec());
+        let mut recorder = Recorder::new(core, REASONS);
+        recorder.know_routes(&names);
+        recorder
+    });
+    (totals, recorders)
+}
+
+/// A second that ends at `at_ns`, in which this came. For each request the loop turns once.
+fn pass<'a>(
+    totals: &mut Totals,
+    recorders: &mut [Recorder],
+    all: impl IntoIterator<Item = &'a Came>,
+    at_ns: u64,
+) {
+    for came in all {
+        let answered = Answered {
+            whose: Whose::route(came.route as u16),
+            method: MethodIndex::of(&http::Method::GET),
+            status: 200,
+            times: came.times,
+        };
+        recorders[came.core].request(&answered, came.sent_ns);
+        recorders[came.core].turned(came.sent_ns, at_ns);
+    }
+    for recorder in recorders {
+        let _ = totals.keep(recorder.snapshot(at_ns));
+    }
+    totals.end_second(at_ns);
+}
+
+/// All latencies that are told of a window, each with what it is of.
+fn told(view: &View, window: Window) -> BTreeMap<String, Distribution> {
+    let stages = view.stages(window);
+    let stages = stages.map(|(stage, latencies)| (stage.to_owned(), latencies));
+    let cores = (0..CORES.len()).flat_map(|core| {
+        let latencies = view.core_latency(window, core);
+        let lag = view.lag(window, core);
+        [
+            (format!("core {core}"), latencies),
+            (format!("lag {core}"), lag),
+        ]
+    });
+    let series = view.series(window).flat_map(|(name, kinds)| {
+        let kinds = kinds.into_iter().enumerate();
+        kinds.map(move |(kind, latencies)| (format!("{} {kind}", name.route), latencies))
+    });
+    let all = [("all".to_owned(), view.latency(window))].into_iter();
+    let told = all.chain(stages).chain(cores).chain(series);
+    told.map(|(of, latencies)| (of, latencies.clone()))
+        .collect()
+}
+
 proptest! {
     // Each is a minute.
     #![proptest_config(ProptestConfig::with_cases(16))]
 
     #[test]
     fn windows_are_what_came_in_their_seconds(
-        seconds in prop::collection::vec(prop::collection::vec(any::<u64>(), 0..5), 1..75),
+        seconds in prop::collection::vec(prop::collection::vec(came(), 0..5), 1..75),
     ) {
-        let mut totals = totals();
-        let mut recorder = Recorder::new(2, REASONS);
-        for (second, latencies) in (1..).zip(&seconds) {
-            for ns in latencies {
-                recorder.request(&answered_with(200), *ns);
-            }
-            recorder.ran(busy_ns(second));
-            recorder.waited(SECOND - busy_ns(second));
-            let _ = totals.keep(recorder.snapshot(second * SECOND));
-            totals.end_second(second * SECOND);
+        let (mut totals, mut recorders) = routed();
+        for (second, came) in (1..).zip(&seconds) {
+            recorders[1].ran(busy_ns(second));
+            recorders[1].waited(SECOND - busy_ns(second));
+            pass(&mut totals, &mut recorders, came, second * SECOND);
         }
         let view = totals.merge(seconds.len() as u64 * SECOND);
         let share = |ended: RangeInclusive<u64>| {
@@ -414,19 +496,20 @@ proptest! {
         prop_assert_eq!(&view.window(Window::Total).busy_ratios, &[None, share(1..=last), None]);
         for window in Window::MOVING {
             let count = window.seconds().min(seconds.len());
-            let expected = seconds[seconds.len() - count..].concat();
+            let came = seconds[seconds.len() - count..].concat();
             let figures = view.window(window);
             prop_assert_eq!(figures.span_ns, count as u64 * SECOND);
-            prop_assert_eq!(figures.counters.requests, expected.len() as u64);
+            prop_assert_eq!(figures.counters.requests, came.len() as u64);
             prop_assert_eq!(figures.counters.status.codes().map(|(_, count)| count).sum::<u64>(), figures.counters.requests);
-            prop_assert_eq!(figures.requests_per_second, expected.len() as f64 / count as f64);
+            prop_assert_eq!(figures.requests_per_second, came.len() as f64 / count as f64);
             prop_assert_eq!(&figures.busy_ratios, &[None, share(last + 1 - count as u64..=last), None]);
-            let expected = Distribution::of(&expected);
-            for told in [view.latency(window), view.core_latency(window, 1)] {
-                prop_assert_eq!(told.summary(), expected.summary());
-                prop_assert!(told.buckets().eq(expected.buckets()));
-            }
-            prop_assert_eq!(view.core_latency(window, 0).count(), 0);
+            let wholes = came.iter().map(|came| came.times.latencies(came.sent_ns)[WHOLE]);
+            let wholes = Distribution::of(&wholes.collect::<Vec<_>>());
+            prop_assert_eq!(view.latency(window), &wholes);
+            // The same as if all had come in one second, and nothing before.
+            let (mut at_once, mut recorders) = routed();
+            pass(&mut at_once, &mut recorders, &came, SECOND);
+            prop_assert_eq!(told(&view, window), told(&at_once.merge(SECOND), Window::Second));
         }
     }
 }

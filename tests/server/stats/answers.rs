@@ -4,8 +4,11 @@ use super::held;
 use crate::app::{Served, app};
 use crate::support::{Client, PATIENCE, assert_adds_up, fresh_stats, number, scrape, wait_until};
 use corelane::cores::CoreSelection;
-use corelane::{Limits, Request, Server};
+use corelane::limits::{STATS_HELD_BYTES, STATS_ROWS};
+use corelane::{App, Limits, Request, Server};
+use http::StatusCode;
 use serde_json::Value;
+use socket2::{Domain, Socket, Type};
 use std::num::NonZeroUsize;
 
 #[test]
@@ -71,6 +74,60 @@ fn who_reads_nothing_keeps_nobody_waiting() {
     for client in &mut deaf {
         assert_eq!(client.response().status, 200);
     }
+}
+
+#[test]
+fn those_who_read_nothing_are_sent_no_more_than_a_core_may_hold() {
+    let mut limits = Limits::default();
+    limits.write_timeout = 4 * PATIENCE;
+    let server = Server::bind("127.0.0.1:0")
+        .cores(CoreSelection::Count(NonZeroUsize::MIN))
+        .limits(limits);
+    // Of so many routes and statuses there is more to tell than the kernel takes for a peer.
+    let served = Served::on(server, |_| {
+        (0..STATS_ROWS).fold(App::new(), |app, route| {
+            let path = format!("/{route}/{{status}}");
+            app.get(&path, async |request: Request| {
+                request.param("status").parse::<StatusCode>().ok()
+            })
+        })
+    });
+    let mut client = Client::connect(served.address);
+    for route in 0..STATS_ROWS {
+        for status in [200, 300, 400, 500] {
+            client.get(&format!("/{route}/{status}"));
+            assert_eq!(client.response().status, status);
+        }
+    }
+    // Each is told of its own view.
+    let ask = || {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        socket.set_recv_buffer_size(1).expect("SO_RCVBUF");
+        let address = served.address.into();
+        socket.connect(&address).expect("a connection");
+        let mut deaf = Client::on(socket.into());
+        deaf.get("/stats?format=prometheus&fresh=1");
+        let head = deaf.head_response();
+        (deaf, head)
+    };
+    let (mut deaf, mut held) = (Vec::new(), 0);
+    let refused = loop {
+        let (client, head) = ask();
+        if head.status != 200 {
+            break head;
+        }
+        deaf.push(client);
+        let length = head.field("content-length").expect("a length");
+        held += length.parse::<usize>().expect("a number");
+        assert!(held <= STATS_HELD_BYTES, "{} answers", deaf.len());
+    };
+    assert_eq!(refused.status, 503);
+    assert_eq!(refused.field("retry-after"), Some("1"));
+    // Others are served, and who leaves makes room.
+    client.get("/0/200");
+    assert_eq!(client.response().status, 200);
+    deaf.pop();
+    wait_until("there is room", || ask().1.status == 200);
 }
 
 #[test]
