@@ -132,7 +132,8 @@ pub const COPIED_BODY_BYTES: usize = 4 * 1024;
 /// Bytes of a file read at a time while it is sent. Cost: that much memory per transfer.
 pub const FILE_PIECE_BYTES: usize = 128 * 1024;
 
-/// Most bytes of a file that are copied at a time while it is sent, which hold a core for some 60 µs. Cost: that
+/// Most bytes of a file that are copied at a time while it is sent, which hold a core for some 60 µs, and for twice
+/// that where a replica is filled. Cost: that
 /// much memory of a core, once; what lies in it is in the processor's second cache when it is sent.
 pub const FILE_COPY_BYTES: usize = 256 * 1024;
 
@@ -465,14 +466,13 @@ pub const CACHED_FILE_BYTES: usize = 64 * 1024;
 
 /// Of the bytes that a core remembers of files, one in so many may be in replicas of larger files; and of those
 /// one in as many in a single one. With 64 MiB in all: 32 MiB in replicas, of files of up to 16 MiB. Cost: those
-/// that are still being sent when they are forgotten take as much again at most.
+/// that are still being sent when they are forgotten take as much again at most, beside what sockets hold of them.
 pub const REPLICA_SHARE: usize = 2;
 
-/// Most replicas that a core fills at the same time. Beyond it: the file is sent without. Cost: a descriptor
-/// each.
+/// Most replicas of a core that are not whole. Beyond it: files are sent without. Cost: a descriptor each.
 pub const REPLICAS_FILLING: usize = 4;
 
-/// How long a replica keeps its place from others if nobody asks for it.
+/// How long a replica keeps its place from others if nobody asks for it, or fills it where it is not whole.
 pub const REPLICA_IDLE: Duration = Duration::from_secs(10);
 
 /// Most larger files that a core keeps open to send them again. Cost: a descriptor each.

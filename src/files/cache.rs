@@ -59,6 +59,8 @@ struct Entries {
     newest: Option<usize>,
     oldest: Option<usize>,
     bytes: usize,
+    /// How often any was used.
+    uses: u64,
     /// The places of those that are kept open, at most [`OPEN_FILES`].
     open: Vec<usize>,
 }
@@ -70,6 +72,8 @@ struct Place {
     kind: usize,
     path: Rc<[u8]>,
     entry: Rc<Entry>,
+    /// Which use of all entries was the last of this one.
+    used: u64,
     newer: Option<usize>,
     older: Option<usize>,
 }
@@ -223,7 +227,7 @@ impl Cache {
             entries.remove(oldest);
         }
         if entry.is_open() && entries.open.len() >= OPEN_FILES {
-            let oldest = entries.oldest(Entry::is_open);
+            let oldest = entries.oldest_open(|_| true);
             oldest.into_iter().for_each(|place| entries.remove(place));
         }
         entries.insert(key, Rc::clone(&entry));
@@ -243,24 +247,34 @@ impl Cache {
         (self.capacity / REPLICA_SHARE / REPLICA_SHARE) as u64
     }
 
-    /// Leave for a replica of so many bytes, at `now_ns`, for which those make room that nobody has asked for
-    /// in [`REPLICA_IDLE`]. Those in use do not: more files than there is room for would be copied in vain, in turns.
+    /// Leave for a replica of so many bytes, at `now_ns`, for which those make room that nobody has asked for, or has
+    /// filled, in [`REPLICA_IDLE`]. Others do not: more files than there is room for would be copied in vain, in
+    /// turns.
     pub(super) fn replica_leave(&self, bytes: u64, now_ns: u64) -> Option<Leave> {
         if bytes > self.largest_replica() {
             return None;
         }
-        let filling = self.filling.take()?;
         let entries = &mut *self.entries.borrow_mut();
-        loop {
-            if let Some(bytes) = self.replica_bytes.take_some(bytes as usize) {
-                return Some(Leave { bytes, filling });
-            }
-            let place = entries.oldest_replica()?;
-            if entries.list[place].entry.idle(now_ns) < REPLICA_IDLE {
-                return None;
-            }
-            entries.remove(place);
-        }
+        let mut take =
+            |permits: &Permits, count, is_idle: &dyn Fn(&Entry, &Rc<Replica>) -> bool| loop {
+                if let Some(leave) = permits.take_some(count) {
+                    return Some(leave);
+                }
+                let place = entries.oldest_open(|entry| match entry.content() {
+                    Some(Content::Replica(replica)) => is_idle(entry, replica),
+                    _ => false,
+                })?;
+                entries.remove(place);
+            };
+        let filling = take(&self.filling, 1, &|_, replica| {
+            let unfilled = replica.unfilled(now_ns);
+            unfilled.is_some_and(|unfilled| unfilled >= REPLICA_IDLE)
+        })?;
+        // What is being sent would win no room.
+        let bytes = take(&self.replica_bytes, bytes as usize, &|entry, replica| {
+            entry.idle(now_ns) >= REPLICA_IDLE && Rc::strong_count(replica) == 1
+        })?;
+        Some(Leave { bytes, filling })
     }
 
     /// Lets go of the open files that nobody has looked at for [`OPEN_FILE_IDLE`] at `now_ns`, and of those
@@ -322,6 +336,7 @@ impl Entries {
             kind: key.kind(),
             path: Rc::clone(&path),
             entry,
+            used: 0,
             newer: None,
             older: None,
         });
@@ -335,24 +350,18 @@ impl Entries {
         let removed = self.list.remove(place);
         self.places[removed.root][removed.kind].remove(&removed.path);
         let entry = removed.entry;
+        if let Some(Content::Replica(replica)) = entry.content() {
+            replica.stop();
+        }
         self.bytes -= entry.bytes();
         self.open.retain(|&other| other != place);
     }
 
-    /// The one used longest ago of those that `is_sought`.
-    fn oldest(&self, is_sought: impl Fn(&Entry) -> bool) -> Option<usize> {
-        let mut next = self.oldest;
-        while let Some(place) = next {
-            if is_sought(&self.list[place].entry) {
-                return Some(place);
-            }
-            next = self.list[place].newer;
-        }
-        None
-    }
-
-    fn oldest_replica(&self) -> Option<usize> {
-        self.oldest(|entry| matches!(entry.content(), Some(Content::Replica(_))))
+    /// Of those that are kept open and that `is_sought`, the one used longest ago.
+    fn oldest_open(&self, is_sought: impl Fn(&Entry) -> bool) -> Option<usize> {
+        let open = self.open.iter().copied();
+        let sought = open.filter(|&place| is_sought(&self.list[place].entry));
+        sought.min_by_key(|&place| self.list[place].used)
     }
 
     fn renew(&mut self, place: usize) {
@@ -364,6 +373,8 @@ impl Entries {
 
     /// Puts a place that is in no order in front of all others.
     fn push(&mut self, place: usize) {
+        self.uses += 1;
+        self.list[place].used = self.uses;
         let older = self.newest.replace(place);
         self.list[place].older = older;
         self.list[place].newer = None;

@@ -148,9 +148,15 @@ impl BodySource for FileBody {
                 offset,
                 bytes,
             }) as u64;
+            if replica.is_whole() {
+                body.held = None;
+            }
             return Some(Ok(()));
         }
         let held = body.held.as_mut()?;
+        if let Err(error) = held.go_on(offset, body.replica.as_deref()) {
+            return Some(Err(error.into()));
+        }
         let (kept_back, most) = match body.way {
             Way::Pages => (FILE_SAMPLE_BYTES as u64, FILE_TURN_BYTES as u64),
             Way::Copies(_) => (0, FILE_COPY_BYTES as u64),
@@ -200,8 +206,14 @@ impl BodySource for FileBody {
                         return Poll::Ready(Some(piece.map(Bytes::from).map_err(BodyError::from)));
                     }
                     let range = range.clone();
-                    let held = body.held.take();
-                    body.reading = held.map(|held| body.read(held, range));
+                    let Some(mut held) = body.held.take() else {
+                        let error = io::Error::from(io::ErrorKind::UnexpectedEof);
+                        return Poll::Ready(Some(Err(error.into())));
+                    };
+                    if let Err(error) = held.go_on(range.start, body.replica.as_deref()) {
+                        return Poll::Ready(Some(Err(error.into())));
+                    }
+                    body.reading = Some(body.read(held, range));
                 }
                 Some(_) => {
                     if let Some(Segment::Text(text)) = body.segments.pop_front() {

@@ -10,16 +10,19 @@
 //! asked for again  ─▶ ─ filled: pages of the replica
 //!                     └ the rest: copies, which fill it   Content::Replica
 //! filled           ─▶ the file is closed, and pages of the replica are sent
+//! forgotten        ─▶ it is filled no more; who sends it goes on with what there is, and then with the file
 //! ```
 //!
 //! What is written into it was read of one version, as the response that it was read for makes sure, whichever
 //! it is; it is sealed once it is whole. That it is whole says nothing of whether it is still served: that is
-//! for the cache to know, as of any content. It does no I/O of files.
+//! for the cache to know, as of any content. It does no I/O of files. Its pages may be swapped out, as all memory
+//! of the process.
 
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::rc::Rc;
+use std::time::Duration;
 
 use super::version::Version;
 use crate::permits::Permit;
@@ -41,7 +44,7 @@ pub(super) struct Replica {
     version: Version,
     /// How much of it is there, from its beginning, in bytes.
     filled: Cell<u64>,
-    /// What it is filled from, until it is whole.
+    /// What it is filled from, while it is.
     source: RefCell<Option<Source>>,
     _bytes: Permit,
 }
@@ -49,6 +52,8 @@ pub(super) struct Replica {
 #[derive(Debug)]
 struct Source {
     file: Rc<File>,
+    /// When it was filled last, on the ring's clock, in nanoseconds.
+    filled_ns: u64,
     _filling: Permit,
 }
 
@@ -60,10 +65,11 @@ impl Replica {
     pub(super) fn new(file: Rc<File>, version: Version, leave: Leave) -> io::Result<Self> {
         let Leave { bytes, filling } = leave;
         Ok(Self {
-            memory: Memory::new(file.ring())?,
+            memory: Memory::new(file.ring(), version.length())?,
             version,
             filled: Cell::new(0),
             source: RefCell::new(Some(Source {
+                filled_ns: file.ring().now_ns(),
                 file,
                 _filling: filling,
             })),
@@ -81,10 +87,27 @@ impl Replica {
         self.version.length() as usize
     }
 
-    /// What it is filled from; nothing, once it is whole.
+    /// Whether all of it is there.
+    pub(super) fn is_whole(&self) -> bool {
+        self.filled.get() == self.version.length()
+    }
+
+    /// What it is filled from, while it is.
     pub(super) fn source(&self) -> Option<Rc<File>> {
         let source = self.source.borrow();
         source.as_ref().map(|source| Rc::clone(&source.file))
+    }
+
+    /// For how long nobody has filled it at `now_ns`; nothing, if it is filled no more.
+    pub(super) fn unfilled(&self, now_ns: u64) -> Option<Duration> {
+        let source = self.source.borrow();
+        let since_ns = source.as_ref()?.filled_ns;
+        Some(Duration::from_nanos(now_ns.saturating_sub(since_ns)))
+    }
+
+    /// Has it filled no more.
+    pub(super) fn stop(&self) {
+        self.source.take();
     }
 
     /// How many bytes there are from `offset` on.
@@ -100,13 +123,20 @@ impl Replica {
         let Some(new) = piece.get(known..).filter(|new| !new.is_empty()) else {
             return;
         };
-        // Without memory there is no more of it: then the file is sent as if it had none.
-        if version != self.version || self.memory.write(new, filled).is_err() {
+        let mut source = self.source.borrow_mut();
+        let Some(filling) = source.as_mut().filter(|_| version == self.version) else {
+            return;
+        };
+        if self.memory.write(new, filled).is_err() {
+            *source = None;
             return;
         }
+        filling.filled_ns = filling.file.ring().now_ns();
         self.filled.set(filled + new.len() as u64);
-        if self.filled.get() == self.version.length() && self.memory.seal().is_ok() {
-            self.source.take();
+        if self.is_whole() {
+            *source = None;
+            // Nobody else has it: the seal is against those who look for its descriptor.
+            let _ = self.memory.seal();
         }
     }
 
@@ -135,7 +165,6 @@ mod tests {
     use crate::permits::Permits;
     use crate::ring::{Access, Links, Opening, Ring, RingOptions, run};
     use std::sync::Arc;
-    use std::time::Duration;
 
     /// A replica of a file of `abcdefghij` with nothing in it, and how many are being filled.
     async fn empty(ring: &Ring) -> (Replica, Version, Permits) {
@@ -182,6 +211,7 @@ mod tests {
             assert_eq!(replica.read(0, 10).unwrap(), b"abcdefghij");
             assert_eq!(replica.read(3, 4).unwrap(), b"defg");
             // It is whole: neither the file is needed any more, nor the leave to fill it.
+            assert!(replica.is_whole() && replica.unfilled(u64::MAX).is_none());
             assert!(replica.source().is_none() && filling.take().is_some());
             let error = replica.read(3, 8).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
@@ -190,13 +220,19 @@ mod tests {
     }
 
     #[test]
-    fn it_takes_nothing_of_another_version() {
+    fn it_takes_nothing_of_another_version_and_nothing_once_it_is_stopped() {
         run(None, RingOptions::default(), |ring| async move {
-            let (replica, version, _) = empty(&ring).await;
+            let (replica, version, filling) = empty(&ring).await;
             replica.fill(version, 0, b"abc");
             let longer = Version::made(1, 12, Duration::from_secs(1));
             replica.fill(longer, 3, b"defghijkl");
             assert_eq!(replica.filled_from(0), 3);
+            replica.stop();
+            assert!(filling.take().is_some());
+            replica.fill(version, 3, b"defghij");
+            assert_eq!(replica.filled_from(0), 3);
+            assert!(!replica.is_whole());
+            assert_eq!(replica.read(0, 3).unwrap(), b"abc");
         })
         .unwrap();
     }

@@ -63,6 +63,17 @@ pub(super) enum Judged {
     Selected(Result<Selection, IgnoredRange>),
 }
 
+impl Judged {
+    /// Whether all of the content is sent, or a part of it from its beginning on.
+    pub(super) fn is_sent_from_start(&self) -> bool {
+        match self {
+            Self::Selected(Ok(Selection::Part(range))) => range.start == 0,
+            Self::Selected(Ok(Selection::Whole) | Err(_)) => true,
+            _ => false,
+        }
+    }
+}
+
 /// The parts of a `multipart/byteranges` (RFC 9110 §14.6).
 #[derive(Debug)]
 pub(super) struct Multipart {

@@ -131,6 +131,7 @@ impl Served {
         if !entry.is_variant_of(file.release, &file.variants, variant) {
             return None;
         }
+        entry.looked_ns.set(file.looked_ns.get());
         // Nothing is kept of a variant that would be no smaller than its file, or too large to be kept.
         let is_futile = variant.is_made && entry.kept.is_none();
         Some(if is_futile { Rc::clone(file) } else { entry })
@@ -148,14 +149,19 @@ impl Served {
         Some(response)
     }
 
-    /// What is remembered in place of `entry`, which is wanted once more, if that is an open file whose pages are
-    /// not handed over as they are, and there is leave for a replica of it.
+    /// What is remembered in place of `entry`, which is wanted once more from its beginning, if that is an open file
+    /// whose pages are not handed over as they are, and there is leave for a replica of it.
     fn replicating(&self, entry: &Entry, wanted: Wanted<'_>) -> Option<Rc<Entry>> {
         let kept = entry.kept.as_ref()?;
         let Content::Open(file) = &kept.content else {
             return None;
         };
-        if self.policy.sendfile || wanted.request.method() != Method::GET {
+        let is_sent = wanted.request.method() == Method::GET
+            && kept
+                .representation
+                .judge(wanted.request.head())
+                .is_sent_from_start();
+        if self.policy.sendfile || !is_sent {
             return None;
         }
         let version = entry.variant.version;

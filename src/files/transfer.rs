@@ -127,6 +127,27 @@ impl Held {
         self.file.ring()
     }
 
+    /// Goes on at `offset`, behind what was sent of `replica`, which the sample is taken of. Without one, or where it
+    /// ends before, the sample stays that of what was read last.
+    ///
+    /// # Errors
+    /// Those of [`Replica::read`].
+    pub(super) fn go_on(&mut self, offset: u64, replica: Option<&Replica>) -> io::Result<()> {
+        let sampled_end = self.sample_at + self.sample.len() as u64;
+        let sample_bytes = min(offset, FILE_SAMPLE_BYTES as u64);
+        let sample_at = offset - sample_bytes;
+        let Some(replica) = replica.filter(|replica| {
+            sampled_end != offset && replica.filled_from(sample_at) >= sample_bytes
+        }) else {
+            return Ok(());
+        };
+        if sample_bytes > 0 {
+            self.sample = replica.read(sample_at, sample_bytes as usize)?;
+            self.sample_at = sample_at;
+        }
+        Ok(())
+    }
+
     /// Takes the first sample, from `offset` on.
     ///
     /// # Errors

@@ -81,6 +81,9 @@ pub(super) struct State {
     pub(super) queue: VecDeque<squeue::Entry>,
     /// Closes of files in `queue`, but for what a turn had no room for.
     pub(super) queued_closes: usize,
+    /// To be closed by worker threads of the kernel from the next turn on. If there is none, they are closed with
+    /// the ring: what is queued would be cancelled, and stay open.
+    pub(super) apart: Vec<OwnedFd>,
     pub(super) ops: Slab<Slot>,
     pub(super) sockets: Slab<Socket>,
     pub(super) listeners: Slab<Accepting>,
@@ -149,7 +152,7 @@ impl Shared {
     pub(super) fn with<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
         let mut core = self.core.borrow_mut();
         let result = change(&mut core.state);
-        let queued = !core.state.queue.is_empty();
+        let queued = !core.state.queue.is_empty() || !core.state.apart.is_empty();
         drop(core);
         if queued {
             self.kick_if_parked();
@@ -172,6 +175,7 @@ impl Shared {
         let Core { ring, state, .. } = &mut *core;
         state.feed_starved(&self.pool);
         let blocking = matches!(wait, Wait::AtMost(_)).then(monotonic_ns);
+        state.close_apart();
         enter(ring, &mut state.queue, wait)?;
         state.queued_closes = 0;
         let before = self.clock.looked_ns();
@@ -332,6 +336,7 @@ impl State {
         Self {
             queue: VecDeque::with_capacity(RING_ENTRIES as usize),
             queued_closes: 0,
+            apart: Vec::new(),
             ops: Slab::new(),
             sockets: Slab::with_capacity(RESERVED_CONNECTIONS),
             listeners: Slab::new(),

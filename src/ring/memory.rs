@@ -3,6 +3,7 @@
 use super::Ring;
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use rustix::io::{Errno, pread, pwrite};
+use rustix::process::{Resource, getrlimit};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -16,15 +17,25 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// None so far.
+    /// None so far, and at most `most_bytes` of it later.
     ///
     /// # Errors
-    /// What `memfd_create(2)` answers: there are no descriptors left, or no memory.
-    pub fn new(ring: &Ring) -> io::Result<Self> {
+    /// What `memfd_create(2)` answers: there are no descriptors left, or no memory. `FileTooLarge` if files may
+    /// not be as large (`RLIMIT_FSIZE`), which counts for this as well, and would end the process (SIGXFSZ).
+    pub fn new(ring: &Ring, most_bytes: u64) -> io::Result<Self> {
+        let limit = getrlimit(Resource::Fsize).current;
+        if limit.is_some_and(|limit| limit < most_bytes) {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
         let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+        // Kernels before 6.3 do not know the seal against execution, and later ones may insist on it.
+        let fd = match memfd_create(c"corelane", flags | MemfdFlags::NOEXEC_SEAL) {
+            Err(Errno::INVAL) => memfd_create(c"corelane", flags)?,
+            created => created?,
+        };
         Ok(Self {
             ring: ring.clone(),
-            fd: Some(memfd_create(c"corelane", flags)?),
+            fd: Some(fd),
         })
     }
 
@@ -91,8 +102,7 @@ impl AsFd for Memory {
 impl Drop for Memory {
     fn drop(&mut self) {
         if let Some(fd) = self.fd.take() {
-            let left = self.ring.0.with(|state| state.close_apart(fd));
-            drop(left);
+            self.ring.0.with(|state| state.apart.push(fd));
         }
     }
 }

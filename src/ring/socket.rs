@@ -414,33 +414,29 @@ impl State {
 
     /// Queues the close of a descriptor that nothing refers to any more.
     pub(super) fn close(&mut self, fd: RawFd) {
-        self.close_with(fd, squeue::Flags::empty());
-    }
-
-    fn close_with(&mut self, fd: RawFd, flags: squeue::Flags) {
         let submission = opcode::Close::new(types::Fd(fd)).build();
         self.queue
-            .push_back(submission.flags(flags | squeue::Flags::SKIP_SUCCESS));
+            .push_back(submission.flags(squeue::Flags::SKIP_SUCCESS));
     }
 
     /// Queues the close of a file that nothing refers to any more, or hands it back to be closed at once:
     /// what a task opens and drops without waiting would pile up until the ring turns.
     pub(super) fn close_file(&mut self, fd: OwnedFd) -> Option<OwnedFd> {
-        self.close_soon(fd, squeue::Flags::empty())
-    }
-
-    /// As [`State::close_file`], but a worker thread of the kernel does it, for it takes long.
-    pub(super) fn close_apart(&mut self, fd: OwnedFd) -> Option<OwnedFd> {
-        self.close_soon(fd, squeue::Flags::ASYNC)
-    }
-
-    fn close_soon(&mut self, fd: OwnedFd, flags: squeue::Flags) -> Option<OwnedFd> {
         if self.queued_closes == QUEUED_CLOSES {
             return Some(fd);
         }
         self.queued_closes += 1;
-        self.close_with(fd.into_raw_fd(), flags);
+        self.close(fd.into_raw_fd());
         None
+    }
+
+    /// Queues the closes that take long, which worker threads of the kernel do.
+    pub(super) fn close_apart(&mut self) {
+        let flags = squeue::Flags::ASYNC | squeue::Flags::SKIP_SUCCESS;
+        for fd in self.apart.drain(..) {
+            let submission = opcode::Close::new(types::Fd(fd.into_raw_fd())).build();
+            self.queue.push_back(submission.flags(flags));
+        }
     }
 
     fn arm(&mut self, key: Key) {

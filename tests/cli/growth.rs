@@ -154,6 +154,34 @@ fn serve_with(open_files: usize, folder: &Path, options: &[&str]) -> Process {
 }
 
 #[test]
+fn files_above_the_limit_of_their_size_are_sent_without_copies() {
+    if !outside::has("prlimit") {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("file"), [b'a'; 200_000]).expect("a file");
+    let mut command = Command::new("prlimit");
+    command
+        .args(["--fsize=100000", "--", CORELANE, "serve"])
+        .arg(folder.path())
+        .args(["--listen", "127.0.0.1:0", "--cores", "1"]);
+    let mut process = Process::spawn(&mut command);
+    let mut client = Client::connect(process.listening());
+    // The first moment of a file is not remembered.
+    wait_until("it is remembered", || {
+        client.get("/file");
+        assert!(client.response().body == [b'a'; 200_000]);
+        let stats = scrape(&mut client);
+        number(&stats, "/cores/0/file_cache/hits") > 1
+    });
+    let stats = scrape(&mut client);
+    assert!(
+        number(&stats, "/cores/0/file_cache/bytes") < 200_000,
+        "{stats}"
+    );
+}
+
+#[test]
 fn the_soft_limit_of_descriptors_is_raised_to_the_hard_one() {
     if !outside::has("prlimit") {
         return;

@@ -202,28 +202,39 @@ fn replicas_have_a_share_of_the_room_and_make_place_when_nobody_asks_for_them() 
             Some(cache.insert(key(path), entry))
         };
         assert!(keep("a", most + 1, 0).is_none());
-        let sent = keep("a", most, 0).unwrap();
+        let replica_of = |entry: &Entry| match entry.content() {
+            Some(Content::Replica(replica)) => Rc::clone(replica),
+            _ => panic!("there is none"),
+        };
+        let sent = replica_of(&keep("a", most, 0).unwrap());
         assert!(keep("b", most, 1).is_some());
         assert_eq!(cache.figures().bytes, 2 * (most + 1024 + 2));
         // Both are asked for, and there is no room for another byte.
         let idle_ns = REPLICA_IDLE.as_nanos() as u64;
         assert!(keep("c", 1, idle_ns - 1).is_none());
         assert_eq!(kept(&cache), "ba");
-        // The one used longest ago is forgotten, but takes its room for as long as it is sent.
+        // One that is being sent would take its room on.
         assert!(keep("c", most, idle_ns).is_none());
-        assert_eq!(kept(&cache), "b");
+        assert_eq!(kept(&cache), "ba");
         drop(sent);
         assert!(keep("c", most, idle_ns).is_some());
         assert_eq!(kept(&cache), "cb");
-        // So many are filled at a time.
-        let cache = Cache::new(64_000, true);
-        let mut leaves: Vec<_> = (0..REPLICAS_FILLING)
-            .map(|_| cache.replica_leave(1, 0).unwrap())
-            .collect();
-        assert!(cache.replica_leave(1, 0).is_none());
-        leaves.pop();
-        assert!(cache.replica_leave(1, 0).is_some());
         assert!(Cache::new(0, true).replica_leave(1, 0).is_none());
+        // So many are filled at a time, and make place when nobody does.
+        for path in ["b", "c"] {
+            cache.remove(key(path));
+        }
+        let now_ns = ring.now_ns();
+        let filled: Vec<_> = (0..REPLICAS_FILLING)
+            .map(|number| replica_of(&keep(&number.to_string(), 1, now_ns).unwrap()))
+            .collect();
+        assert!(keep("c", 1, now_ns + idle_ns - 1_000_000_000).is_none());
+        assert!(filled.iter().all(|replica| replica.source().is_some()));
+        assert!(keep("c", 1, now_ns + 2 * idle_ns).is_some());
+        assert_eq!(kept(&cache), "c321");
+        assert!(filled[0].source().is_none() && filled[1].source().is_some());
+        cache.let_go(now_ns + OPEN_FILE_IDLE.as_nanos() as u64, |_| false);
+        assert_eq!(kept(&cache), "c");
     })
     .unwrap();
 }

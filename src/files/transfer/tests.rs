@@ -1,6 +1,8 @@
 use super::*;
 use crate::app::BodySource;
 use crate::files::parts::{FileBody, Origin};
+use crate::files::replica::Leave;
+use crate::permits::Permits;
 use crate::ring::{Access, Links, Opening, Ring, RingOptions, run};
 use futures_lite::future::poll_once;
 use std::fs;
@@ -149,6 +151,46 @@ fn a_write_that_makes_nothing_longer_is_a_change() {
         written.set_modified(SystemTime::now()).unwrap();
         let (_, read) = held.read(5, 5).await;
         assert!(is_change(&read.unwrap_err()));
+    })
+    .unwrap();
+}
+
+#[test]
+fn what_was_sent_of_a_replica_is_held_against_the_file_that_goes_on() {
+    run(None, RingOptions::default(), |ring| async move {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let of = |byte, bytes| [vec![b'h'; 2000], vec![byte; bytes]].concat();
+        let content = of(b'a', 18_000);
+        fs::write(&path, &content).unwrap();
+        let opening = Opening {
+            access: Access::Read,
+            links: Links::Beneath,
+        };
+        let directory = Arc::new(fs::File::open(folder.path()).unwrap().into());
+        let file = File::open_beneath(&ring, &directory, c"file", opening).await;
+        let file = Rc::new(file.unwrap());
+        let version = resolve::version(&*file).unwrap();
+        let leave = Leave {
+            bytes: Permits::new(1).take().unwrap(),
+            filling: Permits::new(1).take().unwrap(),
+        };
+        let replica = Rc::new(Replica::new(file, version, leave).unwrap());
+        replica.fill(version, 0, &content[..10_000]);
+        let origin = Origin::of(&replica).sampled(0).await.unwrap();
+        let way = Way::Copies(Copied::default());
+        let mut body = pin!(FileBody::part(origin, 0..20_000, way));
+        let sent = body.as_mut().send_from_file(&mut |piece| {
+            assert!(matches!(piece, FilePiece::Pages { offset: 0, .. }));
+            piece.len()
+        });
+        assert!(matches!(sent, Some(Ok(()))));
+        // It is longer, and the same where the response began.
+        fs::write(&path, of(b'b', 30_000)).unwrap();
+        let sent = body
+            .as_mut()
+            .send_from_file(&mut |_| panic!("of another version"));
+        assert!(matches!(sent, Some(Err(_))), "{sent:?}");
     })
     .unwrap();
 }

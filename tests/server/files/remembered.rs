@@ -83,6 +83,36 @@ fn what_there_is_a_replica_of_is_answered_alike() {
     assert_eq!(open(&tree), 0);
 }
 
+#[test]
+fn nothing_is_copied_for_who_gets_no_beginning_of_it() {
+    let tree = Tree::new();
+    let content = pattern(CACHED_FILE_BYTES + 1000);
+    tree.write(OsStr::new("kept.bin"), &content);
+    let served = tree.serve("/");
+    let mut client = Client::connect(served.address);
+    wait_until("it is kept open", || {
+        let response = client.ask("GET", "/kept.bin", "Range: bytes=1-10\r\n");
+        assert!(response.body == content[1..11]);
+        open(&tree) == 1
+    });
+    for fields in [
+        "If-None-Match: *\r\n",
+        "If-Match: \"x\"\r\n",
+        "Range: bytes=1-\r\n",
+        "Range: bytes=1000000-\r\n",
+        "Range: bytes=0-1,1000-2000\r\n",
+    ] {
+        for _ in 0..3 {
+            client.ask("GET", "/kept.bin", fields);
+        }
+    }
+    assert!(figure(&mut client, "bytes") < content.len() as u64);
+    // A part from the beginning on is copied, and the rest as it is sent.
+    client.ask("GET", "/kept.bin", "Range: bytes=0-\r\n");
+    assert!(figure(&mut client, "bytes") > content.len() as u64);
+    until_replicated(&tree, &mut client, "/kept.bin", &content);
+}
+
 /// Asks for `target` until there is a replica of it, and the file is closed.
 pub(super) fn until_replicated(tree: &Tree, client: &mut Client, target: &str, content: &[u8]) {
     wait_until("there is a replica", || {
