@@ -100,7 +100,11 @@ fn as_many_follow_it_as_a_core_lets() {
     // Who only asks what it would get takes no place, and who leaves makes one.
     let mut asking = Client::connect(served.address);
     asking.send("HEAD /stats?format=sse HTTP/1.1\r\nHost: a\r\n\r\n");
-    assert_eq!(asking.try_response(true).expect("a response").status, 503);
+    let refused = asking.try_response(true).expect("a response");
+    assert_eq!(
+        (refused.status, refused.field("retry-after")),
+        (503, Some("1"))
+    );
     followers.pop();
     wait_until("there is a place", || follow().is_ok());
 }
