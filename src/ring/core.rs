@@ -45,6 +45,8 @@ pub(super) struct Shared {
     /// Looked at after each reap.
     pub(super) clock: Clock,
     waited: Cell<u64>,
+    /// For how long it span and found nothing.
+    spun: Cell<u64>,
     /// By how much a park that is over lasted longer than it was to.
     overslept: Cell<u64>,
     /// Told of each turn for how long what it found may have waited, in nanoseconds.
@@ -136,6 +138,7 @@ impl Shared {
             size,
             clock: Clock::new(),
             waited: Cell::new(0),
+            spun: Cell::new(0),
             overslept: Cell::new(0),
             observer: OnceCell::new(),
             stopped: Cell::new(false),
@@ -199,6 +202,9 @@ impl Shared {
             woke: !state.woken.is_empty() || !state.released.is_empty(),
             traffic: std::mem::take(&mut state.traffic),
         };
+        if matches!(wait, Wait::Spin) && !turn.woke && !turn.traffic {
+            self.spun.set(self.spun.get() + (now - before));
+        }
         let mut woken = std::mem::take(&mut state.woken);
         let released = std::mem::take(&mut state.released);
         drop(core);
@@ -249,6 +255,11 @@ impl Shared {
     /// Nanoseconds that the driver was parked or blocked.
     pub(super) fn waited_ns(&self) -> u64 {
         self.waited.get()
+    }
+
+    /// Nanoseconds in which there was nothing to do: the driver was parked or blocked, or span in vain.
+    pub(super) fn idle_ns(&self) -> u64 {
+        self.waited.get() + self.spun.get()
     }
 
     /// Ends the driver and its sentinel.

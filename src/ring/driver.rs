@@ -140,8 +140,10 @@ async fn drive(shared: Rc<Shared>, options: RingOptions, vigil: Vigil) -> io::Re
         } else {
             PREEMPTION
         };
-        let turn = if !quiet || options.busy_poll {
+        let turn = if !quiet {
             shared.turn(Wait::No)?
+        } else if options.busy_poll {
+            shared.turn(Wait::Spin)?
         } else if shared.now_ns() - looked_at > look_after.as_nanos() as u64 {
             step_aside(&shared).await;
             looked_at = shared.now_ns();

@@ -11,6 +11,8 @@ use std::time::Duration;
 pub(super) enum Wait {
     /// Returns at once, without an enter when there is nothing to submit or to run.
     No,
+    /// The same, of a driver that does nothing else meanwhile: since the last turn no task has run.
+    Spin,
     /// Returns at once, but has the kernel look in any case.
     Look,
     /// Blocks until a completion comes, this long at most.

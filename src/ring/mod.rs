@@ -137,9 +137,15 @@ impl Ring {
         self.0.observe_turns(Box::new(observer));
     }
 
-    /// Nanoseconds that the driver spent waiting since the ring was made; the rest it was busy.
+    /// Nanoseconds that the driver was asleep since the ring was made, in which its thread used no CPU.
     pub fn waited_ns(&self) -> u64 {
         self.0.waited_ns()
+    }
+
+    /// Nanoseconds in which there was nothing to do since the ring was made: the driver was asleep or, where it polls
+    /// busily, span and found nothing. The rest it was busy.
+    pub fn idle_ns(&self) -> u64 {
+        self.0.idle_ns()
     }
 
     /// Receive buffers that hold bytes nobody has taken, or that a [`Lease`] holds.

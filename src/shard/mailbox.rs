@@ -186,7 +186,7 @@ async fn live(ring: Ring, setup: Setup) -> Result<(), Failure> {
     }
     let mut mailbox = Mailbox {
         tick: Deadline::new(&shard.ring),
-        waited_ns: shard.ring.waited_ns(),
+        idle_ns: shard.ring.idle_ns(),
         ticked_ns: shard.ring.now_ns(),
         spares: Vec::with_capacity(SPARES),
         credit: setup.credit,
@@ -248,8 +248,8 @@ struct Mailbox {
     shard: Rc<Shard>,
     orders: Receiver<Order>,
     tick: Deadline,
-    /// The ring's waiting time and clock at the last snapshot.
-    waited_ns: u64,
+    /// The ring's idle time and clock at the last snapshot.
+    idle_ns: u64,
     ticked_ns: u64,
     /// What snapshots are made of: as many as were under way at the same time, and no more than [`SPARES`].
     spares: Vec<Snapshot>,
@@ -380,8 +380,8 @@ impl Mailbox {
     /// Sends a snapshot.
     fn report(&mut self, round: Option<u64>) {
         let now_ns = self.shard.ring.clock_ns();
-        let waited_ns = self.shard.ring.waited_ns();
-        let waited = waited_ns - self.waited_ns;
+        let idle_ns = self.shard.ring.idle_ns();
+        let waited = idle_ns - self.idle_ns;
         let mut recorder = self.shard.recorder();
         recorder.waited(waited);
         recorder.ran((now_ns - self.ticked_ns).saturating_sub(waited));
@@ -393,8 +393,10 @@ impl Mailbox {
         if let Some(files) = self.shard.files.get() {
             recorder.file_cache(files.cache.figures());
         }
-        (self.ticked_ns, self.waited_ns) = (now_ns, waited_ns);
+        (self.ticked_ns, self.idle_ns) = (now_ns, idle_ns);
         if recorder.is_on() {
+            // What it span it had a CPU for.
+            let waited_ns = self.shard.ring.waited_ns();
             self.shard.account.look(now_ns, waited_ns);
         }
         let snapshot = match self.spares.pop() {

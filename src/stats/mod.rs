@@ -203,8 +203,7 @@
 //! - `stalls` are the last [`STALLS`] turns that came `server.stall_threshold_ns` late or later (`--stall-threshold`;
 //!   [`STALL_THRESHOLD`] unless it is set), in any window. Those that are nobody's have half of the room where there are
 //!   others.
-//! - `cores[].busy_ratio` is the share of the window in which the core did not wait for something to do, from 0 to 1. With
-//!   `--busy-poll` it is 1 whatever there is to do, since a core that polls does not wait. It is
+//! - `cores[].busy_ratio` is the share of the window in which the core did not wait for something to do, from 0 to 1. It is
 //!   left out while nothing is known of it, as are `accept_queue`, `run_delay_ns` and `receive_buffers`; `file_cache` is left
 //!   out on a core that serves no files, and the one of all cores where none does.
 //! - `cores[].receive_buffers` are those that held received bytes when the snapshot was taken, and the

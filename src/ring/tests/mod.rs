@@ -194,6 +194,35 @@ fn busy_polling_echoes() {
         let deadline = Deadline::new(&ring);
         deadline.arm(Duration::from_millis(150));
         deadline.passed().await;
-        assert_eq!(ring.waited_ns(), 0, "busy polling never waits");
+        assert_eq!(ring.waited_ns(), 0, "busy polling never sleeps");
+    });
+}
+
+#[test]
+fn spinning_in_vain_is_idleness_and_what_a_task_takes_is_not() {
+    let options = RingOptions {
+        busy_poll: true,
+        ..RingOptions::default()
+    };
+    with_ring(options, |ring| async move {
+        let deadline = Deadline::new(&ring);
+        let (began, idle) = (monotonic_ns(), ring.idle_ns());
+        deadline.arm(Duration::from_millis(150));
+        deadline.passed().await;
+        let (passed, idle) = (monotonic_ns() - began, ring.idle_ns() - idle);
+        assert!((passed / 2..=passed).contains(&idle), "{idle} of {passed}");
+
+        let (began, idle) = (monotonic_ns(), ring.idle_ns());
+        let mut held = 0;
+        while held < 50_000_000 {
+            held = monotonic_ns() - began;
+        }
+        deadline.arm(Duration::from_millis(1));
+        deadline.passed().await;
+        let (passed, idle) = (monotonic_ns() - began, ring.idle_ns() - idle);
+        assert!(
+            idle > 0 && idle + held <= passed,
+            "{idle}, {held} of {passed}"
+        );
     });
 }
