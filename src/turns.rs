@@ -92,7 +92,7 @@ impl Drop for Turn<'_> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "compression"))]
 impl Turns {
     /// How many came so far.
     pub(crate) fn came(&self) -> u64 {
