@@ -250,7 +250,8 @@ fn handlers_wait_in_the_time_of_the_test() {
 #[test]
 fn requests_and_responses_are_cheap_to_move() {
     assert!(size_of::<Request>() <= 96);
-    assert!(size_of::<Response>() <= 152);
+    // Of these the 8 that point at fields which are written once spare more than it takes to move them.
+    assert!(size_of::<Response>() <= 160);
 }
 
 #[test]
