@@ -44,7 +44,7 @@ pub(super) struct Replica {
     version: Version,
     /// How much of it is there, from its beginning, in bytes.
     filled: Cell<u64>,
-    /// What it is filled from, while it is.
+    /// Where the rest of it is, until it is whole or forgotten.
     source: RefCell<Option<Source>>,
     _bytes: Permit,
 }
@@ -54,7 +54,8 @@ struct Source {
     file: Rc<File>,
     /// When it was filled last, on the ring's clock, in nanoseconds.
     filled_ns: u64,
-    _filling: Permit,
+    /// None, once there was no memory for more of it: then the rest is always sent from the file.
+    filling: Option<Permit>,
 }
 
 impl Replica {
@@ -71,7 +72,7 @@ impl Replica {
             source: RefCell::new(Some(Source {
                 filled_ns: file.ring().now_ns(),
                 file,
-                _filling: filling,
+                filling: Some(filling),
             })),
             _bytes: bytes,
         })
@@ -92,7 +93,7 @@ impl Replica {
         self.filled.get() == self.version.length()
     }
 
-    /// What it is filled from, while it is.
+    /// Where the rest of it is, while it is not whole.
     pub(super) fn source(&self) -> Option<Rc<File>> {
         let source = self.source.borrow();
         source.as_ref().map(|source| Rc::clone(&source.file))
@@ -101,7 +102,8 @@ impl Replica {
     /// For how long nobody has filled it at `now_ns`; nothing, if it is filled no more.
     pub(super) fn unfilled(&self, now_ns: u64) -> Option<Duration> {
         let source = self.source.borrow();
-        let since_ns = source.as_ref()?.filled_ns;
+        let source = source.as_ref().filter(|source| source.filling.is_some())?;
+        let since_ns = source.filled_ns;
         Some(Duration::from_nanos(now_ns.saturating_sub(since_ns)))
     }
 
@@ -124,14 +126,15 @@ impl Replica {
             return;
         };
         let mut source = self.source.borrow_mut();
-        let Some(filling) = source.as_mut().filter(|_| version == self.version) else {
+        let is_filled = |source: &&mut Source| source.filling.is_some() && version == self.version;
+        let Some(from) = source.as_mut().filter(is_filled) else {
             return;
         };
         if self.memory.write(new, filled).is_err() {
-            *source = None;
+            from.filling = None;
             return;
         }
-        filling.filled_ns = filling.file.ring().now_ns();
+        from.filled_ns = from.file.ring().now_ns();
         self.filled.set(filled + new.len() as u64);
         if self.is_whole() {
             *source = None;
@@ -215,6 +218,22 @@ mod tests {
             assert!(replica.source().is_none() && filling.take().is_some());
             let error = replica.read(3, 8).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+        })
+        .unwrap();
+    }
+
+    #[test]
+    fn the_rest_is_in_the_file_where_there_is_no_memory_for_it() {
+        run(None, RingOptions::default(), |ring| async move {
+            let (replica, version, filling) = empty(&ring).await;
+            replica.fill(version, 0, b"abc");
+            // As good as none: nothing is written to it any more.
+            replica.memory.seal().unwrap();
+            replica.fill(version, 3, b"defghij");
+            assert_eq!(replica.filled_from(0), 3);
+            assert!(replica.source().is_some() && !replica.is_whole());
+            // Others are filled in its place.
+            assert!(filling.take().is_some() && replica.unfilled(u64::MAX).is_none());
         })
         .unwrap();
     }

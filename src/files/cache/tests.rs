@@ -3,7 +3,7 @@
 use super::*;
 use crate::files::Policy;
 use crate::files::version::Version;
-use crate::ring::{Access, Links, Opening, RingOptions, run};
+use crate::ring::{Access, Links, Opening, Ring, RingOptions, run};
 use proptest::prelude::*;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,6 +38,19 @@ fn entry(bytes: usize) -> Entry {
         release: 0,
         looked_ns: Cell::new(0),
     }
+}
+
+/// An open file, of which the folder is gone.
+async fn opened(ring: &Ring) -> Rc<File> {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a"), "a").unwrap();
+    let opening = Opening {
+        access: Access::Read,
+        links: Links::None,
+    };
+    let root = Arc::new(std::fs::File::open(folder.path()).unwrap().into());
+    let file = File::open_beneath(ring, &root, c"a", opening).await;
+    Rc::new(file.unwrap())
 }
 
 fn kept(cache: &Cache) -> String {
@@ -114,18 +127,7 @@ fn a_variant_is_remembered_beside_its_file() {
 #[test]
 fn files_are_let_go_of_that_nobody_looks_at_or_that_are_deleted() {
     run(None, RingOptions::default(), |ring| async move {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("a"), "a").unwrap();
-        let opening = Opening {
-            access: Access::Read,
-            links: Links::None,
-        };
-        let root = Arc::new(std::fs::File::open(folder.path()).unwrap().into());
-        let file = Rc::new(
-            File::open_beneath(&ring, &root, c"a", opening)
-                .await
-                .unwrap(),
-        );
+        let file = opened(&ring).await;
         let open = |looked_ns| {
             let mut entry = entry(2000);
             let kept = entry.kept.take().unwrap();
@@ -173,15 +175,7 @@ fn files_are_let_go_of_that_nobody_looks_at_or_that_are_deleted() {
 #[test]
 fn replicas_have_a_share_of_the_room_and_make_place_when_nobody_asks_for_them() {
     run(None, RingOptions::default(), |ring| async move {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("a"), "a").unwrap();
-        let opening = Opening {
-            access: Access::Read,
-            links: Links::None,
-        };
-        let root = Arc::new(std::fs::File::open(folder.path()).unwrap().into());
-        let file = File::open_beneath(&ring, &root, c"a", opening).await;
-        let file = Rc::new(file.unwrap());
+        let file = opened(&ring).await;
         let cache = Cache::new(64_000, true);
         cache.number_root();
         let most = cache.largest_replica();
