@@ -49,7 +49,11 @@ impl Prometheus {
         let line = process.line("msg=\"Listening on\"");
         let address = line.split_once("address=").expect("an address").1;
         let url = format!("http://{}/api/v1", address.trim());
-        process.line("Server is ready to receive web requests");
+        // Which of the two it says first is not settled.
+        let ready = "Server is ready to receive web requests";
+        if !process.seen(ready) {
+            process.line(ready);
+        }
         Self {
             _process: process,
             url,
