@@ -8,9 +8,10 @@ use crate::cases::Case;
 use crate::load::Sample;
 
 /// Which servers are told in relation to each other, where both were measured.
-const COMPARED: [(&str, &str); 4] = [
+const COMPARED: [(&str, &str); 5] = [
     ("corelane-2", "corelane"),
     ("corelane", "nginx"),
+    ("corelane", "nginx-nopush"),
     ("corelane-sendfile", "nginx"),
     ("corelane", "nginx-copies"),
 ];

@@ -34,6 +34,9 @@ pub enum Name {
     FloorRing,
     #[value(name = "nginx")]
     Nginx,
+    /// The same with `tcp_nopush`, as Debian's configuration has it: a head goes out with the file.
+    #[value(name = "nginx-nopush")]
+    NginxNopush,
     /// The same with `aio threads`, for files that are not in memory.
     #[value(name = "nginx-threads")]
     NginxThreads,
@@ -78,10 +81,11 @@ pub struct Serving {
 
 impl Name {
     /// Every server, in the order of the report.
-    pub const ALL: [Name; 14] = [
+    pub const ALL: [Name; 15] = [
         Name::FloorEpoll,
         Name::FloorRing,
         Name::Nginx,
+        Name::NginxNopush,
         Name::NginxThreads,
         Name::NginxCopies,
         Name::ActixWeb,
@@ -102,12 +106,15 @@ impl Name {
 
     /// Whether it is nginx, in any configuration.
     fn is_nginx(self) -> bool {
-        matches!(self, Name::Nginx | Name::NginxThreads | Name::NginxCopies)
+        self == Name::Nginx || self.is_extra()
     }
 
     /// Whether it is measured only where it is asked for by name.
     pub fn is_extra(self) -> bool {
-        matches!(self, Name::NginxThreads | Name::NginxCopies)
+        matches!(
+            self,
+            Name::NginxNopush | Name::NginxThreads | Name::NginxCopies
+        )
     }
 
     /// Whether it is the program of this project.

@@ -85,8 +85,7 @@ impl Site {
         self.folder().join("log")
     }
 
-    /// Writes nginx's configuration for `address` and returns its path; with `threads` it waits for the disk
-    /// in threads of their own.
+    /// Writes nginx's configuration for `address`, in the way that `name` tells, and returns its path.
     pub fn nginx(&self, address: SocketAddr, name: Name) -> Result<PathBuf> {
         let path = self.folder().join("nginx.conf");
         fs::write(&path, nginx_conf(address, self.folder(), name))?;
@@ -105,6 +104,10 @@ fn nginx_conf(address: SocketAddr, folder: &Path, name: Name) -> String {
     let sendfile = match name {
         Name::NginxCopies => "off",
         _ => "on",
+    };
+    let nopush = match name {
+        Name::NginxNopush => "on",
+        _ => "off",
     };
     let aio = match name {
         Name::NginxThreads => "threads",
@@ -126,6 +129,7 @@ http {{
     keepalive_timeout 1h;
     tcp_nodelay on;
     sendfile {sendfile};
+    tcp_nopush {nopush};
     aio {aio};
     open_file_cache max=10000 inactive=1h;
     open_file_cache_valid 1h;
