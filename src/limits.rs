@@ -141,8 +141,8 @@ pub const FILE_COPY_BYTES: usize = 256 * 1024;
 /// takes: some 30 µs to queue them, 130 to send them over loopback.
 pub const FILE_TURN_BYTES: usize = 1024 * 1024;
 
-/// How long a core goes on handing pieces of a file to a socket that takes them, before its other
-/// connections get their turn. The piece in hand is handed over.
+/// How long a core hands pieces of files to sockets that take them, of all its transfers together, before it
+/// looks what else has come. The piece in hand is handed over.
 pub const FILE_TURN: Duration = Duration::from_micros(50);
 
 /// Bytes of a file that are kept of what was sent of it last, to see that it has only grown.

@@ -39,7 +39,6 @@ impl Turns {
     }
 
     /// Waits until all who came before are done: the place is the first, and is so until it is dropped.
-    #[cfg(any(test, feature = "compression"))]
     pub(crate) async fn take(&self) -> Turn<'_> {
         let turn = self.enter();
         std::future::poll_fn(|cx| {

@@ -66,6 +66,12 @@ pub trait BodySource {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, BodyError>>>;
 
+    /// Whether [`BodySource::send_from_file`] may send what comes next, as far as can be told without looking at
+    /// the file: it is called for no other. It is false unless a source says otherwise.
+    fn is_in_file(&self) -> bool {
+        false
+    }
+
     /// Sends bytes that come next from where they lie, instead of giving them away as a piece: `send` is
     /// lent them, and says how many it has sent, fewer if the peer takes no more now, and none when it is
     /// called again in the same turn.
@@ -300,6 +306,11 @@ impl Body {
         if let Body::Stream { source, .. } = self {
             source.as_mut().stop();
         }
+    }
+
+    /// [`BodySource::is_in_file`] of its source.
+    pub(crate) fn is_in_file(&self) -> bool {
+        matches!(self, Body::Stream { source, .. } if source.is_in_file())
     }
 
     /// [`BodySource::send_from_file`] of its source, which is offered no more than is to come.

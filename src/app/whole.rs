@@ -149,6 +149,10 @@ impl BodySource for Returned {
         }
     }
 
+    fn is_in_file(&self) -> bool {
+        self.pieces.is_empty() && self.rest.is_in_file()
+    }
+
     fn send_from_file(
         mut self: Pin<&mut Self>,
         send: &mut SendFile<'_>,

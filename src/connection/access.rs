@@ -5,7 +5,7 @@
 //! counted from the visit's first byte. So it is known how much of each was sent, though several go
 //! out as one message.
 
-use super::transport::{Host, Transport};
+use super::transport::{Clocked, Host};
 use super::visit::Visit;
 use crate::app::middleware::X_REQUEST_ID;
 use crate::app::{Access, AccessFacts, Ended, Response, RouteId};

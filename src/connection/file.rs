@@ -1,31 +1,30 @@
 //! Sends what of a response lies in a file from there, turn by turn with the core's other connections.
 
 use super::respond::Broken;
-use super::transport::{Host, Transport};
+use super::transport::{Clocked, Host, Transport};
 use super::visit::Visit;
 use super::wire::broken;
 use crate::app::{Body, FilePiece};
 use crate::http::Event;
-use crate::limits::FILE_TURN;
 use crate::log::Cause;
-use futures_lite::future::yield_now;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 /// What became of handing over one piece: how much went out, and what is next.
-struct Turn {
+struct Sent {
     head_bytes: usize,
     file_bytes: usize,
     next: Result<Next, Broken>,
 }
 
-/// What follows a turn.
+/// What follows a piece.
+#[derive(PartialEq, Eq)]
 enum Next {
     /// Another.
-    Turn,
-    /// The source has to be asked for a piece.
     Piece,
+    /// The source has to be asked to read one.
+    Read,
     /// The peer takes no more now.
     Wait,
 }
@@ -39,38 +38,37 @@ impl<H: Host> Visit<'_, H> {
         is_held: &mut bool,
     ) -> Result<u64, Broken> {
         let mut sent = 0;
-        let mut began_ns = self.wire.transport.clock_ns();
-        loop {
-            let turn = self.send_turn(body);
-            // Though the source may have failed behind it, this is out.
-            let bytes = turn.head_bytes + turn.file_bytes;
-            if bytes > 0 {
-                *is_held = false;
-                self.work.out.drain(..turn.head_bytes);
-                sent += turn.file_bytes as u64;
-                self.recorder().sent(bytes as u64);
-                self.work.pace.add_bytes(bytes);
-            }
-            match turn.next? {
-                Next::Turn if self.may_go_on(began_ns) => continue,
-                // Others get theirs.
-                Next::Turn => yield_now().await,
-                Next::Piece => return Ok(sent),
+        let host = self.host;
+        while is_in_file(body)? {
+            let turn = host.service().file_turns.take(&self.wire.transport).await;
+            let next = loop {
+                let piece = self.send_piece(body);
+                // Though the source may have failed behind it, this is out.
+                let bytes = piece.head_bytes + piece.file_bytes;
+                if bytes > 0 {
+                    *is_held = false;
+                    self.work.out.drain(..piece.head_bytes);
+                    sent += piece.file_bytes as u64;
+                    self.recorder().sent(bytes as u64);
+                    self.work.pace.add_bytes(bytes);
+                }
+                let next = piece.next?;
+                let goes_on = next == Next::Piece && turn.may_go_on(&self.wire.transport);
+                if !goes_on || !is_in_file(body)? {
+                    break next;
+                }
+            };
+            drop(turn);
+            match next {
+                Next::Piece => {}
+                Next::Read => break,
                 Next::Wait => self.writable().await?,
             }
-            began_ns = self.wire.transport.clock_ns();
         }
+        Ok(sent)
     }
 
-    /// Whether a turn that began at `began_ns` is still short. A system call costs less than to let others
-    /// have theirs, and how long it takes nobody knows before: to queue pages takes a fifth of what it takes to
-    /// send them.
-    fn may_go_on(&self, began_ns: u64) -> bool {
-        let taken_ns = self.wire.transport.clock_ns().saturating_sub(began_ns);
-        taken_ns < FILE_TURN.as_nanos() as u64
-    }
-
-    fn send_turn(&self, body: &mut Body) -> Turn {
+    fn send_piece(&self, body: &mut Body) -> Sent {
         let transport = &self.wire.transport;
         let head = &self.work.out;
         let mut head_bytes = 0;
@@ -99,16 +97,16 @@ impl<H: Host> Visit<'_, H> {
         let next = match (offered, sent) {
             (Err(payload), _) => Err(Broken::Source(Cause::Panic(payload))),
             (Ok(Some(Err(error))), _) => Err(Broken::Source(Cause::Source(error))),
-            (Ok(None), _) => Ok(Next::Piece),
+            (Ok(None), _) => Ok(Next::Read),
             // The file ended before its time: the source finds out when it is asked for a piece.
-            (_, Ok(0)) if head_bytes == 0 => Ok(Next::Piece),
+            (_, Ok(0)) if head_bytes == 0 => Ok(Next::Read),
             // To try again would only tell the same.
             (_, Ok(_)) if is_full => Ok(Next::Wait),
-            (_, Ok(_)) => Ok(Next::Turn),
+            (_, Ok(_)) => Ok(Next::Piece),
             (_, Err(error)) if error.kind() == io::ErrorKind::WouldBlock => Ok(Next::Wait),
             (_, Err(error)) => Err(Broken::Wire(broken(&error))),
         };
-        Turn {
+        Sent {
             head_bytes,
             file_bytes,
             next,
@@ -131,6 +129,12 @@ impl<H: Host> Visit<'_, H> {
             None => Err(Broken::Wire(Event::Late)),
         }
     }
+}
+
+/// Whether the source of `body` may send what comes next from a file.
+fn is_in_file(body: &Body) -> Result<bool, Broken> {
+    catch_unwind(AssertUnwindSafe(|| body.is_in_file()))
+        .map_err(|payload| Broken::Source(Cause::Panic(payload)))
 }
 
 /// Sends `head`, and what `send` sends once all of that is out.

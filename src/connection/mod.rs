@@ -21,6 +21,7 @@ mod access;
 mod body;
 mod exchange;
 mod file;
+mod file_turns;
 mod inbound;
 mod pace;
 mod respond;
@@ -34,7 +35,7 @@ mod wire;
 mod work;
 
 pub(crate) use self::service::Service;
-pub(crate) use self::transport::{Host, Received, Transport};
+pub(crate) use self::transport::{Clocked, Host, Received, Transport};
 #[cfg(test)]
 pub(crate) use self::visit::waiting_bytes;
 pub(crate) use self::wire::Wire;

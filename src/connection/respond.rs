@@ -1,7 +1,7 @@
 //! How a response is framed, written and sent, and what may follow it on the connection.
 
 use super::exchange::Asked;
-use super::transport::{Host, Transport};
+use super::transport::{Clocked, Host, Transport};
 use super::visit::Visit;
 use super::waiting::GivenUp;
 use crate::app::{Body, BodyError, Error, Headers, IntoResponse, Response};

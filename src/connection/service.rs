@@ -1,6 +1,7 @@
 //! What all connections of a core share: the routes, the statistics, the Date of the second, the
 //! limits, and buffers that are not in use.
 
+use super::file_turns::FileTurns;
 use super::tell::Telling;
 use super::work::Work;
 use crate::app::{App, RequestIds, Router, Time};
@@ -37,6 +38,8 @@ pub(crate) struct Service {
     parser: RefCell<HeadParser>,
     #[expect(clippy::vec_box, reason = "they move between here and the connections")]
     work: RefCell<Vec<Box<Work>>>,
+    /// Whose turn it is to send of a file.
+    pub(super) file_turns: FileTurns,
     /// Raised when no further requests are wanted: responses then end their connections.
     pub(crate) draining: Flag,
 }
@@ -68,6 +71,7 @@ impl Service {
             preamble: RefCell::new(CachedPreamble::outdated()),
             parser: RefCell::default(),
             work: RefCell::default(),
+            file_turns: FileTurns::default(),
             draining: Flag::default(),
         }
     }

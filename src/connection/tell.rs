@@ -3,7 +3,7 @@
 
 use super::exchange::Asked;
 use super::service::Service;
-use super::transport::{Host, Transport};
+use super::transport::{Clocked, Host, Transport};
 use super::visit::Visit;
 use super::wire::Wire;
 use crate::app::{self, Error, Response, Time, Witness};

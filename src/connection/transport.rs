@@ -40,8 +40,17 @@ pub(crate) trait Host: 'static {
     fn passed(&self, at_ns: u64) -> Pin<Box<dyn Future<Output = ()>>>;
 }
 
+/// What has the clock of its core's ring.
+pub(crate) trait Clocked {
+    /// The time when the ring last looked, in nanoseconds from some start.
+    fn now_ns(&self) -> u64;
+
+    /// The time on the same clock, looked at now.
+    fn clock_ns(&self) -> u64;
+}
+
 /// A connected stream of bytes, and the one deadline and the clock that go with it.
-pub(crate) trait Transport: 'static {
+pub(crate) trait Transport: Clocked + 'static {
     /// Received bytes.
     type Received: Received;
 
@@ -117,12 +126,6 @@ pub(crate) trait Transport: 'static {
     /// # Errors
     /// The connection is gone.
     fn peer(&self) -> io::Result<SocketAddr>;
-
-    /// The time on the transport's clock when it last looked, in nanoseconds from some start.
-    fn now_ns(&self) -> u64;
-
-    /// The time on the same clock, looked at now.
-    fn clock_ns(&self) -> u64;
 
     /// Arms the deadline for `after` from now, wherever it stood.
     fn arm(&self, after: Duration);

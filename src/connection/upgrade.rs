@@ -25,7 +25,7 @@
 use super::exchange::Asked;
 use super::pace::Pace;
 use super::service::Service;
-use super::transport::{Host, Received, Transport};
+use super::transport::{Clocked, Host, Received, Transport};
 use super::visit::Visit;
 use super::wire::{Wire, broken};
 use crate::app::{Link, Response, Switch, Waiters, Work};

@@ -3,7 +3,7 @@
 
 use super::exchange::Stop;
 use super::pace::Pace;
-use super::transport::{Host, Received, Transport};
+use super::transport::{Clocked, Host, Received};
 use super::upgrade::Switching;
 use super::wire::Wire;
 use super::work::{Lent, Work};

@@ -3,7 +3,7 @@
 //! `respond.rs`.
 
 use super::exchange::Asked;
-use super::transport::{Host, Transport};
+use super::transport::{Clocked, Host, Transport};
 use super::visit::Visit;
 use super::wire::{Wire, broken};
 use crate::http::Event;

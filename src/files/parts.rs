@@ -129,6 +129,12 @@ impl FileBody {
 }
 
 impl BodySource for FileBody {
+    fn is_in_file(&self) -> bool {
+        let is_in_file =
+            |segment: &Segment| matches!(segment, Segment::Of(range) if !range.is_empty());
+        self.reading.is_none() && self.segments.front().is_some_and(is_in_file)
+    }
+
     /// Of pages the end of each part is read as any other piece, and given away only if all before it
     /// was of one version: what is changed in time for that is no whole response.
     fn send_from_file(

@@ -58,6 +58,9 @@ pub(super) struct Shared {
     /// How often the driver parked, for peers on other threads.
     #[cfg(test)]
     pub(super) parks: std::sync::Arc<std::sync::atomic::AtomicU64>,
+    /// How often it stepped aside.
+    #[cfg(test)]
+    pub(super) asides: std::sync::atomic::AtomicU64,
 }
 
 /// Whoever is told of turns.
@@ -147,6 +150,8 @@ impl Shared {
             driver: RefCell::new(None),
             #[cfg(test)]
             parks: Default::default(),
+            #[cfg(test)]
+            asides: Default::default(),
         })
     }
 

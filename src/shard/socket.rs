@@ -1,7 +1,7 @@
 //! A connection's transport on a core: a socket of the core's ring, with a deadline on its wheel.
 
 use super::Door;
-use crate::connection::{Received, Transport};
+use crate::connection::{Clocked, Received, Transport};
 use crate::ring::{Deadline, Lease, Message, Stream};
 use std::io;
 use std::net::{Shutdown, SocketAddr};
@@ -30,6 +30,16 @@ impl Socket {
     /// Which address it was accepted at.
     pub(super) fn door(&self) -> Door {
         self.door
+    }
+}
+
+impl Clocked for Socket {
+    fn now_ns(&self) -> u64 {
+        self.stream.ring().now_ns()
+    }
+
+    fn clock_ns(&self) -> u64 {
+        self.stream.ring().clock_ns()
     }
 }
 
@@ -82,14 +92,6 @@ impl Transport for Socket {
 
     fn peer(&self) -> io::Result<SocketAddr> {
         self.stream.peer_addr()
-    }
-
-    fn now_ns(&self) -> u64 {
-        self.stream.ring().now_ns()
-    }
-
-    fn clock_ns(&self) -> u64 {
-        self.stream.ring().clock_ns()
     }
 
     fn arm(&self, after: Duration) {

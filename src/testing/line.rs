@@ -1,7 +1,7 @@
 //! What lies between a peer and a connection, in place of sockets.
 
 use super::clock::Clock;
-use crate::connection::{Received, Transport};
+use crate::connection::{Clocked, Received, Transport};
 use crate::ring::Message;
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -38,6 +38,16 @@ pub(super) enum End {
 /// The server's end of a line. No wait keeps its waker: a conversation polls after all it does.
 #[derive(Debug)]
 pub(super) struct Pipe(pub(super) Rc<RefCell<Line>>);
+
+impl Clocked for Pipe {
+    fn now_ns(&self) -> u64 {
+        self.0.borrow().clock.now_ns()
+    }
+
+    fn clock_ns(&self) -> u64 {
+        self.now_ns()
+    }
+}
 
 impl Transport for Pipe {
     type Received = Delivery;
@@ -108,14 +118,6 @@ impl Transport for Pipe {
 
     fn peer(&self) -> io::Result<SocketAddr> {
         Ok((Ipv4Addr::LOCALHOST, 1).into())
-    }
-
-    fn now_ns(&self) -> u64 {
-        self.0.borrow().clock.now_ns()
-    }
-
-    fn clock_ns(&self) -> u64 {
-        self.now_ns()
     }
 
     fn arm(&self, after: Duration) {

@@ -211,6 +211,12 @@ impl BodySource for Spanned<Pin<Box<dyn BodySource>>> {
         }
     }
 
+    fn is_in_file(&self) -> bool {
+        self.inside
+            .as_ref()
+            .is_some_and(|source| source.is_in_file())
+    }
+
     fn send_from_file(
         mut self: Pin<&mut Self>,
         send: &mut SendFile<'_>,
@@ -251,6 +257,10 @@ mod tests {
                 Poll::Ready(None)
             }
 
+            fn is_in_file(&self) -> bool {
+                true
+            }
+
             fn send_from_file(
                 self: Pin<&mut Self>,
                 _: &mut SendFile<'_>,
@@ -264,6 +274,6 @@ mod tests {
             inside: Some(source),
         };
         let sent = Pin::new(&mut spanned).send_from_file(&mut |_| 0);
-        assert!(matches!(sent, Some(Ok(()))));
+        assert!(spanned.is_in_file() && matches!(sent, Some(Ok(()))));
     }
 }

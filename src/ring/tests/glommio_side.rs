@@ -2,7 +2,9 @@
 //! what becomes of a panic.
 
 use super::*;
+use crate::ring::driver::PREEMPTION;
 use futures_lite::StreamExt;
+use futures_lite::future::yield_now;
 use std::cell::Cell;
 
 /// Runs `work` while `busy` connections echo as fast as they can.
@@ -73,6 +75,27 @@ fn timers_and_files_are_served_while_the_ring_idles() {
 #[test]
 fn timers_and_files_are_served_while_the_ring_is_busy() {
     loaded(4, sleep_and_read);
+}
+
+/// As for the length of a transfer that hands over one piece after the other: were the driver to take the run
+/// queue for empty because glommio ended a pass before its turn, the ring would wait for the next such end.
+#[test]
+fn the_driver_does_not_step_aside_while_a_task_can_run() {
+    with_ring(RingOptions::default(), |ring| async move {
+        let asides = || ring.0.asides.load(std::sync::atomic::Ordering::Acquire);
+        yield_now().await;
+        let before = asides();
+        let spin = |time: Duration| {
+            let ring = ring.clone();
+            let until_ns = ring.clock_ns() + time.as_nanos() as u64;
+            std::iter::from_fn(move || (ring.clock_ns() < until_ns).then_some(()))
+        };
+        for () in spin(20 * PREEMPTION) {
+            spin(PREEMPTION / 100).for_each(drop);
+            yield_now().await;
+        }
+        assert_eq!(asides(), before);
+    });
 }
 
 #[test]

@@ -19,13 +19,14 @@ struct Halves {
 }
 
 impl BodySource for Halves {
+    fn is_in_file(&self) -> bool {
+        self.sent < CONTENT.len()
+    }
+
     fn send_from_file(
         mut self: Pin<&mut Self>,
         send: &mut SendFile<'_>,
     ) -> Option<Result<(), BodyError>> {
-        if self.sent == CONTENT.len() {
-            return None;
-        }
         for _ in 0..2 {
             let bytes = (CONTENT.len() - self.sent).min(CONTENT.len() / 2);
             let sent = match self.is_copied {
@@ -49,9 +50,17 @@ impl BodySource for Halves {
     }
 }
 
-struct Panics;
+/// Panics when it is to send, or when it is asked whether it would.
+struct Panics {
+    at_once: bool,
+}
 
 impl BodySource for Panics {
+    fn is_in_file(&self) -> bool {
+        assert!(!self.at_once, "a source that panics, on purpose");
+        true
+    }
+
     fn send_from_file(self: Pin<&mut Self>, _: &mut SendFile<'_>) -> Option<Result<(), BodyError>> {
         panic!("a source that panics, on purpose")
     }
@@ -72,12 +81,16 @@ fn response(source: impl BodySource + 'static) -> Response {
 #[test]
 fn a_source_that_panics_costs_its_request_alone() {
     let served = Served::with(|_| {
-        let app = App::new().get("/panics", async |_| response(Panics));
-        app.get("/", async |_| "alive")
+        let panics = |at_once| move |_| async move { response(Panics { at_once }) };
+        let app = App::new().get("/panics", panics(false));
+        app.get("/panics-at-once", panics(true))
+            .get("/", async |_| "alive")
     });
     let mut client = Client::connect(served.address);
-    assert_eq!(get(&mut client, "/panics").status, 500);
-    assert_eq!(get(&mut client, "/").text(), "alive");
+    for target in ["/panics", "/panics-at-once"] {
+        assert_eq!(get(&mut client, target).status, 500);
+        assert_eq!(get(&mut client, "/").text(), "alive");
+    }
 }
 
 #[test]

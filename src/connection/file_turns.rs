@@ -1,0 +1,182 @@
+//! Whose turn it is to send of a file: one transfer after the other, however many a core has.
+//!
+//! Nobody knows before how long it takes to hand a piece to a socket, so turns are bounded by time. Were each
+//! transfer to have one whenever its task runs, a pass of the executor with 64 of them in it would last for 6 ms,
+//! and for as long nobody would look what else has come. So all of them together have [`FILE_TURN`] between two
+//! turns of the ring, and the piece in hand; who comes too late for it is the first after the next.
+
+use super::transport::Clocked;
+use crate::limits::FILE_TURN;
+use crate::turns::{Turn, Turns};
+use futures_lite::future::yield_now;
+use std::cell::Cell;
+
+/// The turns of a core's transfers, in the order in which they came for them.
+#[derive(Debug, Default)]
+pub(super) struct FileTurns {
+    order: Turns,
+    /// When the ring had its last turn before the first transfer after it.
+    looked_ns: Cell<u64>,
+    /// When that began to send.
+    began_ns: Cell<u64>,
+}
+
+/// A turn. It is to be dropped before its transfer waits for anything, for nobody else has one meanwhile.
+#[derive(Debug)]
+pub(super) struct FileTurn<'a> {
+    turns: &'a FileTurns,
+    _place: Turn<'a>,
+}
+
+impl FileTurns {
+    /// Waits for a turn behind all who wait for one. `ring` is that of all of them.
+    pub(super) async fn take(&self, ring: &impl Clocked) -> FileTurn<'_> {
+        let place = self.order.take().await;
+        let is_later = self.looked_ns.get() != ring.now_ns();
+        if is_later || self.are_over(ring) {
+            if !is_later {
+                // The ring stands in front of whoever comes back.
+                yield_now().await;
+            }
+            self.looked_ns.set(ring.now_ns());
+            self.began_ns.set(ring.clock_ns());
+        }
+        FileTurn {
+            turns: self,
+            _place: place,
+        }
+    }
+
+    /// Whether there is no time left until the ring had its turn.
+    fn are_over(&self, ring: &impl Clocked) -> bool {
+        let taken_ns = ring.clock_ns().saturating_sub(self.began_ns.get());
+        taken_ns >= FILE_TURN.as_nanos() as u64
+    }
+}
+
+impl FileTurn<'_> {
+    /// Whether there is time for another piece.
+    pub(super) fn may_go_on(&self, ring: &impl Clocked) -> bool {
+        !self.turns.are_over(ring)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_lite::future::{block_on, poll_once};
+    use std::pin::pin;
+
+    /// A ring's clock as it is told to be.
+    #[derive(Debug, Default)]
+    struct Told {
+        looked_ns: Cell<u64>,
+        clock_ns: Cell<u64>,
+    }
+
+    impl Told {
+        fn pass(&self, ns: u64) {
+            self.clock_ns.set(self.clock_ns.get() + ns);
+        }
+
+        fn look(&self) {
+            self.looked_ns.set(self.clock_ns.get());
+        }
+    }
+
+    impl Clocked for Told {
+        fn now_ns(&self) -> u64 {
+            self.looked_ns.get()
+        }
+
+        fn clock_ns(&self) -> u64 {
+            self.clock_ns.get()
+        }
+    }
+
+    const TURN_NS: u64 = FILE_TURN.as_nanos() as u64;
+
+    /// A ring that has just looked.
+    fn ring() -> Told {
+        let ring = Told::default();
+        ring.pass(1);
+        ring.look();
+        ring
+    }
+
+    #[test]
+    fn all_together_have_one_time_between_two_turns_of_the_ring() {
+        let (turns, ring) = (FileTurns::default(), ring());
+        block_on(async {
+            // It is counted from the first, not from the ring's turn.
+            ring.pass(TURN_NS);
+            let first = turns.take(&ring).await;
+            ring.pass(TURN_NS - 1);
+            assert!(first.may_go_on(&ring));
+            drop(first);
+            let second = poll_once(turns.take(&ring)).await.expect("time is left");
+            ring.pass(1);
+            assert!(!second.may_go_on(&ring));
+            drop(second);
+
+            let mut third = pin!(turns.take(&ring));
+            let mut fourth = pin!(turns.take(&ring));
+            assert!(poll_once(&mut third).await.is_none());
+            assert!(poll_once(&mut fourth).await.is_none());
+            ring.pass(1);
+            ring.look();
+            let third = poll_once(third).await.expect("the ring had its turn");
+            assert!(third.may_go_on(&ring) && poll_once(&mut fourth).await.is_none());
+            drop(third);
+            let fourth = poll_once(fourth).await.expect("time is left");
+            ring.pass(TURN_NS);
+            assert!(!fourth.may_go_on(&ring));
+        });
+    }
+
+    #[test]
+    fn a_turn_of_the_ring_begins_the_time_anew() {
+        let (turns, ring) = (FileTurns::default(), ring());
+        block_on(async {
+            for _ in 0..3 {
+                let turn = poll_once(turns.take(&ring)).await.expect("a new turn");
+                ring.pass(TURN_NS);
+                assert!(!turn.may_go_on(&ring));
+                ring.look();
+            }
+        });
+    }
+
+    #[test]
+    fn a_ring_that_has_no_turn_is_not_waited_for_twice() {
+        let (turns, ring) = (FileTurns::default(), ring());
+        block_on(async {
+            drop(turns.take(&ring).await);
+            ring.pass(TURN_NS);
+            let mut late = pin!(turns.take(&ring));
+            assert!(poll_once(&mut late).await.is_none());
+            assert!(
+                poll_once(late)
+                    .await
+                    .expect("once is enough")
+                    .may_go_on(&ring)
+            );
+        });
+    }
+
+    #[test]
+    fn whoever_leaves_keeps_nobody_waiting() {
+        let (turns, ring) = (FileTurns::default(), ring());
+        block_on(async {
+            drop(turns.take(&ring).await);
+            ring.pass(TURN_NS);
+            let mut late = Box::pin(turns.take(&ring));
+            let mut next = pin!(turns.take(&ring));
+            assert!(poll_once(&mut late).await.is_none());
+            assert!(poll_once(&mut next).await.is_none());
+            drop(late);
+            ring.look();
+            assert!(poll_once(next).await.is_some());
+        });
+    }
+}
