@@ -272,9 +272,12 @@ pub const FRESH_TIMEOUT: Duration = Duration::from_millis(50);
 /// the next together. Cost of a round: a snapshot of each core, and a merge.
 pub const FRESH_INTERVAL: Duration = Duration::from_millis(10);
 
-/// How long the supervisor adds up statistics before it lets a shard run whose CPU it has. The last piece of work may be
-/// begun just before that, and takes some 20 µs.
+/// How long the supervisor works on statistics at most before it lets a shard run whose CPU it has.
 pub const SUPERVISOR_SLICE: Duration = Duration::from_micros(100);
+
+/// How long a piece of its work takes, between which it looks at the time: one that may take longer than what is left of
+/// the slice is begun in the next.
+pub const SUPERVISOR_PIECE: Duration = Duration::from_micros(25);
 
 /// Messages that may be on their way from one core to another, on lanes for one type, unless their app
 /// asks for another number. Beyond it: sending waits, or says so. Cost: none before they are sent.
@@ -589,6 +592,7 @@ const _: () = assert!(2 * CONNECT_TIMEOUT.as_nanos() < POOL_WAIT.as_nanos());
 const _: () = assert!(RECONNECT_PAUSE.as_nanos() < RECONNECT_PAUSE_MAX.as_nanos());
 const _: () = assert!(NAME_BYTES < PATH_BYTES);
 const _: () = assert!(REDIRECT_BYTES < REQUEST_LINE_BYTES);
+const _: () = assert!(2 * SUPERVISOR_PIECE.as_nanos() <= SUPERVISOR_SLICE.as_nanos());
 const _: () = assert!(LISTING_SLICE_ENTRIES < LISTING_ENTRIES);
 const _: () = assert!(FILE_FRESHNESS.as_nanos() < OPEN_FILE_IDLE.as_nanos());
 // A core's rings, clocks and notifiers have their room beside them.

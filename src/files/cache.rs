@@ -167,6 +167,11 @@ impl Entry {
         matches!(self.content(), Some(Content::Open(_) | Content::Replica(_)))
     }
 
+    /// Whether there is a replica of it, whole or not.
+    pub(super) fn is_replica(&self) -> bool {
+        matches!(self.content(), Some(Content::Replica(_)))
+    }
+
     fn idle(&self, now_ns: u64) -> Duration {
         Duration::from_nanos(now_ns.saturating_sub(self.looked_ns.get()))
     }
@@ -236,8 +241,14 @@ impl Cache {
 
     /// Forgets what is remembered for `key`.
     pub(super) fn remove(&self, key: Key<'_>) {
+        self.remove_if(key, |_| true);
+    }
+
+    /// Forgets what is remembered for `key`, if `is_it`.
+    pub(super) fn remove_if(&self, key: Key<'_>, is_it: impl FnOnce(&Rc<Entry>) -> bool) {
         let entries = &mut *self.entries.borrow_mut();
-        if let Some(place) = entries.place_of(key) {
+        let place = entries.place_of(key);
+        if let Some(place) = place.filter(|&place| is_it(&entries.list[place].entry)) {
             entries.remove(place);
         }
     }

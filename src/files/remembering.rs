@@ -135,7 +135,7 @@ impl Served {
     }
 
     /// Remembers what is kept of `variant`, one of those that are sought, unless others are known that were
-    /// looked at later.
+    /// looked at later, or there is a replica of it.
     pub(super) fn remember(
         &self,
         sought: Sought<'_>,
@@ -166,16 +166,32 @@ impl Served {
         if variant.coding.is_some() && (known.is_none() || others.is_some()) {
             self.cache.insert(key, entry(variants.plain(), None));
         }
-        self.cache
-            .insert(self.key(name, variant.coding), entry(variant, kept))
+        let key = self.key(name, variant.coding);
+        let copied = self
+            .cache
+            .get(key)
+            .filter(|known| known.is_replica() && known.is_variant_of(release, variants, variant));
+        let Some(copied) = copied.filter(|_| variant.coding.is_some() || others.is_none()) else {
+            return self.cache.insert(key, entry(variant, kept));
+        };
+        // Whoever opened the file meanwhile has no more of it than its replica, which would be thrown away.
+        copied.looked_ns.set(copied.looked_ns.get().max(looked_ns));
+        Rc::new(entry(variant, kept))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::files::common::Common;
+    use crate::files::pages;
+    use crate::files::policy::Symlinks;
+    use crate::files::replica::Replica;
+    use crate::files::resolve::{self, Found};
+    use crate::files::sending::Wanted;
     use crate::files::{Files, Policy};
-    use crate::ring::{RingOptions, run};
+    use crate::ring::{File, Ring, RingOptions, run};
+    use tempfile::TempDir;
 
     #[test]
     fn nothing_is_remembered_in_place_of_what_was_looked_at_later() {
@@ -216,6 +232,105 @@ mod tests {
             remember(&other, gzip, 3);
             assert_eq!(known(None).unwrap().variants, other);
             assert_eq!(known(gzip).unwrap().variants, other);
+        })
+        .unwrap();
+    }
+
+    /// A folder with the file `a`, served; the file opened, and the one version that there is of it.
+    async fn opened(ring: &Ring) -> (TempDir, Files, Rc<File>, Variants) {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a"), vec![b'a'; CACHED_FILE_BYTES + 1]).unwrap();
+        let common = Common::new(100_000_000);
+        let files = Files::sharing(ring, folder.path(), Policy::default(), &common).unwrap();
+        let release = files.0.root.release(0);
+        let found = resolve::open(ring, &release, c"a", Symlinks::Never).await;
+        let Found { file, version } = found.unwrap().unwrap();
+        let variants = Variants::new(c"a".to_owned(), version);
+        (folder, files, Rc::new(file), variants)
+    }
+
+    /// Remembers `content` of the file itself, of which `variants` tells, as looked at at `looked_ns`.
+    fn remember(
+        served: &Served,
+        variants: &Variants,
+        content: Content,
+        looked_ns: u64,
+    ) -> Rc<Entry> {
+        let sought = Sought {
+            release: 0,
+            variants,
+            looked_ns,
+            name: b"a",
+        };
+        let now = served.message_time();
+        let representation =
+            Representation::new(&served.policy, variants, variants.plain(), None, now);
+        let kept = Kept {
+            representation,
+            content,
+        };
+        served.remember(sought, variants.plain(), Some(kept))
+    }
+
+    fn replica_of(file: &Rc<File>, version: Version, served: &Served) -> Rc<Replica> {
+        let leave = served.cache.replica_leave(version.length(), 0).unwrap();
+        Rc::new(Replica::new(Rc::clone(file), version, leave).unwrap())
+    }
+
+    #[test]
+    fn an_open_file_takes_no_place_of_its_replica() {
+        run(None, RingOptions::default(), |ring| async move {
+            let (_folder, files, file, variants) = opened(&ring).await;
+            let served = &files.0;
+            let version = variants.plain().version;
+            let replica = replica_of(&file, version, served);
+            let is_remembered = || {
+                let known = served.cache.get(served.key(b"a", None)).unwrap();
+                let content = known.kept.as_ref().map(|kept| &kept.content);
+                matches!(content, Some(Content::Replica(known)) if Rc::ptr_eq(known, &replica))
+            };
+            remember(served, &variants, Content::Replica(Rc::clone(&replica)), 2);
+            // It was opened before there was a replica, or after.
+            for (looked_ns, known_ns) in [(1, 2), (3, 3)] {
+                let late = remember(
+                    served,
+                    &variants,
+                    Content::Open(Rc::clone(&file)),
+                    looked_ns,
+                );
+                assert!(!late.is_replica() && is_remembered());
+                let known = served.cache.get(served.key(b"a", None)).unwrap();
+                assert_eq!(known.looked_ns.get(), known_ns);
+            }
+            replica.fill(version, 0, b"aaa");
+            assert_eq!(replica.filled_from(0), 3);
+            // Of other variants of the file nothing else is known, and of another version there is no replica.
+            let longer = Version::made(1, version.length(), Duration::from_secs(1));
+            let other = Variants::new(c"a".to_owned(), longer);
+            remember(served, &other, Content::Open(Rc::clone(&file)), 4);
+            assert!(!is_remembered() && replica.source().is_none());
+        })
+        .unwrap();
+    }
+
+    #[test]
+    fn what_cannot_be_sent_is_not_remembered() {
+        run(None, RingOptions::default(), |ring| async move {
+            let (folder, files, _, variants) = opened(&ring).await;
+            let served = &files.0;
+            std::fs::write(folder.path().join("b"), "b").unwrap();
+            let release = served.root.release(0);
+            let other = resolve::open(&ring, &release, c"b", Symlinks::Never).await;
+            let other = Rc::new(other.unwrap().unwrap().file);
+            let replica = replica_of(&other, variants.plain().version, served);
+            let known = remember(served, &variants, Content::Replica(replica), 1);
+            let request = pages::plain_request().unwrap();
+            let wanted = Wanted {
+                request: &request,
+                name: b"a",
+            };
+            assert!(served.answer(&known, wanted).await.is_none());
+            assert!(served.cache.get(served.key(b"a", None)).is_none());
         })
         .unwrap();
     }

@@ -9,6 +9,7 @@
 //! asked for        ─▶ opened, and sent in copies          Content::Open
 //! asked for again  ─▶ ─ filled: pages of the replica
 //!                     └ the rest: copies, which fill it   Content::Replica
+//! opened meanwhile ─▶ sent in copies as well; the replica keeps its place
 //! filled           ─▶ the file is closed, and pages of the replica are sent
 //! forgotten        ─▶ it is filled no more; who sends it goes on with what there is, and then with the file
 //! ```

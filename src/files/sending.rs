@@ -44,7 +44,8 @@ pub(super) struct Wanted<'a> {
 }
 
 impl<'a> Wanted<'a> {
-    /// What `request` asks for below the mount that it came to.
+    /// What `request` asks for below the mount that it came to. It is remembered by the normal form of the
+    /// path, of which there is one for all ways to write it.
     pub(super) fn below_mount(request: &'a Request) -> Self {
         let name = request.rest().as_bytes();
         Self { request, name }
@@ -138,13 +139,18 @@ impl Served {
     }
 
     /// The response from what is remembered of `file`; `None` if nothing is, or it has changed.
-    async fn answer(&self, file: &Rc<Entry>, wanted: Wanted<'_>) -> Option<Response> {
+    pub(super) async fn answer(&self, file: &Rc<Entry>, wanted: Wanted<'_>) -> Option<Response> {
         let entry = self.selected(file, wanted)?;
         let entry = self.replicating(&entry, wanted).unwrap_or(entry);
         let kept = entry.kept.as_ref()?;
         let version = entry.variant.version;
         let answered = from_kept(kept, version, wanted.request, &self.answers).await;
-        let response = answered.ok()?;
+        let Ok(response) = answered else {
+            // Even if the file is the same still, there may be something else with what was opened of it.
+            let key = self.key(wanted.name, entry.variant.coding);
+            self.cache.remove_if(key, |known| Rc::ptr_eq(known, &entry));
+            return None;
+        };
         self.cache.hit();
         Some(response)
     }

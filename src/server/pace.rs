@@ -4,7 +4,7 @@
 //! Its nice value is left alone: with a lower weight it would wait for busy shards all the longer, and with it who asks
 //! for fresh statistics, for a slice that is short anyway.
 
-use crate::limits::SUPERVISOR_SLICE;
+use crate::limits::{SUPERVISOR_PIECE, SUPERVISOR_SLICE};
 use crate::ring::monotonic_ns;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread;
@@ -42,7 +42,7 @@ impl Pace {
         })
     }
 
-    /// Pauses if a slice is over. What is done between two calls is to take a fraction of one.
+    /// Pauses if one more piece of work might be too much for the slice. What is done between two calls is such a piece.
     pub(super) fn rest(&mut self) {
         if self.is_over(monotonic_ns()) {
             thread::sleep(PAUSE);
@@ -51,7 +51,8 @@ impl Pace {
     }
 
     fn is_over(&self, now_ns: u64) -> bool {
-        now_ns - self.since_ns >= SUPERVISOR_SLICE.as_nanos() as u64
+        let until = SUPERVISOR_SLICE - SUPERVISOR_PIECE;
+        now_ns - self.since_ns >= until.as_nanos() as u64
     }
 }
 
@@ -61,9 +62,9 @@ mod tests {
     use std::sync::mpsc::channel;
 
     #[test]
-    fn a_slice_is_as_long_as_its_bound() {
+    fn a_slice_ends_while_there_is_time_for_a_piece() {
         let pace = Pace { since_ns: 7 };
-        let end_ns = 7 + SUPERVISOR_SLICE.as_nanos() as u64;
+        let end_ns = 7 + (SUPERVISOR_SLICE - SUPERVISOR_PIECE).as_nanos() as u64;
         assert!(!pace.is_over(7));
         assert!(!pace.is_over(end_ns - 1));
         assert!(pace.is_over(end_ns));

@@ -317,7 +317,8 @@ impl Supervisor {
     /// Merges what there is at `now_ns`, for all shards to have, and frees the views that none of them has any more.
     fn share(&mut self, now_ns: u64) {
         self.pace.rest();
-        let view = Arc::new(self.totals.merge(now_ns));
+        let view = self.totals.merge_in_pieces(now_ns, || self.pace.rest());
+        let view = Arc::new(view);
         self.pace.rest();
         self.newest.put(Arc::clone(&view));
         for older in std::mem::take(&mut self.views) {

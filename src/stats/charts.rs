@@ -3,7 +3,7 @@
 
 use super::distribution::{Bands, LatencySummary};
 use super::json::{seconds, to_thousandths};
-use super::seconds::Second;
+use super::seconds::SecondFigures;
 use super::view::{View, Window};
 use serde::Serialize;
 use std::time::UNIX_EPOCH;
@@ -53,7 +53,7 @@ impl WindowChart {
 }
 
 impl<'a> SecondTold<'a> {
-    pub(super) fn new(second: &'a Second) -> SecondTold<'a> {
+    pub(super) fn new(second: &'a SecondFigures) -> SecondTold<'a> {
         let at = second.at.duration_since(UNIX_EPOCH);
         SecondTold {
             second: second.number,

@@ -10,7 +10,7 @@ use super::distribution::Distribution;
 use super::hdr::encode;
 use super::json::Selection;
 use super::rfc3339::rfc3339;
-use super::seconds::Second;
+use super::seconds::SecondFigures;
 use super::view::{View, Window};
 use hdrhistogram::serialization::V2DeflateSerializer;
 use std::io::Write as _;
@@ -22,7 +22,7 @@ pub(super) struct IntervalLog<'a> {
     window: Window,
     serializer: V2DeflateSerializer,
     /// The seconds of the window that are kept, the oldest first.
-    seconds: Vec<&'a Second>,
+    seconds: Vec<&'a SecondFigures>,
     /// What the window has besides, found out before it is written.
     rest: Distribution,
     /// When the log begins, since 1970.

@@ -273,8 +273,8 @@
 //! | the supervisor, in a second without requests | 0.3 ms |
 //! | the supervisor, in one in which two cores answered 100,000 requests each | 0.3 ms more behind one route, 1.7 behind 13, 7.4 behind 60 |
 //!
-//! The supervisor's thread shares the CPUs of cores: it works in slices of some 100 µs ([`SUPERVISOR_SLICE`]) with a pause
-//! after each. Without `/stats` (`--no-stats`) there is none of this but for requests, statuses, connections and bytes, which
+//! The supervisor's thread shares the CPUs of cores: it works in slices of at most 100 µs ([`SUPERVISOR_SLICE`]) with a
+//! pause after each. Without `/stats` (`--no-stats`) there is none of this but for requests, statuses, connections and bytes, which
 //! are counted for the server's own use.
 //!
 //! [`FRESH_INTERVAL`]: crate::limits::FRESH_INTERVAL

@@ -7,9 +7,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// A second that has ended. It may have been longer.
+/// What is told of a second that has ended. It may have been longer.
 #[derive(Debug, PartialEq)]
-pub(super) struct Second {
+pub(super) struct SecondFigures {
     /// Which one since the start, from 1.
     pub(super) number: u64,
     /// When it ended, as the calendar was set then.
@@ -28,7 +28,7 @@ pub(super) struct Second {
     pub(super) latencies: Arc<Distribution>,
 }
 
-impl Second {
+impl SecondFigures {
     /// When it began, since 1970.
     pub(super) fn begun(&self) -> Duration {
         let length = Duration::from_nanos(self.span_ns);
@@ -43,7 +43,7 @@ impl Second {
 
 /// The newest [`STATS_SECONDS`], the newest last. Views share it.
 #[derive(Debug, Default, Clone, PartialEq)]
-pub(super) struct Seconds(Arc<VecDeque<Arc<Second>>>);
+pub(super) struct Seconds(Arc<VecDeque<Arc<SecondFigures>>>);
 
 impl Seconds {
     /// Adds the one that ended at this time, in which `told` happened, with these latencies.
@@ -54,7 +54,7 @@ impl Seconds {
         if seconds.len() == STATS_SECONDS {
             seconds.pop_front();
         }
-        seconds.push_back(Arc::new(Second {
+        seconds.push_back(Arc::new(SecondFigures {
             number,
             at,
             requests: told.counters.requests,
@@ -75,7 +75,7 @@ impl Seconds {
     }
 
     /// Those behind the one with the number `after`, the oldest first.
-    pub(super) fn after(&self, after: u64) -> impl Iterator<Item = &Second> {
+    pub(super) fn after(&self, after: u64) -> impl Iterator<Item = &SecondFigures> {
         let seconds = self.0.iter().map(|second| &**second);
         seconds.filter(move |second| second.number > after)
     }

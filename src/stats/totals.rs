@@ -158,12 +158,14 @@ impl Totals {
         }
         for (kind, sum) in self.sums.iter_mut().enumerate() {
             let sum = sum.take();
+            rest();
             if sum.count() == 0 {
                 continue;
             }
             let of_core = (kind == WHOLE).then(|| self.slots.core(core));
             for slot in [self.slots.whole(kind)].into_iter().chain(of_core) {
                 self.total.add(slot, &sum);
+                rest();
                 self.windows.second().add(slot, &sum);
                 rest();
             }
@@ -224,7 +226,9 @@ impl Totals {
         let times = self.cores.iter().map(KnownCore::time);
         self.windows
             .end_second(now_ns, counters, times.collect(), &mut rest);
-        self.moving = self.moving(rest);
+        let moved = self.moving(&mut rest);
+        let older = mem::replace(&mut self.moving, moved);
+        older.into_iter().for_each(|window| window.free(&mut rest));
         let second = self
             .moving
             .iter()
@@ -239,6 +243,11 @@ impl Totals {
     /// Merges what it has, at `now_ns` on the monotonic clock. The windows are those of the last second
     /// that ended.
     pub fn merge(&self, now_ns: u64) -> View {
+        self.merge_in_pieces(now_ns, || ())
+    }
+
+    /// Does what [`Totals::merge`] does with a `rest` between pieces.
+    pub fn merge_in_pieces(&self, now_ns: u64, mut rest: impl FnMut()) -> View {
         let counters = sum(&self.cores, self.close_reasons);
         let per_second = self.cores.iter().map(|core| {
             let age_ns = now_ns.saturating_sub(core.newest.at_ns);
@@ -253,7 +262,7 @@ impl Totals {
                 .iter()
                 .map(|core| core.time().busy_ratio())
                 .collect(),
-            board: self.total.clone(),
+            board: self.total.shared(&mut rest),
             counters,
         };
         let total = Arc::new(total);
@@ -289,7 +298,7 @@ impl Totals {
                 span_ns: span.ns,
                 requests_per_second: span.counters.requests as f64 * 1e9 / span.ns.max(1) as f64,
                 busy_ratios: span.busy_ratios.collect(),
-                board: span.board.clone(),
+                board: span.board.shared(&mut rest),
                 counters: span.counters,
             })
         });

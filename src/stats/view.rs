@@ -5,7 +5,7 @@ use super::calendar::Calendar;
 use super::distribution::Distribution;
 use super::names::{NamedRow, SeriesName};
 use super::outside::Outside;
-use super::seconds::{Second, Seconds};
+use super::seconds::{SecondFigures, Seconds};
 use super::series::{CLASSES, KINDS, STAGES, WHOLE};
 use super::snapshot::{Counters, FileCache, Ran, ReceiveBuffers};
 use super::surroundings::Surroundings;
@@ -155,6 +155,13 @@ pub struct StallView {
 }
 
 impl WindowView {
+    /// Gives its memory back with a `rest` between pieces, if no other view has it.
+    pub(super) fn free(self: Arc<Self>, rest: impl FnMut()) {
+        if let Some(window) = Arc::into_inner(self) {
+            window.board.free(rest);
+        }
+    }
+
     /// Requests in a second on the average of the window.
     pub(super) fn mean_per_second(&self) -> f64 {
         self.counters.requests as f64 * 1e9 / self.span_ns.max(1) as f64
@@ -165,8 +172,8 @@ impl View {
     /// Gives its memory back, but for what others have as well, with a `rest` between pieces: it may be that of
     /// thousands of distributions.
     pub fn free(self, mut rest: impl FnMut()) {
-        for window in self.windows.into_iter().filter_map(Arc::into_inner) {
-            window.board.free(&mut rest);
+        for window in self.windows {
+            window.free(&mut rest);
         }
     }
 
@@ -192,7 +199,7 @@ impl View {
     }
 
     /// The last seconds that ended, so many at most, the oldest first.
-    pub(super) fn last_seconds(&self, most: usize) -> Vec<&Second> {
+    pub(super) fn last_seconds(&self, most: usize) -> Vec<&SecondFigures> {
         let before = self.newest_second().saturating_sub(most as u64);
         self.seconds.after(before).collect()
     }

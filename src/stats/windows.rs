@@ -17,7 +17,7 @@ pub(super) struct Windows {
     /// The second that has not ended.
     second: Board,
     /// Those that have, the newest last.
-    ended: VecDeque<Second>,
+    ended: VecDeque<PackedSecond>,
     /// What was known when the newest ended.
     now: Moment,
     /// Of each window what came in it, in the order of [`Window::MOVING`]: in the first of them the newest second alone.
@@ -26,9 +26,9 @@ pub(super) struct Windows {
 
 const _: () = assert!(Window::MOVING[0].seconds() == 1);
 
-/// A second that has ended. It may have been longer.
+/// A second that has ended and is still in a sum, to be taken out of it again. It may have been longer.
 #[derive(Debug)]
-struct Second {
+struct PackedSecond {
     /// What was known when it began.
     before: Moment,
     board: PackedBoard,
@@ -95,12 +95,12 @@ impl Windows {
         };
         let before = std::mem::replace(&mut self.now, now);
         let second = std::mem::take(&mut self.second);
-        let mut packed = PackedBoard::default();
+        let mut packed = PackedBoard::with_room(second.filled().count());
         for (slot, latencies) in second.filled() {
             packed.push(slot, latencies);
             rest();
         }
-        self.ended.push_back(Second {
+        self.ended.push_back(PackedSecond {
             before,
             board: packed,
         });
@@ -112,7 +112,8 @@ impl Windows {
             let others = self.ended.range(first.map_or(0, |first| first + 1)..).rev();
             sum.move_on(&second, gone, others.map(|other| &other.board), &mut rest);
         }
-        *newest = second;
+        let older = std::mem::replace(newest, second);
+        older.free(&mut rest);
         if self.ended.len() > Window::MOST_SECONDS
             && let Some(oldest) = self.ended.pop_front()
         {

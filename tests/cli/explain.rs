@@ -1,9 +1,11 @@
 //! `corelane explain` and what `serve` with the same options answers: what is asked for by the tables of each
-//! subject (`conditions`, `files`, `folders`, `refused`) gets the same from both, for the reason that is told.
+//! subject (`conditions`, `files`, `folders`, `refused`) gets the same from both, for the reason that is told; and so
+//! does each kind of path under other policies, with each kind of field (`kinds`).
 
 mod conditions;
 mod files;
 mod folders;
+mod kinds;
 mod refused;
 
 use super::support::client::Response;
@@ -11,6 +13,7 @@ use super::support::process::{CORELANE, Process};
 use super::support::{Client, outside};
 use serde_json::Value;
 use std::fs;
+use std::net::SocketAddr;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
@@ -77,9 +80,15 @@ fn folder() -> TempDir {
     folder
 }
 
-fn explained(folder: &Path, method: &str, target: &str, fields: &[&str]) -> Value {
+fn explained(
+    folder: &Path,
+    options: &[&str],
+    method: &str,
+    target: &str,
+    fields: &[&str],
+) -> Value {
     let mut command = Command::new(CORELANE);
-    command.arg("explain").arg(target).arg(folder).args(OPTIONS);
+    command.arg("explain").arg(target).arg(folder).args(options);
     command.args(["--json", "--method", method]);
     for field in fields {
         command.args(["--header", field]);
@@ -112,21 +121,39 @@ fn answered(client: &mut Client, method: &str, target: &str, fields: &[&str]) ->
     client.try_response(method == "HEAD").expect("a response")
 }
 
-/// Asks both for each of `table`, and compares what they say.
-fn assert_alike(table: &[Case<'_>]) {
-    let folder = folder();
-    let arguments = ["serve", "--listen", "127.0.0.1:0", "--cores", "1"];
-    let root = folder.path().to_str().expect("text");
-    let mut serving = Process::start(arguments.into_iter().chain(OPTIONS).chain([root]));
-    let line = serving.line("listening on http://");
-    let address = line.rsplit("http://").next().expect("an address");
-    let mut client = Client::connect(address.parse().expect("an address"));
-    for (method, target, fields, status, why) in table {
-        let told = explained(folder.path(), method, target, fields);
-        let response = answered(&mut client, method, target, fields);
+/// A folder that is served and explained with the same options.
+struct Both<'a> {
+    folder: &'a Path,
+    options: &'a [&'a str],
+    address: SocketAddr,
+    client: Client,
+    _serving: Process,
+}
+
+impl<'a> Both<'a> {
+    fn start(folder: &'a Path, options: &'a [&'a str]) -> Self {
+        let arguments = ["serve", "--listen", "127.0.0.1:0", "--cores", "1"];
+        let root = folder.to_str().expect("text");
+        let arguments = arguments.into_iter().chain(options.iter().copied());
+        let mut serving = Process::start(arguments.chain([root]));
+        let line = serving.line("listening on http://");
+        let address = line.rsplit("http://").next().expect("an address");
+        let address = address.parse().expect("an address");
+        Self {
+            folder,
+            options,
+            address,
+            client: Client::connect(address),
+            _serving: serving,
+        }
+    }
+
+    /// What both say, which is the same.
+    fn ask(&mut self, method: &str, target: &str, fields: &[&str]) -> (Value, Response) {
+        let told = explained(self.folder, self.options, method, target, fields);
+        let response = answered(&mut self.client, method, target, fields);
         let what = format!("{method} {target} {fields:?}: {told} {response:?}");
-        assert_eq!(told["status"], *status, "{what}");
-        assert_eq!(response.status, *status, "{what}");
+        assert_eq!(told["status"], response.status, "{what}");
         let pair = |field: &Value| {
             let text = |place: usize| field[place].as_str().expect("text").to_owned();
             (text(0), text(1))
@@ -137,15 +164,27 @@ fn assert_alike(table: &[Case<'_>]) {
             lasting(response.fields.iter().cloned()),
             "{what}"
         );
+        // A client whose request was refused is on a connection that closes.
+        if response.closes() {
+            self.client = Client::connect(self.address);
+        }
+        (told, response)
+    }
+}
+
+/// Asks both for each of `table`, and compares what they say.
+fn assert_alike(table: &[Case<'_>]) {
+    let folder = folder();
+    let mut both = Both::start(folder.path(), &OPTIONS);
+    for (method, target, fields, status, why) in table {
+        let (told, response) = both.ask(method, target, fields);
+        let what = format!("{method} {target} {fields:?}: {told} {response:?}");
+        assert_eq!(response.status, *status, "{what}");
         let points = told["points"].as_array().expect("a list");
         assert!(
             points.iter().any(|point| point["what"] == *why),
             "{why}: {what}"
         );
-        // A client whose request was refused is on a connection that closes.
-        if response.closes() {
-            client = Client::connect(address.parse().expect("an address"));
-        }
     }
 }
 

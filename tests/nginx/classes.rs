@@ -104,6 +104,15 @@ pub(crate) const CLASSES_OF_NEIGHBOURS: &[Class] = &[
         chosen: Some(""),
     },
     Class {
+        name: "the neighbour of an error's page",
+        why: "the page has no coding, so that it is the same for everybody",
+        is: |_, ours, theirs| {
+            (ours.status, theirs.status) == (404, 404)
+                && (ours.coding.is_none(), ours.varies, theirs.varies) == (true, false, true)
+        },
+        chosen: Some(""),
+    },
+    Class {
         name: "a neighbour of what is compressed already",
         why: "it is not looked for",
         is: |request, ours, _| is_served_plain_at(request, ours, "/photo.png"),

@@ -14,7 +14,7 @@ use super::requests::{Request, TAG};
 use super::support::outside::not_run;
 use super::support::process::unprivileged;
 use super::support::{Client, wait_until};
-use super::told::Told;
+use super::told::{PAGE, Told};
 use super::tree::Tree;
 
 /// How often nginx is given another port: somebody may take the one that was found free.
@@ -26,7 +26,7 @@ pub(crate) struct Corelane {
 }
 
 impl Corelane {
-    /// Starts it with what the folder has: neighbours, and rules.
+    /// Starts it with what the folder has: neighbours, rules, and the page of an error.
     pub(crate) fn start(tree: &Tree) -> Self {
         let mut policy = Policy {
             precompressed: vec![ContentCoding::Gzip],
@@ -35,8 +35,10 @@ impl Corelane {
         let rules = ["/old=/small.txt 301", "/moved/*=/sub/*"];
         let rules = rules.iter().map(|rule| rule.parse().expect("a rule"));
         policy.redirects = Redirects::new(rules.collect()).expect("rules");
-        let rule = "*.css=X-Rule: css";
-        policy.response_headers.add(rule).expect("a rule");
+        for rule in ["*.css=X-Rule: css", &format!("404.html={PAGE}: 404")] {
+            policy.response_headers.add(rule).expect("a rule");
+        }
+        policy.error_pages.add("404=/404.html").expect("a page");
         Self::start_by(tree, policy)
     }
 
@@ -71,6 +73,8 @@ impl Nginx {
     pub(crate) fn start(tree: &Tree, behind: SocketAddr) -> Option<Self> {
         let directives = format!(
             "gzip_static on;\n\
+             error_page 404 /404.html;\n\
+             location = /404.html {{ add_header {PAGE} 404 always; }}\n\
              location = /old {{ return 301 /small.txt$is_args$args; }}\n\
              location ^~ /moved/ {{ rewrite ^/moved/(.*)$ /sub/$1 redirect; }}\n\
              location ~ \\.css$ {{ add_header X-Rule css; }}\n\

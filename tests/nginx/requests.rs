@@ -36,6 +36,7 @@ const PATHS: &[&str] = &[
     "/hollow.css",
     "/alone.css",
     "/photo.png",
+    "/404.html",
     "/inside.txt",
     "/outside.txt",
     "/linked",

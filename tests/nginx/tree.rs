@@ -41,6 +41,8 @@ const FILES: &[(&str, usize)] = &[
     ("alone.css.gz", 130),
     ("photo.png", 2500),
     ("photo.png.gz", 140),
+    ("404.html", 600),
+    ("404.html.gz", 150),
 ];
 
 pub(crate) struct Tree {

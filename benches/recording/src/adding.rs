@@ -1,13 +1,13 @@
 //! What a second takes of the supervisor, which shares the CPUs of cores: it adds up what they sent, moves the windows on,
 //! merges it all and frees what was merged before.
 
+use crate::pieces::{Pieces, RUNS};
 use crate::writing::routes;
 use crate::{Load, ROUTES, SECOND, Spread, cpu_ns, record, spread};
 use corelane::Method;
-use corelane::limits::{STATS_ROWS, SUPERVISOR_SLICE};
+use corelane::limits::STATS_ROWS;
 use corelane::stats::{Answered, MethodIndex, Recorder, Times, Totals, Whose};
 use std::hint::black_box;
-use std::time::Instant;
 
 /// Cores, which answer [`SECOND`] requests each.
 const CORES: [usize; 2] = [0, 1];
@@ -64,21 +64,24 @@ pub const USUAL: usize = SECONDS.len() - 1;
 /// CPU time of each in nanoseconds, and that of its longest piece.
 pub fn costs_ns() -> [[f64; 2]; SECONDS.len()] {
     SECONDS.map(|second| {
-        let [[whole_ns, _], [_, piece_ns]] =
-            [false, true].map(|in_pieces| cost_ns(second.load, MEASURED, in_pieces));
-        [whole_ns, piece_ns]
+        let mut pieces = Pieces::default();
+        for _ in 0..RUNS {
+            cost_ns(second.load, MEASURED, Some(&mut pieces));
+        }
+        let whole_ns = cost_ns(second.load, MEASURED, None);
+        [whole_ns, pieces.longest_ns() as f64]
     })
 }
 
 /// Adds up so many seconds of [`ROUTES`] routes and does nothing else that grows with them but to record what happens in
 /// them.
 pub fn profile(seconds: u64) {
-    black_box(cost_ns(Requests::Service(ROUTES), seconds, false));
+    black_box(cost_ns(Requests::Service(ROUTES), seconds, None));
 }
 
-/// What each of `measured` seconds takes on the average, and its longest piece, which is looked for only `in_pieces`,
-/// since that takes time itself.
-fn cost_ns(load: Requests, measured: u64, in_pieces: bool) -> [f64; 2] {
+/// What each of `measured` seconds takes on the average. Its `pieces` are measured only if they are asked for, since that
+/// takes time itself.
+fn cost_ns(load: Requests, measured: u64, mut pieces: Option<&mut Pieces>) -> f64 {
     let names = || routes(STATS_ROWS + 1);
     let mut totals = Totals::new(&CORES, &["completed"], 0);
     let mut recorders = CORES.map(|core| {
@@ -89,34 +92,45 @@ fn cost_ns(load: Requests, measured: u64, in_pieces: bool) -> [f64; 2] {
     });
     let mut spares: Vec<_> = recorders.iter_mut().map(|one| one.snapshot(0)).collect();
     let mut older = None;
-    let (mut all_ns, mut longest_ns) = (0, 0);
+    let mut all_ns = 0;
+    if let Some(pieces) = &mut pieces {
+        pieces.begin();
+    }
     for second in 1..=BEFORE + measured {
         let is_measured = second > BEFORE;
+        let mut pieces = pieces.as_deref_mut().filter(|_| is_measured);
         let now_ns = second * 1_000_000_000;
         for (recorder, spare) in recorders.iter_mut().zip(&mut spares) {
             load.record(recorder, second);
             recorder.snapshot_into(spare, now_ns);
         }
-        let mut piece = Piece::begin(in_pieces);
         let begin_ns = cpu_ns();
+        if let Some(pieces) = &mut pieces {
+            pieces.go_on();
+        }
+        let mut rest = || {
+            if let Some(pieces) = &mut pieces {
+                pieces.rest();
+            }
+        };
         for spare in &mut spares {
             let empty = Recorder::new(usize::MAX, &["completed"]).snapshot(0);
             let snapshot = std::mem::replace(spare, empty);
-            *spare = totals.keep_in_pieces(snapshot, || piece.rest());
+            *spare = totals.keep_in_pieces(snapshot, &mut rest);
         }
-        totals.end_second_in_pieces(now_ns, || piece.rest());
-        piece.rest();
-        let view = totals.merge(now_ns);
-        piece.rest();
+        totals.end_second_in_pieces(now_ns, &mut rest);
+        rest();
+        let view = totals.merge_in_pieces(now_ns, &mut rest);
+        rest();
         if let Some(older) = older.replace(view) {
-            older.free(|| piece.rest());
+            older.free(&mut rest);
         }
+        rest();
         if is_measured {
             all_ns += cpu_ns() - begin_ns;
-            longest_ns = piece.longest_ns().max(longest_ns);
         }
     }
-    [all_ns as f64 / measured as f64, longest_ns as f64]
+    all_ns as f64 / measured as f64
 }
 
 impl Requests {
@@ -165,41 +179,5 @@ pub fn everything(recorder: &mut Recorder) {
             };
             recorder.request(black_box(&answered), 4 * stage_ns);
         }
-    }
-}
-
-/// Work between two pauses, of which the supervisor makes one when [`SUPERVISOR_SLICE`] is over.
-struct Piece {
-    is_measured: bool,
-    since: Instant,
-    since_ns: u64,
-    longest_ns: u64,
-}
-
-impl Piece {
-    fn begin(is_measured: bool) -> Self {
-        Self {
-            is_measured,
-            since: Instant::now(),
-            since_ns: cpu_ns(),
-            longest_ns: 0,
-        }
-    }
-
-    fn rest(&mut self) {
-        if self.is_measured && self.since.elapsed() >= SUPERVISOR_SLICE {
-            self.end();
-        }
-    }
-
-    fn end(&mut self) {
-        let now_ns = cpu_ns();
-        self.longest_ns = self.longest_ns.max(now_ns - self.since_ns);
-        (self.since, self.since_ns) = (Instant::now(), now_ns);
-    }
-
-    fn longest_ns(mut self) -> u64 {
-        self.end();
-        self.longest_ns
     }
 }

@@ -234,6 +234,40 @@ fn replicas_have_a_share_of_the_room_and_make_place_when_nobody_asks_for_them() 
 }
 
 #[test]
+fn a_replica_is_let_go_of_with_the_file_that_it_is_filled_from() {
+    run(None, RingOptions::default(), |ring| async move {
+        let file = opened(&ring).await;
+        let cache = Cache::new(64_000, true);
+        cache.number_root();
+        let keep = |path: &str| {
+            let version = Version::made(1, 1, Duration::from_secs(1));
+            let leave = cache.replica_leave(1, 0).unwrap();
+            let replica = Rc::new(Replica::new(Rc::clone(&file), version, leave).unwrap());
+            let kept = entry(2000).kept.take().unwrap();
+            let content = Content::Replica(Rc::clone(&replica));
+            let entry = Entry {
+                kept: Some(Kept { content, ..kept }),
+                ..entry(2000)
+            };
+            cache.insert(key(path), entry);
+            replica
+        };
+        let (filled, whole) = (keep("a"), keep("b"));
+        let version = whole.version();
+        whole.fill(version, 0, b"w");
+        cache.let_go(0, |_| false);
+        assert_eq!(kept(&cache), "ba");
+        cache.let_go(0, |_| true);
+        // What is whole keeps no file open.
+        assert_eq!(kept(&cache), "b");
+        assert!(filled.source().is_none() && !filled.is_whole());
+        assert_eq!(Rc::strong_count(&file), 1);
+        assert_eq!(cache.figures().bytes, (entry_bytes(c"a") + 1) as u64);
+    })
+    .unwrap();
+}
+
+#[test]
 fn there_is_room_for_what_is_made_beside_its_file() {
     let cache = Cache::new(6000, true);
     cache.number_root();

@@ -1,8 +1,8 @@
 use super::*;
-use crate::limits::{RATE_INTERVAL_NS, STATS_SECONDS};
+use crate::limits::{RATE_INTERVAL_NS, STATS_ROWS, STATS_SECONDS};
 use crate::stats::distribution::Distribution;
 use crate::stats::samples::latency;
-use crate::stats::series::WHOLE;
+use crate::stats::series::{KINDS, WHOLE};
 use crate::stats::{Answered, LatencySummary, MethodIndex, Times, Whose};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -471,6 +471,43 @@ fn told(view: &View, window: Window) -> BTreeMap<String, Distribution> {
     let told = all.chain(stages).chain(cores).chain(series);
     told.map(|(of, latencies)| (of, latencies.clone()))
         .collect()
+}
+
+/// Into how many pieces `act` cuts what it does.
+fn pieces(act: impl FnOnce(&mut dyn FnMut())) -> usize {
+    let mut rests = 0;
+    act(&mut || rests += 1);
+    rests
+}
+
+#[test]
+fn what_grows_with_the_series_is_done_in_pieces() {
+    let mut totals = totals();
+    let names = (0..STATS_ROWS).map(|route| RouteName::new(None, &format!("/{route}")));
+    let names: Vec<_> = names.collect();
+    let mut recorder = Recorder::new(CORES[0], REASONS);
+    recorder.know_routes(&names);
+    totals.know_routes(CORES[0], names);
+    for route in 0..STATS_ROWS as u16 {
+        let answered = Answered {
+            whose: Whose::route(route),
+            ..answered_with(200)
+        };
+        recorder.request(&answered, 1_000);
+    }
+    let _ = totals.keep(recorder.snapshot(SECOND));
+    totals.end_second(SECOND);
+    let slots = totals.total.filled().count();
+    assert!(slots > KINDS * STATS_ROWS);
+    let mut view = None;
+    let merged = pieces(|rest| view = Some(totals.merge_in_pieces(SECOND, rest)));
+    assert!(merged >= slots / 64, "{merged}");
+    // Nothing comes, and the second before is given up.
+    let ended = pieces(|rest| totals.end_second_in_pieces(2 * SECOND, rest));
+    assert!(ended >= slots, "{ended}");
+    // The view alone has that second now, and besides what is all the same still.
+    let freed = pieces(|rest| view.take().expect("a view").free(rest));
+    assert!(freed >= 2 * slots, "{freed}");
 }
 
 proptest! {

@@ -2,7 +2,9 @@
 
 use super::super::support::scrape;
 use super::*;
+use corelane::cores::CoreSelection;
 use corelane::limits::CACHED_FILE_BYTES;
+use std::num::NonZeroUsize;
 
 /// Asks until the answer is `wanted`; until then it is one of `others`.
 pub(super) fn until(client: &mut Client, target: &str, wanted: &str, others: &[&str]) {
@@ -81,6 +83,76 @@ fn what_there_is_a_replica_of_is_answered_alike() {
     is_answered_alike(&mut client, &content);
     // Not the file, which is closed.
     assert_eq!(open(&tree), 0);
+}
+
+#[test]
+fn a_replica_is_forgotten_with_its_version() {
+    let tree = Tree::new();
+    let content = pattern(3_000_000);
+    let (short, most) = (vec![b'b'; 1000], content.len() as u64);
+    let served = tree.serve("/");
+    let mut client = Client::connect(served.address);
+    for (name, status) in [("replaced.bin", 200), ("deleted.bin", 404)] {
+        let (target, path) = (format!("/{name}"), tree.root().join(name));
+        tree.write(OsStr::new(name), &content);
+        until_replicated(&tree, &mut client, &target, &content);
+        tree.write(OsStr::new("other"), &short);
+        let changed = match status {
+            200 => fs::rename(tree.root().join("other"), &path),
+            _ => fs::remove_file(&path),
+        };
+        changed.expect("changed");
+        wait_until("it is another", || {
+            let response = get(&mut client, &target);
+            let is_other = match status {
+                200 => response.body == short,
+                _ => response.status == status,
+            };
+            assert!(is_other || response.body == content);
+            is_other
+        });
+        assert!(figure(&mut client, "bytes") < most, "{name}");
+    }
+}
+
+#[test]
+fn a_file_is_remembered_once_however_its_path_is_written() {
+    let tree = Tree::new();
+    let spellings = |octet: u8| {
+        [
+            format!("%{octet:02x}"),
+            format!("%{octet:02X}"),
+            char::from(octet).to_string(),
+        ]
+    };
+    let content = pattern(1000);
+    tree.write(OsStr::new("jo:"), &content);
+    tree.write(OsStr::new("5%"), &content);
+    tree.write(OsStr::from_bytes(b"\xfe\xc3"), &content);
+    let server = Server::bind("127.0.0.1:0").cores(CoreSelection::Count(NonZeroUsize::MIN));
+    let root = tree.root();
+    let served = Served::on(server, move |_| App::new().files("/", &root));
+    let mut client = Client::connect(served.address);
+    let targets = |client: &mut Client| {
+        for first in spellings(b'j') {
+            for second in spellings(b'o') {
+                for third in spellings(b':') {
+                    let target = format!("/{first}{second}{third}?{first}");
+                    assert!(get(client, &target).body == content, "{target}");
+                }
+            }
+        }
+        for target in ["/5%25", "/%35%25", "/%FE%C3", "/%fe%c3", "/%Fe%C3"] {
+            assert!(get(client, target).body == content, "{target}");
+        }
+    };
+    // The first moment of a version is not remembered.
+    wait_until("they are remembered", || {
+        let before = figure(&mut client, "misses");
+        targets(&mut client);
+        figure(&mut client, "misses") == before
+    });
+    assert_eq!(figure(&mut client, "entries"), 3);
 }
 
 #[test]
