@@ -53,6 +53,9 @@ const QUERIES: [&str; 18] = [
     "/stats?format=html&window=10s",
 ];
 
+/// What Prometheus and browsers ask for, too.
+const GZIP: &str = "Accept-Encoding: gzip\r\n";
+
 /// By how much the 99th percentile of plain requests may move.
 const MOST_MOVED: f64 = 1.05;
 
@@ -226,7 +229,7 @@ fn watched(
     std::thread::sleep(LEAD);
     let told = block_on(async move {
         let path = format!("/watch/{}", window.as_millis());
-        Asking::connect(address).await?.ask(&path).await
+        Asking::connect(address, "").await?.ask(&path).await
     })?;
     join(plain)?;
     join(others)?;
@@ -304,7 +307,7 @@ async fn scrape(
     until: Instant,
     answers: Rc<Cell<usize>>,
 ) -> Result<()> {
-    let mut asking = Asking::connect(address).await?;
+    let mut asking = Asking::connect(address, GZIP).await?;
     let mut pace = interval(EVERY);
     pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while Instant::now() < until {
@@ -348,25 +351,31 @@ async fn admitted(address: SocketAddr, until: Instant) -> Result<BufReader<TcpSt
 }
 
 /// A connection on which one thing is asked for after the other.
-struct Asking(BufReader<TcpStream>);
+struct Asking {
+    stream: BufReader<TcpStream>,
+    /// Fields of each request.
+    fields: &'static str,
+}
 
 impl Asking {
-    async fn connect(address: SocketAddr) -> Result<Asking> {
+    async fn connect(address: SocketAddr, fields: &'static str) -> Result<Asking> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        Ok(Asking(BufReader::new(stream)))
+        let stream = BufReader::new(stream);
+        Ok(Asking { stream, fields })
     }
 
     /// The content at `path`.
     async fn ask(&mut self, path: &str) -> Result<Vec<u8>> {
-        let request = format!("GET {path} HTTP/1.1\r\nHost: site\r\n\r\n");
-        self.0.write_all(request.as_bytes()).await?;
+        let fields = self.fields;
+        let request = format!("GET {path} HTTP/1.1\r\nHost: site\r\n{fields}\r\n");
+        self.stream.write_all(request.as_bytes()).await?;
         let mut length = 0;
         let mut line = String::new();
         loop {
             line.clear();
             ensure!(
-                self.0.read_line(&mut line).await? > 0,
+                self.stream.read_line(&mut line).await? > 0,
                 "no answer to {path}"
             );
             let line = line.trim_end().to_ascii_lowercase();
@@ -384,14 +393,14 @@ impl Asking {
             }
         }
         let mut content = vec![0; length];
-        self.0.read_exact(&mut content).await?;
+        self.stream.read_exact(&mut content).await?;
         Ok(content)
     }
 }
 
 /// Has every route answer with every status, so that there is something to tell of each.
 async fn fill(address: SocketAddr) -> Result<()> {
-    let mut asking = Asking::connect(address).await?;
+    let mut asking = Asking::connect(address, "").await?;
     for _ in 0..50 {
         for route in 0..ROUTES {
             for status in STATUSES {
@@ -407,7 +416,7 @@ async fn lengths(address: SocketAddr) -> Result<Vec<usize>> {
     // Its view has all of them.
     sleep(Duration::from_secs(2)).await;
     let mut lengths = Vec::new();
-    let mut asking = Asking::connect(address).await?;
+    let mut asking = Asking::connect(address, GZIP).await?;
     for query in QUERIES {
         let content = asking.ask(query).await?;
         ensure!(!content.is_empty(), "nothing is told at {query}");
@@ -418,7 +427,7 @@ async fn lengths(address: SocketAddr) -> Result<Vec<usize>> {
 
 /// The longest turn of the core's loop in all seconds that begin from now on, as the server tells it.
 async fn longest_turn(address: SocketAddr, until: Instant) -> Result<u64> {
-    let mut asking = Asking::connect(address).await?;
+    let mut asking = Asking::connect(address, "").await?;
     let mut longest_ns = 0;
     // The second that is told of then began after those before had left.
     sleep(Duration::from_millis(2_500)).await;
