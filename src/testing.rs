@@ -24,6 +24,8 @@
 //! A [`TestClient`] speaks HTTP for the test: over a conversation, or to a server by its address. What is
 //! streamed without an end, such as server-sent events, it reads piece by piece ([`TestStream`]).
 
+#[cfg(test)]
+mod accuracy;
 mod budget;
 mod client;
 mod clock;

@@ -210,7 +210,7 @@ impl View {
     }
 
     /// The latencies of each stage of all requests in `window`, with its name.
-    pub(super) fn stages(
+    pub(crate) fn stages(
         &self,
         window: Window,
     ) -> impl Iterator<Item = (&'static str, &Distribution)> {
@@ -220,7 +220,7 @@ impl View {
     }
 
     /// The latencies of the requests of the `core`th core in `window`.
-    pub(super) fn core_latency(&self, window: Window, core: usize) -> &Distribution {
+    pub(crate) fn core_latency(&self, window: Window, core: usize) -> &Distribution {
         self.window(window).board.get(self.slots.core(core))
     }
 
@@ -240,7 +240,7 @@ impl View {
 
     /// The series that had a request in `window`, each with the latencies of the whole and of the stages.
     #[cfg(test)]
-    pub(super) fn series(
+    pub(crate) fn series(
         &self,
         window: Window,
     ) -> impl Iterator<Item = (&SeriesName, [&Distribution; KINDS])> {

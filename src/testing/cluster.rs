@@ -92,6 +92,12 @@ impl Cluster {
         Conversation::on(Rc::clone(&self.cores), bench)
     }
 
+    /// What counts on this core.
+    #[cfg(test)]
+    pub(super) fn recorder(&self, core: usize) -> std::cell::RefMut<'_, crate::stats::Recorder> {
+        self.cores.bench(core).service().recorder()
+    }
+
     /// A client that is connected to this core.
     ///
     /// # Panics
