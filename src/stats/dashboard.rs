@@ -21,6 +21,7 @@ use super::json::{Json, Selection, ServerInfo, Values};
 use super::view::View;
 use crate::limits::DASHBOARD_BYTES;
 use serde_json::{Value, json};
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::fmt::Write as _;
 use std::vec::IntoIter;
@@ -56,7 +57,7 @@ const LEFT_OUT_BYTES: usize = 128;
 const _: () = assert!(PAGE.len() + STYLE.len() + SCRIPT.len() < DASHBOARD_BYTES - 8 * 1024);
 
 /// Figures, or rows of them, that are written at a time, so that a core can do something else in between.
-const AT_A_TIME: usize = 16;
+const AT_A_TIME: usize = 4;
 
 /// The page on its way to be written.
 pub(super) struct Page<'a> {
@@ -65,8 +66,10 @@ pub(super) struct Page<'a> {
     document: Value,
     /// What of it is not written.
     rest: &'static str,
-    /// Before that: rows of the table that was begun, and what they are made of.
-    rows: IntoIter<Value>,
+    /// Before that, of the table that was begun: which rows are to come, where what they are made of is, and their
+    /// template.
+    rows: IntoIter<usize>,
+    rows_path: &'static str,
     row: &'static str,
     /// Up to which length of the page there may be rows of it.
     rows_end: usize,
@@ -76,8 +79,8 @@ pub(super) struct Page<'a> {
 /// What is left of a template when the next place in it has been filled.
 struct Filled<'a> {
     rest: &'a str,
-    /// The rows that stand there, if it is one for rows, and what they are made of.
-    rows: Option<(&'a str, Vec<Value>)>,
+    /// The template of the rows that stand there, if it is one for rows, and the path of what they are made of.
+    rows: Option<(&'a str, &'a str)>,
 }
 
 impl<'a> Page<'a> {
@@ -104,6 +107,7 @@ impl<'a> Page<'a> {
             document: Value::Null,
             rest,
             rows: Vec::new().into_iter(),
+            rows_path: "",
             row: "",
             rows_end: 0,
             written,
@@ -120,26 +124,29 @@ impl<'a> Page<'a> {
             return true;
         }
         for _ in 0..AT_A_TIME {
-            if let Some(row) = self.rows.next() {
-                self.write_row(&row);
+            if let Some(place) = self.rows.next() {
+                self.write_row(place);
                 continue;
             }
             let Some(filled) = fill_next(self.rest, &self.document, &mut self.written) else {
                 return false;
             };
             self.rest = filled.rest;
-            if let Some((row, rows)) = filled.rows {
-                (self.row, self.rows) = (row, rows.into_iter());
+            if let Some((row, path)) = filled.rows {
+                (self.row, self.rows_path) = (row, path);
+                self.rows = rows(&self.document, path).into_iter();
                 self.rows_end = self.written.len() + self.room();
+                return true;
             }
         }
         true
     }
 
-    /// Writes a row, or how many there are if it has no room.
-    fn write_row(&mut self, row: &Value) {
+    /// Writes the row that stands at `place` in what they are made of, or how many there are if it has no room.
+    fn write_row(&mut self, place: usize) {
         let length = self.written.len();
-        fill(self.row, row, &mut self.written);
+        let row = row_at(&self.document, self.rows_path, place);
+        fill(self.row, &row, &mut self.written);
         if self.written.len() <= self.rows_end {
             return;
         }
@@ -216,8 +223,7 @@ fn write_figure(written: &mut String, asked: &str, scope: &Value) {
     escape(written, &figure(kind, scope, path));
 }
 
-/// Writes `template` up to the next place that is to be filled, and fills that of `scope`, but for rows, which
-/// it returns; `None` if there is nothing to fill.
+/// Writes `template` up to the next place that is to be filled, and fills that of `scope`, but for rows; `None` if there is nothing to fill.
 fn fill_next<'a>(template: &'a str, scope: &Value, written: &mut String) -> Option<Filled<'a>> {
     let (before, mark) = template.split_once(" data-")?;
     let (tag, rest) = mark.split_once('>')?;
@@ -235,10 +241,9 @@ fn fill_next<'a>(template: &'a str, scope: &Value, written: &mut String) -> Opti
     for part in ["<template>", row, "</template>"] {
         written.push_str(part);
     }
-    let rows = rows(scope, path);
     Some(Filled {
         rest,
-        rows: Some((row, rows)),
+        rows: Some((row, path)),
     })
 }
 
@@ -259,24 +264,26 @@ fn at_path<'a>(scope: &'a Value, path: &str) -> &'a Value {
     found.unwrap_or(&Value::Null)
 }
 
-/// What at `path` of `scope` there is a row for, in the order of the script: what was asked for most first, and what
-/// happened last.
-fn rows(scope: &Value, path: &str) -> Vec<Value> {
-    match at_path(scope, path) {
-        Value::Array(rows) => {
-            let mut rows = rows.clone();
-            match path {
-                "routes" => rows.sort_by_key(|row| Reverse(row["count"].as_u64())),
-                "stalls" => rows.reverse(),
-                _ => {}
-            }
-            rows
-        }
-        Value::Object(members) => {
-            let row = |(key, value)| json!({ "key": key, "value": value });
-            members.iter().map(row).collect()
-        }
-        _ => Vec::new(),
+/// The places of what there is a row for at `path` of `scope`, in the order of the script: what was asked for most first,
+/// and what happened last.
+fn rows(scope: &Value, path: &str) -> Vec<usize> {
+    let mut places: Vec<_> = (0..count_rows(scope, path)).collect();
+    let made_of = at_path(scope, path);
+    match path {
+        "routes" => places.sort_by_key(|place| Reverse(made_of[*place]["count"].as_u64())),
+        "stalls" => places.reverse(),
+        _ => {}
+    }
+    places
+}
+
+/// What the row is made of that stands at `place` there.
+fn row_at<'a>(scope: &'a Value, path: &str, place: usize) -> Cow<'a, Value> {
+    let of = at_path(scope, path);
+    let member = of.as_object().and_then(|members| members.iter().nth(place));
+    match member {
+        Some((key, value)) => Cow::Owned(json!({ "key": key, "value": value })),
+        None => Cow::Borrowed(&of[place]),
     }
 }
 

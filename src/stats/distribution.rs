@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use std::mem;
 
 use super::recent::{Exact, OfKind};
-use super::scale::{BAND, highest_of, index_of};
+use super::scale::{BAND, highest_of, index_of, place_behind};
 use super::sparse::{Dense, Sparse};
 use crate::limits::{LATENCY_DIGITS, LATENCY_MAX_NS, TOLD_REQUESTS};
 
@@ -171,16 +171,19 @@ impl Distribution {
     /// all. A latency counts for the first bound that its whole bucket is within: those of the bucket that
     /// a bound lies in, which ends at most 0.78 % above it, count for the next.
     pub fn at_most<const N: usize>(&self, bounds: &[u64; N]) -> [u64; N] {
-        let mut cumulative = [0; N];
-        let mut buckets = self.buckets().peekable();
-        let mut seen = 0;
-        for (bound, cumulative) in bounds.iter().zip(&mut cumulative) {
-            while let Some((_, count)) = buckets.next_if(|(highest, _)| highest <= bound) {
-                seen += count;
-            }
-            *cumulative = seen;
-        }
-        cumulative
+        let places = bounds.iter().map(|bound_ns| place_behind(*bound_ns));
+        let mut at_most = [0; N];
+        let counted = at_most.iter_mut().zip(self.before(places));
+        counted.for_each(|(at_most, counted)| *at_most = counted);
+        at_most
+    }
+
+    /// How many latencies are in buckets before each of `places` on the scale, which ascend.
+    pub(super) fn before(
+        &self,
+        places: impl IntoIterator<Item = u16>,
+    ) -> impl Iterator<Item = u64> {
+        self.counts.before(places)
     }
 
     /// The figures that are served; all 0 if there is no latency.

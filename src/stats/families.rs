@@ -198,8 +198,8 @@ pub(super) const BOUNDS_NS: [u64; 19] = [
     10_000_000_000,
 ];
 
-/// Series, rows or cores told at a time, each with up to four histograms, so that a core that writes many can do
-/// something else in between.
+/// Histograms or rows told at a time, so that a core that writes many can do something else in between: a histogram is
+/// 3 to 4 KB of text.
 const AT_A_TIME: usize = 2;
 
 /// Families, told piece by piece.
@@ -209,7 +209,7 @@ pub(super) struct Telling<'a> {
     pub(super) server: &'a ServerInfo,
     pub(super) now_ns: u64,
     family: usize,
-    /// The next series, row or core of the family; none of it is told while this is 0.
+    /// The next histogram or row of the family; none of it is told while this is 0.
     next: usize,
 }
 
@@ -243,7 +243,8 @@ impl<'a> Telling<'a> {
             encoder.begin(family);
         }
         let all = match family.values {
-            Values::Requests | Values::Stages => self.view.series_count(),
+            Values::Requests => self.view.series_count(),
+            Values::Stages => STAGES.len() * self.view.series_count(),
             Values::Routes => self.view.rows.len(),
             Values::CoreLatency | Values::CoreLag => self.view.cores.len(),
             _ => 0,
@@ -282,16 +283,23 @@ impl<'a> Telling<'a> {
                 let since = self.server.started_at.duration_since(UNIX_EPOCH);
                 encoder.number(&[], since.unwrap_or_default().as_secs_f64());
             }
-            Values::Requests => self.tell_series(range, |labels, kinds, since| {
-                encoder.histogram(labels, kinds[WHOLE], Some(since));
-            }),
-            Values::Stages => self.tell_series(range, |labels, kinds, since| {
-                for (stage, distribution) in STAGES.iter().zip(&kinds[WHOLE + 1..]) {
-                    let [route, method, class] = *labels;
-                    let labels = [route, method, class, ("stage", stage)];
-                    encoder.histogram(&labels, distribution, Some(since));
+            Values::Requests => {
+                for number in range {
+                    if let Some((labels, kinds, since)) = self.series(number) {
+                        encoder.histogram(&labels, kinds[WHOLE], Some(since));
+                    }
                 }
-            }),
+            }
+            Values::Stages => {
+                for place in range {
+                    let (number, stage) = (place / STAGES.len(), place % STAGES.len());
+                    if let Some((labels, kinds, since)) = self.series(number) {
+                        let [route, method, class] = labels;
+                        let labels = [route, method, class, ("stage", STAGES[stage])];
+                        encoder.histogram(&labels, kinds[WHOLE + 1 + stage], Some(since));
+                    }
+                }
+            }
             Values::StallThreshold => {
                 encoder.number(&[], self.server.stall_threshold.as_secs_f64());
             }
@@ -379,19 +387,15 @@ impl<'a> Telling<'a> {
         })
     }
 
-    /// Those of the series in `range` that are selected, with their labels and since when they are there.
-    fn tell_series(
+    /// The series with this number, if it is selected, with its labels and since when it is there.
+    fn series(
         &self,
-        range: Range<usize>,
-        mut tell: impl FnMut(&[Label<'_>; 3], [&Distribution; KINDS], SystemTime),
-    ) {
-        for number in range {
-            let (name, kinds) = self.view.nth_series(Window::Total, number);
-            if kinds[WHOLE].count() > 0 && self.selection.has(&name.route) {
-                let labels = labels(&name.route, name.method, name.class);
-                tell(&labels, kinds, name.since);
-            }
-        }
+        number: usize,
+    ) -> Option<([Label<'_>; 3], [&Distribution; KINDS], SystemTime)> {
+        let (name, kinds) = self.view.nth_series(Window::Total, number);
+        let is_told = kinds[WHOLE].count() > 0 && self.selection.has(&name.route);
+        let labels = labels(&name.route, name.method, name.class);
+        is_told.then_some((labels, kinds, name.since))
     }
 }
 

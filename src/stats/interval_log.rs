@@ -7,20 +7,19 @@
 //! their maxima are in milliseconds, as other writers have them.
 
 use super::distribution::Distribution;
-use super::hdr::encode;
+use super::hdr::Encoder;
 use super::json::Selection;
 use super::rfc3339::rfc3339;
 use super::seconds::SecondFigures;
 use super::view::{View, Window};
-use hdrhistogram::serialization::V2DeflateSerializer;
 use std::io::Write as _;
 use std::time::{Duration, UNIX_EPOCH};
 
-/// One interval after the other, because each takes some 100 µs to deflate.
+/// One interval after the other.
 pub(super) struct IntervalLog<'a> {
     view: &'a View,
     window: Window,
-    serializer: V2DeflateSerializer,
+    encoder: Encoder,
     /// The seconds of the window that are kept, the oldest first.
     seconds: Vec<&'a SecondFigures>,
     /// What the window has besides, found out before it is written.
@@ -42,7 +41,7 @@ enum Part {
 }
 
 /// Seconds that are taken out of the rest at a time.
-const AT_A_TIME: usize = 8;
+const AT_A_TIME: usize = 2;
 
 /// Nanoseconds of a millisecond, in which maxima are.
 const MAX_DIVISOR: f64 = 1e6;
@@ -72,7 +71,7 @@ impl<'a> IntervalLog<'a> {
         Self {
             view,
             window,
-            serializer: V2DeflateSerializer::new(),
+            encoder: Encoder::new(),
             seconds,
             rest,
             base: begun,
@@ -81,7 +80,7 @@ impl<'a> IntervalLog<'a> {
         }
     }
 
-    /// Writes the next interval, or finds out more of it; `false` when there is none.
+    /// Writes the next interval, or does some of the work for it; `false` when there is none.
     pub(super) fn next(&mut self) -> bool {
         match self.part {
             Part::Rest(done) if done < self.seconds.len() => {
@@ -91,42 +90,55 @@ impl<'a> IntervalLog<'a> {
                 }
                 self.part = Part::Rest(next);
             }
-            Part::Rest(_) => {
+            Part::Rest(_) if self.window != Window::Total => {
                 self.write_head();
-                if self.window == Window::Total {
+                self.part = Part::Second(0);
+            }
+            Part::Rest(_) => {
+                if let Some(encoded) = self.encoder.encode_next(&self.rest) {
+                    self.write_head();
                     let rest = std::mem::replace(&mut self.rest, Distribution::new());
                     let first = self.seconds.first();
                     let end = first.map_or(self.base, |first| first.begun());
-                    self.write("", self.base, end.saturating_sub(self.base), &rest);
+                    let length = end.saturating_sub(self.base);
+                    self.write("", self.base, length, &rest, &encoded);
+                    self.part = Part::Second(0);
                 }
-                self.part = Part::Second(0);
             }
             Part::Second(number) => match self.seconds.get(number).copied() {
                 Some(second) => {
-                    let length = Duration::from_nanos(second.span_ns);
-                    self.write("", second.begun(), length, &second.latencies);
-                    self.part = Part::Second(number + 1);
+                    let latency = &second.latencies;
+                    if let Some(encoded) = self.encoder.encode_next(latency) {
+                        let length = Duration::from_nanos(second.span_ns);
+                        self.write("", second.begun(), length, latency, &encoded);
+                        self.part = Part::Second(number + 1);
+                    }
                 }
                 None => self.part = Part::Open,
             },
+            Part::Open if self.window != Window::Total || self.view.open.count() == 0 => {
+                self.part = Part::Core(0);
+            }
             Part::Open => {
                 let open = &self.view.open;
-                if self.window == Window::Total && open.count() > 0 {
+                if let Some(encoded) = self.encoder.encode_next(open) {
                     let last = self.seconds.last();
                     let begun = last.map_or(self.base, |last| last.ended());
                     let length = (self.base + self.span()).saturating_sub(begun);
-                    self.write("", begun, length, open);
+                    self.write("", begun, length, open, &encoded);
+                    self.part = Part::Core(0);
                 }
-                self.part = Part::Core(0);
             }
             Part::Core(place) => {
                 let Some(core) = self.view.cores.get(place) else {
                     return false;
                 };
-                let tag = format!("Tag=core-{},", core.core);
                 let latency = self.view.core_latency(self.window, place);
-                self.write(&tag, self.base, self.span(), latency);
-                self.part = Part::Core(place + 1);
+                if let Some(encoded) = self.encoder.encode_next(latency) {
+                    let tag = format!("Tag=core-{},", core.core);
+                    self.write(&tag, self.base, self.span(), latency, &encoded);
+                    self.part = Part::Core(place + 1);
+                }
             }
         }
         true
@@ -155,12 +167,18 @@ impl<'a> IntervalLog<'a> {
     }
 
     /// Writes an interval from `begun` on, with a tag or none.
-    fn write(&mut self, tag: &str, begun: Duration, length: Duration, latency: &Distribution) {
+    fn write(
+        &mut self,
+        tag: &str,
+        begun: Duration,
+        length: Duration,
+        latency: &Distribution,
+        encoded: &str,
+    ) {
         let from = begun.saturating_sub(self.base).as_secs_f64();
         let length = length.as_secs_f64();
         let longest = latency.buckets().last().map_or(0, |(highest, _)| highest);
         let longest = longest as f64 / MAX_DIVISOR;
-        let encoded = encode(&mut self.serializer, latency);
         writeln!(
             self.log,
             "{tag}{from:.3},{length:.3},{longest:.3},{encoded}"

@@ -9,7 +9,7 @@ use crate::limits::{LATENCY_DIGITS, LATENCY_MAX_NS};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use flate2::read::ZlibDecoder;
-use hdrhistogram::serialization::{Deserializer, V2DeflateSerializer};
+use hdrhistogram::serialization::Deserializer;
 use serde::Deserialize;
 use std::io::Read as _;
 
@@ -130,7 +130,7 @@ pub fn merge<'a>(latencies: impl IntoIterator<Item = &'a Distribution>) -> Distr
 impl Distribution {
     /// In HdrHistogram's V2 encoding, deflated and in base64.
     pub fn encode(&self) -> String {
-        encode(&mut V2DeflateSerializer::new(), self)
+        encode(self)
     }
 }
 
@@ -140,6 +140,7 @@ mod tests {
     use crate::limits::TOLD_REQUESTS;
     use flate2::Compression;
     use flate2::read::ZlibEncoder;
+    use hdrhistogram::serialization::V2DeflateSerializer;
     use proptest::prelude::*;
     use serde_json::json;
 

@@ -6,13 +6,15 @@
 
 use super::distribution::Distribution;
 use super::families::{BOUNDS_NS, Encoder, Family, Kind, Label};
+use super::scale::place_behind;
+use crate::limits::LATENCY_MAX_NS;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Native buckets are powers of two cut into 2 to this power: each is 9 % wide.
 const SCHEMA: i32 = 3;
 
 /// Messages that families are written to.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Messages {
     /// What is complete, in pieces.
     out: Vec<Vec<u8>>,
@@ -20,6 +22,16 @@ pub(super) struct Messages {
     full: Vec<Vec<u8>>,
     family: Message,
     kind: Option<Kind>,
+    native: NativeBuckets,
+}
+
+/// Where the native buckets end on the scale of ours.
+#[derive(Debug)]
+struct NativeBuckets {
+    /// The number of the first; the others follow.
+    first: i32,
+    /// The bucket of ours behind that of 0, and behind each of these.
+    places: Vec<u16>,
 }
 
 /// The fields of one message.
@@ -35,6 +47,16 @@ const LENGTH: u8 = 2;
 const PIECE_BYTES: usize = 32 * 1024;
 
 impl Messages {
+    pub(super) fn new() -> Messages {
+        Messages {
+            out: Vec::new(),
+            full: Vec::new(),
+            family: Message::default(),
+            kind: None,
+            native: NativeBuckets::new(),
+        }
+    }
+
     /// What can be taken out of it at any time, and is all of it when all families are written.
     pub(super) fn written(&mut self) -> &mut Vec<Vec<u8>> {
         &mut self.out
@@ -95,13 +117,14 @@ impl Encoder for Messages {
         let mut histogram = Message::default();
         histogram.varint(1, distribution.count());
         histogram.double(2, distribution.sum_ns() as f64 / 1e9);
+        let mut bucket = Message::default();
         for (bound_ns, count) in BOUNDS_NS.iter().zip(distribution.at_most(&BOUNDS_NS)) {
-            let mut bucket = Message::default();
+            bucket.0.clear();
             bucket.varint(1, count);
             bucket.double(2, *bound_ns as f64 / 1e9);
             histogram.message(3, &bucket);
         }
-        native(&mut histogram, distribution);
+        self.native.write(&mut histogram, distribution);
         if let Some(since) = since {
             let since = since.duration_since(UNIX_EPOCH).unwrap_or_default();
             let mut created = Message::default();
@@ -132,58 +155,70 @@ impl Encoder for Messages {
     }
 }
 
-/// Writes the fields of a native histogram.
-fn native(histogram: &mut Message, distribution: &Distribution) {
-    let mut zeros = 0;
-    let mut buckets: Vec<(i32, u64)> = Vec::new();
-    // That of the last, and where it ends: most of ours lie in the same as the one before.
-    let (mut index, mut end_ns) = (0, 0.0);
-    for (highest_ns, count) in distribution.buckets() {
-        if highest_ns == 0 {
-            zeros = count;
-            continue;
-        }
-        if highest_ns as f64 > end_ns {
-            index = native_index(highest_ns);
-            end_ns = 1e9 * (f64::from(index) / f64::from(1 << SCHEMA)).exp2();
-        }
-        match buckets.last_mut() {
-            Some((last, sum)) if *last == index => *sum += count,
-            _ => buckets.push((index, count)),
+impl NativeBuckets {
+    /// All that latencies may be in.
+    fn new() -> NativeBuckets {
+        let [first, last] = [1, LATENCY_MAX_NS].map(native_index);
+        // A bucket of ours that reaches into two of these is counted in that of its end.
+        let ends = (first..last).map(|index| {
+            let end_ns = 1e9 * (f64::from(index) / f64::from(1 << SCHEMA)).exp2();
+            place_behind(end_ns as u64)
+        });
+        // The last of ours may end above that of the longest latency.
+        let places = [place_behind(0)].into_iter().chain(ends).chain([u16::MAX]);
+        NativeBuckets {
+            first,
+            places: places.collect(),
         }
     }
-    histogram.varint(5, zigzag(i64::from(SCHEMA)));
-    // Nothing but 0 is 0.
-    histogram.double(6, f64::MIN_POSITIVE);
-    histogram.varint(7, zeros);
-    let mut spans: Vec<(i32, u32)> = Vec::new();
-    let mut next = 0;
-    for (index, _) in &buckets {
-        match spans.last_mut() {
-            Some((_, length)) if *index == next => *length += 1,
-            _ => spans.push((index - next, 1)),
+
+    /// How many latencies of `distribution` are 0, and those buckets that are not empty, ascending: their numbers, and
+    /// what they counted.
+    fn counts(&self, distribution: &Distribution) -> (u64, Vec<(i32, u64)>) {
+        let mut before = distribution.before(self.places.iter().copied());
+        let zeros = before.next().unwrap_or(0);
+        let mut seen = zeros;
+        let counts = before.map(|sum| sum - std::mem::replace(&mut seen, sum));
+        let counted = (self.first..).zip(counts).filter(|(_, count)| *count > 0);
+        (zeros, counted.collect())
+    }
+
+    /// Writes the fields of a native histogram.
+    fn write(&self, histogram: &mut Message, distribution: &Distribution) {
+        let (zeros, buckets) = self.counts(distribution);
+        histogram.varint(5, zigzag(i64::from(SCHEMA)));
+        // Nothing but 0 is 0.
+        histogram.double(6, f64::MIN_POSITIVE);
+        histogram.varint(7, zeros);
+        let mut spans: Vec<(i32, u32)> = Vec::new();
+        let mut next = 0;
+        for (index, _) in &buckets {
+            match spans.last_mut() {
+                Some((_, length)) if *index == next => *length += 1,
+                _ => spans.push((index - next, 1)),
+            }
+            next = index + 1;
         }
-        next = index + 1;
-    }
-    // One without buckets is known for native by a span without length.
-    if spans.is_empty() {
-        spans.push((0, 0));
-    }
-    for (offset, length) in spans {
+        // One without buckets is known for native by a span without length.
+        if spans.is_empty() {
+            spans.push((0, 0));
+        }
         let mut span = Message::default();
-        span.varint(1, zigzag(i64::from(offset)));
-        span.varint(2, u64::from(length));
-        histogram.message(12, &span);
-    }
-    let mut before = 0;
-    for (_, count) in buckets {
-        histogram.varint(13, zigzag(count as i64 - before));
-        before = count as i64;
+        for (offset, length) in spans {
+            span.0.clear();
+            span.varint(1, zigzag(i64::from(offset)));
+            span.varint(2, u64::from(length));
+            histogram.message(12, &span);
+        }
+        let mut before = 0;
+        for (_, count) in buckets {
+            histogram.varint(13, zigzag(count as i64 - before));
+            before = count as i64;
+        }
     }
 }
 
-/// The native bucket of a latency: the lowest that ends at or above it. A bucket of ours that reaches
-/// into two of these is counted in that of its end.
+/// The native bucket of a latency: the lowest that ends at or above it.
 fn native_index(ns: u64) -> i32 {
     let power = (ns as f64 / 1e9).log2() * f64::from(1 << SCHEMA);
     power.ceil() as i32
@@ -231,6 +266,7 @@ fn zigzag(value: i64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stats::scale::{BUCKETS, highest_of};
 
     #[test]
     fn numbers_are_written_in_groups_of_seven_bits() {
@@ -263,6 +299,17 @@ mod tests {
             (1, -239),
         ] {
             assert_eq!(native_index(ns), index, "{ns}");
+        }
+    }
+
+    #[test]
+    fn each_of_our_buckets_is_counted_in_the_native_one_of_its_end() {
+        let native = NativeBuckets::new();
+        for place in 1..BUCKETS {
+            let ns = highest_of(place).min(LATENCY_MAX_NS);
+            let (zeros, counts) = native.counts(&Distribution::of(&[0, ns]));
+            let index = native_index(ns);
+            assert_eq!((zeros, &counts[..]), (1, &[(index, 1)][..]), "{ns}");
         }
     }
 }

@@ -37,6 +37,11 @@ pub(super) const fn highest_of(index: usize) -> u64 {
     lowest_of(index + 1) - 1
 }
 
+/// The first bucket that counts latencies above `bound_ns`, which may be beyond all there are.
+pub(super) const fn place_behind(bound_ns: u64) -> u16 {
+    index_of(bound_ns.saturating_add(1)) as u16
+}
+
 // 128 parts of a power of two are what two digits need, and no fewer.
 const _: () = assert!(LATENCY_DIGITS == 2);
 const _: () = assert!(BUCKETS.is_multiple_of(BLOCK) && BUCKETS / BLOCK <= u64::BITS as usize);
@@ -61,8 +66,13 @@ mod tests {
             assert_eq!(index_of(lowest_of(index)), index);
             assert_eq!(index_of(highest_of(index)), index);
             assert_eq!(lowest_of(index + 1), highest_of(index) + 1);
+            assert_eq!(usize::from(place_behind(highest_of(index))), index + 1);
+            let inside = highest_of(index).checked_sub(1);
+            let behind = inside.map_or(0, place_behind);
+            assert_eq!(usize::from(behind), index);
         }
         assert!(highest_of(BUCKETS - 1) >= LATENCY_MAX_NS);
+        assert!(usize::from(place_behind(u64::MAX)) >= BUCKETS);
     }
 
     proptest! {

@@ -133,8 +133,39 @@ impl<C: Copy + Into<u64>> Sparse<C> {
 
     /// What all counted together.
     pub(super) fn sum(&self) -> u64 {
-        let counts = self.counts.iter();
-        counts.fold(0, |sum, count| sum.wrapping_add((*count).into()))
+        total(&self.counts)
+    }
+
+    /// How much all buckets before each of `places`, which ascend, have counted together.
+    ///
+    /// Nothing is done for each bucket but to add its count: how many of a block lie before a place tells its word.
+    pub(super) fn before(
+        &self,
+        places: impl IntoIterator<Item = u16>,
+    ) -> impl Iterator<Item = u64> {
+        let mut counts = Reader::of(self);
+        // Of the open block: its first bucket, and the counts of it that were not added.
+        let (mut start, mut open): (usize, &[C]) = (0, &[]);
+        let mut blocks = Bits(self.touched).peekable();
+        let mut sum = 0_u64;
+        places.into_iter().map(move |place| {
+            let place = usize::from(place);
+            while let Some(at) = blocks.next_if(|at| at * BLOCK < place) {
+                sum = sum.wrapping_add(total(open));
+                counts.open(at);
+                (start, open) = (at * BLOCK, counts.counts_of_open());
+            }
+            let bits = match place.saturating_sub(start) {
+                0 => 0,
+                bits @ 1..BLOCK => counts.filled & ((1 << bits) - 1),
+                _ => counts.filled,
+            };
+            let later = counts.filled.count_ones() - bits.count_ones();
+            let (before, after) = open.split_at(open.len().saturating_sub(later as usize));
+            sum = sum.wrapping_add(total(before));
+            open = after;
+            sum
+        })
     }
 
     /// With what `more` counted besides, and without what is `gone`: none is below 0.
@@ -293,10 +324,20 @@ impl<'a, C: Copy + Into<u64>> Reader<'a, C> {
 
     /// Reads what the buckets of the open block counted.
     fn rest(&mut self) -> impl Iterator<Item = u64> + use<'a, C> {
+        self.counts_of_open().iter().map(|count| (*count).into())
+    }
+
+    /// The same as they are.
+    fn counts_of_open(&mut self) -> &'a [C] {
         let (own, later) = self.counts.split_at(self.filled.count_ones() as usize);
         self.counts = later;
-        own.iter().map(|count| (*count).into())
+        own
     }
+}
+
+fn total<C: Copy + Into<u64>>(counts: &[C]) -> u64 {
+    let counts = counts.iter();
+    counts.fold(0, |sum, count| sum.wrapping_add((*count).into()))
 }
 
 /// The bucket with this bit in block `at`.
@@ -339,6 +380,23 @@ mod tests {
             prop_assert_eq!(counts.first(), counted.keys().next().copied());
             prop_assert_eq!(counts.last(), counted.keys().next_back().copied());
             prop_assert_eq!(counts.is_empty(), counted.is_empty());
+        }
+
+        #[test]
+        fn before_each_place_is_what_the_buckets_there_counted(
+            counted in counted(),
+            mut places in prop::collection::vec(
+                prop_oneof![0..200_u16, 0..=BUCKETS as u16 + 70],
+                0..20,
+            ),
+        ) {
+            places.sort_unstable();
+            let expected: Vec<u64> = places
+                .iter()
+                .map(|place| counted.range(..place).map(|(_, count)| count).sum())
+                .collect();
+            let before: Vec<_> = sparse(&counted).before(places).collect();
+            prop_assert_eq!(before, expected);
         }
 
         #[test]

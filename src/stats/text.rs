@@ -22,8 +22,12 @@ pub(super) struct Text {
     text: String,
     /// What the samples of the family are called.
     name: String,
-    /// The same with labels, of the sample that is written.
+    /// The labels of the sample that is written, before they are closed.
     labels: String,
+    /// What all lines of its buckets begin with.
+    bucket: String,
+    /// What stands in them behind that, before their counts.
+    bounds: [String; BOUNDS_NS.len()],
 }
 
 impl Text {
@@ -33,6 +37,9 @@ impl Text {
             text: String::with_capacity(16 * 1024),
             name: String::new(),
             labels: String::new(),
+            bucket: String::new(),
+            // Written once for each answer: to write a number takes longer than the rest of the line.
+            bounds: BOUNDS_NS.map(|bound_ns| bound(bound_ns) + "\"} "),
         }
     }
 
@@ -49,11 +56,9 @@ impl Text {
         self.text
     }
 
-    /// Sets the name of a sample with labels, before they are closed.
-    fn labels(&mut self, suffix: &str, labels: &[Label<'_>]) {
+    /// Sets the labels of samples.
+    fn labels(&mut self, labels: &[Label<'_>]) {
         self.labels.clear();
-        self.labels.push_str(&self.name);
-        self.labels.push_str(suffix);
         for (place, (name, value)) in labels.iter().enumerate() {
             self.labels.push(if place == 0 { '{' } else { ',' });
             self.labels.push_str(name);
@@ -63,21 +68,18 @@ impl Text {
         }
     }
 
-    fn sample(&mut self, suffix: &str, labels: &[Label<'_>], value: f64) {
-        self.labels(suffix, labels);
-        self.text.push_str(&self.labels);
-        self.text
-            .push_str(if labels.is_empty() { " " } else { "} " });
-        // A text takes all that is written.
-        let _ = writeln!(self.text, "{value}");
-    }
-
-    /// A sample of a histogram: how many are not above a bound.
-    fn bucket(&mut self, bound: &str, count: u64) {
-        for part in [&self.labels, bound, "\"} "] {
+    /// A sample with the labels that are set.
+    fn sample(&mut self, suffix: &str, value: f64) {
+        let end = if self.labels.is_empty() { " " } else { "} " };
+        for part in [&self.name, suffix, &self.labels, end] {
             self.text.push_str(part);
         }
-        self.text.push_str(itoa::Buffer::new().format(count));
+        if value.fract() == 0.0 && (0.0..WHOLE_TO).contains(&value) {
+            self.text.push_str(itoa::Buffer::new().format(value as u64));
+        } else {
+            // A text takes all that is written.
+            let _ = write!(self.text, "{value}");
+        }
         self.text.push('\n');
     }
 }
@@ -121,7 +123,8 @@ impl Encoder for Text {
     }
 
     fn number(&mut self, labels: &[Label<'_>], value: f64) {
-        self.sample("", labels, value);
+        self.labels(labels);
+        self.sample("", value);
     }
 
     fn histogram(
@@ -130,28 +133,34 @@ impl Encoder for Text {
         distribution: &Distribution,
         since: Option<SystemTime>,
     ) {
+        self.labels(labels);
         // Only the bound is another in each bucket.
-        self.labels("_bucket", labels);
-        self.labels.push_str(if labels.is_empty() {
-            "{le=\""
-        } else {
-            ",le=\""
-        });
-        for (bound_ns, count) in BOUNDS_NS.iter().zip(distribution.at_most(&BOUNDS_NS)) {
-            self.bucket(&bound(*bound_ns), count);
+        self.bucket.clear();
+        let next = if labels.is_empty() { "{" } else { "," };
+        for part in [&self.name, "_bucket", &self.labels, next, "le=\""] {
+            self.bucket.push_str(part);
         }
-        self.bucket("+Inf", distribution.count());
-        let count = distribution.count() as f64;
-        self.sample("_sum", labels, distribution.sum_ns() as f64 / 1e9);
-        self.sample("_count", labels, count);
+        let bounds = self.bounds.iter().map(String::as_str).chain(["+Inf\"} "]);
+        let counts = distribution.at_most(&BOUNDS_NS).into_iter();
+        for (bound, count) in bounds.zip(counts.chain([distribution.count()])) {
+            let mut digits = itoa::Buffer::new();
+            for part in [&self.bucket, bound, digits.format(count), "\n"] {
+                self.text.push_str(part);
+            }
+        }
+        self.sample("_sum", distribution.sum_ns() as f64 / 1e9);
+        self.sample("_count", distribution.count() as f64);
         if let Some(since) = since.filter(|_| self.dialect == Dialect::OpenMetrics) {
             let since = since.duration_since(UNIX_EPOCH).unwrap_or_default();
-            self.sample("_created", labels, since.as_secs_f64());
+            self.sample("_created", since.as_secs_f64());
         }
     }
 
     fn end(&mut self) {}
 }
+
+/// Below it a number without a fraction is exact as an integer, and written alike.
+const WHOLE_TO: f64 = (1_u64 << f64::MANTISSA_DIGITS) as f64;
 
 /// A bound in seconds as OpenMetrics writes numbers in labels ("Canonical Numbers"), and Prometheus those
 /// that it gets in protocol buffers: were they written otherwise, a bucket would be another series in each
@@ -167,14 +176,18 @@ fn bound(ns: u64) -> String {
 
 /// Writes the value of a label: routes may have anything in them.
 fn escape(text: &mut String, value: &str) {
-    for character in value.chars() {
-        match character {
-            '\\' => text.push_str("\\\\"),
-            '"' => text.push_str("\\\""),
-            '\n' => text.push_str("\\n"),
-            other => text.push(other),
-        }
+    let mut rest = value;
+    while let Some(at) = memchr::memchr3(b'\\', b'"', b'\n', rest.as_bytes()) {
+        let (before, from) = rest.split_at(at);
+        text.push_str(before);
+        text.push_str(match from.as_bytes()[0] {
+            b'\\' => "\\\\",
+            b'"' => "\\\"",
+            _ => "\\n",
+        });
+        rest = &from[1..];
     }
+    text.push_str(rest);
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
-//! What it takes to write all that a server can tell: as many routes as are told apart, each answered with every
-//! class of status.
+//! What it takes to write what a server of 60 routes tells, and all that one can: as many routes as are told apart, each
+//! answered with every class of status.
 
-use crate::cpu_ns;
+use crate::pieces::{Pieces, RUNS};
+use crate::{ROUTES, cpu_ns};
 use corelane::Method;
 use corelane::limits::{STALL_THRESHOLD, STATS_ROWS};
 use corelane::stats::{
@@ -53,8 +54,26 @@ pub const FORMS: [Form; 9] = [
     form("the page", Format::Html),
 ];
 
-/// How long a core writes before it lets others run, as `/stats` does.
-const SLICE_NS: u64 = 50_000;
+/// What is told of: how many routes, each answered with how many classes of status.
+#[derive(Clone, Copy)]
+struct Told {
+    routes: u64,
+    classes: u64,
+}
+
+const TOLD: [Told; 2] = [
+    Told {
+        routes: ROUTES as u64,
+        classes: 1,
+    },
+    Told {
+        routes: STATS_ROWS as u64 + 1,
+        classes: 5,
+    },
+];
+
+/// How many there are of [`views`].
+pub const VIEWS: usize = TOLD.len();
 
 /// Requests of each series in each second: as many as lie in some 500 buckets.
 const REQUESTS: u64 = 2_000;
@@ -70,47 +89,54 @@ pub fn routes(count: usize) -> Vec<RouteName> {
         .collect()
 }
 
-/// Statistics of four cores.
-pub fn view() -> View {
-    const NANOSECONDS: u64 = 1_000_000_000;
-    let cores = [0, 1, 2, 3];
-    let mut totals = Totals::new(&cores, &["completed"], 0);
-    let mut recorders = cores.map(|core| {
-        totals.know_routes(core, routes(STATS_ROWS + 1));
-        let mut recorder = Recorder::new(core, &["completed"]);
-        recorder.know_routes(&routes(STATS_ROWS + 1));
-        recorder
-    });
-    for second in 1..=SECONDS {
-        for recorder in &mut recorders {
-            // Most of it in the first, so that this ends.
-            let requests = if second == 1 { REQUESTS } else { 20 };
-            for turn in 0..requests * (STATS_ROWS as u64 + 1) * 5 {
-                let mixed = (turn + second).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-                let place = turn % ((STATS_ROWS as u64 + 1) * 5);
-                let part_ns = (mixed & 0xffff) << ((mixed >> 60) / 4);
-                let answered = Answered {
-                    whose: Whose::route((place / 5) as u16),
-                    method: MethodIndex::of(&Method::GET),
-                    status: (place % 5 + 1) as u16 * 100,
-                    times: Times {
-                        arrived_ns: 0,
-                        begun_ns: part_ns / 16,
-                        parsed_ns: part_ns / 8,
-                        handled_ns: part_ns / 2,
-                    },
-                };
-                recorder.request(&answered, part_ns);
-                recorder.turned(part_ns / 16, turn);
-            }
-            let _ = totals.keep(recorder.snapshot(second * NANOSECONDS));
-        }
-        totals.end_second(second * NANOSECONDS + NANOSECONDS / 2);
-    }
-    totals.merge(SECONDS * NANOSECONDS + NANOSECONDS)
+pub fn views() -> [View; VIEWS] {
+    TOLD.map(Told::view)
 }
 
-/// What writing takes in each form, in nanoseconds, and the longest slice of that: medians of a few times.
+impl Told {
+    /// Statistics of four cores.
+    fn view(self) -> View {
+        const NANOSECONDS: u64 = 1_000_000_000;
+        let cores = [0, 1, 2, 3];
+        let mut totals = Totals::new(&cores, &["completed"], 0);
+        let mut recorders = cores.map(|core| {
+            totals.know_routes(core, routes(STATS_ROWS + 1));
+            let mut recorder = Recorder::new(core, &["completed"]);
+            recorder.know_routes(&routes(STATS_ROWS + 1));
+            recorder
+        });
+        for second in 1..=SECONDS {
+            for recorder in &mut recorders {
+                // Most of it in the first, so that this ends.
+                let requests = if second == 1 { REQUESTS } else { 20 };
+                for turn in 0..requests * self.routes * self.classes {
+                    let mixed = (turn + second).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                    let place = turn % (self.routes * self.classes);
+                    let part_ns = (mixed & 0xffff) << ((mixed >> 60) / 4);
+                    let answered = Answered {
+                        whose: Whose::route((place / self.classes) as u16),
+                        method: MethodIndex::of(&Method::GET),
+                        // One class alone is that of success.
+                        status: ((place + 1) % self.classes.max(2) + 1) as u16 * 100,
+                        times: Times {
+                            arrived_ns: 0,
+                            begun_ns: part_ns / 16,
+                            parsed_ns: part_ns / 8,
+                            handled_ns: part_ns / 2,
+                        },
+                    };
+                    recorder.request(&answered, part_ns);
+                    recorder.turned(part_ns / 16, turn);
+                }
+                let _ = totals.keep(recorder.snapshot(second * NANOSECONDS));
+            }
+            totals.end_second(second * NANOSECONDS + NANOSECONDS / 2);
+        }
+        totals.merge(SECONDS * NANOSECONDS + NANOSECONDS)
+    }
+}
+
+/// What writing takes in each form, in nanoseconds, and its longest piece.
 pub fn costs_ns(view: &View) -> [[f64; 2]; FORMS.len()] {
     let server = ServerInfo {
         name: "corelane",
@@ -127,17 +153,17 @@ pub fn costs_ns(view: &View) -> [[f64; 2]; FORMS.len()] {
         receive_buffers: 1,
     };
     std::array::from_fn(|place| {
-        let mut times: Vec<_> = (0..5)
-            .map(|_| cost_ns(view, &FORMS[place], &server))
-            .collect();
-        [0, 1].map(|of| {
-            times.sort_by(|one, other| one[of].total_cmp(&other[of]));
-            times[times.len() / 2][of]
-        })
+        let mut pieces = Pieces::default();
+        for _ in 0..RUNS {
+            cost_ns(view, &FORMS[place], &server, Some(&mut pieces));
+        }
+        let whole_ns = cost_ns(view, &FORMS[place], &server, None);
+        [whole_ns as f64, pieces.longest_ns() as f64]
     })
 }
 
-fn cost_ns(view: &View, form: &Form, server: &ServerInfo) -> [f64; 2] {
+/// What it takes to write `view`. Its `pieces` are measured only if they are asked for, since that takes time itself.
+fn cost_ns(view: &View, form: &Form, server: &ServerInfo, mut pieces: Option<&mut Pieces>) -> u64 {
     let selection = Selection {
         filter: form.is_filtered.then(|| "/".to_owned()),
         per_core: form.per_core,
@@ -145,17 +171,20 @@ fn cost_ns(view: &View, form: &Form, server: &ServerInfo) -> [f64; 2] {
         ..Selection::default()
     };
     let begin_ns = cpu_ns();
-    let (mut slice_ns, mut longest_ns) = (begin_ns, 0);
+    if let Some(pieces) = &mut pieces {
+        pieces.begin();
+        pieces.go_on();
+    }
+    let mut rest = || {
+        if let Some(pieces) = &mut pieces {
+            pieces.rest();
+        }
+    };
     let mut writing = Writing::new(form.format, view, &selection, server, view.merged_at_ns);
     while writing.write_next() {
-        let took_ns = cpu_ns() - slice_ns;
-        if took_ns >= SLICE_NS {
-            longest_ns = took_ns.max(longest_ns);
-            slice_ns = cpu_ns();
-        }
+        rest();
     }
     black_box(writing.finish());
-    let end_ns = cpu_ns();
-    longest_ns = longest_ns.max(end_ns - slice_ns);
-    [end_ns - begin_ns, longest_ns].map(|ns| ns as f64)
+    rest();
+    cpu_ns() - begin_ns
 }

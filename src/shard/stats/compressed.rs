@@ -20,7 +20,7 @@ const STEP_BYTES: usize = 4 * 1024;
 /// Bytes of a piece of what comes of it, so that nothing long is ever copied.
 const PIECE_BYTES: usize = 64 * 1024;
 
-/// The encoder of a core, once it was needed: 380 KB.
+/// The encoder of a core, once it was needed: 380 KB, which take some 0.2 ms to be made.
 pub(super) struct Gzip(Spares);
 
 impl Default for Gzip {

@@ -513,6 +513,25 @@ fn what_is_long_comes_in_pieces() {
     }
 }
 
+#[test]
+fn a_step_writes_no_more_text_than_there_is_room_for() {
+    let (view, server, selection) = (large(), server(), Selection::default());
+    for format in [Format::Prometheus, Format::OpenMetrics] {
+        let mut writing = Writing::new(format, &view, &selection, &server, SECOND);
+        let mut before = 0;
+        while writing.write_next() {
+            let Step::Text(_, text) = &mut writing.step else {
+                panic!("it is a text");
+            };
+            let pieces: usize = writing.pieces.iter().map(Bytes::len).sum();
+            let length = pieces + text.written().len();
+            assert!(length <= before + TEXT_STEP_BYTES, "{before} to {length}");
+            before = length;
+        }
+        assert!(before > 10 * PIECE_BYTES);
+    }
+}
+
 /// How many messages there are, each behind its length.
 fn messages(mut bytes: &[u8]) -> usize {
     let mut count = 0;
