@@ -15,7 +15,7 @@ use rustix::thread::gettid;
 use tokio::task::spawn_local;
 
 use crate::bulk::{Client, Kind};
-use crate::tally::Tally;
+use crate::tally::{Latencies, Tally};
 use crate::{block_on, join, plain};
 
 /// The large file. It is written, and no hole: what lies in holes is made by the core that reads it, as much
@@ -52,50 +52,94 @@ fn cold(folder: &Path, number: usize) -> PathBuf {
     folder.join(format!("cold-{number}"))
 }
 
+/// What plain requests were beside, in each round.
+struct Row {
+    name: String,
+    plain: Vec<Latencies>,
+    /// Bytes that the others moved.
+    moved: Tally,
+}
+
+impl Row {
+    fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            plain: Vec::new(),
+            moved: Tally::default(),
+        }
+    }
+
+    fn add(&mut self, plain: Latencies, moved: Vec<u64>) {
+        self.plain.push(plain);
+        self.moved.0.extend(moved);
+    }
+
+    /// In the middle of all rounds.
+    fn percentile(&self, percent: f64) -> Duration {
+        let mut times: Vec<_> = self.plain.iter().map(|of| of.percentile(percent)).collect();
+        times.sort_unstable();
+        times.get(times.len() / 2).copied().unwrap_or_default()
+    }
+
+    /// As a line of the table; `window` is that of a round.
+    fn shown(&self, window: Duration) -> String {
+        let count: usize = self.plain.iter().map(Latencies::count).sum();
+        let ms = |percent| self.percentile(percent).as_secs_f64() * 1e3;
+        let moved = self.moved.shown(window * self.plain.len() as u32);
+        let (p50, p99, max) = (ms(50.0), ms(99.0), ms(100.0));
+        let name = &self.name;
+        format!("| {name} | {count} | {p50:.2} ms | {p99:.2} ms | {max:.2} ms | {moved} |")
+    }
+}
+
 /// Loads the server of `folder` with plain requests alone, and then beside each kind of file, for
-/// `window` each; prints a table.
-pub fn measure(address: SocketAddr, folder: &Path, clients: u32, window: Duration) -> Result<()> {
-    eprintln!("plain requests alone");
-    let alone = plain::run(address, clients, Instant::now() + window)?;
+/// `window` each, in so many `rounds`; prints a table of what was in the middle of them.
+pub fn measure(
+    address: SocketAddr,
+    folder: &Path,
+    clients: u32,
+    rounds: u32,
+    window: Duration,
+) -> Result<()> {
+    let mut alone = Row::new("alone");
+    let mut large = Row::new("beside a file of 10 GiB");
+    let mut cold = Row::new(format!("beside {COLD_FILES} files on the disk"));
+    for round in 1..=rounds {
+        eprintln!("round {round}: plain requests alone");
+        let plain = plain::run(address, clients, Instant::now() + window)?;
+        alone.add(plain, Vec::new());
 
-    eprintln!("beside a download of {LARGE_BYTES} bytes");
-    forget(&folder.join(LARGE))?;
-    let until = Instant::now() + window;
-    let client = download(address, LARGE, LARGE_BYTES);
-    let large = spawn(move || {
-        give_way();
-        block_on(client.again_and_again(until, || Ok(())))
-    });
-    let beside_large = plain::run(address, clients, until)?;
-    let large = Tally(vec![join(large)?]);
+        eprintln!("round {round}: beside a download of {LARGE_BYTES} bytes");
+        forget(&folder.join(LARGE))?;
+        let until = Instant::now() + window;
+        let client = download(address, LARGE, LARGE_BYTES);
+        let moved = spawn(move || {
+            give_way();
+            block_on(client.again_and_again(until, || Ok(())))
+        });
+        large.add(plain::run(address, clients, until)?, vec![join(moved)?]);
 
-    eprintln!("beside {COLD_FILES} files that are not in memory");
-    let until = Instant::now() + window;
-    let folder = folder.to_owned();
-    let cold = spawn(move || {
-        give_way();
-        block_on(all_cold(address, folder, until))
-    });
-    let beside_cold = plain::run(address, clients, until)?;
-    let cold = Tally(join(cold)?);
+        eprintln!("round {round}: beside {COLD_FILES} files that are not in memory");
+        let until = Instant::now() + window;
+        let folder = folder.to_owned();
+        let moved = spawn(move || {
+            give_way();
+            block_on(all_cold(address, folder, until))
+        });
+        cold.add(plain::run(address, clients, until)?, join(moved)?);
+    }
 
     println!(
         "| plain requests | count | p50 | p99 | max | MB moved | MB/s |\n|---|--:|--:|--:|--:|--:|--:|"
     );
-    println!("| alone | {alone} | | |");
-    println!(
-        "| beside a file of 10 GiB | {beside_large} | {} |",
-        large.shown(window)
-    );
-    println!(
-        "| beside {COLD_FILES} files on the disk | {beside_cold} | {} |",
-        cold.shown(window)
-    );
+    for row in [&alone, &large, &cold] {
+        println!("{}", row.shown(window));
+    }
     ensure!(
-        large.least_bytes() > 0 && cold.least_bytes() > 0,
+        large.moved.least_bytes() > 0 && cold.moved.least_bytes() > 0,
         "a file never got a byte"
     );
-    let moved = beside_large
+    let moved = large
         .percentile(99.0)
         .saturating_sub(alone.percentile(99.0));
     ensure!(moved <= MOST_MOVED, "the download moved p99 by {moved:?}");

@@ -71,7 +71,11 @@ struct Options {
 enum Role {
     /// Loads it with plain requests beside a download of 10 GiB, and beside 64 files that are not in
     /// memory.
-    Files,
+    Files {
+        /// How many rounds of each kind.
+        #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=99))]
+        rounds: u32,
+    },
     /// Loads it with plain requests beside 100 scrapers of statistics that ask ten times a second each.
     Scrapers {
         /// How many rounds of each kind.
@@ -87,7 +91,7 @@ fn main() -> ExitCode {
     let options = Options::parse();
     let outcome = match &options.role {
         Some(Role::Serve { folder }) => server::run(folder.clone()),
-        Some(Role::Files) => measure_files(&options),
+        Some(Role::Files { rounds }) => measure_files(&options, *rounds),
         Some(Role::Scrapers { rounds }) => measure_scrapers(&options, *rounds as usize),
         None => measure(&options),
     };
@@ -107,13 +111,19 @@ fn join<T>(load: Load<T>) -> Result<T> {
     load.join().map_err(|_| anyhow!("a load panicked"))?
 }
 
-fn measure_files(options: &Options) -> Result<()> {
+fn measure_files(options: &Options, rounds: u32) -> Result<()> {
     let folder = tempfile::tempdir()?;
     files::furnish(folder.path())?;
     let mut serving = Serving::start(folder.path())?;
     server::pin(LOAD_CPU)?;
     let window = Duration::from_secs(options.seconds);
-    files::measure(serving.address, folder.path(), options.plain, window)?;
+    files::measure(
+        serving.address,
+        folder.path(),
+        options.plain,
+        rounds,
+        window,
+    )?;
     serving.stop()
 }
 
