@@ -45,9 +45,14 @@ impl Pace {
     /// Pauses if one more piece of work might be too much for the slice. What is done between two calls is such a piece.
     pub(super) fn rest(&mut self) {
         if self.is_over(monotonic_ns()) {
-            thread::sleep(PAUSE);
-            self.since_ns = monotonic_ns();
+            self.pause();
         }
+    }
+
+    /// Pauses in any case: what comes next may take more of a slice than a piece.
+    pub(super) fn pause(&mut self) {
+        thread::sleep(PAUSE);
+        self.since_ns = monotonic_ns();
     }
 
     fn is_over(&self, now_ns: u64) -> bool {

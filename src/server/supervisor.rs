@@ -288,7 +288,7 @@ impl Supervisor {
         self.totals
             .end_second_in_pieces(now_ns, || self.pace.rest());
         self.totals
-            .surround(surroundings::read(|| self.pace.rest()));
+            .surround(surroundings::read(|| self.pace.pause()));
         self.look_at_cores();
         self.share(now_ns);
         for post in self.posts.iter().flatten() {
