@@ -39,6 +39,7 @@ impl Turns {
     }
 
     /// Waits until all who came before are done: the place is the first, and is so until it is dropped.
+    #[cfg(any(test, feature = "compression"))]
     pub(crate) async fn take(&self) -> Turn<'_> {
         let turn = self.enter();
         std::future::poll_fn(|cx| {
@@ -54,8 +55,13 @@ impl Turns {
 
     /// Has the first look again.
     pub(crate) fn wake_first(&self) {
-        let first = self.waiting.borrow_mut().front_mut().map(|(_, w)| w.take());
-        if let Some(waker) = first.flatten() {
+        self.wake_behind(0);
+    }
+
+    /// Has the one look again behind so many others.
+    pub(crate) fn wake_behind(&self, others: usize) {
+        let waker = (self.waiting.borrow_mut().get_mut(others)).and_then(|(_, waker)| waker.take());
+        if let Some(waker) = waker {
             waker.wake();
         }
     }
@@ -63,10 +69,14 @@ impl Turns {
 
 impl Turn<'_> {
     pub(crate) fn has_come(&self) -> bool {
+        self.before() == 0
+    }
+
+    /// How many came before and are not done.
+    pub(crate) fn before(&self) -> usize {
         let waiting = self.turns.waiting.borrow();
-        waiting
-            .front()
-            .is_some_and(|(first, _)| *first == self.ticket)
+        let place = waiting.binary_search_by_key(&self.ticket, |(ticket, _)| *ticket);
+        place.unwrap_or_else(|_| unreachable!("it is in there until it is dropped"))
     }
 
     /// Wakes the task of `cx` when its turn has come, or [`Turns::wake_first`] is for it.

@@ -4,12 +4,21 @@
 //! transfer to have one whenever its task runs, a pass of the executor with 64 of them in it would last for 6 ms,
 //! and for as long nobody would look what else has come. So all of them together have [`FILE_TURN`] between two
 //! turns of the ring, and the piece in hand; who comes too late for it is the first after the next.
+//!
+//! The first few that wait run in each pass and look whether they are the first: were each to be woken by the one
+//! before, it would stand behind the ring's next turn, however little of the time was used.
 
 use super::transport::Clocked;
 use crate::limits::FILE_TURN;
 use crate::turns::{Turn, Turns};
 use futures_lite::future::yield_now;
 use std::cell::Cell;
+use std::future::poll_fn;
+use std::task::Poll;
+
+/// How many transfers that are next run in each pass: as many as may have a turn in one, if sockets take as
+/// little as a few KiB.
+const READY: usize = 8;
 
 /// The turns of a core's transfers, in the order in which they came for them.
 #[derive(Debug, Default)]
@@ -25,13 +34,22 @@ pub(super) struct FileTurns {
 #[derive(Debug)]
 pub(super) struct FileTurn<'a> {
     turns: &'a FileTurns,
-    _place: Turn<'a>,
+    place: Option<Turn<'a>>,
 }
 
 impl FileTurns {
     /// Waits for a turn behind all who wait for one. `ring` is that of all of them.
     pub(super) async fn take(&self, ring: &impl Clocked) -> FileTurn<'_> {
-        let place = self.order.take().await;
+        let place = self.order.enter();
+        poll_fn(|cx| {
+            match place.before() {
+                0 => return Poll::Ready(()),
+                before if before < READY => cx.waker().wake_by_ref(),
+                _ => place.wait(cx),
+            }
+            Poll::Pending
+        })
+        .await;
         let is_later = self.looked_ns.get() != ring.now_ns();
         if is_later || self.are_over(ring) {
             if !is_later {
@@ -43,7 +61,7 @@ impl FileTurns {
         }
         FileTurn {
             turns: self,
-            _place: place,
+            place: Some(place),
         }
     }
 
@@ -61,11 +79,21 @@ impl FileTurn<'_> {
     }
 }
 
+impl Drop for FileTurn<'_> {
+    fn drop(&mut self) {
+        self.place = None;
+        self.turns.order.wake_behind(READY - 1);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ring::{Ring, RingOptions};
     use futures_lite::future::{block_on, poll_once};
+    use std::cell::RefCell;
     use std::pin::pin;
+    use std::rc::Rc;
 
     /// A ring's clock as it is told to be.
     #[derive(Debug, Default)]
@@ -97,7 +125,7 @@ mod tests {
     const TURN_NS: u64 = FILE_TURN.as_nanos() as u64;
 
     /// A ring that has just looked.
-    fn ring() -> Told {
+    fn ring_told() -> Told {
         let ring = Told::default();
         ring.pass(1);
         ring.look();
@@ -106,7 +134,7 @@ mod tests {
 
     #[test]
     fn all_together_have_one_time_between_two_turns_of_the_ring() {
-        let (turns, ring) = (FileTurns::default(), ring());
+        let (turns, ring) = (FileTurns::default(), ring_told());
         block_on(async {
             // It is counted from the first, not from the ring's turn.
             ring.pass(TURN_NS);
@@ -136,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_turn_of_the_ring_begins_the_time_anew() {
-        let (turns, ring) = (FileTurns::default(), ring());
+        let (turns, ring) = (FileTurns::default(), ring_told());
         block_on(async {
             for _ in 0..3 {
                 let turn = poll_once(turns.take(&ring)).await.expect("a new turn");
@@ -149,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_ring_that_has_no_turn_is_not_waited_for_twice() {
-        let (turns, ring) = (FileTurns::default(), ring());
+        let (turns, ring) = (FileTurns::default(), ring_told());
         block_on(async {
             drop(turns.take(&ring).await);
             ring.pass(TURN_NS);
@@ -166,7 +194,7 @@ mod tests {
 
     #[test]
     fn whoever_leaves_keeps_nobody_waiting() {
-        let (turns, ring) = (FileTurns::default(), ring());
+        let (turns, ring) = (FileTurns::default(), ring_told());
         block_on(async {
             drop(turns.take(&ring).await);
             ring.pass(TURN_NS);
@@ -178,5 +206,50 @@ mod tests {
             ring.look();
             assert!(poll_once(next).await.is_some());
         });
+    }
+
+    /// The time that is told as that of the ring's turn is that of a real ring; the clock stands.
+    struct Real<'a>(&'a Ring, &'a Told);
+
+    impl Clocked for Real<'_> {
+        fn now_ns(&self) -> u64 {
+            self.0.now_ns()
+        }
+
+        fn clock_ns(&self) -> u64 {
+            self.1.clock_ns()
+        }
+    }
+
+    #[test]
+    fn those_who_use_little_of_the_time_share_it() {
+        let outcome = crate::ring::run(None, RingOptions::default(), |ring| async move {
+            let (turns, told) = (Rc::new(FileTurns::default()), Rc::new(ring_told()));
+            let seen = Rc::new(RefCell::new(Vec::new()));
+            let tasks = (0..16).map(|_| {
+                let (ring, turns, told) = (ring.clone(), Rc::clone(&turns), Rc::clone(&told));
+                let seen = Rc::clone(&seen);
+                glommio::spawn_local(async move {
+                    let real = Real(&ring, &told);
+                    let turn = turns.take(&real).await;
+                    let mut seen = seen.borrow_mut();
+                    if seen.is_empty() {
+                        // All others come too late for a turn before the ring's next.
+                        told.pass(TURN_NS);
+                    }
+                    seen.push(ring.now_ns());
+                    drop(turn);
+                })
+                .detach()
+            });
+            for task in tasks.collect::<Vec<_>>() {
+                task.await;
+            }
+            seen.take()
+        });
+        let mut seen = outcome.expect("the ring runs");
+        seen.dedup();
+        // The first; those that had waited near; those that came near when they left.
+        assert!((2..=4).contains(&seen.len()), "{seen:?}");
     }
 }

@@ -15,7 +15,7 @@ use super::replica::Replica;
 use super::representation::Multipart;
 use super::transfer::{Held, Way};
 use crate::app::{BodyError, BodySource, FilePiece, SendFile};
-use crate::limits::{FILE_COPY_BYTES, FILE_PIECE_BYTES, FILE_SAMPLE_BYTES, FILE_TURN_BYTES};
+use crate::limits::{FILE_COPY_BYTES, FILE_PIECE_BYTES, FILE_TURN_BYTES};
 
 /// What a response is made of, in order.
 #[derive(Debug)]
@@ -130,9 +130,12 @@ impl FileBody {
 
 impl BodySource for FileBody {
     fn is_in_file(&self) -> bool {
-        let is_in_file =
-            |segment: &Segment| matches!(segment, Segment::Of(range) if !range.is_empty());
-        self.reading.is_none() && self.segments.front().is_some_and(is_in_file)
+        let Some(Segment::Of(range)) = self.segments.front() else {
+            return false;
+        };
+        let is_filled = || filled(&self.replica, range).is_some();
+        let left = range.end - range.start;
+        self.reading.is_none() && (left > self.way.kept_back() || left > 0 && is_filled())
     }
 
     /// Of pages the end of each part is read as any other piece, and given away only if all before it
@@ -163,11 +166,11 @@ impl BodySource for FileBody {
         if let Err(error) = held.go_on(offset, body.replica.as_deref()) {
             return Some(Err(error.into()));
         }
-        let (kept_back, most) = match body.way {
-            Way::Pages => (FILE_SAMPLE_BYTES as u64, FILE_TURN_BYTES as u64),
-            Way::Copies(_) => (0, FILE_COPY_BYTES as u64),
+        let most = match body.way {
+            Way::Pages => FILE_TURN_BYTES as u64,
+            Way::Copies(_) => FILE_COPY_BYTES as u64,
         };
-        let bytes = min(left.checked_sub(kept_back)?, most) as usize;
+        let bytes = min(left.checked_sub(body.way.kept_back())?, most) as usize;
         if bytes == 0 {
             return None;
         }

@@ -53,6 +53,16 @@ pub(super) enum Way {
     Copies(Copied),
 }
 
+impl Way {
+    /// How many bytes of the end of a part are read as any other piece.
+    pub(super) fn kept_back(&self) -> u64 {
+        match self {
+            Way::Pages => FILE_SAMPLE_BYTES as u64,
+            Way::Copies(_) => 0,
+        }
+    }
+}
+
 /// Where the core copies the pieces to that it sends, one after the other: nothing is in it between turns.
 #[derive(Clone, Debug)]
 pub(super) struct Copied {

@@ -134,8 +134,8 @@ async fn drive(shared: Rc<Shared>, options: RingOptions, vigil: Vigil) -> io::Re
     while !shared.is_stopped() {
         vigil.keep_awake();
         let stats = glommio::executor().executor_stats();
-        // Its own pass, and one that ended without it.
-        if stats.scheduler_runs() > 1 {
+        // A pass ended in front of the driver, or glommio has looked at its reactor: that is when it adds to this.
+        if stats.scheduler_runs() > 1 || !stats.total_runtime().is_zero() {
             unsettled = unsettled.max(2);
         }
         let quiet = stats.tasks_executed() <= 1 && !woke && unsettled == 0;
@@ -165,13 +165,7 @@ async fn drive(shared: Rc<Shared>, options: RingOptions, vigil: Vigil) -> io::Re
         if turn.traffic {
             quiet_waits = 0;
         }
-        // glommio looks at its timers and files when the driver yields with this true: one pass to
-        // run what that woke, one to have it counted.
-        unsettled = if glommio::executor().need_preempt() {
-            2
-        } else {
-            unsettled.saturating_sub(1)
-        };
+        unsettled = unsettled.saturating_sub(1);
         glommio::executor().yield_task_queue_now().await;
     }
     Ok(())
