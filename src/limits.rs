@@ -475,7 +475,8 @@ pub const REPLICA_SHARE: usize = 2;
 /// Most replicas of a core that are not whole. Beyond it: files are sent without. Cost: a descriptor each.
 pub const REPLICAS_FILLING: usize = 4;
 
-/// How long a replica keeps its place from others if nobody asks for it, or fills it where it is not whole.
+/// How long a replica keeps its place from others if nobody asks for it, or fills it where it is not whole; and for
+/// how long it is left as it is when there was no memory for more of it.
 pub const REPLICA_IDLE: Duration = Duration::from_secs(10);
 
 /// Most larger files that a core keeps open to send them again. Cost: a descriptor each.

@@ -23,7 +23,7 @@ use crate::http::ContentCoding;
 use crate::limits::{
     FILE_FRESHNESS, OPEN_FILE_IDLE, OPEN_FILES, REPLICA_IDLE, REPLICA_SHARE, REPLICAS_FILLING,
 };
-use crate::permits::Permits;
+use crate::permits::{Permit, Permits};
 use crate::ring::File;
 use crate::stats::FileCache;
 
@@ -265,27 +265,51 @@ impl Cache {
         if bytes > self.largest_replica() {
             return None;
         }
-        let entries = &mut *self.entries.borrow_mut();
-        let mut take =
-            |permits: &Permits, count, is_idle: &dyn Fn(&Entry, &Rc<Replica>) -> bool| loop {
-                if let Some(leave) = permits.take_some(count) {
-                    return Some(leave);
-                }
-                let place = entries.oldest_open(|entry| match entry.content() {
-                    Some(Content::Replica(replica)) => is_idle(entry, replica),
-                    _ => false,
-                })?;
-                entries.remove(place);
-            };
-        let filling = take(&self.filling, 1, &|_, replica| {
-            let unfilled = replica.unfilled(now_ns);
-            unfilled.is_some_and(|unfilled| unfilled >= REPLICA_IDLE)
-        })?;
+        let filling = self.filling_leave(now_ns)?;
         // What is being sent would win no room.
-        let bytes = take(&self.replica_bytes, bytes as usize, &|entry, replica| {
+        let bytes = self.leave(&self.replica_bytes, bytes as usize, |entry, replica| {
             entry.idle(now_ns) >= REPLICA_IDLE && Rc::strong_count(replica) == 1
         })?;
         Some(Leave { bytes, filling })
+    }
+
+    /// Has a replica filled on for which there was no memory [`REPLICA_IDLE`] before `now_ns` or earlier, if there is
+    /// leave for it.
+    pub(super) fn resume(&self, replica: &Replica, now_ns: u64) {
+        let short = replica.short(now_ns);
+        if short.is_some_and(|short| short >= REPLICA_IDLE)
+            && let Some(filling) = self.filling_leave(now_ns)
+        {
+            replica.resume(filling, now_ns);
+        }
+    }
+
+    /// Leave to fill one more at `now_ns`, for which one makes room that nobody has filled in [`REPLICA_IDLE`].
+    fn filling_leave(&self, now_ns: u64) -> Option<Permit> {
+        self.leave(&self.filling, 1, |_, replica| {
+            let unfilled = replica.unfilled(now_ns);
+            unfilled.is_some_and(|unfilled| unfilled >= REPLICA_IDLE)
+        })
+    }
+
+    /// Leave of `permits` for `count`, for which those replicas make room that are idle.
+    fn leave(
+        &self,
+        permits: &Permits,
+        count: usize,
+        is_idle: impl Fn(&Entry, &Rc<Replica>) -> bool,
+    ) -> Option<Permit> {
+        let entries = &mut *self.entries.borrow_mut();
+        loop {
+            if let Some(leave) = permits.take_some(count) {
+                return Some(leave);
+            }
+            let place = entries.oldest_open(|entry| match entry.content() {
+                Some(Content::Replica(replica)) => is_idle(entry, replica),
+                _ => false,
+            })?;
+            entries.remove(place);
+        }
     }
 
     /// Lets go of the open files that nobody has looked at for [`OPEN_FILE_IDLE`] at `now_ns`, and of those

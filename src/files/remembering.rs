@@ -190,7 +190,9 @@ mod tests {
     use crate::files::resolve::{self, Found};
     use crate::files::sending::Wanted;
     use crate::files::{Files, Policy};
+    use crate::limits::REPLICA_IDLE;
     use crate::ring::{File, Ring, RingOptions, run};
+    use rustix::fs::{SealFlags, fcntl_add_seals};
     use tempfile::TempDir;
 
     #[test]
@@ -309,6 +311,35 @@ mod tests {
             let other = Variants::new(c"a".to_owned(), longer);
             remember(served, &other, Content::Open(Rc::clone(&file)), 4);
             assert!(!is_remembered() && replica.source().is_none());
+        })
+        .unwrap();
+    }
+
+    #[test]
+    fn a_replica_is_filled_on_some_time_after_memory_was_short() {
+        run(None, RingOptions::default(), |ring| async move {
+            let (_folder, files, file, variants) = opened(&ring).await;
+            let served = &files.0;
+            let version = variants.plain().version;
+            let replica = replica_of(&file, version, served);
+            let known = remember(served, &variants, Content::Replica(Rc::clone(&replica)), 1);
+            replica.fill(version, 0, b"aaa");
+            // There is as good as no memory: nothing can be written to it.
+            fcntl_add_seals(replica.pages(), SealFlags::FUTURE_WRITE).unwrap();
+            replica.fill(version, 3, b"aaa");
+            let seen_ns = ring.now_ns();
+            let short = replica.short(seen_ns).unwrap().as_nanos() as u64;
+            let due_ns = seen_ns - short + REPLICA_IDLE.as_nanos() as u64;
+            let request = pages::plain_request().unwrap();
+            let wanted = Wanted {
+                request: &request,
+                name: b"a",
+            };
+            for (now_ns, is_filled) in [(due_ns - 1, false), (due_ns, true)] {
+                assert!(served.replicating(&known, wanted, now_ns).is_none());
+                assert_eq!(replica.unfilled(now_ns).is_some(), is_filled);
+            }
+            assert_eq!(replica.filled_from(0), 3);
         })
         .unwrap();
     }

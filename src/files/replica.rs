@@ -10,6 +10,7 @@
 //! asked for again  ─▶ ─ filled: pages of the replica
 //!                     └ the rest: copies, which fill it   Content::Replica
 //! opened meanwhile ─▶ sent in copies as well; the replica keeps its place
+//! memory is short  ─▶ the rest is sent in copies; after a while it is filled on
 //! filled           ─▶ the file is closed, and pages of the replica are sent
 //! forgotten        ─▶ it is filled no more; who sends it goes on with what there is, and then with the file
 //! ```
@@ -53,10 +54,16 @@ pub(super) struct Replica {
 #[derive(Debug)]
 struct Source {
     file: Rc<File>,
-    /// When it was filled last, on the ring's clock, in nanoseconds.
+    /// When it was filled last, or could not be, on the ring's clock, in nanoseconds.
     filled_ns: u64,
-    /// None, once there was no memory for more of it: then the rest is always sent from the file.
+    /// None, while there is no memory for more of it: then the rest is sent from the file.
     filling: Option<Permit>,
+}
+
+impl Source {
+    fn since(&self, now_ns: u64) -> Duration {
+        Duration::from_nanos(now_ns.saturating_sub(self.filled_ns))
+    }
 }
 
 impl Replica {
@@ -104,8 +111,22 @@ impl Replica {
     pub(super) fn unfilled(&self, now_ns: u64) -> Option<Duration> {
         let source = self.source.borrow();
         let source = source.as_ref().filter(|source| source.filling.is_some())?;
-        let since_ns = source.filled_ns;
-        Some(Duration::from_nanos(now_ns.saturating_sub(since_ns)))
+        Some(source.since(now_ns))
+    }
+
+    /// How long ago there was no memory for more of it at `now_ns`; nothing, unless that is why it is filled no more.
+    pub(super) fn short(&self, now_ns: u64) -> Option<Duration> {
+        let source = self.source.borrow();
+        let source = source.as_ref().filter(|source| source.filling.is_none())?;
+        Some(source.since(now_ns))
+    }
+
+    /// Has it filled on from `now_ns`, by leave of `filling`, if it was not forgotten.
+    pub(super) fn resume(&self, filling: Permit, now_ns: u64) {
+        if let Some(source) = &mut *self.source.borrow_mut() {
+            source.filling = Some(filling);
+            source.filled_ns = now_ns;
+        }
     }
 
     /// Has it filled no more.
@@ -131,11 +152,11 @@ impl Replica {
         let Some(from) = source.as_mut().filter(is_filled) else {
             return;
         };
+        from.filled_ns = from.file.ring().now_ns();
         if self.memory.write(new, filled).is_err() {
             from.filling = None;
             return;
         }
-        from.filled_ns = from.file.ring().now_ns();
         self.filled.set(filled + new.len() as u64);
         if self.is_whole() {
             *source = None;
@@ -233,8 +254,18 @@ mod tests {
             replica.fill(version, 3, b"defghij");
             assert_eq!(replica.filled_from(0), 3);
             assert!(replica.source().is_some() && !replica.is_whole());
-            // Others are filled in its place.
-            assert!(filling.take().is_some() && replica.unfilled(u64::MAX).is_none());
+            // Others are filled in its place, until it is tried again.
+            let leave = filling.take().unwrap();
+            assert!(replica.unfilled(u64::MAX).is_none());
+            let failed_ns = ring.now_ns();
+            let short = replica.short(failed_ns + 7).unwrap();
+            assert!(short >= Duration::from_nanos(7));
+            replica.resume(leave, failed_ns + 7);
+            assert!(replica.short(u64::MAX).is_none() && filling.take().is_none());
+            let unfilled = replica.unfilled(failed_ns + 10);
+            assert_eq!(unfilled, Some(Duration::from_nanos(3)));
+            replica.fill(version, 3, b"defghij");
+            assert!(replica.short(u64::MAX).is_some() && filling.take().is_some());
         })
         .unwrap();
     }
@@ -248,7 +279,8 @@ mod tests {
             replica.fill(longer, 3, b"defghijkl");
             assert_eq!(replica.filled_from(0), 3);
             replica.stop();
-            assert!(filling.take().is_some());
+            replica.resume(filling.take().unwrap(), 0);
+            assert!(filling.take().is_some() && replica.short(u64::MAX).is_none());
             replica.fill(version, 3, b"defghij");
             assert_eq!(replica.filled_from(0), 3);
             assert!(!replica.is_whole());

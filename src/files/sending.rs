@@ -141,7 +141,8 @@ impl Served {
     /// The response from what is remembered of `file`; `None` if nothing is, or it has changed.
     pub(super) async fn answer(&self, file: &Rc<Entry>, wanted: Wanted<'_>) -> Option<Response> {
         let entry = self.selected(file, wanted)?;
-        let entry = self.replicating(&entry, wanted).unwrap_or(entry);
+        let now_ns = self.ring.now_ns();
+        let entry = self.replicating(&entry, wanted, now_ns).unwrap_or(entry);
         let kept = entry.kept.as_ref()?;
         let version = entry.variant.version;
         let answered = from_kept(kept, version, wanted.request, &self.answers).await;
@@ -155,23 +156,30 @@ impl Served {
         Some(response)
     }
 
-    /// What is remembered in place of `entry`, which is wanted once more from its beginning, if that is an open file
-    /// whose pages are not handed over as they are, and there is leave for a replica of it.
-    fn replicating(&self, entry: &Entry, wanted: Wanted<'_>) -> Option<Rc<Entry>> {
+    /// What is remembered in place of `entry`, which is wanted once more at `now_ns` from its beginning, if that is an
+    /// open file whose pages are not handed over as they are, and there is leave for a replica of it. One that there is,
+    /// and for which memory was short, is filled on.
+    pub(super) fn replicating(
+        &self,
+        entry: &Entry,
+        wanted: Wanted<'_>,
+        now_ns: u64,
+    ) -> Option<Rc<Entry>> {
         let kept = entry.kept.as_ref()?;
-        let Content::Open(file) = &kept.content else {
-            return None;
+        let is_sent = || {
+            let request = wanted.request;
+            let judgement = || kept.representation.judge(request.head());
+            request.method() == Method::GET && judgement().is_sent_from_start()
         };
-        let is_sent = wanted.request.method() == Method::GET
-            && kept
-                .representation
-                .judge(wanted.request.head())
-                .is_sent_from_start();
-        if self.policy.sendfile || !is_sent {
-            return None;
-        }
+        let file = match &kept.content {
+            Content::Open(file) if !self.policy.sendfile && is_sent() => file,
+            Content::Replica(replica) if replica.short(now_ns).is_some() && is_sent() => {
+                self.cache.resume(replica, now_ns);
+                return None;
+            }
+            _ => return None,
+        };
         let version = entry.variant.version;
-        let now_ns = self.ring.now_ns();
         let leave = self.cache.replica_leave(version.length(), now_ns)?;
         let replica = Replica::new(Rc::clone(file), version, leave).ok()?;
         let kept = Kept {
