@@ -12,12 +12,25 @@ const WINDOW_BITS: u8 = 15;
 /// Room that is made for output at a time, in bytes.
 const ROOM_BYTES: usize = 8 * 1024;
 
-pub(super) struct Encoder(Compress);
+/// The level that leaves a block open from one call to the next.
+const QUICK_LEVEL: u8 = 1;
+
+pub(super) struct Encoder {
+    compress: Compress,
+    is_quick: bool,
+    /// Whether there may be an open block.
+    is_open: bool,
+}
 
 impl Encoder {
     pub(super) fn new(level: u8) -> Encoder {
+        let is_quick = level == QUICK_LEVEL;
         let level = Compression::new(level.into());
-        Encoder(Compress::new_gzip(level, WINDOW_BITS))
+        Encoder {
+            compress: Compress::new_gzip(level, WINDOW_BITS),
+            is_quick,
+            is_open: false,
+        }
     }
 }
 
@@ -28,24 +41,30 @@ impl Encode for Encoder {
             Step::Flush => FlushCompress::Sync,
             Step::Finish => FlushCompress::Finish,
         };
+        self.is_open = self.is_quick;
         loop {
             output.reserve(ROOM_BYTES);
-            let before = self.0.total_in();
-            let status = self.0.compress_vec(input, output, flush)?;
-            input = &input[(self.0.total_in() - before) as usize..];
+            let before = self.compress.total_in();
+            let status = self.compress.compress_vec(input, output, flush)?;
+            input = &input[(self.compress.total_in() - before) as usize..];
             let is_done = match step {
                 Step::Finish => status == Status::StreamEnd,
                 // Room that is left says that nothing is held back.
                 _ => input.is_empty() && output.len() < output.capacity(),
             };
             if is_done {
+                self.is_open &= step != Step::Finish;
                 return Ok(());
             }
         }
     }
 
     fn reset(&mut self) -> bool {
-        self.0.reset();
+        // zlib-rs 0.6 does not close the block, and goes on with it in the next stream, which nobody can decode.
+        if self.is_open && self.encode(&[], Step::Finish, &mut Vec::new()).is_err() {
+            return false;
+        }
+        self.compress.reset();
         true
     }
 }

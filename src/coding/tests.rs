@@ -179,22 +179,27 @@ fn spares_are_few() {
 #[test]
 fn an_encoder_that_was_given_up_midway_begins_anew() {
     let mut random = Rng::with_seed(3);
-    for coding in encodable() {
-        let spares = Spares::default();
-        let mut encoder = spares.take(coding).unwrap();
-        let secret = content(&mut random, 50_000);
-        encoder
-            .encode(&secret, Step::More, &mut Vec::new())
-            .unwrap();
-        spares.give_back(coding, encoder);
-        let mut output = Vec::new();
-        let mut encoder = spares.take(coding).unwrap();
-        encoder.encode(b"next", Step::Finish, &mut output).unwrap();
-        assert_eq!(
-            decoded(coding, &output, 10, 10).unwrap(),
-            b"next",
-            "{coding:?}"
-        );
+    let coders =
+        encodable().flat_map(|coding| Levels::range(coding).map(move |level| (coding, level)));
+    for (coding, level) in coders {
+        let mut levels = Levels::default();
+        levels.set(coding, level);
+        let spares = Spares::new(levels);
+        for step in [Step::More, Step::Flush] {
+            let mut encoder = spares.take(coding).unwrap();
+            let secret = content(&mut random, 50_000);
+            encoder.encode(&secret, step, &mut Vec::new()).unwrap();
+            spares.give_back(coding, encoder);
+            let mut output = Vec::new();
+            let mut encoder = spares.take(coding).unwrap();
+            encoder.encode(b"next", Step::Finish, &mut output).unwrap();
+            assert_eq!(
+                decoded(coding, &output, 10, 10).as_deref(),
+                Some(&b"next"[..]),
+                "{coding:?} at level {level} after {step:?}"
+            );
+            spares.give_back(coding, encoder);
+        }
     }
 }
 
