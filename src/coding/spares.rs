@@ -95,7 +95,7 @@ impl Spares {
 
     /// How many wait.
     #[cfg(test)]
-    pub(super) fn waiting(&self, coding: ContentCoding) -> usize {
+    pub(crate) fn waiting(&self, coding: ContentCoding) -> usize {
         self.waiting[coding as usize].borrow().len()
     }
 }

@@ -33,7 +33,8 @@ use std::time::Duration;
 const KEPT: Duration = Duration::from_secs(1);
 
 /// How long a core writes before it lets others run. The last piece of work may be begun just before that, and takes
-/// some 30 µs at most ([`Writing::write_next`]; a step of gzip takes less): others run after 80 µs at the latest.
+/// some 30 µs at most ([`Writing::write_next`]; a step of gzip takes less): others run after 80 µs at the latest. Only
+/// the first answer of a core that is compressed holds them up for longer, once: its encoder takes 0.2 ms to be made.
 const SLICE: Duration = Duration::from_micros(50);
 
 /// The answers of a core: those that were written a moment ago, and those that are to be written. One at a
@@ -133,7 +134,9 @@ async fn tell(
     let pieces = match query.is_gzipped {
         true => {
             let gzip = &shard.written.gzip;
-            let compressed = gzip.compress(&pieces, slice, || job.is_wanted()).await;
+            let compressed = gzip
+                .compress(&pieces, async || slice.rest().await, || job.is_wanted())
+                .await;
             match compressed.map_err(Unwritten::Uncompressed)? {
                 Some(compressed) => compressed,
                 None => return Ok(None),
