@@ -7,7 +7,6 @@ use corelane::files::variants::coding_of;
 use corelane::limits::COMPRESSIONS;
 use std::collections::HashMap;
 use std::io::{self, Read};
-use std::net::SocketAddr;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -77,11 +76,68 @@ struct Met {
     archives: AtomicUsize,
 }
 
+/// What some of the clients download.
+#[derive(Clone, Copy)]
+enum Kind {
+    Coded,
+    Folder,
+    Files,
+}
+
+impl Kind {
+    /// Sends the first request of the client with this number.
+    fn begin(self, client: &mut Client, number: usize) {
+        match self {
+            Kind::Coded => {
+                let coding = coding_wanted_by(number);
+                client.send(format!(
+                    "GET /coded.css HTTP/1.1\r\nHost: a\r\nAccept-Encoding: {coding}\r\n\r\n"
+                ));
+            }
+            Kind::Folder => client.get(ARCHIVE),
+            Kind::Files => client.get("/renamed.bin"),
+        }
+    }
+
+    /// Receives the response to that.
+    fn receive(self, client: &mut Client, number: usize, met: &Met) {
+        match self {
+            Kind::Coded => {
+                let response = client.response();
+                check_coded(&response, coding_wanted_by(number), true, met);
+            }
+            Kind::Folder => receive_folder(client, met),
+            Kind::Files => receive_renamed(client),
+        }
+    }
+
+    /// Downloads the rest.
+    fn go_on(self, mut client: Client, number: usize, met: &Met) {
+        match self {
+            Kind::Coded => download_coded(&mut client, number, met),
+            Kind::Folder => {
+                // The archive before may have ended with its connection.
+                let address = client.stream.peer_addr();
+                let mut client = Client::connect(address.expect("it was connected"));
+                client.get(ARCHIVE);
+                receive_folder(&mut client, met);
+            }
+            Kind::Files => download(&mut client),
+        }
+    }
+}
+
+const ARCHIVE: &str = "/pack/?download=tar";
+
+fn coding_wanted_by(number: usize) -> &'static str {
+    CODINGS[number % CODINGS.len()].1
+}
+
 #[test]
 fn a_thousand_clients_get_versions_that_were_while_the_tree_is_rewritten() {
     const CLIENTS: usize = 1_000;
-    const AT_ONCE: usize = 50;
-    const { assert!(CLIENTS / AT_ONCE / 4 < COMPRESSIONS) };
+    const THREADS: usize = 20;
+    const { assert!(THREADS / 4 < COMPRESSIONS) };
     let tree = Tree::new();
     let root = tree.root();
     fs::create_dir(root.join("pack")).expect("a folder");
@@ -118,23 +174,31 @@ fn a_thousand_clients_get_versions_that_were_while_the_tree_is_rewritten() {
                 rewrite(number);
             }
         });
-        let (address, met) = (served.address, &met);
-        let clients: Vec<_> = (0..CLIENTS / AT_ONCE)
-            .map(|first| {
-                scope.spawn(move || {
-                    for client in 0..AT_ONCE {
-                        // Fewer ask for a coding at once than the core compresses files.
-                        match first % 4 {
-                            0 => download_coded(address, client, met),
-                            1 => download_folder(address, met),
-                            _ => download(address),
-                        }
-                    }
-                })
-            })
+        let kinds = [Kind::Coded, Kind::Folder, Kind::Files, Kind::Files];
+        let mut groups: Vec<_> = (0..THREADS)
+            .map(|thread| (kinds[thread % kinds.len()], Vec::new()))
             .collect();
-        for client in clients {
-            client.join().expect("a client");
+        // All have asked before anybody reads.
+        for client in 0..CLIENTS {
+            let (kind, clients) = &mut groups[client % THREADS];
+            let (number, mut client) = (client / THREADS, Client::connect(served.address));
+            kind.begin(&mut client, number);
+            clients.push((number, client));
+        }
+        let met = &met;
+        let groups = groups.into_iter().map(|(kind, mut clients)| {
+            scope.spawn(move || {
+                for (number, client) in &mut clients {
+                    kind.receive(client, *number, met);
+                }
+                // Fewer insist on a coding at once than the core compresses files.
+                for (number, client) in clients {
+                    kind.go_on(client, number, met);
+                }
+            })
+        });
+        for group in groups.collect::<Vec<_>>() {
+            group.join().expect("its clients");
         }
     });
     let Met {
@@ -146,14 +210,15 @@ fn a_thousand_clients_get_versions_that_were_while_the_tree_is_rewritten() {
     assert!(archives > 0, "no archive is whole");
 }
 
-/// A client: each of its downloads is of one version, or its connection ends.
-fn download(address: SocketAddr) {
-    let mut client = Client::connect(address);
-    client.get("/renamed.bin");
+/// A file that is replaced is of one version.
+fn receive_renamed(client: &mut Client) {
     let response = client.response();
     assert_eq!(response.status, 200);
     whole_version_of(&response.body).expect("all of one version");
+}
 
+/// A client: each of its downloads is of one version, or its connection ends.
+fn download(client: &mut Client) {
     client.send("GET /renamed.bin HTTP/1.1\r\nHost: a\r\nRange: bytes=16-40015\r\n\r\n");
     let response = client.response();
     assert_eq!(response.status, 206);
@@ -179,14 +244,38 @@ fn download(address: SocketAddr) {
 
 /// A client that decodes: what it gets is all of one version, in the coding that it is said to be in, and
 /// the same octets as everybody's with the same tag.
-fn download_coded(address: SocketAddr, number: usize, met: &Met) {
-    let mut client = Client::connect(address);
-    let (_, wanted) = CODINGS[number % CODINGS.len()];
+fn download_coded(client: &mut Client, number: usize, met: &Met) {
+    let wanted = coding_wanted_by(number);
     // Some of them take nothing else.
     let takes_all = (number / CODINGS.len()).is_multiple_of(2);
     let others = if takes_all { "" } else { ", identity;q=0" };
     let accept = format!("Accept-Encoding: {wanted}{others}\r\n");
     let response = client.ask("GET", "/coded.css", &accept);
+    let Some(tag) = check_coded(&response, wanted, takes_all, met) else {
+        return;
+    };
+    // A part of the same, or all of another.
+    let range = format!("{accept}Range: bytes=8-15\r\nIf-Range: {tag}\r\n");
+    let part = client.ask("GET", "/coded.css", &range);
+    match part.status {
+        206 => {
+            assert_eq!(part.field("etag"), Some(tag));
+            assert!(part.body == response.body[8..16]);
+        }
+        status => {
+            assert_eq!(status, 200);
+            assert_ne!(part.field("etag"), Some(tag));
+        }
+    }
+}
+
+/// Looks at what somebody got who takes what is `wanted`, and perhaps all else; tells its tag, if it is a strong one.
+fn check_coded<'a>(
+    response: &'a Response,
+    wanted: &str,
+    takes_all: bool,
+    met: &Met,
+) -> Option<&'a str> {
     assert_eq!(response.status, 200);
     assert_eq!(response.field("vary"), Some("Accept-Encoding"));
     let coding = response.field("content-encoding");
@@ -203,39 +292,21 @@ fn download_coded(address: SocketAddr, number: usize, met: &Met) {
         None => response.body.clone(),
     };
     whole_version_of(&content).expect("all of one version");
-    let Some(tag) = tag.filter(|tag| tag.starts_with('"')) else {
-        return;
-    };
-    {
-        let mut tagged = met.tagged.lock().expect("nobody failed");
-        let same = tagged
-            .entry(tag.to_owned())
-            .or_insert_with(|| response.body.clone());
-        assert!(*same == response.body, "two contents are tagged {tag}");
-    }
-    // A part of the same, or all of another.
-    let range = format!("{accept}Range: bytes=8-15\r\nIf-Range: {tag}\r\n");
-    let part = client.ask("GET", "/coded.css", &range);
-    match part.status {
-        206 => {
-            assert_eq!(part.field("etag"), Some(tag));
-            assert!(part.body == response.body[8..16]);
-        }
-        status => {
-            assert_eq!(status, 200);
-            assert_ne!(part.field("etag"), Some(tag));
-        }
-    }
+    let tag = tag.filter(|tag| tag.starts_with('"'))?;
+    let mut tagged = met.tagged.lock().expect("nobody failed");
+    let same = tagged
+        .entry(tag.to_owned())
+        .or_insert_with(|| response.body.clone());
+    assert!(*same == response.body, "two contents are tagged {tag}");
+    Some(tag)
 }
 
-/// A client that downloads a folder: each file in the archive is of one version, and one that could not be
-/// finished has no end.
-fn download_folder(address: SocketAddr, met: &Met) {
-    let mut client = Client::connect(address);
-    client.get("/pack/?download=tar");
+/// Of a folder that is downloaded, each file in the archive is of one version, and one that could not be finished has
+/// no end.
+fn receive_folder(client: &mut Client, met: &Met) {
     let response = match client.try_response(false) {
         Ok(response) if response.status == 200 => response,
-        // A file in it is written to all the time.
+        // A file in it is written to all the time, or as many have archives as may.
         Ok(response) => return assert_eq!(response.status, 503),
         Err(Broken::Closed(_) | Broken::Reset) => return,
     };
