@@ -145,6 +145,9 @@ pub const FILE_TURN_BYTES: usize = 1024 * 1024;
 /// looks what else has come. The piece in hand is handed over.
 pub const FILE_TURN: Duration = Duration::from_micros(50);
 
+/// The same where a pass of the core took more than four times as long without it.
+pub const FILE_TURN_MOST: Duration = Duration::from_micros(500);
+
 /// Bytes of a file that are kept of what was sent of it last, to see that it has only grown.
 pub const FILE_SAMPLE_BYTES: usize = 1024;
 

@@ -3,13 +3,15 @@
 //! Nobody knows before how long it takes to hand a piece to a socket, so turns are bounded by time. Were each
 //! transfer to have one whenever its task runs, a pass of the executor with 64 of them in it would last for 6 ms,
 //! and for as long nobody would look what else has come. So all of them together have [`FILE_TURN`] between two
-//! turns of the ring, and the piece in hand; who comes too late for it is the first after the next.
+//! turns of the ring, and the piece in hand; who comes too late for it is the first after the next. Where others make
+//! passes long, they have a quarter of the last one instead, up to [`FILE_TURN_MOST`]: beside 32 streams they would
+//! have an eighth of what those have.
 //!
 //! The first few that wait run in each pass and look whether they are the first: were each to be woken by the one
 //! before, it would stand behind the ring's next turn, however little of the time was used.
 
 use super::transport::Clocked;
-use crate::limits::FILE_TURN;
+use crate::limits::{FILE_TURN, FILE_TURN_MOST};
 use crate::turns::{Turn, Turns};
 use futures_lite::future::yield_now;
 use std::cell::Cell;
@@ -28,6 +30,8 @@ pub(super) struct FileTurns {
     looked_ns: Cell<u64>,
     /// When that began to send.
     began_ns: Cell<u64>,
+    /// For how long all may send from then on.
+    allowed_ns: Cell<u64>,
 }
 
 /// A turn. It is to be dropped before its transfer waits for anything, for nobody else has one meanwhile.
@@ -56,7 +60,11 @@ impl FileTurns {
                 // The ring stands in front of whoever comes back.
                 yield_now().await;
             }
-            self.looked_ns.set(ring.now_ns());
+            let looked_ns = ring.now_ns();
+            let pass_ns = looked_ns.saturating_sub(self.looked_ns.replace(looked_ns));
+            let [least_ns, most_ns] =
+                [FILE_TURN, FILE_TURN_MOST].map(|time| time.as_nanos() as u64);
+            self.allowed_ns.set((pass_ns / 4).clamp(least_ns, most_ns));
             self.began_ns.set(ring.clock_ns());
         }
         FileTurn {
@@ -68,7 +76,7 @@ impl FileTurns {
     /// Whether there is no time left until the ring had its turn.
     fn are_over(&self, ring: &impl Clocked) -> bool {
         let taken_ns = ring.clock_ns().saturating_sub(self.began_ns.get());
-        taken_ns >= FILE_TURN.as_nanos() as u64
+        taken_ns >= self.allowed_ns.get()
     }
 }
 
@@ -176,6 +184,30 @@ mod tests {
     }
 
     #[test]
+    fn a_long_pass_makes_the_time_longer() {
+        let (turns, ring) = (FileTurns::default(), ring_told());
+        let most_ns = FILE_TURN_MOST.as_nanos() as u64;
+        block_on(async {
+            drop(turns.take(&ring).await);
+            for (pass_ns, allowed_ns) in [
+                (4 * TURN_NS + 3, TURN_NS),
+                (4 * TURN_NS + 4, TURN_NS + 1),
+                (4 * most_ns, most_ns),
+                (4 * most_ns + 4, most_ns),
+            ] {
+                // The ring's last turn was as long ago as the transfer sent.
+                ring.pass(pass_ns - (ring.clock_ns() - ring.now_ns()));
+                ring.look();
+                let turn = turns.take(&ring).await;
+                ring.pass(allowed_ns - 1);
+                assert!(turn.may_go_on(&ring), "{pass_ns}");
+                ring.pass(1);
+                assert!(!turn.may_go_on(&ring), "{pass_ns}");
+            }
+        });
+    }
+
+    #[test]
     fn a_ring_that_has_no_turn_is_not_waited_for_twice() {
         let (turns, ring) = (FileTurns::default(), ring_told());
         block_on(async {
@@ -235,7 +267,7 @@ mod tests {
                     let mut seen = seen.borrow_mut();
                     if seen.is_empty() {
                         // All others come too late for a turn before the ring's next.
-                        told.pass(TURN_NS);
+                        told.pass(FILE_TURN_MOST.as_nanos() as u64);
                     }
                     seen.push(ring.now_ns());
                     drop(turn);
