@@ -67,7 +67,7 @@ pub trait BodySource {
     ) -> Poll<Option<Result<Bytes, BodyError>>>;
 
     /// Whether [`BodySource::send_from_file`] may send what comes next, as far as can be told without looking at
-    /// the file: it is called for no other. It is false unless a source says otherwise.
+    /// the file: only where this is true is that called. It is false unless a source says otherwise.
     fn is_in_file(&self) -> bool {
         false
     }
